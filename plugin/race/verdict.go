@@ -1,0 +1,124 @@
+package race
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// Verdict is what a reply is worth. A greater one is better; replies of equal
+// verdict rank by the order of their upstreams.
+type Verdict uint8
+
+// The order is rule R3. NODATA stands above NXDOMAIN: the one says that the name
+// exists, the other denies it, and a host without an AAAA record must not be
+// denied because another resolver has never heard of it.
+const (
+	None        Verdict = iota // no reply
+	Bogus                      // an answer with an address that the policy calls bogus
+	Refused                    // REFUSED
+	Error                      // NOTIMP, FORMERR or any other code
+	ServFail                   // SERVFAIL
+	NXDomain                   // NXDOMAIN without SOA
+	NXDomainSOA                // NXDOMAIN with SOA
+	NoData                     // NOERROR without answer and without SOA, as a referral
+	CNAMEOnly                  // NOERROR with answers, none of the type asked for; of policy qtype
+	NoDataSOA                  // NOERROR without answer, with SOA (RFC 2308, section 2.2)
+	Good                       // NOERROR with an answer
+)
+
+var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
+
+// String is a word for metrics and logs.
+func (v Verdict) String() string { return verdictNames[v] }
+
+// opinion reports whether a reply says more than that the resolver has trouble.
+func (v Verdict) opinion() bool { return v != ServFail && v != None }
+
+// Policy says what makes an answer good beyond rule R3's "NOERROR and at least
+// one record". Its zero value adds nothing.
+type Policy struct {
+	NeedType bool           // one record must be of the type asked for
+	Bogus    []netip.Prefix // no A or AAAA record may hold one of these addresses
+}
+
+// Judge returns what a well-formed reply is worth. Unless the policy asks for
+// more, a good one is known by its header alone.
+func Judge(reply []byte, p Policy) Verdict {
+	if len(reply) < wire.HeaderSize {
+		return None
+	}
+	h := wire.Header(reply)
+	if h.Rcode() == dns.RcodeSuccess && h.Answers() > 0 {
+		return p.judgeAnswers(reply)
+	}
+	rcode, soa := h.Rcode(), false
+	wire.Records(reply, func(r wire.Record) bool {
+		switch {
+		case r.Section == wire.Authority && r.Type == dns.TypeSOA:
+			soa = true
+		case r.Section == wire.Additional && r.Type == dns.TypeOPT:
+			rcode |= int(r.TTL >> 24 << 4) // RFC 6891, section 6.1.3
+		}
+		return true
+	})
+	switch {
+	case rcode == dns.RcodeSuccess && soa:
+		return NoDataSOA
+	case rcode == dns.RcodeSuccess:
+		return NoData
+	case rcode == dns.RcodeNameError && soa:
+		return NXDomainSOA
+	case rcode == dns.RcodeNameError:
+		return NXDomain
+	case rcode == dns.RcodeServerFailure:
+		return ServFail
+	case rcode == dns.RcodeRefused:
+		return Refused
+	}
+	return Error
+}
+
+func (p Policy) judgeAnswers(reply []byte) Verdict {
+	if !p.NeedType && len(p.Bogus) == 0 {
+		return Good
+	}
+	asked := dns.TypeANY
+	if q := wire.Question(reply); q != nil {
+		asked = wire.QuestionType(q)
+	}
+	typed, bogus := asked == dns.TypeANY, false
+	wire.Records(reply, func(r wire.Record) bool {
+		if r.Section != wire.Answer {
+			return false
+		}
+		typed = typed || r.Type == asked
+		bogus = bogus || p.bogus(r)
+		return true
+	})
+	switch {
+	case bogus:
+		return Bogus
+	case p.NeedType && !typed:
+		return CNAMEOnly
+	}
+	return Good
+}
+
+func (p Policy) bogus(r wire.Record) bool {
+	if r.Type != dns.TypeA && r.Type != dns.TypeAAAA {
+		return false
+	}
+	addr, ok := netip.AddrFromSlice(r.Data)
+	if !ok {
+		return false
+	}
+	for _, prefix := range p.Bogus {
+		if prefix.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,38 @@
+package upstream
+
+import (
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// matches reports whether reply, which came from the right source and has the
+// right id, answers query (RFC 5452, section 9.1). A reply without question
+// does if it says no more than an error: so resolvers refuse what they cannot
+// read. Any other message is to be ignored.
+func matches(query, reply []byte) bool {
+	if len(reply) < wire.HeaderSize {
+		return false
+	}
+	q, r := wire.Header(query), wire.Header(reply)
+	if !r.Response() || r.Opcode() != q.Opcode() {
+		return false
+	}
+	if r.Questions() == 0 {
+		return r.Rcode() != dns.RcodeSuccess && r.Answers() == 0
+	}
+	return r.Questions() == 1 && wire.SameQuestion(wire.Question(query), wire.Question(reply))
+}
+
+// usable returns nil if a matching reply may be handed on, else why it says
+// nothing.
+func usable(q *Query, reply []byte) error {
+	h := wire.Header(reply)
+	if h.Truncated() && (q.Whole || h.Answers() == 0) {
+		return errTruncated
+	}
+	if wire.Check(reply) != nil {
+		return errMalformed
+	}
+	return nil
+}

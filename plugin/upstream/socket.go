@@ -1,0 +1,133 @@
+package upstream
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// socket is a connected UDP socket with a port of its own. The kernel lets only
+// packets from the resolver's address and port through.
+type socket struct {
+	u       *Upstream
+	conn    net.Conn
+	born    time.Time
+	pending pending // guarded by u.mu
+}
+
+// worn reports whether another socket should take s's place: its port has been
+// open to guesses for long, or its ids run low. u.mu is held.
+func (s *socket) worn(now time.Time) bool {
+	return now.Sub(s.born) > maxAge || len(s.pending) >= maxPending
+}
+
+// read takes packets until the socket is closed.
+func (s *socket) read() {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := s.conn.Read(buf)
+		switch {
+		case err == nil:
+			s.received(buf[:n])
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			if !s.failed(err) {
+				return
+			}
+		}
+	}
+}
+
+// received takes one packet. One that answers nothing is ignored, so that a
+// forged or stray packet ends no exchange (RFC 5452, section 9.1).
+func (s *socket) received(msg []byte) {
+	if len(msg) < wire.HeaderSize {
+		return
+	}
+	now := time.Now()
+	s.u.mu.Lock()
+	x := s.pending[wire.Header(msg).ID()]
+	if x == nil {
+		x = s.nearMiss(msg)
+		s.u.mu.Unlock()
+		if x != nil {
+			x.overTCP(now, errNearMiss)
+		}
+		return
+	}
+	if !matches(x.q.Msg, msg) {
+		s.u.mu.Unlock()
+		return
+	}
+	s.u.health.heard(now)
+	if x.packets == 1 {
+		s.u.rtt.sample(now.Sub(x.sent))
+		delete(s.pending, x.id)
+	} // else its other packets may be answered too, and that is no near miss
+	fresh := x.udp == underway
+	x.udp = spent
+	s.u.mu.Unlock()
+
+	if !fresh {
+		return
+	}
+	if err := usable(x.q, msg); err != nil {
+		x.overTCP(now, err)
+		return
+	}
+	x.reply(append([]byte(nil), msg...))
+}
+
+// nearMiss returns the exchange that msg would answer if its id were right, or
+// nil. Somebody may be guessing: the exchange leaves UDP, and the socket goes
+// out of use. u.mu is held.
+func (s *socket) nearMiss(msg []byte) *Exchange {
+	for id, x := range s.pending {
+		if x.udp != underway || !matches(x.q.Msg, msg) || wire.Header(msg).Questions() == 0 {
+			continue
+		}
+		s.u.retire(s)
+		delete(s.pending, id)
+		x.socket = nil
+		x.udp = spent
+		if !x.missed { // should TCP fail, another port and id may be tried
+			x.udp = untried
+		}
+		x.missed = true
+		return x
+	}
+	return nil
+}
+
+// failed handles an error of Read, which is the word of some ICMP message or of
+// a link that went away. It reports whether reading can go on.
+func (s *socket) failed(err error) bool {
+	s.u.mu.Lock()
+	var hit []*Exchange
+	for _, x := range s.pending {
+		if x.udp == underway {
+			hit = append(hit, x)
+		}
+	}
+	s.u.mu.Unlock()
+	for _, x := range hit {
+		x.socketFailed(s, err)
+	}
+	if spoilt(err) {
+		s.u.mu.Lock()
+		defer s.u.mu.Unlock()
+		s.u.retire(s)
+	}
+	// Linux reports each ICMP error once, and the socket goes on; any other
+	// error could come back for ever.
+	var errno syscall.Errno
+	return errors.As(err, &errno)
+}
+
+// spoilt reports whether an error may stick to its socket: a connected socket
+// keeps a source address that is gone. A refusal speaks of the server alone.
+func spoilt(err error) bool { return !errors.Is(err, syscall.ECONNREFUSED) }

@@ -1,0 +1,164 @@
+package upstream
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// stallAfter is how long a connection may owe a reply before new queries pass
+// it over.
+const stallAfter = time.Second
+
+// stream is a TCP connection that is shared by exchanges: their queries are
+// written as they come, and the replies are matched in any order (RFC 7766,
+// sections 6.2.1.1 and 7).
+type stream struct {
+	u      *Upstream
+	ctx    context.Context // done: the stream is closed
+	cancel context.CancelFunc
+	queued chan struct{} // queue has something
+
+	// Guarded by u.mu.
+	conn    net.Conn // nil while it is being dialled
+	pending pending
+	queue   net.Buffers
+	owes    time.Time // since when it has owed a reply; with nothing pending, of no meaning
+}
+
+func newStream(u *Upstream) *stream {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &stream{u: u, ctx: ctx, cancel: cancel, queued: make(chan struct{}, 1), pending: make(pending)}
+}
+
+// ask queues x's query. u.mu is held.
+func (s *stream) ask(x *Exchange) {
+	if len(s.pending) == 0 {
+		s.owes = time.Now()
+	}
+	s.queue = append(s.queue, x.frame(s.pending.add(x)))
+	select {
+	case s.queued <- struct{}{}:
+	default:
+	}
+}
+
+// stalled reports whether the server has kept a query waiting for long. u.mu is
+// held.
+func (s *stream) stalled(now time.Time) bool {
+	return len(s.pending) > 0 && now.Sub(s.owes) > stallAfter
+}
+
+// close takes s off the upstream's list and ends it; run takes care of what is
+// pending. u.mu is held.
+func (s *stream) close() {
+	for i := range s.u.streams {
+		if s.u.streams[i] == s {
+			s.u.streams = append(s.u.streams[:i:i], s.u.streams[i+1:]...)
+			break
+		}
+	}
+	s.cancel()
+}
+
+// run dials, writes and reads until the connection or the stream is closed.
+func (s *stream) run() {
+	err := s.serve()
+	s.u.mu.Lock()
+	s.close()
+	left := s.pending
+	s.pending = nil
+	s.u.mu.Unlock()
+	for _, x := range left {
+		x.streamFailed(err)
+	}
+}
+
+func (s *stream) serve() error {
+	dialing, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
+	conn, err := s.u.cfg.Dial(dialing, "tcp", s.u.name)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
+	s.u.mu.Lock()
+	s.conn = conn
+	s.owes = time.Now()
+	s.u.mu.Unlock()
+
+	broken := make(chan error, 1)
+	go func() { broken <- s.read(conn) }()
+	for {
+		select {
+		case err := <-broken:
+			return err
+		case <-s.queued:
+		}
+		s.u.mu.Lock()
+		batch := s.queue
+		s.queue = nil
+		s.u.mu.Unlock()
+		conn.SetWriteDeadline(time.Now().Add(s.u.cfg.Timeout))
+		if _, err := batch.WriteTo(conn); err != nil {
+			conn.Close()
+			<-broken
+			return err
+		}
+	}
+}
+
+var errIdle = errors.New("connection idle")
+
+// read takes replies until the connection ends or is idle for long.
+func (s *stream) read(conn net.Conn) error {
+	r := bufio.NewReader(conn)
+	var length [2]byte
+	for {
+		conn.SetReadDeadline(time.Now().Add(maxIdle))
+		if _, err := io.ReadFull(r, length[:]); err != nil {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
+				return errIdle
+			}
+			return err
+		}
+		msg := make([]byte, binary.BigEndian.Uint16(length[:]))
+		if _, err := io.ReadFull(r, msg); err != nil {
+			return err
+		}
+		s.received(msg)
+	}
+}
+
+// received takes one message. One that answers nothing is ignored.
+func (s *stream) received(msg []byte) {
+	if len(msg) < wire.HeaderSize {
+		return
+	}
+	now := time.Now()
+	s.u.mu.Lock()
+	id := wire.Header(msg).ID()
+	x := s.pending[id]
+	if x == nil || !matches(x.q.Msg, msg) {
+		s.u.mu.Unlock()
+		return
+	}
+	delete(s.pending, id)
+	s.owes = now
+	s.u.health.heard(now)
+	s.u.mu.Unlock()
+
+	if err := usable(&Query{}, msg); err != nil {
+		x.tcpFailed(err)
+		return
+	}
+	x.reply(msg)
+}

@@ -1,0 +1,284 @@
+// Package upstream speaks with one DNS resolver. It knows sockets, ids, loss
+// and silence, and nothing of races, verdicts or CoreDNS.
+//
+// # Shape
+//
+// An [Upstream] owns a few connected UDP sockets ([socket]) with unpredictable
+// source ports, and a few pipelined TCP connections ([stream]). Each has one
+// reader goroutine and a table of pending ids. A query to a resolver, an
+// [Exchange], is an entry in such a table: it costs no goroutine, no socket and
+// no timer of its own. Whoever waits for it drives it by calling
+// [Exchange.Retry] when Retry said it wants to be called; so a waiting race has
+// one timer for all its exchanges, and exchanges whose race is over send
+// nothing more but still teach the round-trip time when their reply comes.
+//
+// One mutex an upstream guards all its state. While it is held no call is made
+// that could wait: of system calls only the opening of a UDP socket and the
+// closing of any, of a [Receiver]'s methods only Waiting.
+//
+// # Which transport
+//
+// An exchange begins over UDP, or over TCP if [Query.Stream] asks for it. It
+// goes on over TCP when the UDP reply is truncated or malformed, when three
+// packets stay unanswered, and after a near miss (see [socket.nearMiss]). It
+// falls back to UDP when TCP fails before UDP was tried: many resolvers sit
+// behind filters that let only one of the two pass. An ICMP error or a send
+// error is retried once on a fresh socket and then ends the exchange at once.
+//
+// A stream is shared, but the first idle one of a few is taken: some resolvers
+// (dnsmasq is one) answer a connection's queries strictly one after another,
+// and a slow name must not hold up the others.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	maxSockets = 4                // UDP sockets in use at a time; more ports are harder to hit (RFC 5452, section 9.2)
+	maxStreams = 4                // TCP connections in use at a time
+	maxAge     = 10 * time.Second // a UDP socket's, before another takes its place
+	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
+	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
+	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
+	tidyEvery  = time.Second
+)
+
+// Config says which resolver to speak with, and how.
+type Config struct {
+	Addr     netip.AddrPort
+	Timeout  time.Duration // how long an unanswered exchange is remembered; half of it bounds a TCP dial
+	Patience time.Duration // an upstream that says nothing to anybody for so long is down
+	ForceTCP bool          // UDP is never used
+
+	// Dial opens a connected socket as [net.Dialer.DialContext] does, which is
+	// the default. A UDP socket's Read and Write carry one packet each.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Query is one message to be asked, shared by the exchanges of a race. It must
+// not be changed after the first Ask.
+type Query struct {
+	Msg    []byte // a packed query with one question; its id is replaced
+	Stream bool   // ask over TCP first
+	Whole  bool   // a truncated reply is of no use, even if it holds answers
+}
+
+// Receiver is told what becomes of an exchange. Its methods are called from any
+// goroutine, also from within Ask and Retry, and must not block.
+type Receiver interface {
+	// Reply takes the resolver's reply: well-formed, of the same question, its
+	// id to be ignored. It is called at most once, and nothing follows.
+	Reply(msg []byte)
+	// Fail says that the exchange ended without a reply. It is called at most
+	// once, and nothing follows.
+	Fail(err error)
+	// Down says that the upstream does not talk at present. A reply may follow
+	// all the same.
+	Down()
+	// Waiting reports whether a reply is still of use. It is called with locks
+	// held, and must do no more than look.
+	Waiting() bool
+}
+
+// Upstream is one resolver. Its methods may be called from any goroutine.
+type Upstream struct {
+	cfg  Config
+	name string
+
+	mu       sync.Mutex
+	rtt      rtt
+	health   health
+	sockets  [maxSockets]*socket
+	retired  []*socket // no longer sent on, still read from
+	streams  []*stream
+	tidying  bool // a call of tidy is scheduled
+	draining bool // Close was called
+}
+
+// New returns an upstream. It opens nothing: sockets are opened by the first
+// Ask, and closed when they have not been of use for some seconds.
+func New(cfg Config) *Upstream {
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
+	return &Upstream{cfg: cfg, name: cfg.Addr.String()}
+}
+
+// Addr is the resolver's address and port.
+func (u *Upstream) Addr() netip.AddrPort { return u.cfg.Addr }
+
+// String is the resolver's address and port as text.
+func (u *Upstream) String() string { return u.name }
+
+// Close lets go of all sockets: of those in use as soon as nothing waits for a
+// reply on them. An Ask after Close is still served.
+func (u *Upstream) Close() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.draining = true
+	u.tidy(time.Now())
+}
+
+// socket returns one of the UDP sockets in use, chosen at random. It opens it
+// if need be. u.mu is held.
+func (u *Upstream) socket(now time.Time) (*socket, error) {
+	i := int(dns.Id()) % maxSockets
+	s := u.sockets[i]
+	if s != nil && !s.worn(now) {
+		return s, nil
+	}
+	conn, err := u.cfg.Dial(context.Background(), "udp", u.name)
+	if err != nil {
+		return nil, err
+	}
+	if s != nil {
+		u.retired = append(u.retired, s)
+	}
+	s = &socket{u: u, conn: conn, born: now, pending: make(pending)}
+	u.sockets[i] = s
+	go s.read()
+	u.scheduleTidy()
+	return s, nil
+}
+
+// retire takes s out of use; replies are still read from it until none is
+// pending. u.mu is held.
+func (u *Upstream) retire(s *socket) {
+	for i := range u.sockets {
+		if u.sockets[i] == s {
+			u.sockets[i] = nil
+			u.retired = append(u.retired, s)
+		}
+	}
+}
+
+// stream returns the TCP connection that the next exchange should use: an idle
+// one, else one that is being dialled, else a new one, else the least busy.
+// Those that have owed a reply for long are passed over. u.mu is held.
+func (u *Upstream) stream(now time.Time) *stream {
+	var best, dialling *stream
+	for _, s := range u.streams {
+		switch {
+		case s.conn == nil:
+			dialling = s
+		case !s.stalled(now) && (best == nil || len(s.pending) < len(best.pending)):
+			best = s
+		}
+	}
+	switch {
+	case best != nil && len(best.pending) == 0:
+		return best
+	case dialling != nil: // never two attempts at a time
+		return dialling
+	case len(u.streams) < maxStreams:
+	case best != nil:
+		return best
+	default: // all have stalled; the oldest makes room
+		u.streams[0].close()
+	}
+	s := newStream(u)
+	u.streams = append(u.streams, s)
+	go s.run()
+	u.scheduleTidy()
+	return s
+}
+
+// scheduleTidy makes sure that tidy is called as long as there is something to
+// tidy up. u.mu is held.
+func (u *Upstream) scheduleTidy() {
+	if u.tidying {
+		return
+	}
+	u.tidying = true
+	time.AfterFunc(tidyEvery, func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.tidying = false
+		u.tidy(time.Now())
+	})
+}
+
+// tidy forgets exchanges that nobody waits for any longer, and closes sockets
+// that are worn and unused. u.mu is held.
+func (u *Upstream) tidy(now time.Time) {
+	for i, s := range u.sockets {
+		if s != nil && (u.draining || s.worn(now)) {
+			u.sockets[i] = nil
+			u.retired = append(u.retired, s)
+		}
+	}
+	inUse := u.retired[:0]
+	for _, s := range u.retired {
+		u.forget(s.pending, now)
+		if len(s.pending) == 0 {
+			s.conn.Close()
+		} else {
+			inUse = append(inUse, s)
+		}
+	}
+	clear(u.retired[len(inUse):])
+	u.retired = inUse
+	for _, s := range u.sockets {
+		if s != nil {
+			u.forget(s.pending, now)
+		}
+	}
+	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
+		s := u.streams[i]
+		u.forget(s.pending, now)
+		if u.draining && len(s.pending) == 0 {
+			s.close()
+		}
+	}
+	if len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
+		u.scheduleTidy()
+	}
+}
+
+// forget drops exchanges that were begun too long ago, or that nobody waits for
+// when the upstream is being closed.
+func (u *Upstream) forget(p pending, now time.Time) {
+	for id, x := range p {
+		if now.Sub(x.begun) > u.cfg.Timeout || u.draining && !x.to.Waiting() {
+			delete(p, id)
+		}
+	}
+}
+
+// waiting returns the receivers of all exchanges under way. u.mu is held.
+func (u *Upstream) waiting() []Receiver {
+	var all []Receiver
+	add := func(p pending) {
+		for _, x := range p {
+			if !x.done {
+				all = append(all, x.to)
+			}
+		}
+	}
+	for _, s := range u.sockets {
+		if s != nil {
+			add(s.pending)
+		}
+	}
+	for _, s := range u.retired {
+		add(s.pending)
+	}
+	for _, s := range u.streams {
+		add(s.pending)
+	}
+	return all
+}
+
+var (
+	errMalformed = errors.New("malformed reply")
+	errTruncated = errors.New("truncated reply")
+	errNearMiss  = errors.New("reply with a wrong id")
+)

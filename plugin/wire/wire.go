@@ -1,0 +1,178 @@
+// Package wire reads DNS messages as bytes (RFC 1035, section 4.1), so that a
+// reply can be matched and judged without being unpacked. Nothing here
+// allocates, and nothing here trusts the message: every read is bounded.
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// HeaderSize is the length of a message's header in bytes.
+const HeaderSize = 12
+
+// Sections of a message, as passed to the function given to [Records].
+const (
+	Answer = iota
+	Authority
+	Additional
+)
+
+// ErrMalformed says that a message's sections do not hold what its header
+// promises.
+var ErrMalformed = errors.New("malformed message")
+
+// Header is a view of a message that is at least HeaderSize bytes long.
+type Header []byte
+
+// ID is the message's id.
+func (h Header) ID() uint16 { return binary.BigEndian.Uint16(h) }
+
+// SetID changes the message's id in place.
+func (h Header) SetID(id uint16) { binary.BigEndian.PutUint16(h, id) }
+
+// Response reports the QR bit.
+func (h Header) Response() bool { return h[2]&0x80 != 0 }
+
+// Opcode is the kind of query.
+func (h Header) Opcode() int { return int(h[2]>>3) & 0xf }
+
+// Truncated reports the TC bit.
+func (h Header) Truncated() bool { return h[2]&0x02 != 0 }
+
+// Rcode is the header's part of the response code, its lower four bits.
+func (h Header) Rcode() int { return int(h[3] & 0xf) }
+
+// Questions is QDCOUNT.
+func (h Header) Questions() int { return int(binary.BigEndian.Uint16(h[4:])) }
+
+// Answers is ANCOUNT.
+func (h Header) Answers() int { return int(binary.BigEndian.Uint16(h[6:])) }
+
+func (h Header) records(section int) int {
+	return int(binary.BigEndian.Uint16(h[6+2*section:]))
+}
+
+// Record is one resource record of a message.
+type Record struct {
+	Section int
+	Type    uint16
+	Class   uint16
+	TTL     uint32
+	Data    []byte // RDATA, a part of the message
+}
+
+// Question returns the bytes of the first question: name, type and class. It
+// is nil if there is none, or if it is cut short or compressed.
+func Question(msg []byte) []byte {
+	if len(msg) < HeaderSize || Header(msg).Questions() == 0 {
+		return nil
+	}
+	for i := HeaderSize; i < len(msg); i += int(msg[i]) + 1 {
+		switch {
+		case msg[i] > 63:
+			return nil
+		case msg[i] == 0:
+			if i+5 > len(msg) {
+				return nil
+			}
+			return msg[HeaderSize : i+5]
+		}
+	}
+	return nil
+}
+
+// QuestionType is the type asked for by a question as returned by [Question].
+func QuestionType(question []byte) uint16 {
+	return binary.BigEndian.Uint16(question[len(question)-4:])
+}
+
+// SameQuestion reports whether two questions as returned by [Question] ask the
+// same: type and class are equal, and so are the names but for the case of
+// ASCII letters (RFC 4343). A nil question is like no other.
+func SameQuestion(a, b []byte) bool {
+	if len(a) != len(b) || len(a) < 5 {
+		return false
+	}
+	name := len(a) - 4
+	for i := range name {
+		// A label's length is at most 63, so it is never taken for a letter.
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return string(a[name:]) == string(b[name:])
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
+
+// Records calls f with each record of msg, in order, until f returns false. It
+// returns [ErrMalformed] if msg ends before the records that its header counts
+// do; records before that place have then been passed to f already. Bytes
+// after the last record are not looked at.
+func Records(msg []byte, f func(Record) bool) error {
+	if len(msg) < HeaderSize {
+		return ErrMalformed
+	}
+	h := Header(msg)
+	off := HeaderSize
+	for range h.Questions() {
+		if off = skipName(msg, off); off < 0 || off+4 > len(msg) {
+			return ErrMalformed
+		}
+		off += 4
+	}
+	for section := Answer; section <= Additional; section++ {
+		for range h.records(section) {
+			if off = skipName(msg, off); off < 0 || off+10 > len(msg) {
+				return ErrMalformed
+			}
+			fixed := msg[off : off+10]
+			off += 10 + int(binary.BigEndian.Uint16(fixed[8:]))
+			if off > len(msg) {
+				return ErrMalformed
+			}
+			if !f(Record{
+				Section: section,
+				Type:    binary.BigEndian.Uint16(fixed),
+				Class:   binary.BigEndian.Uint16(fixed[2:]),
+				TTL:     binary.BigEndian.Uint32(fixed[4:]),
+				Data:    msg[off-int(binary.BigEndian.Uint16(fixed[8:])) : off],
+			}) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// Check returns [ErrMalformed] if msg does not hold the records that its header
+// counts.
+func Check(msg []byte) error {
+	return Records(msg, func(Record) bool { return true })
+}
+
+// skipName returns the offset after the name at off, or -1.
+func skipName(msg []byte, off int) int {
+	for off < len(msg) {
+		switch c := int(msg[off]); {
+		case c == 0:
+			return off + 1
+		case c >= 0xc0: // a pointer ends a name (RFC 1035, section 4.1.4)
+			if off+2 > len(msg) {
+				return -1
+			}
+			return off + 2
+		case c > 63:
+			return -1
+		default:
+			off += c + 1
+		}
+	}
+	return -1
+}

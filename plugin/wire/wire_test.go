@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+func pack(t testing.TB, m *dns.Msg) []byte {
+	t.Helper()
+	b, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func rr(t testing.TB, s string) dns.RR {
+	t.Helper()
+	r, err := dns.NewRR(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sample(t testing.TB) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetQuestion("Host.Example.", dns.TypeA)
+	m.Response = true
+	m.Compress = true
+	m.Answer = []dns.RR{rr(t, "host.example. 60 IN CNAME real.example."), rr(t, "real.example. 61 IN A 192.0.2.1")}
+	m.Ns = []dns.RR{rr(t, "example. 62 IN NS ns.example.")}
+	m.SetEdns0(1232, true)
+	return m
+}
+
+func TestHeader(t *testing.T) {
+	m := sample(t)
+	m.Id, m.Truncated, m.Rcode = 0xabcd, true, dns.RcodeRefused
+	b := pack(t, m)
+	h := Header(b)
+	if h.ID() != 0xabcd || !h.Response() || !h.Truncated() || h.Rcode() != dns.RcodeRefused || h.Questions() != 1 || h.Answers() != 2 || h.Opcode() != dns.OpcodeQuery {
+		t.Errorf("header read wrong: % x", b[:HeaderSize])
+	}
+	h.SetID(7)
+	if h.ID() != 7 {
+		t.Errorf("id is %d after SetID(7)", h.ID())
+	}
+	m.Opcode, m.Response, m.Truncated = dns.OpcodeNotify, false, false
+	h = Header(pack(t, m))
+	if h.Opcode() != dns.OpcodeNotify || h.Response() || h.Truncated() {
+		t.Errorf("header read wrong: % x", h[:HeaderSize])
+	}
+}
+
+func TestQuestion(t *testing.T) {
+	question := func(name string, typ uint16) []byte {
+		m := new(dns.Msg)
+		m.SetQuestion(name, typ)
+		return Question(pack(t, m))
+	}
+	a := question("Host.Example.", dns.TypeA)
+	for _, tc := range []struct {
+		what string
+		b    []byte
+		same bool
+	}{
+		{"itself", a, true},
+		{"other case", question("hOST.eXAMPLE.", dns.TypeA), true},
+		{"other type", question("host.example.", dns.TypeAAAA), false},
+		{"other name", question("most.example.", dns.TypeA), false},
+		{"parent", question("example.", dns.TypeA), false},
+		{"labels split elsewhere", question("hos.texample.", dns.TypeA), false},
+		{"none", nil, false},
+	} {
+		if got := SameQuestion(a, tc.b); got != tc.same {
+			t.Errorf("%s: same = %v, want %v", tc.what, got, tc.same)
+		}
+	}
+	if SameQuestion(nil, nil) {
+		t.Error("two missing questions are the same")
+	}
+	if got := QuestionType(question("host.example.", dns.TypeSRV)); got != dns.TypeSRV {
+		t.Errorf("type is %d", got)
+	}
+	if got := question(".", dns.TypeNS); len(got) != 5 || QuestionType(got) != dns.TypeNS {
+		t.Errorf("root question is % x", got)
+	}
+
+	whole := pack(t, sample(t))
+	for n := range HeaderSize + len(a) {
+		if q := Question(whole[:n]); q != nil {
+			t.Errorf("question out of %d bytes: % x", n, q)
+		}
+	}
+	pointer := append(bytes.Clone(whole[:HeaderSize]), 0xc0, 0x0c, 0, 1, 0, 1)
+	if q := Question(pointer); q != nil {
+		t.Errorf("question of a compressed name: % x", q)
+	}
+}
+
+func TestRecords(t *testing.T) {
+	b := pack(t, sample(t))
+	var got []Record
+	if err := Records(b, func(r Record) bool { got = append(got, r); return true }); err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		section    int
+		typ, class uint16
+		ttl        uint32
+	}{
+		{Answer, dns.TypeCNAME, dns.ClassINET, 60},
+		{Answer, dns.TypeA, dns.ClassINET, 61},
+		{Authority, dns.TypeNS, dns.ClassINET, 62},
+		{Additional, dns.TypeOPT, 1232, 0x8000},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d records, want %d", len(got), len(want))
+	}
+	for i, w := range want {
+		g := got[i]
+		if g.Section != w.section || g.Type != w.typ || g.Class != w.class || g.TTL != w.ttl {
+			t.Errorf("record %d is %+v, want %+v", i, g, w)
+		}
+	}
+	if !bytes.Equal(got[1].Data, []byte{192, 0, 2, 1}) {
+		t.Errorf("data of the A record is % x", got[1].Data)
+	}
+
+	for n := range b {
+		if err := Check(b[:n]); !errors.Is(err, ErrMalformed) {
+			t.Errorf("the first %d of %d bytes pass as a whole message", n, len(b))
+		}
+	}
+	if err := Check(append(b, 1, 2, 3)); err != nil {
+		t.Errorf("trailing bytes: %v", err)
+	}
+	n := 0
+	if err := Records(b, func(Record) bool { n++; return n < 2 }); err != nil || n != 2 {
+		t.Errorf("stopped after %d records with %v, want 2 and no error", n, err)
+	}
+}
+
+// FuzzRecords holds the reader against the DNS library: no message makes it
+// panic, and a message that the library packed is read whole. Its seeds are in testdata/fuzz.
+func FuzzRecords(f *testing.F) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_ = Check(b)
+		q := Question(b)
+		if q != nil && !SameQuestion(q, q) {
+			t.Errorf("question % x is not like itself", q)
+		}
+		m := new(dns.Msg)
+		if m.Unpack(b) != nil {
+			return
+		}
+		packed, err := m.Pack()
+		if err != nil {
+			return
+		}
+		want := len(m.Answer) + len(m.Ns) + len(m.Extra)
+		got := 0
+		if err := Records(packed, func(Record) bool { got++; return true }); err != nil || got != want {
+			t.Errorf("read %d of %d records, %v: % x", got, want, err, packed)
+		}
+	})
+}

@@ -1,0 +1,281 @@
+// Package dnsmus registers the CoreDNS plugin dnsmus, which sends every query to
+// all upstream resolvers at once and replies with the first good answer. This
+// file reads the stanza; README.md describes it.
+package dnsmus
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/coredns/coredns/plugin/pkg/parse"
+	"github.com/coredns/coredns/plugin/pkg/transport"
+
+	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+)
+
+const (
+	defaultFile          = "/etc/resolv.conf.dnsmus"
+	defaultTimeout       = 4 * time.Second
+	defaultPatience      = 2 * time.Second
+	defaultMaxConcurrent = 10000
+)
+
+var log = clog.NewWithPlugin(handler.Name)
+
+func init() { plugin.Register(handler.Name, setup) }
+
+func setup(c *caddy.Controller) error {
+	cfg, err := parseStanza(c)
+	if err != nil {
+		return plugin.Error(handler.Name, err)
+	}
+	h := handler.New(cfg)
+	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+		h.Next = next
+		return h
+	})
+	c.OnShutdown(h.Stop)
+	return nil
+}
+
+// parseStanza reads the one stanza of a server block.
+func parseStanza(c *caddy.Controller) (handler.Config, error) {
+	cfg := handler.Config{
+		Rules:         race.Rules{Timeout: defaultTimeout},
+		Patience:      defaultPatience,
+		MaxConcurrent: defaultMaxConcurrent,
+	}
+	c.Next() // the plugin's name
+	to := c.RemainingArgs()
+	if len(to) == 0 {
+		to = []string{defaultFile}
+	}
+	upstreams, err := readUpstreams(c, to)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Upstreams = upstreams
+
+	seen := make(map[string]bool)
+	for c.NextBlock() {
+		name := c.Val()
+		option, ok := options[name]
+		if !ok {
+			return cfg, c.Errf("unknown option '%s'; the options are %s", name, optionNames())
+		}
+		if seen[name] {
+			return cfg, c.Errf("option '%s' is given twice", name)
+		}
+		seen[name] = true
+		if err := option.set(&cfg, c.RemainingArgs()); err != nil {
+			return cfg, c.Errf("%s: %v; write: %s %s", name, err, name, option.usage)
+		}
+	}
+	if cfg.ForceTCP && cfg.PreferUDP {
+		return cfg, c.Err("force_tcp and prefer_udp exclude each other; leave one of them out")
+	}
+	if c.Next() {
+		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
+	}
+	return cfg, nil
+}
+
+// readUpstreams turns the words after the plugin's name into addresses: each is
+// an address or a resolv.conf.
+func readUpstreams(c *caddy.Controller, to []string) ([]netip.AddrPort, error) {
+	var all []netip.AddrPort
+	add := func(addr netip.AddrPort) {
+		if !slices.Contains(all, addr) {
+			all = append(all, addr)
+		}
+	}
+	for _, word := range to {
+		trans, host := parse.Transport(word)
+		if trans != transport.DNS || strings.Contains(host, "://") {
+			return nil, c.Errf("'%s': only plain DNS is spoken to upstreams; write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353", word)
+		}
+		addr, notAddr := resolvconf.ParseServer(host)
+		if notAddr == nil {
+			add(addr)
+			continue
+		}
+		servers, err := readFile(filename(c, host))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !strings.Contains(host, "/"):
+			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notAddr)
+		case err != nil:
+			return nil, c.Errf("%v", err)
+		}
+		for _, addr := range servers {
+			add(addr)
+		}
+	}
+	return all, nil
+}
+
+// filename resolves a relative name by the root plugin, as CoreDNS's plugins do.
+func filename(c *caddy.Controller, name string) string {
+	if root := dnsserver.GetConfig(c).Root; root != "" && !filepath.IsAbs(name) {
+		return filepath.Join(root, name)
+	}
+	return name
+}
+
+// readFile returns the nameservers of a resolv.conf. Having none is an error.
+func readFile(name string) ([]netip.AddrPort, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read upstreams: %w; create it with lines such as 'nameserver 192.0.2.1'", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("cannot read upstreams: %s is not a regular file", name)
+	}
+	servers, warnings, err := resolvconf.Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read upstreams from %s: %w", name, err)
+	}
+	for _, w := range warnings {
+		log.Warningf("%s:%d: %s", name, w.Line, w.Text)
+	}
+	if len(servers) == 0 {
+		detail := ""
+		if len(warnings) > 0 {
+			detail = fmt.Sprintf(" (line %d: %s)", warnings[0].Line, warnings[0].Text)
+		}
+		return nil, fmt.Errorf("%s has no usable nameserver line%s; add one such as 'nameserver 192.0.2.1'", name, detail)
+	}
+	return servers, nil
+}
+
+// option is a word in the stanza's block.
+type option struct {
+	usage string
+	set   func(cfg *handler.Config, args []string) error
+}
+
+var errCount = errors.New("wrong number of arguments")
+
+var options = map[string]option{
+	"except": {"ZONE...", func(cfg *handler.Config, args []string) error {
+		if len(args) == 0 {
+			return errCount
+		}
+		for _, arg := range args {
+			zones := plugin.Host(arg).NormalizeExact()
+			if len(zones) == 0 {
+				return fmt.Errorf("'%s' is not a zone", arg)
+			}
+			cfg.Except = append(cfg.Except, zones...)
+		}
+		return nil
+	}},
+	"good": {"answer|qtype", func(cfg *handler.Config, args []string) error {
+		if len(args) != 1 {
+			return errCount
+		}
+		switch args[0] {
+		case "answer", "qtype":
+			cfg.Rules.Policy.NeedType = args[0] == "qtype"
+			return nil
+		}
+		return fmt.Errorf("'%s' is unknown", args[0])
+	}},
+	"bogus": {"CIDR...", func(cfg *handler.Config, args []string) error {
+		if len(args) == 0 {
+			return errCount
+		}
+		for _, arg := range args {
+			prefix, err := parsePrefix(arg)
+			if err != nil {
+				return fmt.Errorf("'%s' is not an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32", arg)
+			}
+			cfg.Rules.Policy.Bogus = append(cfg.Rules.Policy.Bogus, prefix)
+		}
+		return nil
+	}},
+	"timeout": {"DURATION", func(cfg *handler.Config, args []string) error {
+		return setDuration(&cfg.Rules.Timeout, args)
+	}},
+	"patience": {"DURATION", func(cfg *handler.Config, args []string) error {
+		return setDuration(&cfg.Patience, args)
+	}},
+	"max_concurrent": {"N", func(cfg *handler.Config, args []string) error {
+		if len(args) != 1 {
+			return errCount
+		}
+		n, err := strconv.ParseInt(args[0], 10, 32)
+		if err != nil || n < 0 {
+			return fmt.Errorf("'%s' is not a number of queries, or 0 for no limit", args[0])
+		}
+		cfg.MaxConcurrent = n
+		return nil
+	}},
+	"force_tcp":  {"", func(cfg *handler.Config, args []string) error { return setFlag(&cfg.ForceTCP, args) }},
+	"prefer_udp": {"", func(cfg *handler.Config, args []string) error { return setFlag(&cfg.PreferUDP, args) }},
+}
+
+func optionNames() string {
+	names := make([]string, 0, len(options))
+	for name := range options {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func setFlag(flag *bool, args []string) error {
+	if len(args) != 0 {
+		return errCount
+	}
+	*flag = true
+	return nil
+}
+
+// Durations shorter than a packet's way or longer than any client waits are
+// mistakes, such as a missing unit.
+const (
+	minDuration = 10 * time.Millisecond
+	maxDuration = time.Minute
+)
+
+func setDuration(d *time.Duration, args []string) error {
+	if len(args) != 1 {
+		return errCount
+	}
+	v, err := time.ParseDuration(args[0])
+	if err != nil {
+		return fmt.Errorf("'%s' is not a duration such as 4s or 500ms", args[0])
+	}
+	if v < minDuration || v > maxDuration {
+		return fmt.Errorf("'%s' is not between %v and %v", args[0], minDuration, maxDuration)
+	}
+	*d = v
+	return nil
+}
+
+// parsePrefix reads an address range; an address alone is a range of one.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return prefix, err
+	}
+	return prefix.Masked(), nil
+}
