@@ -32,10 +32,11 @@ type Exchange struct {
 	socket  *socket // nil: none yet, or it failed
 	id      uint16
 	packet  []byte
-	packets int       // so many were sent
-	sent    time.Time // the latest
-	due     time.Time // when the next should be
-	retried bool      // a socket failed already
+	packets int           // so many were sent
+	rto     time.Duration // to wait for a reply to the first
+	sent    time.Time     // the latest
+	due     time.Time     // when the next should be
+	retried bool          // a socket failed already
 
 	// Of TCP.
 	dials int // so many streams were tried
@@ -131,8 +132,11 @@ func (x *Exchange) send(now time.Time) {
 		x.packet = append(make([]byte, 0, len(x.q.Msg)), x.q.Msg...)
 		wire.Header(x.packet).SetID(x.id)
 	}
+	if x.packets == 0 {
+		x.rto = u.rtt.timeout()
+	}
 	x.udp = underway
-	x.sent, x.due = now, now.Add(u.rtt.timeout()<<x.packets)
+	x.sent, x.due = now, now.Add(x.rto<<x.packets)
 	x.packets++
 	s, packet := x.socket, x.packet
 	u.mu.Unlock()

@@ -1,0 +1,280 @@
+package race
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	ms      = time.Millisecond
+	timeout = 4 * time.Second
+)
+
+// event is what an upstream does, some time after it was asked.
+type event struct {
+	after time.Duration
+	what  any // []byte: a reply; error: a failure; nil: it is down
+}
+
+// script is an upstream without sockets.
+type script struct {
+	events  []event
+	retries []time.Duration // when Retry wants to be called
+	called  []time.Duration // when it was
+	asked   time.Time
+	leg     *Leg
+}
+
+func (s *script) ask(leg *Leg) Exchange {
+	s.asked, s.leg = time.Now(), leg
+	for _, e := range s.events {
+		do := func() {
+			switch what := e.what.(type) {
+			case []byte:
+				leg.Reply(what)
+			case error:
+				leg.Fail(what)
+			case nil:
+				leg.Down()
+			}
+		}
+		if e.after == 0 {
+			do()
+		} else {
+			time.AfterFunc(e.after, do)
+		}
+	}
+	return s
+}
+
+func (s *script) Retry(now time.Time) time.Time {
+	at := now.Sub(s.asked)
+	for len(s.retries) > 0 && s.retries[0] <= at {
+		s.called = append(s.called, at)
+		s.retries = s.retries[1:]
+	}
+	if len(s.retries) == 0 {
+		return time.Time{}
+	}
+	return s.asked.Add(s.retries[0])
+}
+
+func reply(rcode int, soa bool, answers ...dns.RR) []byte {
+	m := new(dns.Msg)
+	m.SetQuestion("host.example.", dns.TypeA)
+	m.Response, m.Rcode, m.Answer = true, rcode, answers
+	if soa {
+		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60}, Ns: ".", Mbox: "."}}
+	}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func answer(rr string) dns.RR {
+	r, err := dns.NewRR(rr)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+var (
+	goodReply  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.1"))
+	otherGood  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.2"))
+	nxdomain   = reply(dns.RcodeNameError, true)
+	nodata     = reply(dns.RcodeSuccess, true)
+	bareNodata = reply(dns.RcodeSuccess, false)
+	servfail   = reply(dns.RcodeServerFailure, false)
+	refused    = reply(dns.RcodeRefused, false)
+	errBroken  = errors.New("broken")
+)
+
+// says is an upstream that replies once.
+func says(after time.Duration, msg []byte) []event { return []event{{after, msg}} }
+
+// hold runs a race over upstreams that do as told, and returns how and when it
+// ended.
+func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result, time.Duration, []*script) {
+	scripts := make([]*script, len(upstreams))
+	for i := range upstreams {
+		scripts[i] = &script{events: upstreams[i]}
+	}
+	start := time.Now()
+	res := Rules{Timeout: timeout}.Run(ctx, len(scripts),
+		func(i int, leg *Leg) Exchange { return scripts[i].ask(leg) },
+		func(_ int, msg []byte) bool { return unreadable == nil || string(msg) != string(unreadable) },
+	)
+	return res, time.Since(start), scripts
+}
+
+func TestR1AllAreAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		// Not even a good reply that is there at once keeps the others from being asked.
+		_, _, scripts := hold(t.Context(), nil, says(0, goodReply), says(ms, nxdomain), nil)
+		for i, s := range scripts {
+			if !s.asked.Equal(start) {
+				t.Errorf("upstream %d was asked after %v", i, s.asked.Sub(start))
+			}
+		}
+		time.Sleep(timeout)
+	})
+}
+
+func TestRaces(t *testing.T) {
+	for _, tc := range []struct {
+		what       string
+		upstreams  [][]event
+		leg        int
+		verdict    Verdict
+		after      time.Duration
+		conclusive bool
+	}{
+		{"R2: the first good reply wins at once",
+			[][]event{says(30*ms, goodReply), says(20*ms, otherGood), nil}, 1, Good, 20 * ms, false},
+		{"R2: whatever was said before",
+			[][]event{says(0, nxdomain), says(ms, nodata), says(2*ms, servfail), says(3*time.Second, goodReply)}, 3, Good, 3 * time.Second, false},
+		{"R3: NODATA before NXDOMAIN",
+			[][]event{says(0, nodata), says(10*ms, nxdomain)}, 0, NoDataSOA, 10 * ms, true},
+		{"R3: NODATA after NXDOMAIN",
+			[][]event{says(0, nxdomain), says(10*ms, nodata)}, 1, NoDataSOA, 10 * ms, true},
+		{"R3: bare NODATA after NXDOMAIN with SOA",
+			[][]event{says(0, nxdomain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: SERVFAIL, then NXDOMAIN",
+			[][]event{says(0, servfail), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
+		{"R3: REFUSED, then SERVFAIL",
+			[][]event{says(0, refused), says(10*ms, servfail)}, 1, ServFail, 10 * ms, false},
+		{"R3: REFUSED is an opinion",
+			[][]event{says(0, refused), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, true},
+		{"R3: equals rank by the order of upstreams, not of replies",
+			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(0, nxdomain)}, 0, NXDomainSOA, 20 * ms, true},
+		{"R4: over when all have spoken or failed",
+			[][]event{says(5*ms, nxdomain), {{10 * ms, errBroken}}}, 0, NXDomainSOA, 10 * ms, false},
+		{"R4: one that is up is waited for until the timeout",
+			[][]event{says(5*ms, nxdomain), nil}, 0, NXDomainSOA, timeout, false},
+		{"R4: all silent",
+			[][]event{nil, nil}, -1, None, timeout, false},
+		{"R4: all fail at once",
+			[][]event{{{0, errBroken}}, {{0, errBroken}}}, -1, None, 0, false},
+		{"R5: one that is down is not waited for",
+			[][]event{says(5*ms, nxdomain), {{0, nil}}}, 0, NXDomainSOA, 5 * ms, false},
+		{"R5: a race that waits only for it ends when it goes down",
+			[][]event{says(5*ms, nxdomain), {{2 * time.Second, nil}}}, 0, NXDomainSOA, 2 * time.Second, false},
+		{"R5: a good reply of one that is down wins",
+			[][]event{says(5*ms, nxdomain), {{0, nil}, {3 * ms, goodReply}}}, 1, Good, 3 * ms, false},
+		{"R5: a reply of one that is down is judged with the others",
+			[][]event{says(5*ms, nxdomain), {{0, nil}, {3 * ms, nodata}}}, 1, NoDataSOA, 5 * ms, true},
+		{"R5: with all down, the first that comes back is waited for",
+			[][]event{{{0, nil}}, {{0, nil}, {3 * time.Second, goodReply}}}, 1, Good, 3 * time.Second, false},
+		{"R5: with all down or failed",
+			[][]event{{{0, errBroken}}, {{0, nil}, {time.Second, nxdomain}}}, 1, NXDomainSOA, time.Second, false},
+		{"R5: with all down for good",
+			[][]event{{{2 * time.Second, nil}}, {{0, nil}}}, -1, None, timeout, false},
+		{"one upstream", [][]event{says(ms, nxdomain)}, 0, NXDomainSOA, ms, true},
+		{"no upstream", nil, -1, None, 0, false},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				res, after, _ := hold(t.Context(), nil, tc.upstreams...)
+				if res.Leg != tc.leg || res.Verdict != tc.verdict || after != tc.after || res.Conclusive != tc.conclusive {
+					t.Errorf("leg %d, %v, after %v, conclusive %v; want leg %d, %v, after %v, conclusive %v",
+						res.Leg, res.Verdict, after, res.Conclusive, tc.leg, tc.verdict, tc.after, tc.conclusive)
+				}
+				time.Sleep(timeout) // whatever comes later is of no use, and no harm
+			})
+		})
+	}
+}
+
+func TestErrs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		res, _, _ := hold(t.Context(), goodReply, nil, []event{{0, nil}}, []event{{0, errBroken}}, says(0, goodReply))
+		want := []error{ErrSilent, ErrDown, errBroken, ErrUnreadable}
+		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
+			t.Errorf("got %v, want %v", res.Errs, want)
+		}
+	})
+}
+
+// A reply that looks good but cannot be read wins nothing.
+func TestUnreadableReply(t *testing.T) {
+	for _, tc := range []struct {
+		what      string
+		upstreams [][]event
+		leg       int
+		after     time.Duration
+	}{
+		{"a good one comes later", [][]event{says(0, goodReply), says(50*ms, otherGood)}, 1, 50 * ms},
+		{"a good one is there", [][]event{says(0, goodReply), says(0, otherGood)}, 1, 0},
+		{"the best of the rest", [][]event{says(0, goodReply), says(50*ms, nxdomain), says(0, servfail)}, 1, 50 * ms},
+		{"nothing else", [][]event{says(0, goodReply)}, -1, 0},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				res, after, _ := hold(t.Context(), goodReply, tc.upstreams...)
+				if res.Leg != tc.leg || after != tc.after {
+					t.Errorf("leg %d after %v, want leg %d after %v", res.Leg, after, tc.leg, tc.after)
+				}
+			})
+		})
+	}
+}
+
+// The client's context ends a race as the timeout does.
+func TestContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		res, after, _ := hold(ctx, nil, says(0, nxdomain), nil)
+		if res.Leg != 0 || res.Conclusive || after != time.Second {
+			t.Errorf("leg %d, conclusive %v, after %v", res.Leg, res.Conclusive, after)
+		}
+	})
+}
+
+// Exchanges are driven at the times they ask for, until they end or the race is
+// over.
+func TestRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
+		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
+		scripts := []*script{one, two}
+		Rules{Timeout: timeout}.Run(t.Context(), 2,
+			func(i int, leg *Leg) Exchange { return scripts[i].ask(leg) },
+			func(int, []byte) bool { return true },
+		)
+		time.Sleep(timeout)
+		if got := fmt.Sprint(one.called, two.called); got != "[100ms 300ms] [150ms]" {
+			t.Errorf("called at %s", got)
+		}
+	})
+}
+
+func TestWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{events: says(10*ms, goodReply)}
+		Rules{Timeout: timeout}.Run(t.Context(), 1,
+			func(_ int, leg *Leg) Exchange {
+				time.AfterFunc(5*ms, func() {
+					if !leg.Waiting() {
+						t.Error("is not waiting while the race is on")
+					}
+				})
+				return s.ask(leg)
+			},
+			func(int, []byte) bool { return true },
+		)
+		if s.leg.Waiting() {
+			t.Error("is waiting after the race")
+		}
+	})
+}

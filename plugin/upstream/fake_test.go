@@ -1,0 +1,326 @@
+package upstream
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// packet is a query as a fake resolver sees it.
+type packet struct {
+	network string // "udp" or "tcp"
+	n       int    // how many came before, over the same network
+	conn    int    // which connection or socket it came over, counted from 0
+	at      time.Duration
+	msg     []byte
+	send    func(msg []byte) // sends a message back
+}
+
+// fake is a resolver without sockets, for tests in virtual time.
+type fake struct {
+	answer func(p packet)                    // called for each query, in order
+	dial   func(network string, n int) error // may refuse the n-th socket
+	write  func(network string, conn int) error
+
+	mu      sync.Mutex
+	start   time.Time
+	packets []packet
+	queries map[string]int
+	dials   map[string]int
+	open    int
+}
+
+func (f *fake) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	f.mu.Lock()
+	n := f.dials[network]
+	f.dials[network]++
+	f.mu.Unlock()
+	if f.dial != nil {
+		if err := f.dial(network, n); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.open++
+	f.mu.Unlock()
+	if network == "tcp" {
+		client, server := net.Pipe()
+		go f.serveTCP(server, n)
+		return &fakeStream{Conn: client, fake: f}, nil
+	}
+	return &fakeSocket{fake: f, n: n, in: make(chan []byte, 1024), closed: make(chan struct{})}, nil
+}
+
+func (f *fake) received(network string, conn int, msg []byte, send func([]byte)) {
+	f.mu.Lock()
+	p := packet{network: network, n: f.queries[network], conn: conn, at: time.Since(f.start), msg: append([]byte(nil), msg...), send: send}
+	f.queries[network]++
+	f.packets = append(f.packets, p)
+	answer := f.answer
+	f.mu.Unlock()
+	answer(p)
+}
+
+func (f *fake) serveTCP(conn net.Conn, n int) {
+	defer conn.Close()
+	var writing sync.Mutex
+	for {
+		var length [2]byte
+		if _, err := io.ReadFull(conn, length[:]); err != nil {
+			return
+		}
+		msg := make([]byte, binary.BigEndian.Uint16(length[:]))
+		if _, err := io.ReadFull(conn, msg); err != nil {
+			return
+		}
+		f.received("tcp", n, msg, func(reply []byte) {
+			writing.Lock()
+			defer writing.Unlock()
+			if reply == nil { // hang up
+				conn.Close()
+				return
+			}
+			conn.Write(binary.BigEndian.AppendUint16(nil, uint16(len(reply))))
+			conn.Write(reply)
+		})
+	}
+}
+
+// script changes what the resolver does, and forgets the packets seen so far.
+func (f *fake) script(answer func(p packet)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer, f.packets, f.queries, f.start = answer, nil, make(map[string]int), time.Now()
+}
+
+// log returns the packets seen so far.
+func (f *fake) log() []packet {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]packet(nil), f.packets...)
+}
+
+func (f *fake) opened(network string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dials[network]
+}
+
+func (f *fake) stillOpen() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open
+}
+
+func (f *fake) closed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open--
+}
+
+type fakeStream struct {
+	net.Conn
+	fake *fake
+	once sync.Once
+}
+
+func (s *fakeStream) Close() error {
+	s.once.Do(s.fake.closed)
+	return s.Conn.Close()
+}
+
+// fakeSocket is the client's end of a connected UDP socket.
+type fakeSocket struct {
+	net.Conn // nil: whatever else is called panics
+	fake     *fake
+	n        int
+	in       chan []byte
+	once     sync.Once
+	closed   chan struct{}
+}
+
+func (s *fakeSocket) Write(b []byte) (int, error) {
+	if s.fake.write != nil {
+		if err := s.fake.write("udp", s.n); err != nil {
+			return 0, err
+		}
+	}
+	s.fake.received("udp", s.n, b, func(msg []byte) { s.in <- msg })
+	return len(b), nil
+}
+
+func (s *fakeSocket) Read(b []byte) (int, error) {
+	select {
+	case msg := <-s.in:
+		return copy(b, msg), nil
+	case <-s.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (s *fakeSocket) Close() error {
+	s.once.Do(func() { close(s.closed); s.fake.closed() })
+	return nil
+}
+
+// replyTo builds a reply to the query in msg, changed by edit.
+func replyTo(msg []byte, edit func(m *dns.Msg)) []byte {
+	q, m := new(dns.Msg), new(dns.Msg)
+	if err := q.Unpack(msg); err != nil {
+		panic(err)
+	}
+	m.SetReply(q)
+	if edit != nil {
+		edit(m)
+	}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// good adds an answer.
+func good(m *dns.Msg) {
+	m.Answer = append(m.Answer, &dns.A{
+		Hdr: dns.RR_Header{Name: m.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
+		A:   net.IPv4(192, 0, 2, 1),
+	})
+}
+
+// answerAfter answers every packet that passes keep with a good reply, d later.
+func answerAfter(d time.Duration, keep func(packet) bool) func(packet) {
+	return func(p packet) {
+		if keep == nil || keep(p) {
+			time.AfterFunc(d, func() { p.send(replyTo(p.msg, good)) })
+		}
+	}
+}
+
+const (
+	testTimeout  = 4 * time.Second
+	testPatience = 2 * time.Second
+)
+
+func newFake(answer func(packet)) *fake {
+	return &fake{answer: answer, start: time.Now(), queries: make(map[string]int), dials: make(map[string]int)}
+}
+
+// upstream returns an upstream that speaks with the fake.
+func (f *fake) upstream(t *testing.T, change ...func(*Config)) *Upstream {
+	cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Dial: f.Dial}
+	for _, c := range change {
+		c(&cfg)
+	}
+	u := New(cfg)
+	t.Cleanup(func() {
+		u.Close()
+		time.Sleep(testTimeout + 2*tidyEvery)
+		if n := f.stillOpen(); n > 0 {
+			t.Errorf("%d sockets are open after Close", n)
+		}
+	})
+	return u
+}
+
+func query(name string) *Query {
+	m := new(dns.Msg)
+	m.SetQuestion(name, dns.TypeA)
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return &Query{Msg: b}
+}
+
+// outcome is a Receiver that notes what it is told, and when.
+type outcome struct {
+	start time.Time
+	over  bool
+
+	mu       sync.Mutex
+	reply    []byte
+	err      error
+	toldDown bool
+	down     time.Duration // after it was told so
+	after    time.Duration // of the reply or the failure
+	calls    int           // of Reply and Fail
+	done     chan struct{}
+}
+
+func newOutcome() *outcome { return &outcome{start: time.Now(), done: make(chan struct{})} }
+
+func (o *outcome) end(reply []byte, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls++
+	if o.calls == 1 {
+		o.reply, o.err, o.after = reply, err, time.Since(o.start)
+		close(o.done)
+	}
+}
+
+func (o *outcome) Reply(msg []byte) { o.end(msg, nil) }
+func (o *outcome) Fail(err error)   { o.end(nil, err) }
+func (o *outcome) Waiting() bool    { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
+func (o *outcome) Down() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.toldDown {
+		o.toldDown, o.down = true, time.Since(o.start)
+	}
+}
+
+func (o *outcome) good() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.reply != nil && wire.Header(o.reply).Answers() > 0
+}
+
+// drive waits for x as a race does: it calls Retry when Retry wants to be
+// called, until the exchange ended or the time is up.
+func drive(x *Exchange, o *outcome) {
+	end := o.start.Add(testTimeout)
+	for {
+		wake := end
+		if next := x.Retry(time.Now()); !next.IsZero() && next.Before(end) {
+			wake = next
+		}
+		select {
+		case <-o.done:
+			return
+		case <-time.After(time.Until(wake)):
+			if !time.Now().Before(end) {
+				return
+			}
+		}
+	}
+}
+
+// ask asks u and waits for what comes of it.
+func ask(u *Upstream, q *Query) *outcome {
+	o := newOutcome()
+	drive(u.Ask(q, o), o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over = true
+	return o
+}
+
+func (u *Upstream) estimate() rtt {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.rtt
+}

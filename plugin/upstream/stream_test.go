@@ -1,0 +1,148 @@
+package upstream
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+func forceTCP(c *Config) { c.ForceTCP = true }
+
+// Replies come in any order on connections that many queries share.
+func TestStreamIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) { answerAfter(time.Duration(200-p.n)*ms, nil)(p) })
+		u := f.upstream(t, forceTCP)
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				q := query(fmt.Sprintf("host%d.example.", i))
+				if o := ask(u, q); !o.good() || !wire.SameQuestion(wire.Question(o.reply), wire.Question(q.Msg)) {
+					t.Errorf("query %d: %v", i, o.err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := f.opened("tcp"); n > maxStreams {
+			t.Errorf("%d connections for 100 queries", n)
+		}
+		equal(t, "sockets for UDP", f.opened("udp"), 0)
+		time.Sleep(maxIdle + ms)
+		equal(t, "connections open when idle", f.stillOpen(), 0)
+	})
+}
+
+// One attempt to connect is under way at a time, however many queries wait.
+func TestStreamDialsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(ms, nil))
+		dialling, most := 0, 0
+		var mu sync.Mutex
+		f.dial = func(string, int) error {
+			mu.Lock()
+			dialling++
+			most = max(most, dialling)
+			mu.Unlock()
+			time.Sleep(300 * ms)
+			mu.Lock()
+			dialling--
+			mu.Unlock()
+			return nil
+		}
+		u := f.upstream(t, forceTCP)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if o := ask(u, query("host.example.")); !o.good() {
+					t.Error(o.err)
+				}
+			})
+			time.Sleep(ms)
+		}
+		wg.Wait()
+		equal(t, "attempts at a time", most, 1)
+	})
+}
+
+// Many servers close a connection after each reply, or when it was idle for a
+// while: no query is lost by that.
+func TestStreamClosedByServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			p.send(replyTo(p.msg, good))
+			time.AfterFunc(10*ms, func() { p.send(nil) })
+		})
+		u := f.upstream(t, forceTCP)
+		for i := range 30 {
+			if o := ask(u, query("host.example.")); !o.good() {
+				t.Errorf("query %d: %v", i, o.err)
+			}
+			time.Sleep(time.Duration(i) * ms)
+		}
+	})
+}
+
+// A query that a server answers by hanging up is asked twice, not for ever.
+func TestStreamHangUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) { p.send(nil) })
+		o := ask(f.upstream(t, forceTCP), query("host.example."))
+		if o.err == nil || o.calls != 1 {
+			t.Errorf("%d calls, reply % x", o.calls, o.reply)
+		}
+		equal(t, "queries", len(f.log()), 2)
+	})
+}
+
+// A server that works on one query of a connection after another must not let
+// one slow name hold up the others.
+func TestStreamStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := wire.Question(query("slow.example.").Msg)
+		stalled := map[int]bool{}
+		f := newFake(nil)
+		f.script(func(p packet) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if wire.SameQuestion(wire.Question(p.msg), slow) {
+				stalled[p.conn] = true
+			}
+			if !stalled[p.conn] {
+				answerAfter(ms, nil)(p)
+			}
+		})
+		u := f.upstream(t, forceTCP)
+		for range 3 * maxStreams {
+			go ask(u, query("slow.example."))
+			time.Sleep(stallAfter + 10*ms)
+			if o := ask(u, query("host.example.")); !o.good() {
+				t.Error(o.err)
+			}
+		}
+		if n := f.stillOpen(); n > maxStreams+1 {
+			t.Errorf("%d connections are open", n)
+		}
+	})
+}
+
+// Messages that answer nothing do not end a query, nor the connection.
+func TestStreamIgnoresMismatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			p.send([]byte{1, 2, 3})
+			p.send(replyTo(p.msg, func(m *dns.Msg) { m.Id++ }))
+			p.send(replyTo(p.msg, func(m *dns.Msg) { m.Question[0].Name = "other.example." }))
+			answerAfter(50*ms, nil)(p)
+		})
+		o := ask(f.upstream(t, forceTCP), query("host.example."))
+		if !o.good() || o.after != 50*ms {
+			t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
+		}
+	})
+}
