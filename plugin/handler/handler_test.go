@@ -1,0 +1,389 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// says is a next plugin that answers by itself.
+var says = plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	m := new(dns.Msg)
+	m.SetReply(r)
+	m.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: r.Question[0].Name, Rrtype: dns.TypeTXT, Class: r.Question[0].Qclass}, Txt: []string{"next"}}}
+	w.WriteMsg(m)
+	return 0, nil
+})
+
+// R12: what resolvers cannot be asked goes to the next plugin, or is refused.
+func TestR12NotRaced(t *testing.T) {
+	up := []netip.AddrPort{resolver(t, func(a asked) { t.Errorf("upstream was asked %v", a.msg.Question); a.reply(0, good) })}
+	for what, edit := range map[string]func(*dns.Msg){
+		"class CH": func(m *dns.Msg) { m.Question[0].Qclass = dns.ClassCHAOS },
+		"AXFR":     func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeAXFR },
+		"IXFR":     func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeIXFR },
+		"NOTIFY":   func(m *dns.Msg) { m.Opcode = dns.OpcodeNotify },
+	} {
+		m := question("example.", dns.TypeSOA)
+		edit(m)
+		for _, network := range []string{"udp", "tcp"} {
+			if r := mustExchange(t, network, serve(t, up, nil), m); r.Rcode != dns.RcodeRefused {
+				t.Errorf("%s alone: got\n%v", what, r)
+			}
+			if r := mustExchange(t, network, serve(t, up, says), m); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
+				t.Errorf("%s with a next plugin: got\n%v", what, r)
+			}
+		}
+	}
+}
+
+func TestExcept(t *testing.T) {
+	up := []netip.AddrPort{resolver(t, denies(good))}
+	addr := serve(t, up, says, func(c *Config) { c.Except = plugin.Zones{"local.example.", "10.in-addr.arpa."} })
+	for name, next := range map[string]bool{
+		"host.example.":             false,
+		"notlocal.example.":         false,
+		"local.example.":            true,
+		"host.LOCAL.example.":       true,
+		"1.0.0.10.in-addr.arpa.":    true,
+		"1.2.168.192.in-addr.arpa.": false,
+	} {
+		r := mustExchange(t, "udp", addr, question(name, dns.TypeA))
+		if got := len(r.Answer) == 1 && r.Answer[0].Header().Rrtype == dns.TypeTXT; got != next {
+			t.Errorf("%s went to the next plugin: %v, want %v", name, got, next)
+		}
+	}
+	// Without a next plugin such a name fails; it is not raced after all.
+	addr = serve(t, up, nil, func(c *Config) { c.Except = plugin.Zones{"."} })
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA)); r.Rcode != dns.RcodeServerFailure {
+		t.Errorf("got\n%v", r)
+	}
+}
+
+// R13: cookies stay on their hop, all else travels.
+func TestR13Outgoing(t *testing.T) {
+	m := question("HoSt.example.", dns.TypeA)
+	m.CheckingDisabled, m.AuthenticatedData, m.Zero, m.RecursionDesired = true, true, true, false
+	m.SetEdns0(4096, true)
+	opt := m.IsEdns0()
+	opt.Hdr.Ttl |= 0x4000 // a flag of tomorrow
+	opt.Option = []dns.EDNS0{
+		&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"},
+		&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: net.IPv4(192, 0, 2, 0)},
+		&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("whatever")},
+	}
+	before, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		what     string
+		stream   bool
+		size     uint16 // the client's
+		wantSize uint16
+	}{
+		{"UDP", false, 4096, maxUDPSize},
+		{"UDP, small", false, 700, 700},
+		{"TCP", true, 4096, 0},
+	} {
+		opt.SetUDPSize(tc.size)
+		raw, err := outgoing(m, tc.stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := new(dns.Msg)
+		if err := got.Unpack(raw); err != nil {
+			t.Fatal(err)
+		}
+		o := got.IsEdns0()
+		if got.Question[0] != m.Question[0] || !got.CheckingDisabled || !got.AuthenticatedData || !got.Zero || got.RecursionDesired {
+			t.Errorf("%s: header or question changed:\n%v", tc.what, got)
+		}
+		if o.Hdr.Ttl != opt.Hdr.Ttl || len(o.Option) != 2 || o.Option[0].String() != opt.Option[1].String() || o.Option[1].String() != opt.Option[2].String() {
+			t.Errorf("%s: OPT changed:\n%v", tc.what, o)
+		}
+		if !tc.stream && o.UDPSize() != tc.wantSize {
+			t.Errorf("%s: size %d, want %d", tc.what, o.UDPSize(), tc.wantSize)
+		}
+	}
+	opt.SetUDPSize(4096)
+	if after, err := m.Pack(); err != nil || !bytes.Equal(before, after) {
+		t.Error("the client's message was changed")
+	}
+}
+
+// A signed query must arrive as it was signed, but for its id.
+func TestOutgoingSigned(t *testing.T) {
+	m := question("host.example.", dns.TypeA)
+	m.SetEdns0(4096, false)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"}}
+	m.SetTsig("key.example.", dns.HmacSHA256, 300, time.Now().Unix())
+	signed, _, err := dns.TsigGenerate(m, "c2VjcmV0", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := new(dns.Msg)
+	if err := got.Unpack(signed); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := outgoing(got, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw, signed) {
+		t.Errorf("sent\n% x\nfor\n% x", raw, signed)
+	}
+}
+
+// More queries than max_concurrent are refused, and no longer than need be.
+func TestMaxConcurrent(t *testing.T) {
+	release := make(chan struct{})
+	up := resolver(t, func(a asked) {
+		go func() { <-release; a.reply(0, good) }()
+	})
+	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.MaxConcurrent = 2; c.Rules.Timeout = 10 * time.Second })
+	before := testutil.ToFloat64(maxConcurrentRejects)
+	codes := make(chan int, 5)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			r, err := exchange("udp", addr, question("host.example.", dns.TypeA))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			codes <- r.Rcode
+		})
+	}
+	for range 3 {
+		if c := <-codes; c != dns.RcodeRefused {
+			t.Errorf("rcode %s beyond the limit", dns.RcodeToString[c])
+		}
+	}
+	close(release)
+	all.Wait()
+	for range 2 {
+		if c := <-codes; c != dns.RcodeSuccess {
+			t.Errorf("rcode %s within the limit", dns.RcodeToString[c])
+		}
+	}
+	if got := testutil.ToFloat64(maxConcurrentRejects) - before; got != 3 {
+		t.Errorf("%v rejects were counted, want 3", got)
+	}
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA)); r.Rcode != dns.RcodeSuccess {
+		t.Errorf("after that: got\n%v", r)
+	}
+}
+
+// CoreDNS's conventions: 0 and no error after a reply was written; the errors
+// plugin gets the story of a race that brought nothing.
+func TestServeDNS(t *testing.T) {
+	up := resolver(t, func(a asked) {
+		if a.msg.Question[0].Name == "good.example." {
+			a.reply(0, good)
+		} else {
+			a.reply(0, code(dns.RcodeServerFailure))
+		}
+	})
+	closed := netip.MustParseAddrPort("127.0.0.1:1")
+	serveOnce := func(h *Handler, name string) (*dnstest.Recorder, context.Context, error) {
+		ctx := metadata.ContextWithMetadata(context.Background())
+		w := dnstest.NewRecorder(&test.ResponseWriter{})
+		m := question(name, dns.TypeA)
+		sent := m.Copy()
+		code, err := h.ServeDNS(ctx, w, m)
+		if code != 0 {
+			t.Errorf("%s: returned %d", name, code)
+		}
+		if m.String() != sent.String() {
+			t.Errorf("%s: the client's message was changed:\n%v", name, m)
+		}
+		return w, ctx, err
+	}
+	value := func(ctx context.Context, label string) string {
+		if f := metadata.ValueFunc(ctx, label); f != nil {
+			return f()
+		}
+		return ""
+	}
+	h := New(Config{Upstreams: []netip.AddrPort{closed, up}, Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+	t.Cleanup(func() { h.Stop(); h.Stop() })
+	if h.Name() != "dnsmus" || !h.Ready() || New(Config{}).Ready() {
+		t.Error("name or readiness is wrong")
+	}
+	w, ctx, err := serveOnce(h, "good.example.")
+	if err != nil || w.Rcode != dns.RcodeSuccess || len(w.Msg.Answer) != 1 {
+		t.Errorf("got %v and\n%v", err, w.Msg)
+	}
+	if value(ctx, "dnsmus/upstream") != up.String() || value(ctx, "dnsmus/verdict") != "good" {
+		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
+	}
+	w, ctx, err = serveOnce(h, "bad.example.")
+	if err != nil || w.Rcode != dns.RcodeServerFailure {
+		t.Errorf("got %v and\n%v", err, w.Msg)
+	}
+	if value(ctx, "dnsmus/upstream") != up.String() || value(ctx, "dnsmus/verdict") != "servfail" {
+		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
+	}
+
+	dead := New(Config{Upstreams: []netip.AddrPort{closed}, Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
+	t.Cleanup(func() { dead.Stop() })
+	w, ctx, err = serveOnce(dead, "good.example.")
+	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {
+		t.Errorf("got %v and\n%v", err, w.Msg)
+	}
+	if value(ctx, "dnsmus/upstream") != "" || value(ctx, "dnsmus/verdict") != "none" {
+		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
+	}
+}
+
+func TestMetricsLint(t *testing.T) {
+	races.WithLabelValues("dns://:53", "good").Inc()
+	raceDuration.WithLabelValues("dns://:53").Observe(0)
+	wins.WithLabelValues("192.0.2.1:53").Inc()
+	for _, c := range []prometheus.Collector{races, raceDuration, wins, maxConcurrentRejects} {
+		problems, err := testutil.CollectAndLint(c)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+// mutate returns msg with some bytes changed, cut off or added.
+func mutate(msg []byte) []byte {
+	b := bytes.Clone(msg)
+	for range 1 + rand.IntN(4) {
+		switch i := rand.IntN(len(b)); rand.IntN(4) {
+		case 0:
+			b[i] = byte(rand.Uint32())
+		case 1:
+			b[i] ^= 1 << rand.IntN(8)
+		case 2:
+			b = append(b, byte(rand.Uint32()))
+		case 3:
+			b = b[:max(i, 1)]
+		}
+	}
+	return b
+}
+
+func random() []byte {
+	b := make([]byte, 1+rand.IntN(600))
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return b
+}
+
+const junkPackets = 10000
+
+// Whatever clients send, the server lives on and answers the next one.
+func TestJunkQueries(t *testing.T) {
+	addr := serve(t, []netip.AddrPort{resolver(t, denies(good))}, nil)
+	conn, err := net.Dial("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	m := question("host.example.", dns.TypeA)
+	m.SetEdns0(1232, true)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("data")}}
+	raw, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range junkPackets {
+		junk := random()
+		if i%2 == 0 {
+			junk = mutate(raw)
+		}
+		if _, err := conn.Write(junk); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 0 {
+			mustGetGood(t, "udp", addr)
+		}
+	}
+	for range 100 { // over TCP, each on a connection of its own
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Write(frame(mutate(raw)))
+		c.Write(random())
+		c.Close()
+	}
+	mustGetGood(t, "udp", addr)
+	mustGetGood(t, "tcp", addr)
+}
+
+func mustGetGood(t *testing.T, network, addr string) {
+	t.Helper()
+	r := mustExchange(t, network, addr, question("host.example.", dns.TypeA))
+	if r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 {
+		t.Fatalf("%s: got\n%v", network, r)
+	}
+}
+
+// Whatever an upstream sends before and besides its reply, the good answer of
+// another is what the client gets.
+func TestJunkReplies(t *testing.T) {
+	const perQuery = 20
+	for _, network := range []string{"udp", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			junky := resolver(t, func(a asked) {
+				reply := a.pack(func(m *dns.Msg) { nxdomain(m); m.SetEdns0(1232, false) })
+				for i := range perQuery {
+					junk := mutate(reply)
+					switch {
+					case i%4 == 0:
+						junk = random()
+					case i%4 == 1 && len(junk) > wire.HeaderSize: // right id and question, junk behind
+						copy(junk, reply[:min(len(junk), wire.HeaderSize+18)])
+					}
+					a.send(junk)
+				}
+				a.send(reply)
+			})
+			// The truth differs from all that junk can look like.
+			knows := resolver(t, func(a asked) {
+				a.reply(2*time.Millisecond, func(m *dns.Msg) { good(m); m.Answer = append(m.Answer, m.Answer[0], m.Answer[0]) })
+			})
+			addr := serve(t, []netip.AddrPort{junky, knows}, nil)
+			lies := 0
+			for range junkPackets / perQuery / 2 {
+				r := mustExchange(t, network, addr, question("host.example.", dns.TypeA))
+				if r.Rcode != dns.RcodeSuccess {
+					t.Fatalf("got\n%v", r)
+				}
+				if len(r.Answer) != 3 {
+					lies++ // a mutation that is an answer
+				}
+			}
+			if lies > 5 {
+				t.Errorf("%d of the answers were made of junk", lies)
+			}
+		})
+	}
+}

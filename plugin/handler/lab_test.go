@@ -1,0 +1,256 @@
+package handler
+
+import (
+	"encoding/binary"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	"github.com/miekg/dns"
+	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+func TestMain(m *testing.M) {
+	dnsserver.EnableChaos[Name] = struct{}{} // let other classes than IN reach the plugin
+	goleak.VerifyTestMain(m)
+}
+
+// asked is a query as a resolver of the lab gets it.
+type asked struct {
+	network string // "udp" or "tcp"
+	n       int    // how many came before, over any network
+	raw     []byte
+	msg     *dns.Msg
+	send    func(raw []byte)
+}
+
+// reply sends a reply to the query, changed by edit, after a while.
+func (a asked) reply(after time.Duration, edit func(m *dns.Msg)) {
+	a.raws(after, a.pack(edit))
+}
+
+func (a asked) pack(edit func(m *dns.Msg)) []byte {
+	m := new(dns.Msg)
+	m.SetReply(a.msg)
+	m.RecursionAvailable = true
+	if edit != nil {
+		edit(m)
+	}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (a asked) raws(after time.Duration, raw []byte) {
+	if after == 0 {
+		a.send(raw)
+	} else {
+		time.AfterFunc(after, func() { a.send(raw) })
+	}
+}
+
+// resolver listens on UDP and TCP at one port of 127.0.0.1 and lets behave do
+// the rest.
+func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
+	t.Helper()
+	var (
+		udp net.PacketConn
+		tcp net.Listener
+		err error
+	)
+	for range 10 { // the port may be taken on one of the two
+		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
+			break
+		}
+		udp.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu    sync.Mutex
+		n     int
+		conns []net.Conn
+		all   sync.WaitGroup
+	)
+	got := func(network string, raw []byte, send func([]byte)) {
+		m := new(dns.Msg)
+		if err := m.Unpack(raw); err != nil {
+			t.Errorf("upstream got junk: %v: % x", err, raw)
+			return
+		}
+		mu.Lock()
+		a := asked{network: network, n: n, raw: raw, msg: m, send: send}
+		n++
+		mu.Unlock()
+		behave(a)
+	}
+	all.Go(func() {
+		buf := make([]byte, 1<<16)
+		for {
+			n, from, err := udp.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			got("udp", append([]byte(nil), buf[:n]...), func(raw []byte) { udp.WriteTo(raw, from) })
+		}
+	})
+	all.Go(func() {
+		for {
+			conn, err := tcp.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, conn)
+			mu.Unlock()
+			all.Go(func() {
+				for {
+					raw, err := readFrame(conn)
+					if err != nil {
+						return
+					}
+					got("tcp", raw, func(raw []byte) { conn.Write(frame(raw)) })
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		udp.Close()
+		tcp.Close()
+		mu.Lock()
+		for _, conn := range conns {
+			conn.Close()
+		}
+		mu.Unlock()
+		all.Wait()
+	})
+	return netip.MustParseAddrPort(udp.LocalAddr().String())
+}
+
+func frame(raw []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(raw))), raw...)
+}
+
+func readFrame(r io.Reader) ([]byte, error) {
+	var length [2]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, err
+	}
+	raw := make([]byte, binary.BigEndian.Uint16(length[:]))
+	_, err := io.ReadFull(r, raw)
+	return raw, err
+}
+
+// serve runs a CoreDNS server that has the plugin with these upstreams, and
+// next behind it, and returns its address for UDP and TCP.
+func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change ...func(*Config)) string {
+	t.Helper()
+	cfg := Config{
+		Upstreams: upstreams,
+		Rules:     race.Rules{Timeout: 4 * time.Second},
+		Patience:  2 * time.Second,
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	h := New(cfg)
+	h.Next = next
+	site := &dnsserver.Config{Zone: ".", Transport: "dns", ListenHosts: []string{"127.0.0.1"}, Port: "0"}
+	site.AddPlugin(func(plugin.Handler) plugin.Handler { return h })
+	var (
+		udp net.PacketConn
+		tcp net.Listener
+		s   *dnsserver.Server
+	)
+	for range 10 {
+		var err error
+		if s, err = dnsserver.NewServer("dns://127.0.0.1:0", []*dnsserver.Config{site}); err != nil {
+			t.Fatal(err)
+		}
+		if udp, err = s.ListenPacket(); err != nil {
+			t.Fatal(err)
+		}
+		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
+			break
+		}
+		udp.Close()
+	}
+	var all sync.WaitGroup
+	all.Go(func() { s.ServePacket(udp) })
+	all.Go(func() { s.Serve(tcp) })
+	addr := udp.LocalAddr().String()
+	ask := new(dns.Msg)
+	ask.SetQuestion("ready.", dns.TypeA)
+	ask.Question[0].Qclass = dns.ClassNONE // not raced
+	for _, network := range []string{"udp", "tcp"} {
+		if _, err := exchange(network, addr, ask); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		s.Stop()
+		h.Stop()
+		all.Wait()
+	})
+	return addr
+}
+
+// exchange asks as a client does that waits for long.
+func exchange(network, addr string, m *dns.Msg) (*dns.Msg, error) {
+	c := dns.Client{Net: network, Timeout: 20 * time.Second, UDPSize: dns.MaxMsgSize}
+	r, _, err := c.Exchange(m, addr)
+	return r, err
+}
+
+func mustExchange(t *testing.T, network, addr string, m *dns.Msg) *dns.Msg {
+	t.Helper()
+	r, err := exchange(network, addr, m)
+	if err != nil {
+		t.Fatalf("%s: %v", network, err)
+	}
+	if r.Id != m.Id {
+		t.Errorf("%s: id %d in reply to %d", network, r.Id, m.Id)
+	}
+	return r
+}
+
+func question(name string, qtype uint16) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	m.Id = uint16(rand.Uint32())
+	return m
+}
+
+// What resolvers of the lab say.
+
+func rr(s string) dns.RR {
+	r, err := dns.NewRR(s)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func good(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A 192.0.2.1")} }
+
+func soa(m *dns.Msg) {
+	m.Ns = []dns.RR{rr("example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 60")}
+}
+
+func nxdomain(m *dns.Msg) { m.Rcode = dns.RcodeNameError; soa(m) }
+
+func code(rcode int) func(*dns.Msg) { return func(m *dns.Msg) { m.Rcode = rcode } }
