@@ -31,6 +31,7 @@ const (
 	defaultFile          = "/etc/resolv.conf.dnsmus"
 	defaultTimeout       = 4 * time.Second
 	defaultPatience      = 2 * time.Second
+	defaultNegativeTTL   = 5 * time.Second
 	defaultMaxConcurrent = 10000
 )
 
@@ -57,6 +58,7 @@ func parseStanza(c *caddy.Controller) (handler.Config, error) {
 	cfg := handler.Config{
 		Rules:         race.Rules{Timeout: defaultTimeout},
 		Patience:      defaultPatience,
+		NegativeTTL:   defaultNegativeTTL,
 		MaxConcurrent: defaultMaxConcurrent,
 	}
 	c.Next() // the plugin's name
@@ -209,10 +211,13 @@ var options = map[string]option{
 		return nil
 	}},
 	"timeout": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Rules.Timeout, args)
+		return setDuration(&cfg.Rules.Timeout, args, minWait, maxWait)
 	}},
 	"patience": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Patience, args)
+		return setDuration(&cfg.Patience, args, minWait, maxWait)
+	}},
+	"negative_ttl": {"DURATION", func(cfg *handler.Config, args []string) error {
+		return setDuration(&cfg.NegativeTTL, args, 0, maxNegativeTTL)
 	}},
 	"max_concurrent": {"N", func(cfg *handler.Config, args []string) error {
 		if len(args) != 1 {
@@ -246,14 +251,15 @@ func setFlag(flag *bool, args []string) error {
 	return nil
 }
 
-// Durations shorter than a packet's way or longer than any client waits are
-// mistakes, such as a missing unit.
+// Waits shorter than a packet's way or longer than any client's patience are
+// mistakes, such as a wrong unit.
 const (
-	minDuration = 10 * time.Millisecond
-	maxDuration = time.Minute
+	minWait        = 10 * time.Millisecond
+	maxWait        = time.Minute
+	maxNegativeTTL = 24 * time.Hour
 )
 
-func setDuration(d *time.Duration, args []string) error {
+func setDuration(d *time.Duration, args []string, least, most time.Duration) error {
 	if len(args) != 1 {
 		return errCount
 	}
@@ -261,8 +267,8 @@ func setDuration(d *time.Duration, args []string) error {
 	if err != nil {
 		return fmt.Errorf("'%s' is not a duration such as 4s or 500ms", args[0])
 	}
-	if v < minDuration || v > maxDuration {
-		return fmt.Errorf("'%s' is not between %v and %v", args[0], minDuration, maxDuration)
+	if v < least || v > most {
+		return fmt.Errorf("'%s' is not between %v and %v", args[0], least, most)
 	}
 	*d = v
 	return nil

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +31,7 @@ type Config struct {
 	Except        plugin.Zones     // names that go to the next plugin
 	Rules         race.Rules
 	Patience      time.Duration // an upstream silent for so long is down
+	NegativeTTL   time.Duration // a denial that not all upstreams had a word in lives so long at most
 	MaxConcurrent int64         // races at a time; 0 is no limit
 	ForceTCP      bool          // ask over TCP only
 	PreferUDP     bool          // ask over UDP even for a client on TCP
@@ -116,8 +116,13 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", res.Verdict.String)
 
 	if res.Leg < 0 {
-		w.WriteMsg(failure(r, res.Errs))
-		return dns.RcodeSuccess, explain(set, res.Errs)
+		w.WriteMsg(failure(r, extendedError(set, res.Errs)))
+		// Written already, for the extended error; the errors plugin logs the rest.
+		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(set, res.Errs))
+	}
+	if res.Verdict.Negative() && !res.Conclusive() {
+		inconclusive.WithLabelValues(server).Inc()
+		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), extendedError(set, res.Errs))
 	}
 	winner := set[res.Leg]
 	wins.WithLabelValues(winner.String()).Inc()
@@ -133,13 +138,4 @@ func raced(r *dns.Msg) bool {
 	}
 	q := r.Question[0]
 	return q.Qclass == dns.ClassINET && q.Qtype != dns.TypeAXFR && q.Qtype != dns.TypeIXFR
-}
-
-// explain joins what became of each leg of a race without a reply.
-func explain(set []*upstream.Upstream, errs []error) error {
-	parts := make([]string, len(errs))
-	for i, err := range errs {
-		parts[i] = fmt.Sprintf("%s: %v", set[i], err)
-	}
-	return errors.New("no upstream replied: " + strings.Join(parts, "; "))
 }

@@ -258,7 +258,8 @@ func TestMetricsLint(t *testing.T) {
 	races.WithLabelValues("dns://:53", "good").Inc()
 	raceDuration.WithLabelValues("dns://:53").Observe(0)
 	wins.WithLabelValues("192.0.2.1:53").Inc()
-	for _, c := range []prometheus.Collector{races, raceDuration, wins, maxConcurrentRejects} {
+	inconclusive.WithLabelValues("dns://:53").Inc()
+	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, maxConcurrentRejects} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil {
 			t.Error(err)

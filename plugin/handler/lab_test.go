@@ -160,17 +160,24 @@ func readFrame(r io.Reader) ([]byte, error) {
 func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change ...func(*Config)) string {
 	t.Helper()
 	cfg := Config{
-		Upstreams: upstreams,
-		Rules:     race.Rules{Timeout: 4 * time.Second},
-		Patience:  2 * time.Second,
+		Upstreams:   upstreams,
+		Rules:       race.Rules{Timeout: 4 * time.Second},
+		Patience:    2 * time.Second,
+		NegativeTTL: 5 * time.Second,
 	}
 	for _, c := range change {
 		c(&cfg)
 	}
 	h := New(cfg)
 	h.Next = next
+	return run(t, h, func(plugin.Handler) plugin.Handler { return h })
+}
+
+// run runs a CoreDNS server with the plugin, which leads to h.
+func run(t *testing.T, h *Handler, p plugin.Plugin) string {
+	t.Helper()
 	site := &dnsserver.Config{Zone: ".", Transport: "dns", ListenHosts: []string{"127.0.0.1"}, Port: "0"}
-	site.AddPlugin(func(plugin.Handler) plugin.Handler { return h })
+	site.AddPlugin(p)
 	var (
 		udp net.PacketConn
 		tcp net.Listener

@@ -2,11 +2,14 @@ package handler
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -81,26 +84,61 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	w.WriteMsg(&in.msg)
 }
 
-// failure is the reply to r when no upstream replied. A client that speaks EDNS
-// is told why (RFC 8914, section 4).
-func failure(r *dns.Msg, errs []error) *dns.Msg {
+// temper makes a denial soon forgotten to which some upstreams gave no opinion
+// (R7): caches keep it for as long as its SOA lives (RFC 2308, section 5), which
+// is then at most ttl seconds. A client that speaks EDNS is told why.
+func (in *incoming) temper(r *dns.Msg, ttl uint32, why *dns.EDNS0_EDE) {
+	for _, section := range [][]dns.RR{in.msg.Answer, in.msg.Ns} {
+		for _, rr := range section {
+			rr.Header().Ttl = min(rr.Header().Ttl, ttl)
+		}
+	}
+	tell(&in.msg, r, why)
+}
+
+// failure is the reply to r when no upstream replied.
+func failure(r *dns.Msg, why *dns.EDNS0_EDE) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(r, dns.RcodeServerFailure)
 	m.RecursionAvailable = true
-	if opt := r.IsEdns0(); opt != nil {
-		m.SetEdns0(opt.UDPSize(), opt.Do())
-		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: cause(errs)}}
-	}
+	tell(m, r, why)
 	return m
 }
 
-// cause is the extended error of a race without a reply: Network Error if that
-// is what happened to every leg, else No Reachable Authority.
-func cause(errs []error) uint16 {
+// tell adds an extended error to m, the reply to r, if the client speaks EDNS
+// (RFC 8914, section 2).
+func tell(m, r *dns.Msg, why *dns.EDNS0_EDE) {
+	opt := r.IsEdns0()
+	if opt == nil {
+		return
+	}
+	if m.IsEdns0() == nil {
+		m.SetEdns0(opt.UDPSize(), opt.Do())
+	}
+	own := m.IsEdns0()
+	own.Option = append(own.Option, why)
+}
+
+// extendedError says why upstreams gave no opinion. It is Network Error if that
+// is what happened to each of those, else No Reachable Authority (RFC 8914,
+// section 4).
+func extendedError(set []*upstream.Upstream, errs []error) *dns.EDNS0_EDE {
+	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: story(set, errs)}
 	for _, err := range errs {
-		if errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrDown) || errors.Is(err, race.ErrUnreadable) {
-			return dns.ExtendedErrorCodeNoReachableAuthority
+		if errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrDown) || errors.Is(err, race.ErrUnreadable) || errors.Is(err, race.ErrServFail) {
+			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 		}
 	}
-	return dns.ExtendedErrorCodeNetworkError
+	return ede
+}
+
+// story tells which upstreams gave no opinion, and why.
+func story(set []*upstream.Upstream, errs []error) string {
+	var parts []string
+	for i, err := range errs {
+		if err != nil {
+			parts = append(parts, fmt.Sprintf("%s: %v", set[i], err))
+		}
+	}
+	return strings.Join(parts, "; ")
 }

@@ -30,6 +30,13 @@ var (
 		Help:      "Counter of races whose reply came from this upstream.",
 	}, []string{"to"})
 
+	inconclusive = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "inconclusive_total",
+		Help:      "Counter of negative replies to which at least one upstream gave no opinion.",
+	}, []string{"server"})
+
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

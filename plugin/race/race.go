@@ -69,14 +69,28 @@ type Rules struct {
 
 // Result is how a race ended.
 type Result struct {
-	Leg        int     // whose reply is given, by index; -1 if there is none
-	Verdict    Verdict // of that reply
-	Conclusive bool    // every upstream gave its opinion
-	Errs       []error // why each leg brought nothing; only if there is no reply
+	Leg     int     // whose reply is given, by index; -1 if there is none
+	Verdict Verdict // of that reply
+
+	// Errs says why each leg gave no opinion of the name asked for; it is nil
+	// for one that did. It is empty if the reply is good, for then nobody asks.
+	Errs []error
+}
+
+// Conclusive reports whether every upstream gave its opinion, or one a good
+// answer.
+func (r Result) Conclusive() bool {
+	for _, err := range r.Errs {
+		if err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // What becomes of a leg besides errors of its exchange.
 var (
+	ErrServFail   = errors.New("SERVFAIL")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
@@ -242,23 +256,25 @@ func (r *race) discard(i int) {
 func (r *race) result(i int) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	res := Result{Leg: i}
 	if i >= 0 {
-		conclusive := true
-		for j := range r.legs {
-			conclusive = conclusive && r.legs[j].state == spoke && r.legs[j].verdict.opinion()
-		}
-		return Result{Leg: i, Verdict: r.legs[i].verdict, Conclusive: conclusive}
+		res.Verdict = r.legs[i].verdict
 	}
-	errs := make([]error, len(r.legs))
+	if res.Verdict == Good {
+		return res
+	}
+	res.Errs = make([]error, len(r.legs))
 	for j := range r.legs {
-		switch l := &r.legs[j]; l.state {
-		case asked:
-			errs[j] = ErrSilent
-		case down:
-			errs[j] = ErrDown
-		case failed:
-			errs[j] = l.err
+		switch l := &r.legs[j]; {
+		case l.state == asked:
+			res.Errs[j] = ErrSilent
+		case l.state == down:
+			res.Errs[j] = ErrDown
+		case l.state == failed:
+			res.Errs[j] = l.err
+		case l.verdict == ServFail:
+			res.Errs[j] = ErrServFail
 		}
 	}
-	return Result{Leg: -1, Errs: errs}
+	return res
 }

@@ -140,9 +140,9 @@ func TestRaces(t *testing.T) {
 		conclusive bool
 	}{
 		{"R2: the first good reply wins at once",
-			[][]event{says(30*ms, goodReply), says(20*ms, otherGood), nil}, 1, Good, 20 * ms, false},
+			[][]event{says(30*ms, goodReply), says(20*ms, otherGood), nil}, 1, Good, 20 * ms, true},
 		{"R2: whatever was said before",
-			[][]event{says(0, nxdomain), says(ms, nodata), says(2*ms, servfail), says(3*time.Second, goodReply)}, 3, Good, 3 * time.Second, false},
+			[][]event{says(0, nxdomain), says(ms, nodata), says(2*ms, servfail), says(3*time.Second, goodReply)}, 3, Good, 3 * time.Second, true},
 		{"R3: NODATA before NXDOMAIN",
 			[][]event{says(0, nodata), says(10*ms, nxdomain)}, 0, NoDataSOA, 10 * ms, true},
 		{"R3: NODATA after NXDOMAIN",
@@ -170,24 +170,24 @@ func TestRaces(t *testing.T) {
 		{"R5: a race that waits only for it ends when it goes down",
 			[][]event{says(5*ms, nxdomain), {{2 * time.Second, nil}}}, 0, NXDomainSOA, 2 * time.Second, false},
 		{"R5: a good reply of one that is down wins",
-			[][]event{says(5*ms, nxdomain), {{0, nil}, {3 * ms, goodReply}}}, 1, Good, 3 * ms, false},
+			[][]event{says(5*ms, nxdomain), {{0, nil}, {3 * ms, goodReply}}}, 1, Good, 3 * ms, true},
 		{"R5: a reply of one that is down is judged with the others",
 			[][]event{says(5*ms, nxdomain), {{0, nil}, {3 * ms, nodata}}}, 1, NoDataSOA, 5 * ms, true},
 		{"R5: with all down, the first that comes back is waited for",
-			[][]event{{{0, nil}}, {{0, nil}, {3 * time.Second, goodReply}}}, 1, Good, 3 * time.Second, false},
+			[][]event{{{0, nil}}, {{0, nil}, {3 * time.Second, goodReply}}}, 1, Good, 3 * time.Second, true},
 		{"R5: with all down or failed",
 			[][]event{{{0, errBroken}}, {{0, nil}, {time.Second, nxdomain}}}, 1, NXDomainSOA, time.Second, false},
 		{"R5: with all down for good",
 			[][]event{{{2 * time.Second, nil}}, {{0, nil}}}, -1, None, timeout, false},
 		{"one upstream", [][]event{says(ms, nxdomain)}, 0, NXDomainSOA, ms, true},
-		{"no upstream", nil, -1, None, 0, false},
+		{"no upstream", nil, -1, None, 0, true},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				res, after, _ := hold(t.Context(), nil, tc.upstreams...)
-				if res.Leg != tc.leg || res.Verdict != tc.verdict || after != tc.after || res.Conclusive != tc.conclusive {
+				if res.Leg != tc.leg || res.Verdict != tc.verdict || after != tc.after || res.Conclusive() != tc.conclusive {
 					t.Errorf("leg %d, %v, after %v, conclusive %v; want leg %d, %v, after %v, conclusive %v",
-						res.Leg, res.Verdict, after, res.Conclusive, tc.leg, tc.verdict, tc.after, tc.conclusive)
+						res.Leg, res.Verdict, after, res.Conclusive(), tc.leg, tc.verdict, tc.after, tc.conclusive)
 				}
 				time.Sleep(timeout) // whatever comes later is of no use, and no harm
 			})
@@ -199,6 +199,11 @@ func TestErrs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		res, _, _ := hold(t.Context(), goodReply, nil, []event{{0, nil}}, []event{{0, errBroken}}, says(0, goodReply))
 		want := []error{ErrSilent, ErrDown, errBroken, ErrUnreadable}
+		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
+			t.Errorf("got %v, want %v", res.Errs, want)
+		}
+		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain))
+		want = []error{ErrServFail, nil, errBroken, nil}
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}
@@ -235,8 +240,8 @@ func TestContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		res, after, _ := hold(ctx, nil, says(0, nxdomain), nil)
-		if res.Leg != 0 || res.Conclusive || after != time.Second {
-			t.Errorf("leg %d, conclusive %v, after %v", res.Leg, res.Conclusive, after)
+		if res.Leg != 0 || res.Conclusive() || after != time.Second {
+			t.Errorf("leg %d, conclusive %v, after %v", res.Leg, res.Conclusive(), after)
 		}
 	})
 }

@@ -34,8 +34,8 @@ var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", 
 // String is a word for metrics and logs.
 func (v Verdict) String() string { return verdictNames[v] }
 
-// opinion reports whether a reply says more than that the resolver has trouble.
-func (v Verdict) opinion() bool { return v != ServFail && v != None }
+// Negative reports whether the reply denies the name or the type asked for.
+func (v Verdict) Negative() bool { return v > ServFail && v < Good }
 
 // Policy says what makes an answer good beyond rule R3's "NOERROR and at least
 // one record". Its zero value adds nothing.

@@ -273,30 +273,30 @@ func TestR3Order(t *testing.T) {
 	}
 }
 
-// A race is conclusive by opinions only, and trouble is none (R7).
+// Negative verdicts are those that rule R7 is about.
 func TestVerdict(t *testing.T) {
 	for _, tc := range []struct {
-		verdict Verdict
-		word    string
-		opinion bool
+		verdict  Verdict
+		word     string
+		negative bool
 	}{
 		{None, "none", false},
-		{Bogus, "bogus", true},
-		{Refused, "refused", true},
-		{Error, "error", true},
+		{Bogus, "bogus", false},
+		{Refused, "refused", false},
+		{Error, "error", false},
 		{ServFail, "servfail", false},
 		{NXDomain, "nxdomain", true},
 		{NXDomainSOA, "nxdomain", true},
 		{NoData, "nodata", true},
 		{CNAMEOnly, "cname", true},
 		{NoDataSOA, "nodata", true},
-		{Good, "good", true},
+		{Good, "good", false},
 	} {
 		if got := tc.verdict.String(); got != tc.word {
 			t.Errorf("verdict %d is called %s, want %s", tc.verdict, got, tc.word)
 		}
-		if got := tc.verdict.opinion(); got != tc.opinion {
-			t.Errorf("verdict %v is an opinion: %v, want %v", tc.verdict, got, tc.opinion)
+		if got := tc.verdict.Negative(); got != tc.negative {
+			t.Errorf("verdict %d %v is negative: %v, want %v", tc.verdict, tc.verdict, got, tc.negative)
 		}
 	}
 }

@@ -112,6 +112,18 @@ func (f *fake) log() []packet {
 	return append([]packet(nil), f.packets...)
 }
 
+// sent counts the packets seen so far, probes apart.
+func (f *fake) sent() (packets, probes int) {
+	for _, p := range f.log() {
+		if wire.QuestionType(wire.Question(p.msg)) == dns.TypeNS {
+			probes++
+		} else {
+			packets++
+		}
+	}
+	return packets, probes
+}
+
 func (f *fake) opened(network string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -25,6 +25,15 @@
 // behind filters that let only one of the two pass. An ICMP error or a send
 // error is retried once on a fresh socket and then ends the exchange at once.
 //
+// # Down
+//
+// An upstream that is silent is down until it speaks (see [health]). A down
+// upstream is asked with one packet a query, and probed once a second: under a
+// cache a name that only it knows is asked too seldom to notice its return, and
+// the first query after that return would be denied once more.
+//
+// # Streams
+//
 // A stream is shared, but the first idle one of a few is taken: some resolvers
 // (dnsmasq is one) answer a connection's queries strictly one after another,
 // and a slow name must not hold up the others.
@@ -200,9 +209,13 @@ func (u *Upstream) scheduleTidy() {
 	u.tidying = true
 	time.AfterFunc(tidyEvery, func() {
 		u.mu.Lock()
-		defer u.mu.Unlock()
 		u.tidying = false
 		u.tidy(time.Now())
+		down := u.health.down && !u.draining
+		u.mu.Unlock()
+		if down {
+			u.Ask(probe, nobody{})
+		}
 	})
 }
 
@@ -238,10 +251,30 @@ func (u *Upstream) tidy(now time.Time) {
 			s.close()
 		}
 	}
-	if len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
+	if u.health.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
 		u.scheduleTidy()
 	}
 }
+
+// probe is asked of a down upstream, so that it is found to be up again before a
+// client needs it; any reply will do.
+var probe = func() *Query {
+	m := new(dns.Msg)
+	m.SetQuestion(".", dns.TypeNS)
+	msg, err := m.Pack()
+	if err != nil {
+		panic(err) // of a constant
+	}
+	return &Query{Msg: msg}
+}()
+
+// nobody is the Receiver of a probe.
+type nobody struct{}
+
+func (nobody) Reply([]byte)  {}
+func (nobody) Fail(error)    {}
+func (nobody) Down()         {}
+func (nobody) Waiting() bool { return false }
 
 // forget drops exchanges that were begun too long ago, or that nobody waits for
 // when the upstream is being closed.

@@ -459,7 +459,11 @@ func TestR5Down(t *testing.T) {
 
 		first := ask(u, query("host.example."))
 		equal(t, "down after", first.down, testPatience)
-		equal(t, "packets over UDP", len(times(f.log(), "udp")), maxPackets)
+		sent, probes := f.sent()
+		equal(t, "packets over UDP and then TCP", sent, maxPackets+1)
+		if probes == 0 {
+			t.Error("it is not probed")
+		}
 		equal(t, "calls of Reply and Fail", first.calls, 0)
 
 		f.script(func(packet) {})
@@ -469,7 +473,8 @@ func TestR5Down(t *testing.T) {
 			t.Error("a down upstream did not say so at once")
 		}
 		drive(x, second)
-		equal(t, "packets to a down upstream", len(f.log()), 1)
+		sent, _ = f.sent()
+		equal(t, "packets to a down upstream", sent, 1)
 
 		f.script(answerAfter(10*ms, nil))
 		back := ask(u, query("host.example."))
@@ -479,6 +484,24 @@ func TestR5Down(t *testing.T) {
 		if back = ask(u, query("host.example.")); back.toldDown {
 			t.Error("is still down after a reply")
 		}
+	})
+}
+
+// R5: a down upstream is found to be up again without a client's query.
+func TestR5Probe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		ask(u, query("host.example."))
+		time.Sleep(time.Hour)
+		f.script(answerAfter(ms, nil))
+		time.Sleep(tidyEvery + 10*ms)
+		if o := ask(u, query("host.example.")); o.toldDown || !o.good() {
+			t.Errorf("down %v, good %v a second after its return", o.toldDown, o.good())
+		}
+		f.script(func(packet) {})
+		time.Sleep(time.Minute)
+		equal(t, "packets to an idle upstream", len(f.log()), 0)
 	})
 }
 

@@ -1,0 +1,117 @@
+package handler
+
+import (
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/cache"
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// R7: a denial that not every upstream had a word in lives for a few seconds,
+// and says why; any other stays as it came.
+func TestR7Inconclusive(t *testing.T) {
+	silent := func(asked) {}
+	closed := netip.MustParseAddrPort("127.0.0.1:1")
+	own := func(m *dns.Msg) { // with an extended error of its own
+		nxdomain(m)
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeFiltered}}
+	}
+	for _, tc := range []struct {
+		what   string
+		denial func(*dns.Msg)
+		other  func(t *testing.T) netip.AddrPort
+		ttl    uint32
+		errs   []uint16
+		text   string
+	}{
+		{"silent", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, silent) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, race.ErrDown.Error()},
+		{"SERVFAIL", soa, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeServerFailure))) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "SERVFAIL"},
+		{"closed", nxdomain, func(*testing.T) netip.AddrPort { return closed }, 5,
+			[]uint16{dns.ExtendedErrorCodeNetworkError}, "refused"},
+		{"closed, and the reply has an error", own, func(*testing.T) netip.AddrPort { return closed }, 5,
+			[]uint16{dns.ExtendedErrorCodeFiltered, dns.ExtendedErrorCodeNetworkError}, "refused"},
+		{"REFUSED is an opinion", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeRefused))) }, 60, nil, ""},
+		{"conclusive", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(nxdomain)) }, 60, nil, ""},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			t.Parallel()
+			set := []netip.AddrPort{resolver(t, denies(tc.denial)), tc.other(t)}
+			addr := serve(t, set, nil, func(c *Config) { c.Patience = 300 * time.Millisecond })
+			for _, network := range []string{"udp", "tcp"} {
+				m := question("host.example.", dns.TypeA)
+				r := mustExchange(t, network, addr, m)
+				if len(r.Ns) != 1 || r.Ns[0].Header().Ttl != tc.ttl {
+					t.Errorf("%s: want a SOA that lives for %d s, got\n%v", network, tc.ttl, r)
+				}
+				m.SetEdns0(1232, false)
+				r = mustExchange(t, network, addr, m)
+				var errs []uint16
+				text := ""
+				for _, o := range r.IsEdns0().Option {
+					if ede, ok := o.(*dns.EDNS0_EDE); ok {
+						errs = append(errs, ede.InfoCode)
+						text = ede.ExtraText
+					}
+				}
+				if len(errs) != len(tc.errs) || len(errs) > 0 && errs[len(errs)-1] != tc.errs[len(errs)-1] {
+					t.Errorf("%s: extended errors %v, want %v", network, errs, tc.errs)
+				}
+				if !strings.Contains(text, tc.text) || tc.text != "" && !strings.Contains(text, set[1].String()) {
+					t.Errorf("%s: extended error says %q, want %s and %q", network, text, set[1], tc.text)
+				}
+			}
+		})
+	}
+}
+
+// R7 under the cache plugin: a name that was denied while its VPN was away comes
+// back soon after the VPN; a denial that all agreed on is cached for its time.
+func TestR7UnderCache(t *testing.T) {
+	t.Parallel()
+	for _, conclusive := range []bool{false, true} {
+		var back atomic.Bool
+		vpn := resolver(t, func(a asked) {
+			switch {
+			case back.Load():
+				a.reply(0, good)
+			case conclusive:
+				a.reply(0, nxdomain)
+			}
+		})
+		other := resolver(t, denies(nxdomain))
+		h := New(Config{
+			Upstreams:   []netip.AddrPort{other, vpn},
+			Rules:       race.Rules{Timeout: 4 * time.Second},
+			Patience:    300 * time.Millisecond,
+			NegativeTTL: 5 * time.Second, // the least that cache keeps anything, by default
+		})
+		c := cache.New()
+		c.Next = h
+		addr := run(t, h, func(plugin.Handler) plugin.Handler { return c })
+
+		ask := func() int { return mustExchange(t, "udp", addr, question("host.example.", dns.TypeA)).Rcode }
+		if ask() != dns.RcodeNameError {
+			t.Fatal("the name is known though its VPN is away")
+		}
+		back.Store(true)
+		for range 80 {
+			if ask() == dns.RcodeSuccess {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got, want := ask(), map[bool]int{false: dns.RcodeSuccess, true: dns.RcodeNameError}[conclusive]; got != want {
+			t.Errorf("conclusive %v: after 8 s the reply is %s, want %s", conclusive, dns.RcodeToString[got], dns.RcodeToString[want])
+		}
+	}
+}
