@@ -70,7 +70,9 @@ func parseStanza(c *caddy.Controller) (handler.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.Upstreams = upstreams
+	if cfg.Upstreams, err = dropOwn(c, upstreams); err != nil {
+		return cfg, err
+	}
 
 	seen := make(map[string]bool)
 	for c.NextBlock() {
@@ -127,6 +129,41 @@ func readUpstreams(c *caddy.Controller, to []string) ([]netip.AddrPort, error) {
 		}
 	}
 	return all, nil
+}
+
+// dropOwn leaves out the addresses that this very server block listens on: it
+// would ask itself. Another block of the same process is a fair upstream.
+func dropOwn(c *caddy.Controller, upstreams []netip.AddrPort) ([]netip.AddrPort, error) {
+	own := listeners(c)
+	left := slices.DeleteFunc(slices.Clone(upstreams), func(addr netip.AddrPort) bool {
+		loop := own.Include(addr, handler.LocalAddrs)
+		if loop {
+			log.Warningf("Upstream %s is left out: this server block itself listens there", addr)
+		}
+		return loop
+	})
+	if len(left) == 0 {
+		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", upstreams[0])
+	}
+	return left, nil
+}
+
+// listeners returns where the server block listens, which the plugin bind has
+// settled by now.
+func listeners(c *caddy.Controller) handler.Listeners {
+	var l handler.Listeners
+	for _, host := range dnsserver.GetConfig(c).ListenHosts {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			l.Hosts = append(l.Hosts, addr)
+		}
+	}
+	for _, key := range c.ServerBlockKeys {
+		trans, _, port, err := dnsserver.SplitProtocolHostPort(key)
+		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil && trans == transport.DNS {
+			l.Ports = append(l.Ports, uint16(n))
+		}
+	}
+	return l
 }
 
 // filename resolves a relative name by the root plugin, as CoreDNS's plugins do.

@@ -17,6 +17,7 @@ import (
 	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -32,7 +33,7 @@ type Config struct {
 	Rules         race.Rules
 	Patience      time.Duration // an upstream silent for so long is down
 	NegativeTTL   time.Duration // a denial that not all upstreams had a word in lives so long at most
-	MaxConcurrent int64         // races at a time; 0 is no limit
+	MaxConcurrent int64         // queries under way at a time; 0 is no limit
 	ForceTCP      bool          // ask over TCP only
 	PreferUDP     bool          // ask over UDP even for a client on TCP
 }
@@ -41,9 +42,10 @@ type Config struct {
 type Handler struct {
 	Next plugin.Handler
 
-	cfg    Config
-	set    atomic.Pointer[[]*upstream.Upstream]
-	racing atomic.Int64
+	cfg     Config
+	set     atomic.Pointer[[]*upstream.Upstream]
+	flights singleflight.Group // races under way, by what is asked
+	clients atomic.Int64       // that wait for a race
 }
 
 // New returns a handler. It opens nothing before its first query.
@@ -90,8 +92,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
-		defer h.racing.Add(-1)
-		if h.racing.Add(1) > limit {
+		defer h.clients.Add(-1)
+		if h.clients.Add(1) > limit {
 			maxConcurrentRejects.Inc()
 			return dns.RcodeRefused, fmt.Errorf("more than %d queries under way; see max_concurrent", limit)
 		}
@@ -102,33 +104,66 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeFormatError, err
 	}
 
-	start := time.Now()
-	set := *h.set.Load()
 	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP, Whole: stream}
 	reply := new(incoming)
-	res := h.cfg.Rules.Run(ctx, len(set),
-		func(i int, leg *race.Leg) race.Exchange { return set[i].Ask(query, leg) },
-		func(_ int, msg []byte) bool { return reply.unpack(msg) == nil },
-	)
-	server := metrics.WithServer(ctx)
-	races.WithLabelValues(server, res.Verdict.String()).Inc()
-	raceDuration.WithLabelValues(server).Observe(time.Since(start).Seconds())
-	metadata.SetValueFunc(ctx, "dnsmus/verdict", res.Verdict.String)
-
-	if res.Leg < 0 {
-		w.WriteMsg(failure(r, extendedError(set, res.Errs)))
+	out := h.race(ctx, query, reply)
+	if reply.raw == nil && out.Leg >= 0 { // another client's race
+		if err := reply.unpack(out.raw); err != nil {
+			return dns.RcodeServerFailure, err
+		}
+	}
+	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
+	if out.Leg < 0 {
+		w.WriteMsg(failure(r, extendedError(out.set, out.Errs)))
 		// Written already, for the extended error; the errors plugin logs the rest.
-		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(set, res.Errs))
+		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(out.set, out.Errs))
 	}
-	if res.Verdict.Negative() && !res.Conclusive() {
-		inconclusive.WithLabelValues(server).Inc()
-		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), extendedError(set, res.Errs))
+	if out.Verdict.Negative() && !out.Conclusive() {
+		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), extendedError(out.set, out.Errs))
 	}
-	winner := set[res.Leg]
-	wins.WithLabelValues(winner.String()).Inc()
-	metadata.SetValueFunc(ctx, "dnsmus/upstream", winner.String)
+	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.set[out.Leg].String)
 	reply.write(w, r, stream)
 	return dns.RcodeSuccess, nil
+}
+
+// outcome is the end of a race. It is shared by all that asked the same while it
+// was on, and must not be changed.
+type outcome struct {
+	race.Result
+	set []*upstream.Upstream
+	raw []byte // the reply
+}
+
+// race races the query, or joins a race of an equal one that is under way (R11;
+// RFC 5452, section 5). Equal queries are the same to the last byte but for the
+// id. If the race is its own, the reply is unpacked into reply.
+func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incoming) outcome {
+	key := string(query.Msg[2:])
+	if query.Whole {
+		key += "whole"
+	}
+	v, _, _ := h.flights.Do(key, func() (any, error) {
+		start := time.Now()
+		out := outcome{set: *h.set.Load()}
+		out.Result = h.cfg.Rules.Run(ctx, len(out.set),
+			func(i int, leg *race.Leg) race.Exchange { return out.set[i].Ask(query, leg) },
+			func(_ int, msg []byte) bool { return reply.unpack(msg) == nil },
+		)
+		server := metrics.WithServer(ctx)
+		races.WithLabelValues(server, out.Verdict.String()).Inc()
+		raceDuration.WithLabelValues(server).Observe(time.Since(start).Seconds())
+		if out.Leg < 0 {
+			*reply = incoming{}
+			return out, nil
+		}
+		out.raw = reply.raw
+		wins.WithLabelValues(out.set[out.Leg].String()).Inc()
+		if out.Verdict.Negative() && !out.Conclusive() {
+			inconclusive.WithLabelValues(server).Inc()
+		}
+		return out, nil
+	})
+	return v.(outcome)
 }
 
 // raced reports whether r is a query that resolvers can be asked (R12).

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,8 +73,9 @@ func (in *incoming) unpack(raw []byte) error {
 func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	if in.msg.IsTsig() != nil {
 		// Unpacking and packing again would break the signature.
-		wire.Header(in.raw).SetID(r.Id)
-		w.Write(in.raw)
+		own := bytes.Clone(in.raw)
+		wire.Header(own).SetID(r.Id)
+		w.Write(own)
 		return
 	}
 	in.msg.Id = r.Id
