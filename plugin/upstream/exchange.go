@@ -39,7 +39,10 @@ type Exchange struct {
 	retried bool          // a socket failed already
 
 	// Of TCP.
-	dials int // so many streams were tried
+	stream    *stream   // the latest
+	streams   int       // so many may still bring a reply
+	dials     int       // so many were tried
+	streamDue time.Time // when another should be tried
 }
 
 // Ask sends q to the resolver. What comes of it is told to to, possibly before
@@ -62,9 +65,9 @@ func (u *Upstream) Ask(q *Query, to Receiver) *Exchange {
 }
 
 // Retry does what is due at now: it sends an unanswered query again, goes over
-// to TCP after the last packet, and finds out that the upstream is down. It
-// returns when it should be called next; zero means never. A down upstream is
-// sent nothing more.
+// to TCP after the last packet, tries another connection, and finds out that the
+// upstream is down. It returns when it should be called next; zero means never.
+// A down upstream is sent nothing more.
 func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	u := x.u
 	u.mu.Lock()
@@ -74,43 +77,72 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	}
 	if u.health.silent(x.begun, now, u.cfg.Patience) {
 		waiting := u.waiting()
+		u.retireAll()
 		u.mu.Unlock()
 		for _, to := range waiting {
 			to.Down()
 		}
 		return time.Time{}
 	}
-	next = u.health.deadline(x.begun, u.cfg.Patience)
-	if u.health.down || x.udp != underway || x.tcp != untried {
-		u.mu.Unlock()
-		return next
+	var todo func(time.Time)
+	if due := x.dueUDP(); !due.IsZero() && !now.Before(due) {
+		if todo = x.send; x.packets == maxPackets {
+			todo = func(now time.Time) { x.overTCP(now, nil) }
+		}
+		if x.packets == 1 {
+			u.rtt.expired()
+		}
 	}
-	if due := x.due; now.Before(due) {
-		u.mu.Unlock()
-		return earlier(due, next)
-	}
-	last := x.packets >= maxPackets
-	if x.packets == 1 {
-		u.rtt.expired()
+	if due := x.dueTCP(); !due.IsZero() && !now.Before(due) {
+		x.anotherStream(now)
 	}
 	u.mu.Unlock()
-
-	if last {
-		x.overTCP(now, nil)
-		return next
+	if todo != nil {
+		todo(now)
 	}
-	x.send(now)
+
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return earlier(x.due, next)
+	return earliest(u.health.deadline(x.begun, u.cfg.Patience), x.dueUDP(), x.dueTCP())
 }
 
-// earlier returns the earlier of a and b; b may be zero.
-func earlier(a, b time.Time) time.Time {
-	if b.IsZero() || a.Before(b) {
-		return a
+// dueUDP is when a packet should be followed by another, or by TCP; zero means
+// never. u.mu is held.
+func (x *Exchange) dueUDP() time.Time {
+	if x.done || x.u.health.down || x.udp != underway || x.tcp != untried {
+		return time.Time{}
 	}
-	return b
+	return x.due
+}
+
+// dueTCP is when another connection should be tried, because the one at hand
+// brings nothing: it may have lost its source address without a word. Zero means
+// never. u.mu is held.
+func (x *Exchange) dueTCP() time.Time {
+	if x.done || x.u.health.down || x.tcp != underway || x.dials >= maxDials {
+		return time.Time{}
+	}
+	return x.streamDue
+}
+
+// anotherStream asks on another connection, unless that would be the same. u.mu
+// is held.
+func (x *Exchange) anotherStream(now time.Time) {
+	if s := x.u.stream(now, true); s != x.stream {
+		s.ask(x, now)
+	} else { // it is still being dialled
+		x.streamDue = now.Add(stallAfter)
+	}
+}
+
+// earliest returns the earliest of some times of which each may be zero.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
 }
 
 // send sends one packet, on the exchange's socket if it has one.
@@ -151,8 +183,7 @@ func (x *Exchange) overTCP(now time.Time, err error) {
 	x.u.mu.Lock()
 	if x.tcp == untried && !x.done {
 		x.tcp = underway
-		x.dials++
-		x.u.stream(now).ask(x)
+		x.u.stream(now, false).ask(x, now)
 	}
 	failed := x.tcp == spent
 	x.u.mu.Unlock()
@@ -167,15 +198,18 @@ func (x *Exchange) overTCP(now time.Time, err error) {
 func (x *Exchange) socketFailed(s *socket, err error) {
 	u := x.u
 	u.mu.Lock()
-	if spoilt(err) {
-		u.retire(s)
+	its := x.socket == s
+	if its {
+		delete(s.pending, x.id)
+		x.socket = nil
 	}
-	if x.done || x.socket != s {
+	if spoilt(err) {
+		u.retireAll()
+	}
+	if x.done || !its {
 		u.mu.Unlock()
 		return
 	}
-	delete(s.pending, x.id)
-	x.socket = nil
 	again := !x.retried && x.to.Waiting()
 	x.retried = true
 	u.mu.Unlock()
@@ -202,14 +236,15 @@ func (x *Exchange) udpFailed(err error) {
 // A resolver may close an idle connection at the moment that a query is on its
 // way (RFC 7766, section 6.2.4).
 func (x *Exchange) streamFailed(err error) {
+	now := time.Now()
 	x.u.mu.Lock()
-	again := !x.done && x.dials < 2 && x.to.Waiting()
-	if again {
-		x.dials++
-		x.u.stream(time.Now()).ask(x)
+	x.streams--
+	if x.streams == 0 && !x.done && x.dials < maxDials && x.to.Waiting() {
+		x.u.stream(now, true).ask(x, now)
 	}
+	left := x.streams
 	x.u.mu.Unlock()
-	if !again {
+	if left == 0 {
 		x.tcpFailed(err)
 	}
 }

@@ -120,7 +120,7 @@ func (s *socket) failed(err error) bool {
 	if spoilt(err) {
 		s.u.mu.Lock()
 		defer s.u.mu.Unlock()
-		s.u.retire(s)
+		s.u.retireAll()
 	}
 	// Linux reports each ICMP error once, and the socket goes on; any other
 	// error could come back for ever.

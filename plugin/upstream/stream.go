@@ -12,8 +12,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// stallAfter is how long a connection may owe a reply before new queries pass
-// it over.
+// stallAfter is how long a connection may owe a reply before queries pass it
+// over, and its own are asked on another.
 const stallAfter = time.Second
 
 // stream is a TCP connection that is shared by exchanges: their queries are
@@ -38,10 +38,13 @@ func newStream(u *Upstream) *stream {
 }
 
 // ask queues x's query. u.mu is held.
-func (s *stream) ask(x *Exchange) {
+func (s *stream) ask(x *Exchange, now time.Time) {
 	if len(s.pending) == 0 {
-		s.owes = time.Now()
+		s.owes = now
 	}
+	x.stream, x.streamDue = s, now.Add(stallAfter)
+	x.streams++
+	x.dials++
 	s.queue = append(s.queue, x.frame(s.pending.add(x)))
 	select {
 	case s.queued <- struct{}{}:
@@ -52,7 +55,7 @@ func (s *stream) ask(x *Exchange) {
 // stalled reports whether the server has kept a query waiting for long. u.mu is
 // held.
 func (s *stream) stalled(now time.Time) bool {
-	return len(s.pending) > 0 && now.Sub(s.owes) > stallAfter
+	return len(s.pending) > 0 && now.Sub(s.owes) >= stallAfter
 }
 
 // close takes s off the upstream's list and ends it; run takes care of what is

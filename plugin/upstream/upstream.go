@@ -57,6 +57,7 @@ const (
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
 	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
+	maxDials   = 2                // TCP connections an exchange
 	tidyEvery  = time.Second
 )
 
@@ -148,9 +149,7 @@ func (u *Upstream) socket(now time.Time) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s != nil {
-		u.retired = append(u.retired, s)
-	}
+	u.retire(s)
 	s = &socket{u: u, conn: conn, born: now, pending: make(pending)}
 	u.sockets[i] = s
 	go s.read()
@@ -158,39 +157,56 @@ func (u *Upstream) socket(now time.Time) (*socket, error) {
 	return s, nil
 }
 
-// retire takes s out of use; replies are still read from it until none is
-// pending. u.mu is held.
+// retire takes the UDP socket out of use; replies are still read from it until
+// none is pending. u.mu is held.
 func (u *Upstream) retire(s *socket) {
 	for i := range u.sockets {
-		if u.sockets[i] == s {
-			u.sockets[i] = nil
+		if u.sockets[i] != s || s == nil {
+			continue
+		}
+		u.sockets[i] = nil
+		if len(s.pending) == 0 {
+			s.conn.Close()
+		} else {
 			u.retired = append(u.retired, s)
 		}
 	}
 }
 
+// retireAll takes all UDP sockets out of use: what is wrong with one, such as
+// its source address, is wrong with all. u.mu is held.
+func (u *Upstream) retireAll() {
+	for _, s := range u.sockets {
+		u.retire(s)
+	}
+}
+
 // stream returns the TCP connection that the next exchange should use: an idle
 // one, else one that is being dialled, else a new one, else the least busy.
-// Those that have owed a reply for long are passed over. u.mu is held.
-func (u *Upstream) stream(now time.Time) *stream {
-	var best, dialling *stream
+// Those that have owed a reply for long are passed over. If it has to be fresh,
+// it is one that nobody has used. u.mu is held.
+func (u *Upstream) stream(now time.Time, fresh bool) *stream {
+	var best, dialling, idle *stream
 	for _, s := range u.streams {
 		switch {
 		case s.conn == nil:
 			dialling = s
+		case len(s.pending) == 0:
+			idle = s
 		case !s.stalled(now) && (best == nil || len(s.pending) < len(best.pending)):
 			best = s
 		}
 	}
-	switch {
-	case best != nil && len(best.pending) == 0:
-		return best
+	switch full := len(u.streams) >= maxStreams; {
+	case idle != nil && !fresh:
+		return idle
 	case dialling != nil: // never two attempts at a time
 		return dialling
-	case len(u.streams) < maxStreams:
-	case best != nil:
+	case full && idle != nil:
+		idle.close()
+	case full && best != nil && !fresh:
 		return best
-	default: // all have stalled; the oldest makes room
+	case full: // the oldest makes room; its queries are asked again elsewhere
 		u.streams[0].close()
 	}
 	s := newStream(u)
@@ -222,10 +238,10 @@ func (u *Upstream) scheduleTidy() {
 // tidy forgets exchanges that nobody waits for any longer, and closes sockets
 // that are worn and unused. u.mu is held.
 func (u *Upstream) tidy(now time.Time) {
-	for i, s := range u.sockets {
-		if s != nil && (u.draining || s.worn(now)) {
-			u.sockets[i] = nil
-			u.retired = append(u.retired, s)
+	for _, s := range u.sockets {
+		// A silent upstream may be one whose route moved away from the sockets.
+		if s != nil && (u.draining || u.health.down || s.worn(now)) {
+			u.retire(s)
 		}
 	}
 	inUse := u.retired[:0]

@@ -1,0 +1,319 @@
+// The end-to-end tests build this command, run it as a user would, and ask it
+// with real clients while real servers are its upstreams. Each test has network
+// namespaces of its own, so ports are free, nothing leaves the machine and the
+// tests do not disturb each other.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait of a test. It says nothing about how fast the
+// things waited for are: it only has to be enough on a busy machine.
+const patience = time.Minute
+
+var workDir string // of this run of the tests
+
+func TestMain(m *testing.M) {
+	var err error
+	if workDir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(workDir)
+	os.Exit(code)
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(workDir, "coredns")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// coredns returns the path of the command under test.
+func coredns(t *testing.T) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+var debianPackage = map[string]string{
+	"dig":     "bind9-dnsutils",
+	"dnsmasq": "dnsmasq-base",
+	"getent":  "libc-bin",
+	"ip":      "iproute2",
+	"kdig":    "knot-dnsutils",
+	"named":   "bind9",
+	"unbound": "unbound",
+}
+
+// need skips the test where it cannot run. CI has everything, so there it fails
+// instead: a test that is always skipped shows nothing.
+func need(t *testing.T, root bool, tools ...string) {
+	t.Helper()
+	lack := t.Skip
+	if os.Getenv("CI") != "" {
+		lack = t.Fatal
+	}
+	if root && os.Getuid() != 0 {
+		lack("needs root for network namespaces")
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, debianPackage[tool]))
+		}
+	}
+}
+
+// lab is where a test runs its programs: a network namespace and a directory
+// for their files.
+type lab struct {
+	*testing.T
+	ns  string // empty: not in a namespace of its own
+	dir string
+}
+
+var labs atomic.Int32
+
+// newLab makes a network namespace with loopback up. The test that calls it
+// runs in parallel with others, and needs root and the tools.
+func newLab(t *testing.T, tools ...string) *lab {
+	t.Helper()
+	need(t, true, append(tools, "ip", "dig")...)
+	t.Parallel()
+	return addLab(t)
+}
+
+func addLab(t *testing.T) *lab {
+	t.Helper()
+	l := &lab{T: t, dir: t.TempDir()}
+	ns := fmt.Sprintf("dnsmus-%d-%d", os.Getpid(), labs.Add(1))
+	l.run("ip", "netns", "add", ns)
+	t.Cleanup(func() {
+		if out, err := exec.Command("ip", "netns", "delete", ns).CombinedOutput(); err != nil {
+			t.Errorf("namespace %s stays: %v\n%s", ns, err, out)
+		}
+	})
+	l.ns = ns
+	l.run("ip", "link", "set", "lo", "up")
+	return l
+}
+
+// command prepares a program in the lab's namespace and directory. `ip netns
+// exec` becomes the program, so the process id is the program's own.
+func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
+	if l.ns != "" {
+		args = append([]string{"ip", "netns", "exec", l.ns}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = l.dir
+	return cmd
+}
+
+// output runs a program to its end and returns what it printed.
+func (l *lab) output(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(l.Context(), patience)
+	defer cancel()
+	out, err := l.command(ctx, args...).CombinedOutput()
+	return string(out), err
+}
+
+// run is output for programs that must succeed.
+func (l *lab) run(args ...string) string {
+	l.Helper()
+	out, err := l.output(args...)
+	if err != nil {
+		l.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// write makes a file in the lab's directory and returns its path.
+func (l *lab) write(name, text string) string {
+	l.Helper()
+	path := filepath.Join(l.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		l.Fatal(err)
+	}
+	return path
+}
+
+// process is a server that runs until the end of the test.
+type process struct {
+	lab  *lab
+	cmd  *exec.Cmd
+	log  string        // the file that it prints to
+	done chan struct{} // closed when it has ended
+}
+
+// start runs a server. What it prints is shown if the test fails.
+func (l *lab) start(args ...string) *process {
+	l.Helper()
+	// A file and not a pipe, which children that outlive the server hold open.
+	log, err := os.CreateTemp(workDir, "*.log")
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer log.Close()
+	p := &process{lab: l, cmd: l.command(context.Background(), args...), log: log.Name(), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		l.Fatal(err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.done)
+	}()
+	l.Cleanup(func() {
+		p.kill()
+		if l.Failed() {
+			printed := p.printed()
+			l.Logf("%s printed at last:\n%s", strings.Join(args, " "), printed[max(0, len(printed)-4096):])
+		}
+	})
+	return p
+}
+
+// printed is all that the process has printed so far.
+func (p *process) printed() string {
+	p.lab.Helper()
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		p.lab.Fatal(err)
+	}
+	return string(text)
+}
+
+// kill ends the process as a crash would.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	<-p.done
+}
+
+// awaits returns p when the question, as given to dig, is answered with
+// NOERROR.
+func (p *process) awaits(question string) *process {
+	p.lab.Helper()
+	p.lab.eventually(func() error {
+		select {
+		case <-p.done:
+			p.lab.Fatalf("%s has ended: %v", p.cmd, p.cmd.ProcessState)
+		default:
+		}
+		if r := p.lab.dig("+time=1 " + question); r.status != "NOERROR" {
+			return fmt.Errorf("%s does not answer\n%s", p.cmd, r.text)
+		}
+		return nil
+	})
+	return p
+}
+
+// eventually polls until check returns nil.
+func (l *lab) eventually(check func() error) {
+	l.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			l.Fatal(err)
+		}
+	}
+}
+
+// reply is what dig printed.
+type reply struct {
+	text     string
+	status   string              // empty: no reply
+	flags    []string            // such as qr, aa
+	options  []string            // the lines about EDNS
+	sections map[string][]string // records by section, sorted
+}
+
+// dig asks once. The query is written as on dig's command line; an option in it
+// overrides the same of those that all queries get.
+func (l *lab) dig(query string) reply {
+	l.Helper()
+	args := append([]string{"dig", "-r", "+tries=1", "+time=20"}, strings.Fields(query)...)
+	out, _ := l.output(args...) // it fails when there is no reply
+	return parseDig(out)
+}
+
+func parseDig(text string) reply {
+	r := reply{text: text, sections: make(map[string][]string)}
+	section := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if _, rest, ok := strings.Cut(line, ", status: "); ok {
+			r.status, _, _ = strings.Cut(rest, ",")
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, ";; flags: "); ok {
+			flags, _, _ := strings.Cut(rest, ";")
+			r.flags = strings.Fields(flags)
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, ";; "); ok {
+			section = ""
+			if name, ok := strings.CutSuffix(rest, "SECTION:"); ok {
+				section = strings.TrimSpace(name)
+			}
+			continue
+		}
+		switch {
+		case line == "" || section == "":
+		case section == "OPT PSEUDO":
+			r.options = append(r.options, line)
+		default:
+			r.sections[section] = append(r.sections[section], line)
+		}
+	}
+	for _, records := range r.sections {
+		slices.Sort(records)
+	}
+	return r
+}
+
+// data returns the answers' data without owner, TTL, class and type.
+func (r reply) data() []string {
+	var data []string
+	for _, record := range r.sections["ANSWER"] {
+		if fields := strings.Fields(record); len(fields) > 4 {
+			data = append(data, strings.Join(fields[4:], " "))
+		}
+	}
+	slices.Sort(data)
+	return data
+}
+
+// String is the status and the answers' data, in one line.
+func (r reply) String() string {
+	if r.status == "" {
+		return "no reply"
+	}
+	return strings.Join(append([]string{r.status}, r.data()...), " ")
+}
+
+// expect asks, and compares the reply's String with want.
+func (l *lab) expect(query, want string) {
+	l.Helper()
+	if got := l.dig(query); got.String() != want {
+		l.Errorf("dig %s: %s, want %s\n%s", query, got, want, got.text)
+	}
+}

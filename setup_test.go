@@ -1,0 +1,592 @@
+package dnsmus
+
+import (
+	"bytes"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	golog "log"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+
+	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+func parseText(stanza string) (handler.Config, error) {
+	return parseStanza(caddy.NewTestController("dns", stanza))
+}
+
+func addrPorts(words ...string) (list []netip.AddrPort) {
+	for _, w := range words {
+		list = append(list, netip.MustParseAddrPort(w))
+	}
+	return list
+}
+
+func prefixes(words ...string) (list []netip.Prefix) {
+	for _, w := range words {
+		list = append(list, netip.MustParsePrefix(w))
+	}
+	return list
+}
+
+// writeFiles makes a directory of files, given as name and content in turn.
+func writeFiles(t *testing.T, files ...string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for i := 0; i < len(files); i += 2 {
+		if err := os.WriteFile(filepath.Join(dir, files[i]), []byte(files[i+1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestUpstreams(t *testing.T) {
+	dir := writeFiles(t,
+		"a.conf", "search example\nnameserver 192.0.2.11\nnameserver 192.0.2.12\n",
+		"b.conf", "nameserver 192.0.2.12\nnameserver 2001:db8::12\nnameserver 192.0.2.1\n",
+		"192.0.2.9", "nameserver 192.0.2.99\n",
+	)
+	t.Chdir(dir)
+	for to, want := range map[string][]netip.AddrPort{
+		"192.0.2.1":                     addrPorts("192.0.2.1:53"),
+		"192.0.2.1:5353":                addrPorts("192.0.2.1:5353"),
+		"2001:db8::1":                   addrPorts("[2001:db8::1]:53"),
+		"[2001:db8::1]":                 addrPorts("[2001:db8::1]:53"),
+		"[2001:db8::1]:5353":            addrPorts("[2001:db8::1]:5353"),
+		"fe80::1%eth0":                  addrPorts("[fe80::1%eth0]:53"),
+		"dns://192.0.2.1":               addrPorts("192.0.2.1:53"),
+		"dns://192.0.2.1:5353":          addrPorts("192.0.2.1:5353"),
+		"dns://[2001:db8::1]:5353":      addrPorts("[2001:db8::1]:5353"),
+		"192.0.2.2 192.0.2.1":           addrPorts("192.0.2.2:53", "192.0.2.1:53"),
+		"192.0.2.1 192.0.2.1:53":        addrPorts("192.0.2.1:53"),
+		"192.0.2.1 ::ffff:192.0.2.1":    addrPorts("192.0.2.1:53"),
+		"192.0.2.1 192.0.2.1:5353":      addrPorts("192.0.2.1:53", "192.0.2.1:5353"),
+		"192.0.2.1 {\n}":                addrPorts("192.0.2.1:53"),
+		"a.conf":                        addrPorts("192.0.2.11:53", "192.0.2.12:53"),
+		"./a.conf":                      addrPorts("192.0.2.11:53", "192.0.2.12:53"),
+		filepath.Join(dir, "a.conf"):    addrPorts("192.0.2.11:53", "192.0.2.12:53"),
+		"a.conf b.conf":                 addrPorts("192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53"),
+		"b.conf a.conf":                 addrPorts("192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53", "192.0.2.11:53"),
+		"192.0.2.1 a.conf b.conf":       addrPorts("192.0.2.1:53", "192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53"),
+		"a.conf 192.0.2.1 192.0.2.12 ":  addrPorts("192.0.2.11:53", "192.0.2.12:53", "192.0.2.1:53"),
+		"192.0.2.9 ./192.0.2.9":         addrPorts("192.0.2.9:53", "192.0.2.99:53"), // an address is one, whatever the files
+		"\"192.0.2.1#5353\" # a.conf\n": addrPorts("192.0.2.1:5353"),
+	} {
+		cfg, err := parseText("dnsmus " + to)
+		if err != nil || !slices.Equal(cfg.Upstreams, want) {
+			t.Errorf("dnsmus %s: upstreams %v, %v, want %v", to, cfg.Upstreams, err, want)
+		}
+	}
+}
+
+// A stanza without upstreams is one with the default file, be it there or not.
+func TestDefaultFile(t *testing.T) {
+	const file = "/etc/resolv.conf.dnsmus"
+	for _, block := range []string{"", " {\n timeout 1s\n}"} {
+		cfg, err := parseText("dnsmus" + block)
+		want, wantErr := parseText("dnsmus " + file + block)
+		if !reflect.DeepEqual(cfg, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("dnsmus%s: %+v, %v, want that of %s: %+v, %v", block, cfg, err, file, want, wantErr)
+		}
+		if err != nil && !strings.Contains(err.Error(), file) {
+			t.Errorf("dnsmus%s: %v, want it to name %s", block, err, file)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for block, change := range map[string]func(*handler.Config){
+		"": func(*handler.Config) {},
+
+		"except Corp.Example": func(c *handler.Config) { c.Except = plugin.Zones{"corp.example."} },
+		"except a.example. B": func(c *handler.Config) { c.Except = plugin.Zones{"a.example.", "b."} },
+		"except .":            func(c *handler.Config) { c.Except = plugin.Zones{"."} },
+		"except 10.0.0.0/8 2001:db8::/32": func(c *handler.Config) {
+			c.Except = plugin.Zones{"10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."}
+		},
+		"except 192.0.2.0/23": func(c *handler.Config) {
+			c.Except = plugin.Zones{"2.0.192.in-addr.arpa.", "3.0.192.in-addr.arpa."}
+		},
+
+		"good answer": func(*handler.Config) {},
+		"good qtype":  func(c *handler.Config) { c.Rules.Policy.NeedType = true },
+
+		"bogus 192.0.2.1":              func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("192.0.2.1/32") },
+		"bogus 2001:db8::1":            func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("2001:db8::1/128") },
+		"bogus ::ffff:192.0.2.1":       func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("192.0.2.1/32") },
+		"bogus ::ffff:192.0.2.0/120":   func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("192.0.2.0/24") },
+		"bogus 192.0.2.0/24 10.0.0.1":  func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("192.0.2.0/24", "10.0.0.1/32") },
+		"bogus 192.0.2.77/24":          func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("192.0.2.0/24") },
+		"bogus 2001:db8:1:2::3/32":     func(c *handler.Config) { c.Rules.Policy.Bogus = prefixes("2001:db8::/32") },
+		"good qtype\n bogus 0.0.0.0/0": func(c *handler.Config) { c.Rules.Policy = race.Policy{NeedType: true, Bogus: prefixes("0.0.0.0/0")} },
+
+		"timeout 1500ms": func(c *handler.Config) { c.Rules.Timeout = 1500 * time.Millisecond },
+		"timeout 10ms":   func(c *handler.Config) { c.Rules.Timeout = 10 * time.Millisecond },
+		"timeout 1m":     func(c *handler.Config) { c.Rules.Timeout = time.Minute },
+		"patience 1.5s":  func(c *handler.Config) { c.Patience = 1500 * time.Millisecond },
+
+		"negative_ttl 30s": func(c *handler.Config) { c.NegativeTTL = 30 * time.Second },
+		"negative_ttl 0":   func(c *handler.Config) { c.NegativeTTL = 0 },
+		"negative_ttl 24h": func(c *handler.Config) { c.NegativeTTL = 24 * time.Hour },
+
+		"max_concurrent 1":          func(c *handler.Config) { c.MaxConcurrent = 1 },
+		"max_concurrent 0":          func(c *handler.Config) { c.MaxConcurrent = 0 },
+		"max_concurrent 2147483647": func(c *handler.Config) { c.MaxConcurrent = 2147483647 },
+
+		"force_tcp":  func(c *handler.Config) { c.ForceTCP = true },
+		"prefer_udp": func(c *handler.Config) { c.PreferUDP = true },
+
+		"# first\n force_tcp # why\n\n patience 3s\n timeout 3s": func(c *handler.Config) {
+			c.ForceTCP, c.Patience, c.Rules.Timeout = true, 3*time.Second, 3*time.Second
+		},
+	} {
+		want := handler.Config{
+			Upstreams:     addrPorts("192.0.2.1:53"),
+			Rules:         race.Rules{Timeout: 4 * time.Second},
+			Patience:      2 * time.Second,
+			NegativeTTL:   5 * time.Second,
+			MaxConcurrent: 10000,
+		}
+		change(&want)
+		cfg, err := parseText("dnsmus 192.0.2.1 {\n " + block + "\n}")
+		if err != nil || !reflect.DeepEqual(cfg, want) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v", block, cfg, err, want)
+		}
+	}
+}
+
+// wantError checks that a stanza is refused, at the line wanted and with words
+// that say what is wrong.
+func wantError(t *testing.T, stanza string, line int, words ...string) {
+	t.Helper()
+	cfg, err := parseText(stanza)
+	if err == nil {
+		t.Errorf("%s\nis taken for %+v", stanza, cfg)
+		return
+	}
+	if at := fmt.Sprintf("Testfile:%d - ", line); !strings.HasPrefix(err.Error(), at) {
+		t.Errorf("%s\nerror is %v, want it to start with %s", stanza, err, at)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%s\nerror is %v, want it to have %s", stanza, err, word)
+		}
+	}
+}
+
+func TestOptionErrors(t *testing.T) {
+	const (
+		count    = "wrong number of arguments"
+		duration = "is not a duration such as 4s or 500ms"
+		limits   = "is not between 10ms and 1m0s"
+		number   = "is not a number of queries"
+		cidr     = "is not an address range such as"
+	)
+	for _, tc := range []struct {
+		option string
+		words  []string
+	}{
+		{"timout 4s", []string{"unknown option 'timout'", "bogus, except,", "timeout"}},
+		{"Timeout 4s", []string{"unknown option 'Timeout'"}},
+		{"192.0.2.2", []string{"unknown option '192.0.2.2'"}},
+
+		{"except", []string{"except: " + count, "write: except ZONE..."}},
+		{"except a..example", []string{"except: 'a..example' is not a zone"}},
+		{"except a.example ::/0", []string{"except: '::/0' is not a zone"}},
+		{`except ""`, []string{"except: '' is not a zone"}},
+		{"good", []string{"good: " + count, "write: good answer|qtype"}},
+		{"good answer qtype", []string{"good: " + count}},
+		{"good any", []string{"good: 'any' is unknown", "write: good answer|qtype"}},
+		{"bogus", []string{"bogus: " + count, "write: bogus CIDR..."}},
+		{"bogus 192.0.2.0/24 192.0.2.0/33", []string{"bogus: '192.0.2.0/33' " + cidr}},
+		{"bogus 192.0.2", []string{"bogus: '192.0.2' " + cidr}},
+		{"bogus host.example", []string{"bogus: 'host.example' " + cidr}},
+		{"timeout", []string{"timeout: " + count, "write: timeout DURATION"}},
+		{"timeout 4s 5s", []string{"timeout: " + count}},
+		{"timeout 4", []string{"timeout: '4' " + duration}},
+		{"timeout soon", []string{"timeout: 'soon' " + duration}},
+		{"timeout 0", []string{"timeout: '0' " + limits}},
+		{"timeout 0s", []string{"timeout: '0s' " + limits}},
+		{"timeout -4s", []string{"timeout: '-4s' " + limits}},
+		{"timeout 9ms", []string{"timeout: '9ms' " + limits}},
+		{"timeout 61s", []string{"timeout: '61s' " + limits}},
+		{"timeout 9999999h", []string{"timeout: '9999999h' " + duration}}, // overflows
+		{"patience", []string{"patience: " + count, "write: patience DURATION"}},
+		{"patience 2s 3s", []string{"patience: " + count}},
+		{"patience 2", []string{"patience: '2' " + duration}},
+		{"patience 0", []string{"patience: '0' " + limits}},
+		{"patience -2s", []string{"patience: '-2s' " + limits}},
+		{"patience 2m", []string{"patience: '2m' " + limits}},
+		{"negative_ttl", []string{"negative_ttl: " + count, "write: negative_ttl DURATION"}},
+		{"negative_ttl 5s 6s", []string{"negative_ttl: " + count}},
+		{"negative_ttl 5", []string{"negative_ttl: '5' " + duration}},
+		{"negative_ttl -5s", []string{"negative_ttl: '-5s' is not between 0s and 24h0m0s"}},
+		{"negative_ttl 24h1s", []string{"negative_ttl: '24h1s' is not between 0s and 24h0m0s"}},
+		{"max_concurrent", []string{"max_concurrent: " + count, "write: max_concurrent N"}},
+		{"max_concurrent 1 2", []string{"max_concurrent: " + count}},
+		{"max_concurrent many", []string{"max_concurrent: 'many' " + number}},
+		{"max_concurrent -1", []string{"max_concurrent: '-1' " + number}},
+		{"max_concurrent 1.5", []string{"max_concurrent: '1.5' " + number}},
+		{"max_concurrent 2147483648", []string{"max_concurrent: '2147483648' " + number}},
+		{"force_tcp yes", []string{"force_tcp: " + count, "write: force_tcp"}},
+		{"prefer_udp yes", []string{"prefer_udp: " + count, "write: prefer_udp"}},
+	} {
+		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
+	}
+	given := make(map[string]bool)
+	for _, option := range []string{
+		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
+		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp",
+	} {
+		name, _, _ := strings.Cut(option, " ")
+		given[name] = true
+		wantError(t, "dnsmus 192.0.2.1 {\n "+option+"\n "+option+"\n}", 3, "option '"+name+"' is given twice")
+	}
+	for name := range options {
+		if !given[name] {
+			t.Errorf("option %s is not tested", name)
+		}
+	}
+	for _, pair := range []string{"force_tcp\n prefer_udp", "prefer_udp\n force_tcp"} {
+		wantError(t, "dnsmus 192.0.2.1 {\n "+pair+"\n\n}", 3, "force_tcp and prefer_udp exclude each other")
+	}
+}
+
+func TestUpstreamErrors(t *testing.T) {
+	const notAddr = "is neither an address nor a file"
+	dir := writeFiles(t,
+		"empty.conf", "",
+		"none.conf", "# nameserver 192.0.2.1\nsearch example\n",
+		"junk.conf", "search example\nnameserver 192.0.2\nnameserver :::\n",
+		"good.conf", "nameserver 192.0.2.1\n",
+	)
+	if err := os.Symlink("loop.conf", filepath.Join(dir, "loop.conf")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	for _, tc := range []struct {
+		to    string
+		words []string
+	}{
+		{"tls://192.0.2.1", []string{"'tls://192.0.2.1': only plain DNS"}},
+		{"192.0.2.1 https://dns.example/dns-query", []string{"'https://dns.example/dns-query': only plain DNS"}},
+		{"https3://192.0.2.1", []string{"'https3://192.0.2.1': only plain DNS"}},
+		{"quic://192.0.2.1", []string{"'quic://192.0.2.1': only plain DNS"}},
+		{"grpc://192.0.2.1", []string{"'grpc://192.0.2.1': only plain DNS"}},
+		{"unix:///run/dns.sock", []string{"'unix:///run/dns.sock': only plain DNS"}},
+		{"sdns://192.0.2.1", []string{"'sdns://192.0.2.1': only plain DNS"}},
+		{"dns://tls://192.0.2.1", []string{"'dns://tls://192.0.2.1': only plain DNS"}},
+
+		{"dns.example", []string{"'dns.example' " + notAddr, "write an address such as"}},
+		{"dns.example:53", []string{"'dns.example:53' " + notAddr}},
+		{"dns://dns.example", []string{"'dns://dns.example' " + notAddr}},
+		{"192.0.2", []string{"'192.0.2' " + notAddr}},
+		{"192.0.2.1 192.0.2.2:0", []string{"'192.0.2.2:0' " + notAddr, "bad port"}},
+		{"fe80::1", []string{"'fe80::1' " + notAddr, "no zone"}},
+		{"0.0.0.0", []string{"'0.0.0.0' " + notAddr, "unspecified"}},
+		{`""`, []string{"'' " + notAddr}},
+
+		{"empty.conf", []string{"empty.conf has no usable nameserver line; add one"}},
+		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
+		{"junk.conf", []string{"junk.conf has no usable nameserver line", `(line 2: "192.0.2" is not an IP address`}},
+		{"good.conf empty.conf", []string{"empty.conf has no usable nameserver line"}}, // each file must have one
+		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it"}},
+		{"192.0.2.1 " + dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
+		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
+		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
+
+		// Files that even root cannot open.
+		{"loop.conf", []string{"cannot read upstreams", "loop.conf"}},
+		{"good.conf/inner.conf", []string{"cannot read upstreams", "good.conf/inner.conf"}},
+	} {
+		wantError(t, "# a comment\ndnsmus "+tc.to+" {\n force_tcp\n}\n", 2, tc.words...)
+	}
+}
+
+func TestTwoStanzas(t *testing.T) {
+	for _, tc := range []struct {
+		stanzas string
+		line    int
+	}{
+		{"dnsmus 192.0.2.1\ndnsmus 192.0.2.2", 2},
+		{"dnsmus 192.0.2.1 {\n}\n\ndnsmus 192.0.2.1", 4},
+		{"dnsmus 192.0.2.1 {\n force_tcp\n}\ndnsmus 192.0.2.2 {\n force_tcp\n}", 4},
+	} {
+		wantError(t, tc.stanzas, tc.line, "'dnsmus': "+plugin.ErrOnce.Error(), "one stanza")
+	}
+}
+
+// A server block does not ask itself (R11); another one is a fair upstream.
+func TestR11OwnAddresses(t *testing.T) {
+	var out bytes.Buffer
+	golog.SetOutput(&out)
+	defer golog.SetOutput(os.Stderr)
+	for _, tc := range []struct {
+		bind, key, to string
+		want          []netip.AddrPort
+	}{
+		{"127.0.0.1", "dns://.:53", "127.0.0.1 192.0.2.1", addrPorts("192.0.2.1:53")},
+		{"127.0.0.1", "dns://.:53", "192.0.2.1 ::ffff:127.0.0.1", addrPorts("192.0.2.1:53")},
+		{"127.0.0.1", "dns://.:5553", "127.0.0.1:5553 127.0.0.1", addrPorts("127.0.0.1:53")},
+		{"127.0.0.1", "dns://.:53", "127.0.0.2 ::1", addrPorts("127.0.0.2:53", "[::1]:53")},
+		{"127.0.0.1", "tls://.:53", "127.0.0.1", addrPorts("127.0.0.1:53")}, // plain DNS finds nobody there
+		{"::1", "dns://example.:53", "::1 127.0.0.1", addrPorts("127.0.0.1:53")},
+		{"", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53")},
+		{"::", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53")},
+		{"0.0.0.0", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53", "[::1]:53")},
+	} {
+		c := caddy.NewTestController("dns", "dnsmus "+tc.to)
+		c.ServerBlockKeys = []string{tc.key}
+		dnsserver.GetConfig(c).ListenHosts = []string{tc.bind}
+		cfg, err := parseStanza(c)
+		if err != nil || !slices.Equal(cfg.Upstreams, tc.want) {
+			t.Errorf("bind %s, %s, dnsmus %s: upstreams %v, %v, want %v", tc.bind, tc.key, tc.to, cfg.Upstreams, err, tc.want)
+		}
+	}
+	if want := "Upstream 127.0.0.1:53 is left out"; !strings.Contains(out.String(), want) {
+		t.Errorf("log is %q, want it to have %q", out.String(), want)
+	}
+
+	c := caddy.NewTestController("dns", "\ndnsmus 127.0.0.1")
+	c.ServerBlockKeys = []string{"dns://a.example.:5553", "dns://b.example.:53"}
+	dnsserver.GetConfig(c).ListenHosts = []string{"192.0.2.1", "127.0.0.1"}
+	if _, err := parseStanza(c); err == nil || !strings.HasPrefix(err.Error(), "Testfile:2 - ") || !strings.Contains(err.Error(), "127.0.0.1:53") {
+		t.Errorf("error is %v, want it to name the line and the only upstream", err)
+	}
+}
+
+func TestFileWarnings(t *testing.T) {
+	var out bytes.Buffer
+	golog.SetOutput(&out)
+	defer golog.SetOutput(os.Stderr)
+	name := filepath.Join(writeFiles(t, "some.conf", "nameserver 192.0.2.1\nnameserver x\n"), "some.conf")
+	cfg, err := parseText("dnsmus " + name)
+	if err != nil || !slices.Equal(cfg.Upstreams, addrPorts("192.0.2.1:53")) {
+		t.Errorf("upstreams %v, %v", cfg.Upstreams, err)
+	}
+	if want := name + `:2: "x" is not an IP address`; !strings.Contains(out.String(), want) {
+		t.Errorf("log is %q, want it to have %q", out.String(), want)
+	}
+}
+
+func TestSetup(t *testing.T) {
+	setup, err := caddy.DirectiveAction("dns", "dnsmus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := caddy.NewTestController("dns", "dnsmus 192.0.2.1")
+	if err := setup(c); err != nil {
+		t.Fatal(err)
+	}
+	chain := dnsserver.GetConfig(c).Plugin
+	if len(chain) != 1 {
+		t.Fatalf("%d plugins in the chain, want 1", len(chain))
+	}
+	next := new(handler.Handler)
+	h, ok := chain[0](next).(*handler.Handler)
+	if !ok || h.Name() != "dnsmus" || h.Next != next {
+		t.Errorf("the chain has %#v, want dnsmus and the next plugin after it", h)
+	}
+	// Without a hook at shutdown each reload would leave sockets behind. Caddy
+	// shows its hooks to nobody else.
+	if n := reflect.ValueOf(c).Elem().FieldByName("instance").Elem().FieldByName("OnShutdown").Len(); n != 1 {
+		t.Errorf("%d hooks at shutdown, want 1", n)
+	}
+
+	c = caddy.NewTestController("dns", "dnsmus 192.0.2.1 {\n timeout x\n}")
+	if err := setup(c); err == nil || !strings.HasPrefix(err.Error(), "plugin/dnsmus: Testfile:2 - ") {
+		t.Errorf("error is %v, want it to name plugin and line", err)
+	}
+	if n := len(dnsserver.GetConfig(c).Plugin); n != 0 {
+		t.Errorf("%d plugins in the chain after an error", n)
+	}
+}
+
+// Relative names are looked for where the root plugin says.
+func TestRoot(t *testing.T) {
+	root := writeFiles(t, "a.conf", "nameserver 192.0.2.1\n")
+	here := writeFiles(t, "a.conf", "nameserver 192.0.2.2\n", "b.conf", "nameserver 192.0.2.3\n")
+	t.Chdir(here)
+	for _, tc := range []struct{ root, to, want string }{
+		{root, "a.conf", "192.0.2.1:53"},
+		{root, "./a.conf", "192.0.2.1:53"},
+		{root, filepath.Join(here, "a.conf"), "192.0.2.2:53"},
+		{"", "a.conf", "192.0.2.2:53"},
+	} {
+		c := caddy.NewTestController("dns", "dnsmus "+tc.to)
+		dnsserver.GetConfig(c).Root = tc.root
+		cfg, err := parseStanza(c)
+		if err != nil || !slices.Equal(cfg.Upstreams, addrPorts(tc.want)) {
+			t.Errorf("root %q, %s: upstreams %v, %v, want %s", tc.root, tc.to, cfg.Upstreams, err, tc.want)
+		}
+	}
+	c := caddy.NewTestController("dns", "dnsmus ./b.conf")
+	dnsserver.GetConfig(c).Root = root
+	if err := setup(c); err == nil || !strings.Contains(err.Error(), filepath.Join(root, "b.conf")) {
+		t.Errorf("error is %v, want it to name the file below %s", err, root)
+	}
+}
+
+func TestCorefileExample(t *testing.T) {
+	text, err := os.ReadFile("Corefile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkCorefile(t, "Corefile.example", string(text))
+}
+
+var fenced = regexp.MustCompile("(?ims)^(?:~~~|```) *corefile *$(.*?)^(?:~~~|```) *$")
+
+func TestReadmeCorefiles(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := fenced.FindAllSubmatchIndex(text, -1)
+	if len(found) == 0 {
+		t.Error("README.md has no block fenced as corefile")
+	}
+	for _, at := range found {
+		// Empty lines in front make errors name the line in README.md.
+		before := strings.Repeat("\n", bytes.Count(text[:at[2]], []byte("\n")))
+		checkCorefile(t, "README.md", before+string(text[at[2]:at[3]]))
+	}
+}
+
+// checkCorefile reads a Corefile as CoreDNS does, its dnsmus stanzas wholly and
+// those of other plugins as far as their names.
+func checkCorefile(t *testing.T, name, text string) {
+	t.Helper()
+	directives := append(slices.Clone(dnsserver.Directives), handler.Name)
+	blocks, err := caddyfile.Parse(name, strings.NewReader(text), directives)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	file := filepath.Join(writeFiles(t, "resolv.conf", "nameserver 192.0.2.1\n"), "resolv.conf")
+	stanzas := 0
+	for _, block := range blocks {
+		tokens := block.Tokens[handler.Name]
+		if len(tokens) == 0 {
+			continue
+		}
+		stanzas++
+		c := caddy.NewTestController("dns", "")
+		c.Dispenser = caddyfile.NewDispenserTokens(name, replaceFiles(tokens, file))
+		if _, err := parseStanza(c); err != nil {
+			t.Error(err)
+		}
+	}
+	if stanzas == 0 {
+		t.Errorf("%s: Corefile has no dnsmus stanza:\n%s", name, strings.TrimSpace(text))
+	}
+}
+
+// replaceFiles puts file in place of those files of a stanza that need not exist
+// where the test runs: absolute ones, and the default one.
+func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
+	to := stanza[:1:1]
+	for _, word := range stanza[1:] {
+		if word.Line != stanza[0].Line || word.Text == "{" {
+			break
+		}
+		if filepath.IsAbs(word.Text) {
+			word.Text = file
+		}
+		to = append(to, word)
+	}
+	rest := stanza[len(to):]
+	if len(to) == 1 {
+		to = append(to, caddyfile.Token{File: stanza[0].File, Line: stanza[0].Line, Text: file})
+	}
+	return slices.Concat(to, rest)
+}
+
+// What each package may import of this module; "." is the root. All others,
+// such as commands, may import the root only.
+var mayImport = map[string][]string{
+	".":                 {"plugin/handler", "plugin/race", "plugin/resolvconf"},
+	"plugin/handler":    {"plugin/race", "plugin/upstream", "plugin/wire"},
+	"plugin/race":       {"plugin/wire"},
+	"plugin/upstream":   {"plugin/wire"},
+	"plugin/resolvconf": {},
+	"plugin/wire":       {},
+}
+
+// Imports point one way, and CoreDNS is known at the top only. Tests may import
+// what they like.
+func TestImports(t *testing.T) {
+	const module = "github.com/dnsmus/dnsmus"
+	seen := make(map[string]bool)
+	for _, file := range goFiles(t) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.ToSlash(filepath.Dir(file))
+		seen[dir] = true
+		allowed, listed := mayImport[dir]
+		below := strings.HasPrefix(dir, "plugin/")
+		switch {
+		case !listed && below:
+			t.Errorf("%s: what package %s may import is not listed in this test", file, dir)
+		case !listed:
+			allowed = []string{"."}
+		}
+		for _, spec := range f.Imports {
+			path := strings.Trim(spec.Path.Value, "\"`")
+			own, isOwn := strings.CutPrefix(path, module+"/")
+			if path == module {
+				own, isOwn = ".", true
+			}
+			coredns := strings.HasPrefix(path, "github.com/coredns/")
+			if isOwn && !slices.Contains(allowed, own) || coredns && below && dir != "plugin/handler" {
+				t.Errorf("%s must not import %s", file, path)
+			}
+		}
+	}
+	for dir := range mayImport {
+		if !seen[dir] {
+			t.Errorf("there is no package %s", dir)
+		}
+	}
+}
+
+// goFiles lists this module's source files without its tests.
+func goFiles(t *testing.T) (files []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != ".":
+			_, err := os.Stat(filepath.Join(path, "go.mod"))
+			if err == nil || d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._") {
+				return fs.SkipDir // go build skips it too
+			}
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
