@@ -75,36 +75,36 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		u.mu.Unlock()
 		return time.Time{}
 	}
+	var waiting []Receiver
 	if u.health.silent(x.begun, now, u.cfg.Patience) {
-		waiting := u.waiting()
-		u.retireAll()
-		u.mu.Unlock()
-		for _, to := range waiting {
-			to.Down()
-		}
-		return time.Time{}
+		waiting = u.waiting()
+		u.retireAll() // the silence may be theirs
 	}
-	var todo func(time.Time)
-	if due := x.dueUDP(); !due.IsZero() && !now.Before(due) {
-		if todo = x.send; x.packets == maxPackets {
-			todo = func(now time.Time) { x.overTCP(now, nil) }
-		}
-		if x.packets == 1 {
-			u.rtt.expired()
-		}
+	udp, tcp := reached(x.dueUDP(), now), reached(x.dueTCP(), now)
+	if udp && x.packets == 1 {
+		u.rtt.expired()
 	}
-	if due := x.dueTCP(); !due.IsZero() && !now.Before(due) {
+	last := x.packets == maxPackets
+	u.mu.Unlock()
+
+	for _, to := range waiting {
+		to.Down()
+	}
+	switch {
+	case udp && last:
+		x.overTCP(now, nil)
+	case udp:
+		x.send(now)
+	case tcp:
 		x.anotherStream(now)
 	}
-	u.mu.Unlock()
-	if todo != nil {
-		todo(now)
-	}
-
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return earliest(u.health.deadline(x.begun, u.cfg.Patience), x.dueUDP(), x.dueTCP())
 }
+
+// reached reports whether the time is due at now; a zero one never is.
+func reached(due, now time.Time) bool { return !due.IsZero() && !now.Before(due) }
 
 // dueUDP is when a packet should be followed by another, or by TCP; zero means
 // never. u.mu is held.
@@ -125,9 +125,10 @@ func (x *Exchange) dueTCP() time.Time {
 	return x.streamDue
 }
 
-// anotherStream asks on another connection, unless that would be the same. u.mu
-// is held.
+// anotherStream asks on another connection, unless that would be the same.
 func (x *Exchange) anotherStream(now time.Time) {
+	x.u.mu.Lock()
+	defer x.u.mu.Unlock()
 	if s := x.u.stream(now, true); s != x.stream {
 		s.ask(x, now)
 	} else { // it is still being dialled

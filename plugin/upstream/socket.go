@@ -19,9 +19,10 @@ type socket struct {
 }
 
 // worn reports whether another socket should take s's place: its port has been
-// open to guesses for long, or its ids run low. u.mu is held.
+// open to guesses for long, it leads nowhere, or its ids run low. u.mu is held.
 func (s *socket) worn(now time.Time) bool {
-	return now.Sub(s.born) > maxAge || len(s.pending) >= maxPending
+	age := now.Sub(s.born)
+	return age > maxAge || age > maxAgeDown && s.u.health.down || len(s.pending) >= maxPending
 }
 
 // read takes packets until the socket is closed.

@@ -54,6 +54,7 @@ const (
 	maxSockets = 4                // UDP sockets in use at a time; more ports are harder to hit (RFC 5452, section 9.2)
 	maxStreams = 4                // TCP connections in use at a time
 	maxAge     = 10 * time.Second // a UDP socket's, before another takes its place
+	maxAgeDown = 2 * time.Second  // the same while the upstream is down: its route may have moved away from the socket
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
 	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
@@ -239,8 +240,7 @@ func (u *Upstream) scheduleTidy() {
 // that are worn and unused. u.mu is held.
 func (u *Upstream) tidy(now time.Time) {
 	for _, s := range u.sockets {
-		// A silent upstream may be one whose route moved away from the sockets.
-		if s != nil && (u.draining || u.health.down || s.worn(now)) {
+		if s != nil && (u.draining || s.worn(now)) {
 			u.retire(s)
 		}
 	}
