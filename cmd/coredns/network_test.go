@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -52,6 +54,36 @@ func TestAddressChanges(t *testing.T) {
 			client.expect(fmt.Sprintf("@127.0.0.1 -p 5553 host%d-%d.corp.example", i, j), "NOERROR 10.1.0.10")
 		}
 		client.expect(fmt.Sprintf("@127.0.0.1 -p 5553 +tcp host%d.corp.example", i), "NOERROR 10.1.0.10")
+	}
+}
+
+// TestUnreachable: a router on the way says that it knows no way to the upstream.
+// R10: that is the end of the wait, and the word that the client gets.
+func TestUnreachable(t *testing.T) {
+	for _, route := range []string{"unreachable", "prohibit"} {
+		t.Run(route, func(t *testing.T) {
+			client := newLab(t)
+			router := addLab(t)
+			join(client, router, "10.9.0.2/24", "10.9.0.1/24")
+			client.run("ip", "route", "add", "default", "via", "10.9.0.1")
+			router.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+			router.run("ip", "route", "add", route, "10.8.0.0/24")
+			client.coredns(`.:5553 {
+				bind 127.0.0.1
+				dnsmus 10.8.0.1
+			}
+			.:5554 {
+				bind 127.0.0.1
+				whoami
+			}`).awaits("@127.0.0.1 -p 5554 ready.example")
+			client.eventually(func() error { // routers tell but a few times a second
+				r := client.dig("@127.0.0.1 -p 5553 wiki.corp.example")
+				if r.status != "SERVFAIL" || !strings.Contains(r.text, "EDE: 23") || !strings.Contains(r.text, "no route to host") {
+					return fmt.Errorf("want a network error, got %s", r.text)
+				}
+				return nil
+			})
+		})
 	}
 }
 

@@ -107,6 +107,7 @@ func (s *socket) nearMiss(msg []byte) *Exchange {
 // failed handles an error of Read, which is the word of some ICMP message or of
 // a link that went away. It reports whether reading can go on.
 func (s *socket) failed(err error) bool {
+	forgetICMP(s.conn)
 	s.u.mu.Lock()
 	var hit []*Exchange
 	for _, x := range s.pending {

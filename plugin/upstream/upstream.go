@@ -69,8 +69,8 @@ type Config struct {
 	Patience time.Duration // an upstream that says nothing to anybody for so long is down
 	ForceTCP bool          // UDP is never used
 
-	// Dial opens a connected socket as [net.Dialer.DialContext] does, which is
-	// the default. A UDP socket's Read and Write carry one packet each.
+	// Dial opens a connected socket as [net.Dialer.DialContext] does. A UDP
+	// socket's Read and Write carry one packet each. Nil means real sockets.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -118,7 +118,7 @@ type Upstream struct {
 // Ask, and closed when they have not been of use for some seconds.
 func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
-		cfg.Dial = new(net.Dialer).DialContext
+		cfg.Dial = (&net.Dialer{Control: reportICMP}).DialContext
 	}
 	return &Upstream{cfg: cfg, name: cfg.Addr.String()}
 }
