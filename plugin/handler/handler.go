@@ -146,7 +146,7 @@ func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incomi
 		start := time.Now()
 		out := outcome{set: *h.set.Load()}
 		out.Result = h.cfg.Rules.Run(ctx, len(out.set),
-			func(i int, leg *race.Leg) race.Exchange { return out.set[i].Ask(query, leg) },
+			func(i int, leg *race.Leg) (race.Exchange, time.Time) { return out.set[i].Ask(query, leg) },
 			func(_ int, msg []byte) bool { return reply.unpack(msg) == nil },
 		)
 		server := metrics.WithServer(ctx)

@@ -44,6 +44,7 @@ type race struct {
 type Leg struct {
 	race     *race
 	exchange Exchange
+	due      time.Time // when exchange.Retry should be called; zero means never
 
 	// Guarded by race.mu.
 	state   state
@@ -98,19 +99,20 @@ var (
 
 // Run holds a race of n legs and returns when it is over, at the latest after
 // the timeout or when ctx is done. It calls ask for each leg to start it, with
-// no wait in between (R1). It passes the reply to be given to accept, which
+// no wait in between (R1); ask returns when Retry should be called first. It
+// passes the reply to be given to accept, which
 // reports whether it can be read; if not, the leg counts as failed and the race
 // goes on. Both are called in Run's goroutine.
-func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) Exchange, accept func(i int, msg []byte) bool) Result {
+func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) (Exchange, time.Time), accept func(i int, msg []byte) bool) Result {
 	r := &race{policy: rules.Policy, legs: make([]Leg, n), changed: make(chan struct{}, 1)}
 	defer r.over.Store(true)
 	deadline := time.Now().Add(rules.Timeout)
 	for i := range r.legs {
-		r.legs[i].race = r
-		r.legs[i].exchange = ask(i, &r.legs[i])
+		l := &r.legs[i]
+		l.race = r
+		l.exchange, l.due = ask(i, l)
 	}
-	timer := time.NewTimer(rules.Timeout)
-	defer timer.Stop()
+	var timer *time.Timer
 	for timeUp := false; ; {
 		for {
 			i, msg, decided := r.decide(timeUp)
@@ -122,8 +124,13 @@ func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) Exc
 			}
 			r.discard(i)
 		}
-		now := time.Now()
-		timer.Reset(r.retry(now, deadline).Sub(now))
+		wait := time.Until(r.retry(time.Now(), deadline))
+		if timer == nil {
+			timer = time.NewTimer(wait)
+			defer timer.Stop()
+		} else {
+			timer.Reset(wait)
+		}
 		select {
 		case <-r.changed:
 		case <-timer.C:
@@ -134,17 +141,20 @@ func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) Exc
 	}
 }
 
-// retry drives the exchanges that are still waited for, and returns when it
-// should be called again.
+// retry drives the exchanges that are due and not at their end, and returns when
+// it should be called again.
 func (r *race) retry(now, deadline time.Time) (wake time.Time) {
 	wake = deadline
 	for i := range r.legs {
 		l := &r.legs[i]
-		if !l.open() {
-			continue
+		if !l.due.IsZero() && !now.Before(l.due) {
+			l.due = time.Time{}
+			if l.open() {
+				l.due = l.exchange.Retry(now)
+			}
 		}
-		if next := l.exchange.Retry(now); !next.IsZero() && next.Before(wake) {
-			wake = next
+		if !l.due.IsZero() && l.due.Before(wake) {
+			wake = l.due
 		}
 	}
 	return wake

@@ -31,7 +31,7 @@ type script struct {
 	leg     *Leg
 }
 
-func (s *script) ask(leg *Leg) Exchange {
+func (s *script) ask(leg *Leg) (Exchange, time.Time) {
 	s.asked, s.leg = time.Now(), leg
 	for _, e := range s.events {
 		do := func() {
@@ -50,7 +50,7 @@ func (s *script) ask(leg *Leg) Exchange {
 			time.AfterFunc(e.after, do)
 		}
 	}
-	return s
+	return s, s.Retry(s.asked)
 }
 
 func (s *script) Retry(now time.Time) time.Time {
@@ -110,7 +110,7 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 	}
 	start := time.Now()
 	res := Rules{Timeout: timeout}.Run(ctx, len(scripts),
-		func(i int, leg *Leg) Exchange { return scripts[i].ask(leg) },
+		func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) },
 		func(_ int, msg []byte) bool { return unreadable == nil || string(msg) != string(unreadable) },
 	)
 	return res, time.Since(start), scripts
@@ -254,7 +254,7 @@ func TestRetry(t *testing.T) {
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
 		Rules{Timeout: timeout}.Run(t.Context(), 2,
-			func(i int, leg *Leg) Exchange { return scripts[i].ask(leg) },
+			func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) },
 			func(int, []byte) bool { return true },
 		)
 		time.Sleep(timeout)
@@ -268,7 +268,7 @@ func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
 		Rules{Timeout: timeout}.Run(t.Context(), 1,
-			func(_ int, leg *Leg) Exchange {
+			func(_ int, leg *Leg) (Exchange, time.Time) {
 				time.AfterFunc(5*ms, func() {
 					if !leg.Waiting() {
 						t.Error("is not waiting while the race is on")

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // progress of an exchange over one transport.
-type progress int
+type progress uint8
 
 const (
 	untried progress = iota
@@ -16,52 +17,76 @@ const (
 	spent // answered, failed, or given up
 )
 
-// Exchange is one query to one upstream and the wait for its reply.
+// Exchange is one query to one upstream and the wait for its reply. There can be
+// very many, for it stays until the reply comes or is given up, also when
+// nobody waits for it any longer; so it is small and refers to little.
 type Exchange struct {
 	u     *Upstream
-	q     *Query
-	to    Receiver
 	begun time.Time
+	whole bool // see Query
 
 	// Guarded by u.mu.
-	done     bool // Reply or Fail was called
+	to       Receiver
+	msg      []byte    // the query, with the id used over UDP
+	due      time.Time // when Retry has something to do
+	done     bool      // Reply or Fail was called
 	udp, tcp progress
 	missed   bool // there was a near miss
 
 	// Of UDP.
-	socket  *socket // nil: none yet, or it failed
-	id      uint16
-	packet  []byte
-	packets int           // so many were sent
-	rto     time.Duration // to wait for a reply to the first
-	sent    time.Time     // the latest
-	due     time.Time     // when the next should be
+	socket  *socket       // nil: none yet, or it failed
+	rto     time.Duration // to wait for a reply to the first packet
+	packets uint8         // so many were sent
 	retried bool          // a socket failed already
 
 	// Of TCP.
-	stream    *stream   // the latest
-	streams   int       // so many may still bring a reply
-	dials     int       // so many were tried
-	streamDue time.Time // when another should be tried
+	stream  *stream // the latest
+	streams uint8   // so many may still bring a reply
+	dials   uint8   // so many were tried
+
+	short [64]byte // what most queries fit in
 }
 
 // Ask sends q to the resolver. What comes of it is told to to, possibly before
-// Ask returns.
-func (u *Upstream) Ask(q *Query, to Receiver) *Exchange {
+// Ask returns. It also returns when Retry should be called first; zero means
+// never.
+func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, next time.Time) {
 	now := time.Now()
-	x := &Exchange{u: u, q: q, to: to, begun: now}
-	if q.Stream || u.cfg.ForceTCP {
-		x.overTCP(now, nil)
-	} else {
-		x.send(now)
-	}
+	x = &Exchange{u: u, begun: now, whole: q.Whole, to: to}
+	x.msg = append(x.short[:0], q.Msg...)
 	u.mu.Lock()
+	var (
+		s   *socket
+		msg []byte
+		err error
+	)
+	if q.Stream || u.cfg.ForceTCP {
+		x.openTCP(now)
+	} else {
+		s, msg, err = x.enter(now)
+	}
+	next = x.next()
 	down := u.health.down
 	u.mu.Unlock()
+	if s != nil || err != nil {
+		x.transmit(s, msg, err)
+	}
 	if down {
 		to.Down()
 	}
-	return x
+	return x, next
+}
+
+// next is when Retry should be called; zero means never. u.mu is held.
+func (x *Exchange) next() time.Time {
+	if x.done {
+		return time.Time{}
+	}
+	silent := x.u.health.deadline(x.begun, x.u.cfg.Patience)
+	if x.wants() && (silent.IsZero() || x.due.Before(silent)) {
+		return x.due
+	}
+	return silent
 }
 
 // Retry does what is due at now: it sends an unanswered query again, goes over
@@ -80,49 +105,42 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		waiting = u.waiting()
 		u.retireAll() // the silence may be theirs
 	}
-	udp, tcp := reached(x.dueUDP(), now), reached(x.dueTCP(), now)
-	if udp && x.packets == 1 {
+	due := x.wants() && !now.Before(x.due)
+	overUDP := x.tcp == untried
+	last := x.packets == maxPackets
+	if due && overUDP && x.packets == 1 {
 		u.rtt.expired()
 	}
-	last := x.packets == maxPackets
 	u.mu.Unlock()
 
 	for _, to := range waiting {
 		to.Down()
 	}
 	switch {
-	case udp && last:
-		x.overTCP(now, nil)
-	case udp:
-		x.send(now)
-	case tcp:
+	case !due:
+	case !overUDP:
 		x.anotherStream(now)
+	case last:
+		x.overTCP(now, nil)
+	default:
+		x.send(now)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return earliest(u.health.deadline(x.begun, u.cfg.Patience), x.dueUDP(), x.dueTCP())
+	return x.next()
 }
 
-// reached reports whether the time is due at now; a zero one never is.
-func reached(due, now time.Time) bool { return !due.IsZero() && !now.Before(due) }
-
-// dueUDP is when a packet should be followed by another, or by TCP; zero means
-// never. u.mu is held.
-func (x *Exchange) dueUDP() time.Time {
-	if x.done || x.u.health.down || x.udp != underway || x.tcp != untried {
-		return time.Time{}
+// wants reports whether there is more to try when it is due: another packet,
+// then TCP, then another connection, for the one at hand may have lost its
+// source address without a word. u.mu is held.
+func (x *Exchange) wants() bool {
+	switch {
+	case x.done || x.u.health.down:
+		return false
+	case x.tcp == untried:
+		return x.udp == underway
 	}
-	return x.due
-}
-
-// dueTCP is when another connection should be tried, because the one at hand
-// brings nothing: it may have lost its source address without a word. Zero means
-// never. u.mu is held.
-func (x *Exchange) dueTCP() time.Time {
-	if x.done || x.u.health.down || x.tcp != underway || x.dials >= maxDials {
-		return time.Time{}
-	}
-	return x.streamDue
+	return x.tcp == underway && x.dials < maxDials
 }
 
 // anotherStream asks on another connection, unless that would be the same.
@@ -132,60 +150,68 @@ func (x *Exchange) anotherStream(now time.Time) {
 	if s := x.u.stream(now, true); s != x.stream {
 		s.ask(x, now)
 	} else { // it is still being dialled
-		x.streamDue = now.Add(stallAfter)
+		x.due = now.Add(stallAfter)
 	}
-}
-
-// earliest returns the earliest of some times of which each may be zero.
-func earliest(times ...time.Time) (first time.Time) {
-	for _, t := range times {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
 }
 
 // send sends one packet, on the exchange's socket if it has one.
 func (x *Exchange) send(now time.Time) {
-	u := x.u
-	u.mu.Lock()
+	x.u.mu.Lock()
 	if x.done {
-		u.mu.Unlock()
+		x.u.mu.Unlock()
 		return
 	}
+	s, msg, err := x.enter(now)
+	x.u.mu.Unlock()
+	x.transmit(s, msg, err)
+}
+
+// enter makes the exchange ready for its next packet, and returns the socket to
+// send it on and the packet, or why there is none. u.mu is held.
+func (x *Exchange) enter(now time.Time) (*socket, []byte, error) {
 	if x.socket == nil {
-		s, err := u.socket(now)
+		s, err := x.u.socket(now)
 		if err != nil {
-			u.mu.Unlock()
-			x.udpFailed(err)
-			return
+			return nil, nil, err
 		}
-		x.socket, x.id = s, s.pending.add(x)
-		x.packet = append(make([]byte, 0, len(x.q.Msg)), x.q.Msg...)
-		wire.Header(x.packet).SetID(x.id)
+		x.socket = s
+		if x.packets > 0 { // the message may be on its way out of another socket just now
+			x.msg = bytes.Clone(x.msg)
+		}
+		wire.Header(x.msg).SetID(s.pending.add(x, x.u.random))
 	}
 	if x.packets == 0 {
-		x.rto = u.rtt.timeout()
+		x.rto = x.u.rtt.timeout()
 	}
 	x.udp = underway
-	x.sent, x.due = now, now.Add(x.rto<<x.packets)
+	x.due = now.Add(x.rto << x.packets)
 	x.packets++
-	s, packet := x.socket, x.packet
-	u.mu.Unlock()
+	return x.socket, x.msg, nil
+}
 
-	if _, err := s.conn.Write(packet); err != nil {
+// transmit writes the packet that enter made ready.
+func (x *Exchange) transmit(s *socket, msg []byte, err error) {
+	if err != nil {
+		x.udpFailed(err)
+		return
+	}
+	if _, err := s.conn.Write(msg); err != nil {
 		x.socketFailed(s, err)
+	}
+}
+
+// openTCP goes on over TCP, if that was not tried yet. u.mu is held.
+func (x *Exchange) openTCP(now time.Time) {
+	if x.tcp == untried && !x.done {
+		x.tcp = underway
+		x.u.stream(now, false).ask(x, now)
 	}
 }
 
 // overTCP goes on over TCP because of err; a nil error is no failure of UDP.
 func (x *Exchange) overTCP(now time.Time, err error) {
 	x.u.mu.Lock()
-	if x.tcp == untried && !x.done {
-		x.tcp = underway
-		x.u.stream(now, false).ask(x, now)
-	}
+	x.openTCP(now)
 	failed := x.tcp == spent
 	x.u.mu.Unlock()
 	if failed && err != nil {
@@ -201,7 +227,7 @@ func (x *Exchange) socketFailed(s *socket, err error) {
 	u.mu.Lock()
 	its := x.socket == s
 	if its {
-		delete(s.pending, x.id)
+		delete(s.pending, wire.Header(x.msg).ID())
 		x.socket = nil
 	}
 	if spoilt(err) {
@@ -269,30 +295,28 @@ func (x *Exchange) tcpFailed(err error) {
 // frame returns the query with id as sent over TCP: length and message in one
 // piece (RFC 7766, section 8).
 func (x *Exchange) frame(id uint16) []byte {
-	b := make([]byte, 2, 2+len(x.q.Msg))
-	binary.BigEndian.PutUint16(b, uint16(len(x.q.Msg)))
-	b = append(b, x.q.Msg...)
+	b := make([]byte, 2, 2+len(x.msg))
+	binary.BigEndian.PutUint16(b, uint16(len(x.msg)))
+	b = append(b, x.msg...)
 	wire.Header(b[2:]).SetID(id)
 	return b
 }
 
-func (x *Exchange) reply(msg []byte) {
-	if x.end() {
-		x.to.Reply(msg)
-	}
-}
-
 func (x *Exchange) fail(err error) {
-	if x.end() {
-		x.to.Fail(err)
+	x.u.mu.Lock()
+	to := x.end()
+	x.u.mu.Unlock()
+	if to != nil {
+		to.Fail(err)
 	}
 }
 
-// end reports whether the caller is the one that ends the exchange.
-func (x *Exchange) end() bool {
-	x.u.mu.Lock()
-	defer x.u.mu.Unlock()
-	first := !x.done
+// end ends the exchange and returns who is to be told, or nil if it has ended
+// already. u.mu is held.
+func (x *Exchange) end() Receiver {
+	if x.done {
+		return nil
+	}
 	x.done = true
-	return first
+	return x.to
 }

@@ -301,14 +301,17 @@ func (o *outcome) good() bool {
 	return o.reply != nil && wire.Header(o.reply).Answers() > 0
 }
 
-// drive waits for x as a race does: it calls Retry when Retry wants to be
-// called, until the exchange ended or the time is up.
-func drive(x *Exchange, o *outcome) {
+// drive waits for x as a race does: it calls Retry at next and whenever Retry
+// wants to be called, until the exchange ended or the time is up.
+func drive(x *Exchange, next time.Time, o *outcome) {
 	end := o.start.Add(testTimeout)
 	for {
 		wake := end
-		if next := x.Retry(time.Now()); !next.IsZero() && next.Before(end) {
+		if !next.IsZero() && next.Before(end) {
 			wake = next
+		}
+		if wake.Before(time.Now()) {
+			panic("Retry wants to be called in the past: that is a busy loop")
 		}
 		select {
 		case <-o.done:
@@ -317,6 +320,7 @@ func drive(x *Exchange, o *outcome) {
 			if !time.Now().Before(end) {
 				return
 			}
+			next = x.Retry(time.Now())
 		}
 	}
 }
@@ -324,7 +328,8 @@ func drive(x *Exchange, o *outcome) {
 // ask asks u and waits for what comes of it.
 func ask(u *Upstream, q *Query) *outcome {
 	o := newOutcome()
-	drive(u.Ask(q, o), o)
+	x, next := u.Ask(q, o)
+	drive(x, next, o)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.over = true

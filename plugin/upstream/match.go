@@ -25,10 +25,11 @@ func matches(query, reply []byte) bool {
 }
 
 // usable returns nil if a matching reply may be handed on, else why it says
-// nothing.
-func usable(q *Query, reply []byte) error {
+// nothing. A truncated one says something only by its answers, and nothing if it
+// has to be whole.
+func usable(reply []byte, whole bool) error {
 	h := wire.Header(reply)
-	if h.Truncated() && (q.Whole || h.Answers() == 0) {
+	if h.Truncated() && (whole || h.Answers() == 0) {
 		return errTruncated
 	}
 	if wire.Check(reply) != nil {

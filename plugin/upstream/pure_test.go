@@ -32,6 +32,16 @@ func TestRTT(t *testing.T) {
 		r.sample(time.Millisecond)
 	}
 	equal(t, "near", r.timeout(), minRTO)
+	for range toShift - 1 {
+		r.expired()
+	}
+	equal(t, "some losses", r.timeout(), minRTO)
+	r.expired()
+	equal(t, "too many for losses", r.timeout(), 2*minRTO)
+	for range 100 {
+		r.expired()
+	}
+	equal(t, "far too many", r.timeout(), minRTO<<maxShift)
 	for range 100 {
 		r.sample(10 * time.Second)
 	}
@@ -94,7 +104,7 @@ func TestUsable(t *testing.T) {
 		{"cut off", reply(good)[:40], false, errMalformed},
 		{"truncated and cut off", reply(partial)[:40], false, errMalformed},
 	} {
-		if err := usable(&Query{Whole: tc.whole}, tc.reply); !errors.Is(err, tc.want) {
+		if err := usable(tc.reply, tc.whole); !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %v, want %v", tc.what, err, tc.want)
 		}
 	}

@@ -7,6 +7,7 @@ const (
 	minRTO   = 100 * time.Millisecond // a resolver that recurses is not a lost packet
 	maxRTO   = time.Second
 	maxShift = 2
+	toShift  = 8 // replies in a row that are too late for one doubling
 )
 
 // rtt estimates how long to wait for a reply before the query is sent again
@@ -14,7 +15,7 @@ const (
 type rtt struct {
 	smoothed  time.Duration // zero: no sample yet
 	deviation time.Duration
-	shift     uint // doublings since the last sample
+	late      int // replies since the last sample that did not come in time
 }
 
 // sample adds the time that a reply took. Only exchanges of a single packet
@@ -27,19 +28,19 @@ func (r *rtt) sample(d time.Duration) {
 		r.deviation += ((d - r.smoothed).Abs() - r.deviation) / 4
 		r.smoothed += (d - r.smoothed) / 8
 	}
-	r.shift = 0
+	r.late = 0
 }
 
-// expired notes that a reply did not come in time. The next queries wait longer
-// until a reply is timed again; else a resolver that is farther away than the
-// estimate would never be timed at all.
-func (r *rtt) expired() { r.shift = min(r.shift+1, maxShift) }
+// expired notes that a reply did not come in time. If none does for a while, the
+// resolver is farther away than the estimate; then queries wait longer until a
+// reply is timed again, which else would never be. Single losses change nothing.
+func (r *rtt) expired() { r.late++ }
 
 // timeout is how long to wait for the reply to a first packet.
 func (r *rtt) timeout() time.Duration {
-	rto := firstRTO
+	rto, shift := firstRTO, r.late
 	if r.smoothed != 0 {
-		rto = max(r.smoothed+4*r.deviation, minRTO)
+		rto, shift = max(r.smoothed+4*r.deviation, minRTO), r.late/toShift
 	}
-	return min(rto<<r.shift, maxRTO)
+	return min(rto<<min(shift, maxShift), maxRTO)
 }

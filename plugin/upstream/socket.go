@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"syscall"
@@ -60,27 +61,35 @@ func (s *socket) received(msg []byte) {
 		}
 		return
 	}
-	if !matches(x.q.Msg, msg) {
+	if !matches(x.msg, msg) {
 		s.u.mu.Unlock()
 		return
 	}
 	s.u.health.heard(now)
 	if x.packets == 1 {
-		s.u.rtt.sample(now.Sub(x.sent))
-		delete(s.pending, x.id)
+		if x.dials == 0 {
+			s.u.rtt.sample(now.Sub(x.begun))
+		}
+		delete(s.pending, wire.Header(msg).ID())
 	} // else its other packets may be answered too, and that is no near miss
-	fresh := x.udp == underway
+	if x.udp != underway {
+		s.u.mu.Unlock()
+		return
+	}
 	x.udp = spent
+	var to Receiver
+	err := usable(msg, x.whole)
+	if err == nil {
+		to = x.end()
+	}
 	s.u.mu.Unlock()
 
-	if !fresh {
-		return
-	}
-	if err := usable(x.q, msg); err != nil {
+	switch {
+	case err != nil:
 		x.overTCP(now, err)
-		return
+	case to != nil:
+		to.Reply(bytes.Clone(msg))
 	}
-	x.reply(append([]byte(nil), msg...))
 }
 
 // nearMiss returns the exchange that msg would answer if its id were right, or
@@ -88,7 +97,7 @@ func (s *socket) received(msg []byte) {
 // out of use. u.mu is held.
 func (s *socket) nearMiss(msg []byte) *Exchange {
 	for id, x := range s.pending {
-		if x.udp != underway || !matches(x.q.Msg, msg) || wire.Header(msg).Questions() == 0 {
+		if x.udp != underway || !matches(x.msg, msg) || wire.Header(msg).Questions() == 0 {
 			continue
 		}
 		s.u.retire(s)

@@ -42,10 +42,10 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 	if len(s.pending) == 0 {
 		s.owes = now
 	}
-	x.stream, x.streamDue = s, now.Add(stallAfter)
+	x.stream, x.due = s, now.Add(stallAfter)
 	x.streams++
 	x.dials++
-	s.queue = append(s.queue, x.frame(s.pending.add(x)))
+	s.queue = append(s.queue, x.frame(s.pending.add(x, s.u.random)))
 	select {
 	case s.queued <- struct{}{}:
 	default:
@@ -150,18 +150,24 @@ func (s *stream) received(msg []byte) {
 	s.u.mu.Lock()
 	id := wire.Header(msg).ID()
 	x := s.pending[id]
-	if x == nil || !matches(x.q.Msg, msg) {
+	if x == nil || !matches(x.msg, msg) {
 		s.u.mu.Unlock()
 		return
 	}
 	delete(s.pending, id)
 	s.owes = now
 	s.u.health.heard(now)
+	var to Receiver
+	err := usable(msg, false)
+	if err == nil {
+		to = x.end()
+	}
 	s.u.mu.Unlock()
 
-	if err := usable(&Query{}, msg); err != nil {
+	switch {
+	case err != nil:
 		x.tcpFailed(err)
-		return
+	case to != nil:
+		to.Reply(msg)
 	}
-	x.reply(msg)
 }

@@ -74,8 +74,7 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Query is one message to be asked, shared by the exchanges of a race. It must
-// not be changed after the first Ask.
+// Query is one message to be asked.
 type Query struct {
 	Msg    []byte // a packed query with one question; its id is replaced
 	Stream bool   // ask over TCP first
@@ -105,6 +104,7 @@ type Upstream struct {
 	name string
 
 	mu       sync.Mutex
+	random   *random
 	rtt      rtt
 	health   health
 	sockets  [maxSockets]*socket
@@ -120,7 +120,7 @@ func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{Control: reportICMP}).DialContext
 	}
-	return &Upstream{cfg: cfg, name: cfg.Addr.String()}
+	return &Upstream{cfg: cfg, name: cfg.Addr.String(), random: new(random)}
 }
 
 // Addr is the resolver's address and port.
@@ -141,7 +141,7 @@ func (u *Upstream) Close() {
 // socket returns one of the UDP sockets in use, chosen at random. It opens it
 // if need be. u.mu is held.
 func (u *Upstream) socket(now time.Time) (*socket, error) {
-	i := int(dns.Id()) % maxSockets
+	i := int(u.random.uint16()) % maxSockets
 	s := u.sockets[i]
 	if s != nil && !s.worn(now) {
 		return s, nil
@@ -292,12 +292,16 @@ func (nobody) Fail(error)    {}
 func (nobody) Down()         {}
 func (nobody) Waiting() bool { return false }
 
-// forget drops exchanges that were begun too long ago, or that nobody waits for
-// when the upstream is being closed.
+// forget drops exchanges that were begun too long ago, and lets go of the races
+// of those that nobody waits for. While the upstream is being closed it drops
+// these too.
 func (u *Upstream) forget(p pending, now time.Time) {
 	for id, x := range p {
-		if now.Sub(x.begun) > u.cfg.Timeout || u.draining && !x.to.Waiting() {
+		switch waiting := x.to.Waiting(); {
+		case now.Sub(x.begun) > u.cfg.Timeout || u.draining && !waiting:
 			delete(p, id)
+		case !waiting:
+			x.to = nobody{}
 		}
 	}
 }

@@ -468,11 +468,11 @@ func TestR5Down(t *testing.T) {
 
 		f.script(func(packet) {})
 		second := newOutcome()
-		x := u.Ask(query("host.example."), second)
+		x, next := u.Ask(query("host.example."), second)
 		if !second.toldDown {
 			t.Error("a down upstream did not say so at once")
 		}
-		drive(x, second)
+		drive(x, next, second)
 		sent, _ = f.sent()
 		equal(t, "packets to a down upstream", sent, 1)
 
@@ -566,10 +566,10 @@ func TestClose(t *testing.T) {
 		f := newFake(answerAfter(500*ms, nil))
 		u := f.upstream(t)
 		pending := newOutcome()
-		x := u.Ask(query("host.example."), pending)
+		x, next := u.Ask(query("host.example."), pending)
 		u.Close()
 		u.Close()
-		drive(x, pending)
+		drive(x, next, pending)
 		if !pending.good() {
 			t.Errorf("a query under way was lost: %v", pending.err)
 		}

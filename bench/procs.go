@@ -1,0 +1,331 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// child returns a command that dies with this process, and when ctx is done.
+func child(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 2 * time.Second
+	return cmd
+}
+
+// self returns a command that runs one of this program's own processes.
+func self(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return child(ctx, exe, args...), nil
+}
+
+// runSelf does what a hidden subcommand says. It reports whether there is one.
+func runSelf(args []string) (hidden bool, err error) {
+	if len(args) > 1 {
+		switch args[0] {
+		case "fakes":
+			return true, runFakes(args[1:])
+		case "load":
+			return true, runLoad(args[1:])
+		}
+	}
+	return false, nil
+}
+
+// fakes is a process of fake upstreams.
+type fakes struct {
+	cmd   *exec.Cmd
+	stdin io.Closer
+	addrs []string
+}
+
+// startFakes starts one fake for each word; see parseFake.
+func startFakes(ctx context.Context, specs ...string) (*fakes, error) {
+	cmd, err := self(ctx, append([]string{"fakes"}, specs...)...)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	f := &fakes{cmd: cmd, stdin: stdin}
+	if err := json.NewDecoder(stdout).Decode(&f.addrs); err != nil {
+		f.stop()
+		return nil, fmt.Errorf("fakes: %w", err)
+	}
+	return f, nil
+}
+
+func (f *fakes) stop() {
+	f.stdin.Close()
+	f.cmd.Wait()
+}
+
+func (f *fakes) cpu() time.Duration { return cpuTime(f.cmd.Process.Pid) }
+
+// server is a process under test.
+type server struct {
+	name  string
+	addr  string
+	cmd   *exec.Cmd
+	log   bytes.Buffer
+	pprof string // address of CoreDNS's pprof plugin; empty for others
+
+	maxFDs     int    // as seen by watch
+	goroutines series // likewise
+}
+
+// startServer starts a server that asks the given upstreams. It sends no query.
+func (b *bench) startServer(engine, name string, upstreams []string) (*server, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: name, addr: addr}
+	switch engine {
+	case "dnsmasq":
+		args := []string{
+			"--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=",
+			"--port=" + port, "--listen-address=" + host, "--bind-interfaces",
+			"--no-resolv", "--no-hosts", "--cache-size=0", "--all-servers", "--dns-forward-max=20000",
+		}
+		for _, u := range upstreams {
+			args = append(args, "--server="+strings.Replace(u, ":", "#", 1))
+		}
+		s.cmd = child(b.ctx, b.dnsmasq, args...)
+	case "dnsmus", "forward":
+		if s.pprof, err = freeAddr(); err != nil {
+			return nil, err
+		}
+		what := engine
+		if engine == "forward" {
+			what += " ."
+		}
+		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s %s\n}\n",
+			port, host, s.pprof, what, strings.Join(upstreams, " "))
+		file := filepath.Join(b.dir, "Corefile."+port)
+		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
+			return nil, err
+		}
+		s.cmd = child(b.ctx, b.coredns, "-quiet", "-conf", file)
+	}
+	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := s.awaits(); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("%s: %w\n%s", name, err, s.log.String())
+	}
+	return s, nil
+}
+
+// awaits returns when s listens. All servers listen over TCP too, and asking
+// that costs no query, which could teach a server something about its upstreams.
+func (s *server) awaits() error {
+	var err error
+	for range 200 {
+		var conn net.Conn
+		if conn, err = net.DialTimeout("tcp4", s.addr, time.Second); err == nil {
+			conn.Close()
+			time.Sleep(100 * time.Millisecond)
+			return nil
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	return err
+}
+
+// stop ends s, the hard way if it must.
+func (s *server) stop() {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(10*time.Second, func() { s.cmd.Process.Kill() })
+	defer kill.Stop()
+	s.cmd.Wait()
+}
+
+// freeAddr finds a port that is free for UDP and TCP.
+func freeAddr() (string, error) {
+	for range 20 {
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		addr := l.Addr().String()
+		conn, err := net.ListenPacket("udp4", addr)
+		l.Close()
+		if err == nil {
+			conn.Close()
+			return addr, nil
+		}
+	}
+	return "", errors.New("no free port")
+}
+
+// result is a load and what it cost the server.
+type result struct {
+	tally
+	load
+	cpu, clientCPU, fakesCPU time.Duration
+}
+
+// micros is a processor time in microseconds an answered query.
+func (r result) micros(cpu time.Duration) float64 {
+	return float64(cpu.Nanoseconds()) / 1000 / float64(max(r.Answered, 1))
+}
+
+// measure puts a load on s.
+func (b *bench) measure(s *server, l load) (r result, err error) {
+	l.Server = s.addr
+	spec, err := json.Marshal(l)
+	if err != nil {
+		return r, err
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, l.For+l.Timeout+20*time.Second)
+	defer cancel()
+	cmd, err := self(ctx, "load", string(spec))
+	if err != nil {
+		return r, err
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	before, fakesBefore := s.cpu(), b.fakes.cpu()
+	if err := cmd.Run(); err != nil {
+		return r, fmt.Errorf("load on %s: %w", s.name, err)
+	}
+	after, fakesAfter := s.cpu(), b.fakes.cpu()
+	if before == 0 || after == 0 {
+		return r, fmt.Errorf("%s died:\n%s", s.name, s.log.String())
+	}
+	if err := json.Unmarshal(out.Bytes(), &r.tally); err != nil {
+		return r, err
+	}
+	r.load = l
+	r.cpu, r.fakesCPU = after-before, fakesAfter-fakesBefore
+	r.clientCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return r, nil
+}
+
+// watch counts the file descriptors and goroutines of s until stop is called. It costs the server a little: not to be used while its
+// processor time is measured.
+func (s *server) watch() (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+			s.maxFDs = max(s.maxFDs, s.countFDs())
+			if i%5 == 1 && s.pprof != "" {
+				s.goroutines = append(s.goroutines, s.countGoroutines())
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
+
+func (s *server) countFDs() int {
+	entries, err := os.ReadDir(s.proc("fd"))
+	if err != nil {
+		return 0
+	}
+	return len(entries)
+}
+
+// countGoroutines asks the pprof plugin, which unlike the prometheus plugin costs
+// queries nothing.
+func (s *server) countGoroutines() (n float64) {
+	client := http.Client{Timeout: 5 * time.Second}
+	resp, err := client.Get("http://" + s.pprof + "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	fmt.Fscanf(resp.Body, "goroutine profile: total %g", &n)
+	return n
+}
+
+func (s *server) cpu() time.Duration { return cpuTime(s.cmd.Process.Pid) }
+
+// peakRSS is the most memory that s had, in bytes.
+func (s *server) peakRSS() int {
+	f, err := os.Open(s.proc("status"))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kb, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// overflows is how many packets the kernel threw away because s did not read
+// its port in time. Such a query is lost before s has seen it.
+func (s *server) overflows() int {
+	host, port, _ := strings.Cut(s.addr, ":")
+	ip := net.ParseIP(host).To4()
+	n, _ := strconv.Atoi(port)
+	local := fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip), n)
+	f, err := os.Open("/proc/net/udp")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	drops := 0
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if words := strings.Fields(lines.Text()); len(words) == 13 && words[1] == local {
+			n, _ := strconv.Atoi(words[12])
+			drops += n
+		}
+	}
+	return drops
+}
+
+func (s *server) proc(file string) string {
+	return fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file)
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// soakTime is how long TestSoak runs; the environment variable SOAK, such as
+// 10m, overrides it.
+const soakTime = 15 * time.Second
+
+// TestSoak races five upstreams under all faults at once, while the address that
+// queries come from changes every few seconds. One upstream alone knows the
+// names asked for. It loses packets, but it is up and speaks TCP: so not one
+// answer may be missing.
+func TestSoak(t *testing.T) {
+	duration := soakTime
+	if s := os.Getenv("SOAK"); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		duration = d
+	}
+	client := newLab(t)
+	server := addLab(t)
+	join(client, server, "10.9.0.100/24", "10.9.0.1/24")
+	link := "to" + server.ns[strings.LastIndex(server.ns, "-"):]
+	serverLink := "to" + client.ns[strings.LastIndex(client.ns, "-"):]
+	client.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/promote_secondaries")
+
+	var servers []string
+	for i, role := range []string{"denies", "knows", "flaps", "babbles", "silent"} {
+		addr := fmt.Sprintf("10.9.0.%d", 11+i)
+		server.run("ip", "addr", "add", addr+"/24", "dev", serverLink)
+		server.start("env", "SOAK_ROLE="+role, "SOAK_ADDR="+addr+":53", os.Args[0], "-test.run=^TestSoakResolver$")
+		servers = append(servers, addr)
+	}
+	client.resolvConf(servers...)
+
+	binary := filepath.Join(workDir, "coredns-race")
+	if out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build -race: %v\n%s", err, out)
+	}
+	p := client.start(binary, "-conf", client.write("Corefile", `.:5553 {
+		bind 127.0.0.1
+		dnsmus resolv.conf.dnsmus
+		prometheus 127.0.0.1:9153
+		errors
+	}`)).awaits("@127.0.0.1 -p 5553 ready.known.example")
+
+	result := client.write("result.json", "")
+	load := client.start("env", "SOAK_TIME="+duration.String(), "SOAK_RESULT="+result, os.Args[0], "-test.run=^TestSoakClient$", "-test.timeout=0")
+	for i := 0; ; i++ {
+		select {
+		case <-load.done:
+			soakReport(t, client, p, result)
+			return
+		case <-time.After(2 * time.Second):
+		}
+		// The new address comes before the old one goes, as in a roaming network.
+		from, to := fmt.Sprintf("10.9.0.%d/24", 100+i%100), fmt.Sprintf("10.9.0.%d/24", 100+(i+1)%100)
+		client.run("ip", "addr", "add", to, "dev", link)
+		client.run("ip", "addr", "del", from, "dev", link)
+	}
+}
+
+// soakResult is what the client saw.
+type soakResult struct {
+	Queries, Good int
+	Bad           []string
+}
+
+func soakReport(t *testing.T, l *lab, p *process, result string) {
+	text, err := os.ReadFile(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r soakResult
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	goroutines := l.metric("127.0.0.1:9153", "go_goroutines")
+	memory := l.metric("127.0.0.1:9153", "process_resident_memory_bytes")
+	t.Logf("%d queries, %d good, %d fds, %.0f goroutines, %.0f MB", r.Queries, r.Good, len(fds), goroutines, memory/1e6)
+	if r.Queries == 0 || r.Good != r.Queries {
+		t.Errorf("%d of %d queries went wrong: %q", r.Queries-r.Good, r.Queries, r.Bad)
+	}
+	if len(fds) > 300 || goroutines > 200 || memory > 400e6 { // of which the race detector takes most
+		t.Errorf("%d fds, %.0f goroutines, %.0f bytes of memory", len(fds), goroutines, memory)
+	}
+	if strings.Contains(p.printed(), "DATA RACE") {
+		t.Error("the race detector has found something")
+	}
+}
+
+// TestSoakClient is not a test, but the client of TestSoak: a program in the
+// client's namespace.
+func TestSoakClient(t *testing.T) {
+	result := os.Getenv("SOAK_RESULT")
+	if result == "" {
+		t.Skip("is a part of TestSoak")
+	}
+	duration, err := time.ParseDuration(os.Getenv("SOAK_TIME"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu  sync.Mutex
+		sum soakResult
+		all sync.WaitGroup
+	)
+	for worker := range 20 {
+		all.Go(func() {
+			for i := 0; time.Since(start) < duration; i++ {
+				m := new(dns.Msg)
+				m.SetQuestion(fmt.Sprintf("w%dq%d.known.example.", worker, i), dns.TypeA)
+				m.SetEdns0(1232, false)
+				c := dns.Client{Timeout: 10 * time.Second}
+				if i%10 == 9 {
+					c.Net = "tcp"
+				}
+				r, took, err := c.Exchange(m, "127.0.0.1:5553")
+				mu.Lock()
+				sum.Queries++
+				switch {
+				case err == nil && len(r.Answer) == 1 && strings.HasSuffix(r.Answer[0].String(), "\t192.0.2.1"):
+					sum.Good++
+				case len(sum.Bad) < 20:
+					sum.Bad = append(sum.Bad, fmt.Sprintf("after %v of %v: %v %v", took, time.Since(start), err, r))
+				}
+				mu.Unlock()
+				time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
+			}
+		})
+	}
+	all.Wait()
+	text, err := json.Marshal(sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(result, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var start = time.Now()
+
+// TestSoakResolver is not a test, but a resolver of TestSoak: a program in the
+// servers' namespace, which its parent ends.
+func TestSoakResolver(t *testing.T) {
+	role, addr := os.Getenv("SOAK_ROLE"), os.Getenv("SOAK_ADDR")
+	if role == "" {
+		t.Skip("is a part of TestSoak")
+	}
+	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg)
+		m.SetRcode(q, dns.RcodeNameError)
+		_, udp := w.RemoteAddr().(*net.UDPAddr)
+		lost := func(percent int) bool { return udp && rand.IntN(100) < percent }
+		switch role {
+		case "knows":
+			m.SetReply(q)
+			m.Answer = []dns.RR{&dns.A{
+				Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
+				A:   net.IPv4(192, 0, 2, 1),
+			}}
+			time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
+			switch n := rand.IntN(100); {
+			case lost(20):
+				return
+			case n == 0 && udp: // somebody guesses
+				m.Id++
+			case n == 1 && udp:
+				m.Answer, m.Truncated = nil, true
+			case n == 2 && !udp: // it hangs up, and is asked again
+				w.WriteMsg(m)
+				w.Close()
+				return
+			}
+		case "flaps":
+			if time.Since(start)/(3*time.Second)%2 == 1 {
+				return
+			}
+			m.Rcode = dns.RcodeServerFailure
+		case "babbles":
+			b := make([]byte, 1+rand.IntN(100))
+			for i := range b {
+				b[i] = byte(rand.Uint32())
+			}
+			w.Write(b)
+			if packed, err := m.Pack(); err == nil {
+				packed[rand.IntN(len(packed))]++
+				w.Write(packed)
+				w.Write(bytes.Repeat(packed[:12], 3))
+			}
+		case "silent":
+			return
+		}
+		w.WriteMsg(m)
+	})
+	failed := make(chan error)
+	for _, network := range []string{"udp", "tcp"} {
+		go func() { failed <- (&dns.Server{Addr: addr, Net: network, Handler: handler}).ListenAndServe() }()
+	}
+	t.Fatal(<-failed)
+}
