@@ -9,14 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metadata"
-	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -43,22 +44,30 @@ type Handler struct {
 	Next plugin.Handler
 
 	cfg     Config
-	set     atomic.Pointer[[]*upstream.Upstream]
+	set     atomic.Pointer[[]*contender]
+	servers sync.Map           // *serverMetrics by the server's name
 	flights singleflight.Group // races under way, by what is asked
 	clients atomic.Int64       // that wait for a race
+}
+
+// contender is an upstream that takes part in races.
+type contender struct {
+	*upstream.Upstream
+	wins prometheus.Counter
 }
 
 // New returns a handler. It opens nothing before its first query.
 func New(cfg Config) *Handler {
 	h := &Handler{cfg: cfg}
-	set := make([]*upstream.Upstream, len(cfg.Upstreams))
+	set := make([]*contender, len(cfg.Upstreams))
 	for i, addr := range cfg.Upstreams {
-		set[i] = upstream.New(upstream.Config{
+		u := upstream.New(upstream.Config{
 			Addr:     addr,
 			Timeout:  cfg.Rules.Timeout,
 			Patience: cfg.Patience,
 			ForceTCP: cfg.ForceTCP,
 		})
+		set[i] = &contender{Upstream: u, wins: wins.WithLabelValues(u.String())}
 	}
 	h.set.Store(&set)
 	return h
@@ -130,7 +139,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 // was on, and must not be changed.
 type outcome struct {
 	race.Result
-	set []*upstream.Upstream
+	set []*contender
 	raw []byte // the reply
 }
 
@@ -149,17 +158,17 @@ func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incomi
 			func(i int, leg *race.Leg) (race.Exchange, time.Time) { return out.set[i].Ask(query, leg) },
 			func(_ int, msg []byte) bool { return reply.unpack(msg) == nil },
 		)
-		server := metrics.WithServer(ctx)
-		races.WithLabelValues(server, out.Verdict.String()).Inc()
-		raceDuration.WithLabelValues(server).Observe(time.Since(start).Seconds())
+		m := h.metricsOf(ctx)
+		m.races[out.Verdict].Inc()
+		m.duration.Observe(time.Since(start).Seconds())
 		if out.Leg < 0 {
 			*reply = incoming{}
 			return out, nil
 		}
 		out.raw = reply.raw
-		wins.WithLabelValues(out.set[out.Leg].String()).Inc()
+		out.set[out.Leg].wins.Inc()
 		if out.Verdict.Negative() && !out.Conclusive() {
-			inconclusive.WithLabelValues(server).Inc()
+			m.inconclusive.Inc()
 		}
 		return out, nil
 	})

@@ -10,7 +10,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -124,7 +123,7 @@ func tell(m, r *dns.Msg, why *dns.EDNS0_EDE) {
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,
 // section 4).
-func extendedError(set []*upstream.Upstream, errs []error) *dns.EDNS0_EDE {
+func extendedError(set []*contender, errs []error) *dns.EDNS0_EDE {
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: story(set, errs)}
 	for _, err := range errs {
 		if errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrDown) || errors.Is(err, race.ErrUnreadable) || errors.Is(err, race.ErrServFail) {
@@ -135,7 +134,7 @@ func extendedError(set []*upstream.Upstream, errs []error) *dns.EDNS0_EDE {
 }
 
 // story tells which upstreams gave no opinion, and why.
-func story(set []*upstream.Upstream, errs []error) string {
+func story(set []*contender, errs []error) string {
 	var parts []string
 	for i, err := range errs {
 		if err != nil {

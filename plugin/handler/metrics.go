@@ -1,9 +1,14 @@
 package handler
 
 import (
+	"context"
+
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 var (
@@ -44,3 +49,32 @@ var (
 		Help:      "Counter of queries refused because max_concurrent were under way.",
 	})
 )
+
+// serverMetrics are the metrics of one server, looked up once.
+type serverMetrics struct {
+	races        [race.Good + 1]prometheus.Counter // by verdict
+	duration     prometheus.Observer
+	inconclusive prometheus.Counter
+}
+
+func newServerMetrics(server string) *serverMetrics {
+	m := &serverMetrics{
+		duration:     raceDuration.WithLabelValues(server),
+		inconclusive: inconclusive.WithLabelValues(server),
+	}
+	for v := range m.races {
+		m.races[v] = races.WithLabelValues(server, race.Verdict(v).String())
+	}
+	return m
+}
+
+// metricsOf returns the metrics of the server that a query came to. There are few
+// servers, and they stay.
+func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
+	server := metrics.WithServer(ctx)
+	if m, ok := h.servers.Load(server); ok {
+		return m.(*serverMetrics)
+	}
+	m, _ := h.servers.LoadOrStore(server, newServerMetrics(server))
+	return m.(*serverMetrics)
+}

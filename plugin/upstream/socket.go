@@ -52,6 +52,7 @@ func (s *socket) received(msg []byte) {
 	}
 	now := time.Now()
 	s.u.mu.Lock()
+	s.u.random.fill()
 	x := s.pending[wire.Header(msg).ID()]
 	if x == nil {
 		x = s.nearMiss(msg)
