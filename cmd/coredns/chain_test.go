@@ -1,9 +1,14 @@
+//go:build linux
+
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -71,23 +76,112 @@ func TestUnderCache(t *testing.T) {
 		l.expect(c.query+" +tcp", c.want)
 	}
 	l.eventually(func() error {
-		r := l.dig(cached[0].query)
-		switch ttl, err := r.ttl(); {
-		case err != nil:
-			return err
-		case ttl >= 300:
+		if r := l.dig(cached[0].query); r.ttl() >= 300 {
 			return fmt.Errorf("the TTL does not count\n%s", r.text)
 		}
 		return nil
 	})
 }
 
-// ttl is that of the first answer.
-func (r reply) ttl() (int, error) {
-	for _, record := range r.sections["ANSWER"] {
-		return strconv.Atoi(strings.Fields(record)[1])
+// TestDenialIsForgotten shows that the cache does not keep for an hour what the
+// other resolvers say while the one that knows the name is away.
+func TestDenialIsForgotten(t *testing.T) {
+	l := newLab(t, "unbound", "named", "dnsmasq")
+	upstreams := l.threeResolvers()
+	l.coredns(`.:53 {
+		bind 127.0.0.1
+		cache
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits("@127.0.0.1 . SOA")
+	const query = "@127.0.0.1 git.corp.example"
+
+	upstreams[1].kill()
+	l.expect("@127.0.0.11 git.corp.example", "NXDOMAIN")
+	if ttl := l.dig("@127.0.0.11 git.corp.example").ttl(); ttl != 3600 {
+		t.Fatalf("the denial's TTL is %d, want an hour", ttl)
 	}
-	return 0, fmt.Errorf("no answer\n%s", r.text)
+	l.becomes(query, "NXDOMAIN")
+	l.beta()
+	l.becomes(query, "NOERROR 10.2.0.20")
+
+	// When all have spoken a denial is kept as long as they say.
+	l.expect("@127.0.0.1 nobody.corp.example", "NXDOMAIN")
+	if ttl := l.dig("@127.0.0.1 nobody.corp.example").ttl(); ttl < 60 {
+		t.Errorf("the TTL of a denial by all is %d, want that of its SOA record", ttl)
+	}
+}
+
+// ttl is that of the first record, be it an answer or the SOA of a denial, and
+// zero if there is none.
+func (r reply) ttl() int {
+	for _, record := range slices.Concat(r.sections["ANSWER"], r.sections["AUTHORITY"]) {
+		ttl, _ := strconv.Atoi(strings.Fields(record)[1])
+		return ttl
+	}
+	return 0
+}
+
+// TestReload gives dnsmus another list while queries are under way.
+func TestReload(t *testing.T) {
+	l := newLab(t, "unbound", "named", "dnsmasq")
+	l.threeResolvers()
+	l.resolvConf("127.0.0.11")
+	p := l.coredns(`.:53 {
+		bind 127.0.0.1
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits("@127.0.0.1 wiki.corp.example")
+	l.expect("@127.0.0.1 db.corp.example", "NXDOMAIN")
+	l.whileAsking(func(int) (query, want string) {
+		return "wiki.corp.example", "NOERROR 10.1.0.10"
+	}, func() {
+		l.resolvConf("127.0.0.11", "127.0.0.13")
+		p.signal(syscall.SIGUSR1)
+		l.becomes("@127.0.0.1 db.corp.example", "NOERROR 10.3.0.30")
+		l.resolvConf("127.0.0.11", "127.0.0.12")
+		p.signal(syscall.SIGUSR1)
+		l.becomes("@127.0.0.1 git.corp.example", "NOERROR 10.2.0.20")
+		l.becomes("@127.0.0.1 db.corp.example", "NXDOMAIN")
+		// A list that cannot be used changes nothing.
+		l.write("resolv.conf.dnsmus", "nameserver junk\n")
+		p.signal(syscall.SIGUSR1)
+		l.eventually(func() error {
+			if !strings.Contains(p.printed(), "no usable nameserver") {
+				return errors.New("the log does not say that the list cannot be used")
+			}
+			return nil
+		})
+		l.expect("@127.0.0.1 git.corp.example", "NOERROR 10.2.0.20")
+	})
+}
+
+// TestWhoAnswered logs which upstream's reply was given, as the README says.
+func TestWhoAnswered(t *testing.T) {
+	l := newLab(t, "unbound", "named", "dnsmasq")
+	l.threeResolvers()
+	p := l.coredns(`. {
+		bind 127.0.0.123
+		metadata
+		log . "{type} {name} {rcode} by {/dnsmus/upstream}: {/dnsmus/verdict}"
+		dnsmus resolv.conf.dnsmus
+	}`).awaits("@127.0.0.123 . SOA")
+	for query, want := range map[string]string{
+		"wiki.corp.example A":    "A wiki.corp.example. NOERROR by 127.0.0.11:53: good",
+		"git.corp.example A":     "A git.corp.example. NOERROR by 127.0.0.12:53: good",
+		"db.corp.example A":      "A db.corp.example. NOERROR by 127.0.0.13:53: good",
+		"wiki.corp.example AAAA": "AAAA wiki.corp.example. NOERROR by 127.0.0.11:53: nodata",
+		"db.corp.example AAAA":   "AAAA db.corp.example. NOERROR by 127.0.0.13:53: nodata",
+		"nobody.example A":       "A nobody.example. NXDOMAIN by 127.0.0.11:53: nxdomain",
+	} {
+		l.dig("@127.0.0.123 " + query)
+		l.eventually(func() error {
+			if !strings.Contains(p.printed(), want) {
+				return fmt.Errorf("dig %s: the log has no %q", query, want)
+			}
+			return nil
+		})
+	}
 }
 
 // TestOnlySomeZones gives dnsmus some names and the forward plugin others, by

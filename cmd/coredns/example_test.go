@@ -1,8 +1,15 @@
+//go:build linux
+
 package main
 
 import (
+	"context"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // root is the repository's.
@@ -26,6 +33,11 @@ func TestExample(t *testing.T) {
 func checkExample(l *lab, binary string) {
 	l.Helper()
 	l.dir = root(l.T)
+	for _, name := range []string{"Corefile.example", "resolv.conf.example"} {
+		if _, err := os.Stat(filepath.Join(l.dir, name)); err != nil {
+			l.Fatal(err) // and go test knows that a change of it is to be tested
+		}
+	}
 	l.start(binary, "-conf", "Corefile.example").awaits("@127.0.0.1 -p 5553 wiki.corp.example")
 
 	for _, test := range []struct{ port, name, want string }{
@@ -58,4 +70,49 @@ func checkExample(l *lab, binary string) {
 			l.Errorf("dig %s: want the SOA record of the resolver that knows the name\n%s", query, r.text)
 		}
 	}
+}
+
+// TestStockCoreDNS builds CoreDNS with dnsmus as the README's Compilation and
+// CoreDNS's own pages say, and runs the example with it.
+func TestStockCoreDNS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes unless its packages have been built before")
+	}
+	l := newLab(t)
+	src := filepath.Join(l.dir, "coredns")
+	at := func(dir string, args ...string) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd.Dir = dir
+		if dir == src {
+			cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod") // its go.mod is to be completed
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	module := at("", "go", "list", "-m", "-f", "{{.Dir}}", "github.com/coredns/coredns")
+	at("", "cp", "-r", strings.TrimSpace(module), src)
+	at(src, "chmod", "-R", "u+w", ".") // modules are kept read-only
+
+	cfg, err := os.ReadFile(filepath.Join(src, "plugin.cfg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before, line = "\nforward:forward\n", "\ndnsmus:github.com/dnsmus/dnsmus"
+	if !strings.Contains(string(cfg), before) {
+		t.Fatal("plugin.cfg has no line forward:forward")
+	}
+	l.write("coredns/plugin.cfg", strings.Replace(string(cfg), before, line+before, 1))
+	at(src, "go", "mod", "edit",
+		"-require=github.com/dnsmus/dnsmus@v0.0.0", // no version of it is needed
+		"-replace=github.com/dnsmus/dnsmus="+root(t))
+	at(src, "go", "generate")
+	at(src, "go", "build", "-o", "coredns", ".")
+
+	checkExample(l, filepath.Join(src, "coredns"))
 }

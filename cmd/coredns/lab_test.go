@@ -1,3 +1,5 @@
+//go:build linux
+
 // The end-to-end tests build this command, run it as a user would, and ask it
 // with real clients while real servers are its upstreams. Each test has network
 // namespaces of its own, so ports are free, nothing leaves the machine and the
@@ -14,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -114,6 +117,13 @@ func addLab(t *testing.T) *lab {
 	return l
 }
 
+// in is the lab for a subtest.
+func (l *lab) in(t *testing.T) *lab {
+	sub := *l
+	sub.T = t
+	return &sub
+}
+
 // command prepares a program in the lab's namespace and directory. `ip netns
 // exec` becomes the program, so the process id is the program's own.
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -122,6 +132,9 @@ func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = l.dir
+	// A group to be signalled with all its children, and nothing that outlives
+	// the tests, however they end.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
 
@@ -181,8 +194,13 @@ func (l *lab) start(args ...string) *process {
 	}()
 	l.Cleanup(func() {
 		p.kill()
+		printed := p.printed()
+		for _, bug := range []string{"panic", "DATA RACE"} { // CoreDNS recovers from panics
+			if strings.Contains(printed, bug) {
+				l.Errorf("%s printed %q:\n%s", args[0], bug, printed)
+			}
+		}
 		if l.Failed() {
-			printed := p.printed()
 			l.Logf("%s printed at last:\n%s", strings.Join(args, " "), printed[max(0, len(printed)-4096):])
 		}
 	})
@@ -199,9 +217,18 @@ func (p *process) printed() string {
 	return string(text)
 }
 
+// signal sends s to the process and its children.
+func (p *process) signal(s syscall.Signal) {
+	select {
+	case <-p.done:
+	default:
+		syscall.Kill(-p.cmd.Process.Pid, s)
+	}
+}
+
 // kill ends the process as a crash would.
 func (p *process) kill() {
-	p.cmd.Process.Kill()
+	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
@@ -250,7 +277,7 @@ type reply struct {
 // overrides the same of those that all queries get.
 func (l *lab) dig(query string) reply {
 	l.Helper()
-	args := append([]string{"dig", "-r", "+tries=1", "+time=20"}, strings.Fields(query)...)
+	args := append([]string{"dig", "-r", "+tries=1", "+time=10"}, strings.Fields(query)...)
 	out, _ := l.output(args...) // it fails when there is no reply
 	return parseDig(out)
 }

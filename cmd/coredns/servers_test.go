@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -73,7 +75,7 @@ func (l *lab) alpha() *process {
 	l.Helper()
 	return l.unbound("127.0.0.11",
 		`local-zone: "." static`,
-		`local-data: ". 300 SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 60"`,
+		`local-data: ". 3600 SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 3600"`,
 		`local-data: "wiki.corp.example. 300 A 10.1.0.10"`,
 		`local-zone: "10.in-addr.arpa" transparent`, // else static, with no data
 		`local-data-ptr: "10.1.0.10 300 wiki.corp.example"`,

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -92,8 +94,8 @@ func TestUpstreamsComeAndGo(t *testing.T) {
 		},
 		{
 			"stopped", // it is silent
-			func(p *process) { p.cmd.Process.Signal(syscall.SIGSTOP) },
-			func(p *process, _ func() *process) *process { p.cmd.Process.Signal(syscall.SIGCONT); return p },
+			func(p *process) { p.signal(syscall.SIGSTOP) },
+			func(p *process, _ func() *process) *process { p.signal(syscall.SIGCONT); return p },
 		},
 	} {
 		t.Run(way.name, func(t *testing.T) {

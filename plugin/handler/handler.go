@@ -113,7 +113,13 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeFormatError, err
 	}
 
-	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP, Whole: stream}
+	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP}
+	switch {
+	case stream:
+		query.Truncated = upstream.TruncatedNever
+	case r.IsTsig() != nil:
+		query.Truncated = upstream.TruncatedAlways
+	}
 	reply := new(incoming)
 	out := h.race(ctx, query, reply)
 	if reply.raw == nil && out.Leg >= 0 { // another client's race
@@ -148,7 +154,7 @@ type outcome struct {
 // id. If the race is its own, the reply is unpacked into reply.
 func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incoming) outcome {
 	key := string(query.Msg[2:])
-	if query.Whole {
+	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
 	v, _, _ := h.flights.Do(key, func() (any, error) {

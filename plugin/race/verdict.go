@@ -45,7 +45,9 @@ type Policy struct {
 }
 
 // Judge returns what a well-formed reply is worth. Unless the policy asks for
-// more, a good one is known by its header alone.
+// more, a good one is known by its header alone. A truncated reply without
+// answers is good too: the upstream has some, and where they could be had by
+// other means such a reply does not get here (R8).
 func Judge(reply []byte, p Policy) Verdict {
 	if len(reply) < wire.HeaderSize {
 		return None
@@ -65,6 +67,8 @@ func Judge(reply []byte, p Policy) Verdict {
 		return true
 	})
 	switch {
+	case rcode == dns.RcodeSuccess && h.Truncated():
+		return Good
 	case rcode == dns.RcodeSuccess && soa:
 		return NoDataSOA
 	case rcode == dns.RcodeSuccess:

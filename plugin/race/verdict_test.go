@@ -355,6 +355,9 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 			rcode |= opt.ExtendedRcode()
 		}
 	}
+	if rcode == dns.RcodeSuccess && m.Truncated {
+		return Good
+	}
 	bySOA := map[bool]map[int]Verdict{
 		true:  {dns.RcodeSuccess: NoDataSOA, dns.RcodeNameError: NXDomainSOA, dns.RcodeServerFailure: ServFail, dns.RcodeRefused: Refused},
 		false: {dns.RcodeSuccess: NoData, dns.RcodeNameError: NXDomain, dns.RcodeServerFailure: ServFail, dns.RcodeRefused: Refused},

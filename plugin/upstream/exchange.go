@@ -21,9 +21,9 @@ const (
 // very many, for it stays until the reply comes or is given up, also when
 // nobody waits for it any longer; so it is small and refers to little.
 type Exchange struct {
-	u     *Upstream
-	begun time.Time
-	whole bool // see Query
+	u         *Upstream
+	begun     time.Time
+	truncated Truncated
 
 	// Guarded by u.mu.
 	to       Receiver
@@ -37,7 +37,7 @@ type Exchange struct {
 	socket  *socket       // nil: none yet, or it failed
 	rto     time.Duration // to wait for a reply to the first packet
 	packets uint8         // so many were sent
-	retried bool          // a socket failed already
+	retried bool          // a socket failed since the last packet was due
 
 	// Of TCP.
 	stream  *stream // the latest
@@ -52,7 +52,7 @@ type Exchange struct {
 // never.
 func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, next time.Time) {
 	now := time.Now()
-	x = &Exchange{u: u, begun: now, whole: q.Whole, to: to}
+	x = &Exchange{u: u, begun: now, truncated: q.Truncated, to: to}
 	x.msg = append(x.short[:0], q.Msg...)
 	u.mu.Lock()
 	var (
@@ -107,9 +107,12 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	}
 	due := x.wants() && !now.Before(x.due)
 	overUDP := x.tcp == untried
-	last := x.packets == maxPackets
-	if due && overUDP && x.packets == 1 {
-		u.rtt.expired()
+	last := x.packets >= maxPackets
+	if due && overUDP {
+		x.retried = false // its socket was all right until now
+		if x.packets == 1 {
+			u.rtt.expired()
+		}
 	}
 	u.mu.Unlock()
 

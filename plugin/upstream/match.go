@@ -25,11 +25,10 @@ func matches(query, reply []byte) bool {
 }
 
 // usable returns nil if a matching reply may be handed on, else why it says
-// nothing. A truncated one says something only by its answers, and nothing if it
-// has to be whole.
-func usable(reply []byte, whole bool) error {
+// nothing.
+func usable(reply []byte, truncated Truncated) error {
 	h := wire.Header(reply)
-	if h.Truncated() && (whole || h.Answers() == 0) {
+	if h.Truncated() && (truncated == TruncatedNever || truncated == TruncatedAnswers && h.Answers() == 0) {
 		return errTruncated
 	}
 	if wire.Check(reply) != nil {

@@ -92,19 +92,21 @@ func TestUsable(t *testing.T) {
 	for _, tc := range []struct {
 		what  string
 		reply []byte
-		whole bool
+		use   Truncated
 		want  error
 	}{
-		{"good", reply(good), false, nil},
-		{"good, whole", reply(good), true, nil},
-		{"empty", reply(nil), false, nil},
-		{"truncated", reply(truncated), false, errTruncated},
-		{"partial", reply(partial), false, nil},
-		{"partial, whole", reply(partial), true, errTruncated},
-		{"cut off", reply(good)[:40], false, errMalformed},
-		{"truncated and cut off", reply(partial)[:40], false, errMalformed},
+		{"good", reply(good), TruncatedAnswers, nil},
+		{"good, whole", reply(good), TruncatedNever, nil},
+		{"empty", reply(nil), TruncatedAnswers, nil},
+		{"truncated", reply(truncated), TruncatedAnswers, errTruncated},
+		{"partial", reply(partial), TruncatedAnswers, nil},
+		{"partial, whole", reply(partial), TruncatedNever, errTruncated},
+		{"truncated, signed", reply(truncated), TruncatedAlways, nil},
+		{"cut off, signed", reply(good)[:40], TruncatedAlways, errMalformed},
+		{"cut off", reply(good)[:40], TruncatedAnswers, errMalformed},
+		{"truncated and cut off", reply(partial)[:40], TruncatedAnswers, errMalformed},
 	} {
-		if err := usable(tc.reply, tc.whole); !errors.Is(err, tc.want) {
+		if err := usable(tc.reply, tc.use); !errors.Is(err, tc.want) {
 			t.Errorf("%s: got %v, want %v", tc.what, err, tc.want)
 		}
 	}

@@ -79,7 +79,7 @@ func (s *socket) received(msg []byte) {
 	}
 	x.udp = spent
 	var to Receiver
-	err := usable(msg, x.whole)
+	err := usable(msg, x.truncated)
 	if err == nil {
 		to = x.end()
 	}

@@ -158,7 +158,7 @@ func (s *stream) received(msg []byte) {
 	s.owes = now
 	s.u.health.heard(now)
 	var to Receiver
-	err := usable(msg, false)
+	err := usable(msg, TruncatedAnswers)
 	if err == nil {
 		to = x.end()
 	}

@@ -78,8 +78,20 @@ type Config struct {
 type Query struct {
 	Msg    []byte // a packed query with one question; its id is replaced
 	Stream bool   // ask over TCP first
-	Whole  bool   // a truncated reply is of no use, even if it holds answers
+
+	// Truncated says which truncated replies are of use; for others the query
+	// goes over TCP.
+	Truncated Truncated
 }
+
+// Truncated says which truncated replies are of use to the client.
+type Truncated uint8
+
+const (
+	TruncatedAnswers Truncated = iota // those that hold answers
+	TruncatedNever                    // none: the client is on TCP itself
+	TruncatedAlways                   // all: the reply is signed, so nobody else may shorten a whole one
+)
 
 // Receiver is told what becomes of an exchange. Its methods are called from any
 // goroutine, also from within Ask and Retry, and must not block.

@@ -186,15 +186,15 @@ func TestR6LateReplies(t *testing.T) {
 func TestR8Truncated(t *testing.T) {
 	tc1 := func(m *dns.Msg) { m.Truncated = true }
 	for _, tc := range []struct {
-		what  string
-		whole bool
-		udp   func(*dns.Msg)
-		tcp   int // queries over TCP
+		what string
+		use  Truncated
+		udp  func(*dns.Msg)
+		tcp  int // queries over TCP
 	}{
-		{"TC without answer", false, tc1, 1},
-		{"TC with answer", false, func(m *dns.Msg) { tc1(m); good(m) }, 0},
-		{"TC with answer, of no use", true, func(m *dns.Msg) { tc1(m); good(m) }, 1},
-		{"no TC", true, good, 0},
+		{"TC without answer", TruncatedAnswers, tc1, 1},
+		{"TC with answer", TruncatedAnswers, func(m *dns.Msg) { tc1(m); good(m) }, 0},
+		{"TC with answer, of no use", TruncatedNever, func(m *dns.Msg) { tc1(m); good(m) }, 1},
+		{"no TC", TruncatedNever, good, 0},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestR8Truncated(t *testing.T) {
 					}
 				})
 				q := query("host.example.")
-				q.Whole = tc.whole
+				q.Truncated = tc.use
 				o := ask(f.upstream(t), q)
 				if !o.good() || o.after != 0 {
 					t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
@@ -450,6 +450,37 @@ func TestR10SendErrors(t *testing.T) {
 			})
 		})
 	}
+}
+
+// R10: the source address changes while packets are lost, more than once.
+func TestR10ErrorsInBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		gone := 0 // sockets below this have lost their address
+		f.write = func(_ string, n int) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if n < gone {
+				return syscall.ENETUNREACH
+			}
+			return nil
+		}
+		leave := func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			gone = f.dials["udp"]
+		}
+		time.AfterFunc(100*ms, leave)
+		time.AfterFunc(400*ms, leave)
+		time.AfterFunc(3000*ms, func() { f.script(answerAfter(ms, nil)) })
+		o := ask(f.upstream(t, func(c *Config) { c.Patience = testTimeout }), query("host.example."))
+		if o.err != nil {
+			t.Errorf("failed after %v: %v", o.after, o.err)
+		}
+		if n := len(times(f.log(), "udp")); n > maxPackets+2 {
+			t.Errorf("%d packets", n)
+		}
+	})
 }
 
 func TestR5Down(t *testing.T) {

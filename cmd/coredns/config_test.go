@@ -1,0 +1,106 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBadConfiguration starts the command with mistakes in its files. It must
+// not start, and must say in which file, in which line and at which word.
+func TestBadConfiguration(t *testing.T) {
+	files := map[string]string{
+		"good.conf":  "nameserver 192.0.2.1\n",
+		"empty.conf": "",
+		"none.conf":  "# no nameserver\nsearch example\n",
+		"junk.conf":  "\x00\x01junk\xff\n\nnameserver dns.example\n",
+	}
+	for _, test := range []struct {
+		name   string
+		stanza string   // in the Corefile from line 2 on
+		want   []string // in the message, besides the plugin's name
+	}{
+		{"missing file", "dnsmus missing.conf", []string{"Corefile:2", "missing.conf", "nor a file"}},
+		{"missing file with a path", "dnsmus sub/missing.conf", []string{"Corefile:2", "sub/missing.conf", "no such file"}},
+		{"empty file", "dnsmus empty.conf", []string{"Corefile:2", "empty.conf", "nameserver"}},
+		{"file without nameserver", "dnsmus none.conf", []string{"Corefile:2", "none.conf", "nameserver"}},
+		{"directory", "dnsmus dir.conf", []string{"Corefile:2", "dir.conf", "not a regular file"}},
+		{"junk file", "dnsmus junk.conf", []string{"Corefile:2", "junk.conf", "line 3", "dns.example"}},
+		{"one good file of two", "dnsmus good.conf missing.conf", []string{"Corefile:2", "missing.conf"}},
+		{"bad address", "dnsmus 192.0.2.256", []string{"Corefile:2", "192.0.2.256"}},
+		{"bad port", "dnsmus 192.0.2.1:99999", []string{"Corefile:2", "192.0.2.1:99999"}},
+		{"unknown option", "dnsmus good.conf {\n timeuot 4s\n}", []string{"Corefile:3", "timeuot", "timeout"}},
+		{"repeated option", "dnsmus good.conf {\n timeout 4s\n\n timeout 5s\n}", []string{"Corefile:5", "timeout", "twice"}},
+		{"bad duration", "dnsmus good.conf {\n timeout soon\n}", []string{"Corefile:3", "timeout", "soon"}},
+		{"duration without unit", "dnsmus good.conf {\n patience 2\n}", []string{"Corefile:3", "patience", "2"}},
+		{"duration too long", "dnsmus good.conf {\n timeout 4h\n}", []string{"Corefile:3", "timeout", "4h"}},
+		{"option without value", "dnsmus good.conf {\n bogus\n}", []string{"Corefile:3", "bogus", "CIDR"}},
+		{"bad value", "dnsmus good.conf {\n good enough\n}", []string{"Corefile:3", "good", "enough", "answer|qtype"}},
+		{"contradiction", "dnsmus good.conf {\n force_tcp\n prefer_udp\n}", []string{"Corefile", "force_tcp", "prefer_udp"}},
+		{"two stanzas", "dnsmus good.conf\ndnsmus good.conf", []string{"Corefile:3", "dnsmus", "once"}},
+		{"block not closed", "dnsmus good.conf {\n timeout 4s\n", []string{"Corefile:5", "bind"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			l := &lab{T: t, dir: t.TempDir()}
+			for name, text := range files {
+				l.write(name, text)
+			}
+			if err := os.Mkdir(filepath.Join(l.dir, "dir.conf"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			// If it did start, it would be on this address and run until it is killed.
+			corefile := l.write("Corefile", ".:5340 {\n"+test.stanza+"\nbind "+ownAddress()+"\n}\n")
+			out, code := l.exits("-conf", corefile)
+			if code <= 0 {
+				t.Errorf("exit code %d, want it to refuse to start", code)
+			}
+			for _, word := range append(test.want, "plugin/dnsmus: ") {
+				if !strings.Contains(out, word) {
+					t.Errorf("the message does not say %q", word)
+				}
+			}
+			if t.Failed() {
+				t.Logf("it prints:\n%s", out)
+			}
+		})
+	}
+}
+
+// exits runs the command until it ends, and returns what it printed and its
+// exit code, which is negative if it has not ended in time.
+func (l *lab) exits(args ...string) (out string, code int) {
+	l.Helper()
+	ctx, cancel := context.WithTimeout(l.Context(), patience/4)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, coredns(l.T), args...)
+	cmd.Dir = l.dir
+	text, _ := cmd.CombinedOutput()
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+// TestFlags shows what the command is made of.
+func TestFlags(t *testing.T) {
+	l := &lab{T: t, dir: t.TempDir()}
+	for _, test := range []struct {
+		flag string
+		want []string
+	}{
+		{"-version", []string{"CoreDNS-1.15.0"}},
+		{"-plugins", []string{"dnsmus", "forward", "cache"}},
+	} {
+		out, code := l.exits(test.flag)
+		words := strings.Fields(out)
+		for _, want := range test.want {
+			if code != 0 || !slices.Contains(words, want) {
+				t.Errorf("coredns %s: exit code %d, want 0 and %s\n%s", test.flag, code, want, out)
+			}
+		}
+	}
+}
