@@ -1,0 +1,113 @@
+package upstream
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+func TestR5Down(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+
+		first := ask(u, query("host.example."))
+		equal(t, "down after", first.down, testPatience)
+		sent, probes := f.sent()
+		equal(t, "packets over UDP and then TCP", sent, maxPackets+1)
+		if probes == 0 {
+			t.Error("it is not probed")
+		}
+		equal(t, "calls of Reply and Fail", first.calls, 0)
+
+		f.script(func(packet) {})
+		second := newOutcome()
+		x, next := u.Ask(query("host.example."), second)
+		if !second.toldDown {
+			t.Error("a down upstream did not say so at once")
+		}
+		drive(x, next, second)
+		sent, _ = f.sent()
+		equal(t, "packets to a down upstream", sent, 1)
+
+		f.script(answerAfter(10*ms, nil))
+		back := ask(u, query("host.example."))
+		if !back.good() || back.after != 10*ms {
+			t.Errorf("good %v after %v", back.good(), back.after)
+		}
+		if back = ask(u, query("host.example.")); back.toldDown {
+			t.Error("is still down after a reply")
+		}
+	})
+}
+
+func TestR5Probe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		ask(u, query("host.example."))
+		time.Sleep(time.Hour)
+		f.script(answerAfter(ms, nil))
+		time.Sleep(tidyEvery + 10*ms)
+		if o := ask(u, query("host.example.")); o.toldDown || !o.good() {
+			t.Errorf("down %v, good %v a second after its return", o.toldDown, o.good())
+		}
+		f.script(func(packet) {})
+		time.Sleep(time.Minute)
+		equal(t, "packets to an idle upstream", len(f.log()), 0)
+	})
+}
+
+func TestR5DownIsToldToAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		go ask(u, query("one.example."))
+		time.Sleep(1500 * ms)
+		two := ask(u, query("two.example."))
+		equal(t, "down after", two.down, testPatience-1500*ms)
+	})
+}
+
+func TestR5SlowIsNotDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			if wire.SameQuestion(wire.Question(p.msg), wire.Question(query("slow.example.").Msg)) {
+				answerAfter(3900*ms, nil)(p)
+			} else {
+				answerAfter(ms, nil)(p)
+			}
+		})
+		u := f.upstream(t)
+		go func() {
+			for range 3 {
+				time.Sleep(500 * ms)
+				ask(u, query("other.example."))
+			}
+		}()
+		o := ask(u, query("slow.example."))
+		equal(t, "told down", o.toldDown, false)
+		if !o.good() || o.after != 3900*ms {
+			t.Errorf("good %v after %v", o.good(), o.after)
+		}
+	})
+}
+
+func TestR5QuietIsNotDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		won := newOutcome()
+		won.over = true // another upstream won at once
+		u.Ask(query("host.example."), won)
+		time.Sleep(time.Hour)
+		f.script(answerAfter(1900*ms, nil))
+		o := ask(u, query("host.example."))
+		equal(t, "told down", o.toldDown, false)
+		if !o.good() {
+			t.Error(o.err)
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package upstream
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+func TestR6Retransmission(t *testing.T) {
+	for _, tc := range []struct {
+		what  string
+		rtt   time.Duration // learnt before, from a few queries; 0: nothing learnt
+		lost  int           // packets over UDP that get no reply
+		udp   []time.Duration
+		tcp   []time.Duration
+		after time.Duration
+	}{
+		{"nothing lost", 0, 0, []time.Duration{0}, nil, 10 * ms},
+		{"first lost", 0, 1, []time.Duration{0, 250 * ms}, nil, 260 * ms},
+		{"two lost", 0, 2, []time.Duration{0, 250 * ms, 750 * ms}, nil, 760 * ms},
+		{"all lost", 0, 99, []time.Duration{0, 250 * ms, 750 * ms}, []time.Duration{1750 * ms}, 1760 * ms},
+		{"a near resolver", 10 * ms, 99, []time.Duration{0, 100 * ms, 300 * ms}, []time.Duration{700 * ms}, 710 * ms},
+		{"a far resolver", 200 * ms, 1, []time.Duration{0, 200 * ms}, nil, 210 * ms},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(answerAfter(tc.rtt, nil))
+				u := f.upstream(t)
+				if tc.rtt > 0 {
+					for range 40 {
+						ask(u, query("warm.example."))
+						time.Sleep(time.Second)
+					}
+				}
+				f.script(answerAfter(10*ms, func(p packet) bool { return p.network == "tcp" || p.n >= tc.lost }))
+				o := ask(u, query("host.example."))
+				if !o.good() || o.after != tc.after {
+					if tc.rtt < 100*ms || o.after.Round(20*ms) != tc.after.Round(20*ms) {
+						t.Errorf("good %v after %v (%v), want after %v", o.good(), o.after, o.err, tc.after)
+					}
+				}
+				udp := times(f.log(), "udp")
+				for i := range udp { // a learnt RTO is near, not equal
+					udp[i] = udp[i].Round(20 * ms)
+				}
+				want := slices.Clone(tc.udp)
+				for i := range want {
+					want[i] = want[i].Round(20 * ms)
+				}
+				equal(t, "packets over UDP at", udp, want)
+				equal(t, "packets over TCP at", times(f.log(), "tcp"), tc.tcp)
+				ids := map[uint16]bool{}
+				conns := map[int]bool{}
+				for _, p := range f.log() {
+					if p.network == "udp" {
+						ids[wire.Header(p.msg).ID()] = true
+						conns[p.conn] = true
+					}
+				}
+				if len(ids) != 1 || len(conns) != 1 {
+					t.Errorf("sent again with %d ids on %d sockets, want the same", len(ids), len(conns))
+				}
+			})
+		})
+	}
+}
+
+func TestR6LateReplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(2*time.Second, func(p packet) bool { return p.network == "udp" && p.n == 0 }))
+		u := f.upstream(t)
+		o := ask(u, query("slow.example."))
+		if !o.good() || o.after != 2*time.Second || o.calls != 1 {
+			t.Errorf("good %v after %v, %d calls", o.good(), o.after, o.calls)
+		}
+
+		f.script(answerAfter(30*ms, nil))
+		late := newOutcome()
+		late.over = true
+		before := u.estimate()
+		u.Ask(query("late.example."), late)
+		time.Sleep(time.Second)
+		if u.estimate() == before {
+			t.Errorf("the late reply taught nothing: %+v", before)
+		}
+	})
+}
+
+func TestR8Truncated(t *testing.T) {
+	tc1 := func(m *dns.Msg) { m.Truncated = true }
+	for _, tc := range []struct {
+		what string
+		use  Truncated
+		udp  func(*dns.Msg)
+		tcp  int // queries over TCP
+	}{
+		{"TC without answer", TruncatedAnswers, tc1, 1},
+		{"TC with answer", TruncatedAnswers, func(m *dns.Msg) { tc1(m); good(m) }, 0},
+		{"TC with answer, of no use", TruncatedNever, func(m *dns.Msg) { tc1(m); good(m) }, 1},
+		{"no TC", TruncatedNever, good, 0},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(p packet) {
+					if p.network == "udp" {
+						p.send(replyTo(p.msg, tc.udp))
+					} else {
+						p.send(replyTo(p.msg, good))
+					}
+				})
+				q := query("host.example.")
+				q.Truncated = tc.use
+				o := ask(f.upstream(t), q)
+				if !o.good() || o.after != 0 {
+					t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
+				}
+				equal(t, "queries over TCP", len(times(f.log(), "tcp")), tc.tcp)
+			})
+		})
+	}
+}
+
+func TestR8StreamFirst(t *testing.T) {
+	for _, tc := range []struct {
+		what     string
+		tcp      error
+		force    bool
+		udp, ok  int
+		replyLen int
+	}{
+		{"open", nil, false, 0, 1, 0},
+		{"closed", syscall.ECONNREFUSED, false, 1, 1, 0},
+		{"closed, force_tcp", syscall.ECONNREFUSED, true, 0, 0, 0},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(answerAfter(ms, nil))
+				f.dial = func(network string, _ int) error {
+					if network == "tcp" {
+						return tc.tcp
+					}
+					return nil
+				}
+				q := query("host.example.")
+				q.Stream = true
+				o := ask(f.upstream(t, func(c *Config) { c.ForceTCP = tc.force }), q)
+				equal(t, "good", o.good(), tc.ok == 1)
+				equal(t, "queries over UDP", len(times(f.log(), "udp")), tc.udp)
+				if tc.ok == 0 && !errors.Is(o.err, syscall.ECONNREFUSED) {
+					t.Errorf("error is %v", o.err)
+				}
+			})
+		})
+	}
+}
