@@ -58,6 +58,7 @@ func coredns(t *testing.T) string {
 var debianPackage = map[string]string{
 	"dig":     "bind9-dnsutils",
 	"dnsmasq": "dnsmasq-base",
+	"gcc":     "gcc",
 	"getent":  "libc-bin",
 	"ip":      "iproute2",
 	"kdig":    "knot-dnsutils",

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -34,7 +36,7 @@ func TestSoak(t *testing.T) {
 		}
 		duration = d
 	}
-	client := newLab(t)
+	client := newLab(t, "gcc")
 	server := addLab(t)
 	join(client, server, "10.9.0.100/24", "10.9.0.1/24")
 	link := "to" + server.ns[strings.LastIndex(server.ns, "-"):]

@@ -277,6 +277,21 @@ func TestReplyIsPassedOn(t *testing.T) {
 	}
 }
 
+// The question comes back as the client wrote it, whatever the upstream made of
+// it, and also if the upstream sent none.
+func TestQuestionIsTheClients(t *testing.T) {
+	for what, reply := range map[string]func(*dns.Msg){
+		"another case": func(m *dns.Msg) { m.Question[0].Name = "host.example."; good(m) },
+		"none":         func(m *dns.Msg) { m.Question, m.Rcode = nil, dns.RcodeFormatError },
+	} {
+		addr := serve(t, []netip.AddrPort{resolver(t, denies(reply))}, nil)
+		m := question("HoSt.ExAmPlE.", dns.TypeA)
+		if r := mustExchange(t, "udp", addr, m); len(r.Question) != 1 || r.Question[0] != m.Question[0] {
+			t.Errorf("%s: got\n%v", what, r)
+		}
+	}
+}
+
 // The example of a policy: with qtype a lone CNAME waits for a real answer.
 func TestGoodQtype(t *testing.T) {
 	first := resolver(t, denies(func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }))

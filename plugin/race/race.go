@@ -235,9 +235,6 @@ func (r *race) decide(timeUp bool) (leg int, msg []byte, decided bool) {
 		if l.state == spoke && (l == r.good || best < 0 || l.verdict > r.legs[best].verdict) {
 			best = i
 		}
-		if l == r.good {
-			break
-		}
 	}
 	if r.good == nil && !timeUp && !r.complete() {
 		return -1, nil, false

@@ -150,7 +150,7 @@ func (x *Exchange) wants() bool {
 func (x *Exchange) anotherStream(now time.Time) {
 	x.u.mu.Lock()
 	defer x.u.mu.Unlock()
-	if s := x.u.stream(now, true); s != x.stream {
+	if s := x.u.stream(now, x.due.Add(-stallAfter)); s != x.stream {
 		s.ask(x, now)
 	} else { // it is still being dialled
 		x.due = now.Add(stallAfter)
@@ -188,6 +188,9 @@ func (x *Exchange) enter(now time.Time) (*socket, []byte, error) {
 	}
 	x.udp = underway
 	x.due = now.Add(x.rto << x.packets)
+	if latest := x.begun.Add(x.u.cfg.Timeout / 2); x.due.After(latest) {
+		x.due = latest // TCP has to have its time too
+	}
 	x.packets++
 	return x.socket, x.msg, nil
 }
@@ -207,7 +210,7 @@ func (x *Exchange) transmit(s *socket, msg []byte, err error) {
 func (x *Exchange) openTCP(now time.Time) {
 	if x.tcp == untried && !x.done {
 		x.tcp = underway
-		x.u.stream(now, false).ask(x, now)
+		x.u.stream(now, time.Time{}).ask(x, now)
 	}
 }
 
@@ -270,7 +273,7 @@ func (x *Exchange) streamFailed(err error) {
 	x.u.mu.Lock()
 	x.streams--
 	if x.streams == 0 && !x.done && x.dials < maxDials && x.to.Waiting() {
-		x.u.stream(now, true).ask(x, now)
+		x.u.stream(now, now).ask(x, now)
 	}
 	left := x.streams
 	x.u.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 
 // stallAfter is how long a connection may owe a reply before queries pass it
 // over, and its own are asked on another.
-const stallAfter = time.Second
+const stallAfter = 500 * time.Millisecond
 
 // stream is a TCP connection that is shared by exchanges: their queries are
 // written as they come, and the replies are matched in any order (RFC 7766,
@@ -29,7 +29,8 @@ type stream struct {
 	conn    net.Conn // nil while it is being dialled
 	pending pending
 	queue   net.Buffers
-	owes    time.Time // since when it has owed a reply; with nothing pending, of no meaning
+	heard   time.Time // when it brought a reply, or was opened
+	asked   time.Time // when it was asked while it owed nothing
 }
 
 func newStream(u *Upstream) *stream {
@@ -40,7 +41,7 @@ func newStream(u *Upstream) *stream {
 // ask queues x's query. u.mu is held.
 func (s *stream) ask(x *Exchange, now time.Time) {
 	if len(s.pending) == 0 {
-		s.owes = now
+		s.asked = now
 	}
 	x.stream, x.due = s, now.Add(stallAfter)
 	x.streams++
@@ -55,7 +56,7 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 // stalled reports whether the server has kept a query waiting for long. u.mu is
 // held.
 func (s *stream) stalled(now time.Time) bool {
-	return len(s.pending) > 0 && now.Sub(s.owes) >= stallAfter
+	return len(s.pending) > 0 && now.Sub(s.asked) >= stallAfter && now.Sub(s.heard) >= stallAfter
 }
 
 // close takes s off the upstream's list and ends it; run takes care of what is
@@ -94,7 +95,7 @@ func (s *stream) serve() error {
 	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
 	s.u.mu.Lock()
 	s.conn = conn
-	s.owes = time.Now()
+	s.heard = time.Now()
 	s.u.mu.Unlock()
 
 	broken := make(chan error, 1)
@@ -155,7 +156,7 @@ func (s *stream) received(msg []byte) {
 		return
 	}
 	delete(s.pending, id)
-	s.owes = now
+	s.heard = now
 	s.u.health.heard(now)
 	var to Receiver
 	err := usable(msg, TruncatedAnswers)

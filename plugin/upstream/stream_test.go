@@ -118,12 +118,20 @@ func TestStreamStalled(t *testing.T) {
 			}
 		})
 		u := f.upstream(t, forceTCP)
+		held := 0
 		for range 3 * maxStreams {
 			go ask(u, query("slow.example."))
 			time.Sleep(stallAfter + 10*ms)
-			if o := ask(u, query("host.example.")); !o.good() {
-				t.Error(o.err)
+			o := ask(u, query("host.example."))
+			if !o.good() || o.after > stallAfter+10*ms {
+				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
 			}
+			if o.after > 10*ms { // it was behind a slow name that was asked again just now
+				held++
+			}
+		}
+		if held > maxStreams {
+			t.Errorf("slow names held up others %d times", held)
 		}
 		if n := f.stillOpen(); n > maxStreams+1 {
 			t.Errorf("%d connections are open", n)
@@ -144,5 +152,25 @@ func TestStreamIgnoresMismatches(t *testing.T) {
 		if !o.good() || o.after != 50*ms {
 			t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
 		}
+	})
+}
+
+// A server that speaks with one connection at a time answers on the first only:
+// who waits on another is asked again on the one that speaks.
+func TestStreamServerWithOneConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(10*ms, func(p packet) bool { return p.conn == 0 }))
+		u := f.upstream(t, forceTCP)
+		ask(u, query("warm.example."))
+		var all sync.WaitGroup
+		for i := range 2 { // at once: the second opens another connection
+			all.Go(func() {
+				o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
+				if !o.good() || o.after > stallAfter+20*ms {
+					t.Errorf("query %d: good %v after %v", i, o.good(), o.after)
+				}
+			})
+		}
+		all.Wait()
 	})
 }

@@ -186,41 +186,47 @@ func (u *Upstream) retire(s *socket) {
 	}
 }
 
-// retireAll takes all UDP sockets out of use: what is wrong with one, such as
-// its source address, is wrong with all. u.mu is held.
+// retireAll takes all sockets out of use after an error of one, or a silence:
+// what is wrong with one, such as its source address, is wrong with all. TCP
+// connections that owe a reply are left to show by themselves. u.mu is held.
 func (u *Upstream) retireAll() {
 	for _, s := range u.sockets {
 		u.retire(s)
 	}
+	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
+		if s := u.streams[i]; s.conn != nil && len(s.pending) == 0 {
+			s.close()
+		}
+	}
 }
 
 // stream returns the TCP connection that the next exchange should use: an idle
-// one, else one that is being dialled, else a new one, else the least busy.
-// Those that have owed a reply for long are passed over. If it has to be fresh,
-// it is one that nobody has used. u.mu is held.
-func (u *Upstream) stream(now time.Time, fresh bool) *stream {
-	var best, dialling, idle *stream
+// one, else one that is being dialled, else a new one, else the least busy. An
+// idle one has to have brought a reply after since, which may be zero; and one
+// that has owed a reply for long makes room. u.mu is held.
+func (u *Upstream) stream(now, since time.Time) *stream {
+	var idle, dialling, stalled, best *stream
 	for _, s := range u.streams {
 		switch {
 		case s.conn == nil:
 			dialling = s
-		case len(s.pending) == 0:
+		case len(s.pending) == 0 && (since.IsZero() || s.heard.After(since)):
 			idle = s
-		case !s.stalled(now) && (best == nil || len(s.pending) < len(best.pending)):
+		case len(s.pending) == 0 || s.stalled(now):
+			stalled = s
+		case best == nil || len(s.pending) < len(best.pending):
 			best = s
 		}
 	}
 	switch full := len(u.streams) >= maxStreams; {
-	case idle != nil && !fresh:
+	case idle != nil:
 		return idle
 	case dialling != nil: // never two attempts at a time
 		return dialling
-	case full && idle != nil:
-		idle.close()
-	case full && best != nil && !fresh:
+	case full && stalled != nil:
+		stalled.close() // its queries are asked again elsewhere
+	case full:
 		return best
-	case full: // the oldest makes room; its queries are asked again elsewhere
-		u.streams[0].close()
 	}
 	s := newStream(u)
 	u.streams = append(u.streams, s)
@@ -272,7 +278,7 @@ func (u *Upstream) tidy(now time.Time) {
 			u.forget(s.pending, now)
 		}
 	}
-	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
+	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
 		u.forget(s.pending, now)
 		if u.draining && len(s.pending) == 0 {
