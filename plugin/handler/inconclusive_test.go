@@ -74,6 +74,20 @@ func TestR7Inconclusive(t *testing.T) {
 	}
 }
 
+// R7: however many upstreams have a story, the reply fits a small packet.
+func TestR7ManyUpstreams(t *testing.T) {
+	set := []netip.AddrPort{resolver(t, denies(nxdomain))}
+	for i := range 20 {
+		set = append(set, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(i+1)))
+	}
+	m := question("host.example.", dns.TypeA)
+	m.SetEdns0(512, false)
+	r := mustExchange(t, "udp", serve(t, set, nil), m)
+	if r.Truncated || r.Rcode != dns.RcodeNameError || len(r.Ns) != 1 || len(r.IsEdns0().Option) != 1 {
+		t.Errorf("got\n%v", r)
+	}
+}
+
 // R7 under the cache plugin: a name that was denied while its VPN was away comes
 // back soon after the VPN; a denial that all agreed on is cached for its time.
 func TestR7UnderCache(t *testing.T) {

@@ -18,6 +18,10 @@ import (
 // this hop alone (RFC 6891, section 6.2.3), the client's own size stays.
 const maxUDPSize = 1232
 
+// maxExtraText keeps an extended error from filling a small reply; the log has it
+// all.
+const maxExtraText = 200
+
 // outgoing packs the message that asks what r asks. Everything of r goes along
 // as it is, known or not (RFC 5625, section 4), but for two things that belong
 // to one hop: COOKIE options (R13; RFC 7873) and, for UDP, the size. A signed
@@ -118,7 +122,11 @@ func tell(m, r *dns.Msg, why *dns.EDNS0_EDE) {
 // is what happened to each of those, else No Reachable Authority (RFC 8914,
 // section 4).
 func extendedError(set []*contender, errs []error) *dns.EDNS0_EDE {
-	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: story(set, errs)}
+	text := story(set, errs)
+	if len(text) > maxExtraText {
+		text = text[:maxExtraText] + "..."
+	}
+	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
 	for _, err := range errs {
 		if errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrDown) || errors.Is(err, race.ErrUnreadable) || errors.Is(err, race.ErrServFail) {
 			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
