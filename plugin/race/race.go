@@ -99,10 +99,10 @@ var (
 
 // Run holds a race of n legs and returns when it is over, at the latest after
 // the timeout or when ctx is done. It calls ask for each leg to start it, with
-// no wait in between (R1); ask returns when Retry should be called first. It
-// passes the reply to be given to accept, which
-// reports whether it can be read; if not, the leg counts as failed and the race
-// goes on. Both are called in Run's goroutine.
+// no wait in between (R1); ask also returns when Retry should be called first.
+// It passes the reply to be given to accept, which reports whether it can be
+// read; if not, the leg counts as failed and the race goes on. Both are called
+// in Run's goroutine.
 func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) (Exchange, time.Time), accept func(i int, msg []byte) bool) Result {
 	r := &race{policy: rules.Policy, legs: make([]Leg, n), changed: make(chan struct{}, 1)}
 	defer r.over.Store(true)
