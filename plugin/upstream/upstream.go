@@ -70,10 +70,17 @@ const (
 
 // Config says which resolver to speak with, and how.
 type Config struct {
-	Addr     netip.AddrPort
-	Timeout  time.Duration // how long an unanswered exchange is remembered; half of it bounds a TCP dial
-	Patience time.Duration // an upstream that says nothing to anybody for so long is down
-	ForceTCP bool          // UDP is never used
+	Addr netip.AddrPort
+
+	// Timeout is how long an exchange that somebody waits for is remembered.
+	// Half of it bounds the dialling of a TCP connection, and is when an exchange
+	// goes over to TCP at the latest.
+	Timeout time.Duration
+	// Patience is the silence that makes an upstream down, and how long an
+	// exchange that nobody waits for is remembered.
+	Patience time.Duration
+
+	ForceTCP bool // UDP is never used
 
 	// Dial opens a connected socket as [net.Dialer.DialContext] does. A UDP
 	// socket's Read and Write carry one packet each. Nil means real sockets.
@@ -317,12 +324,13 @@ func (nobody) Down()         {}
 func (nobody) Waiting() bool { return false }
 
 // forget drops exchanges that were begun too long ago, and lets go of the races
-// of those that nobody waits for. While the upstream is being closed it drops
-// these too.
+// of those that nobody waits for; of these it keeps none for long, since a late
+// reply only has to teach, and none at all while the upstream is being closed.
 func (u *Upstream) forget(p pending, now time.Time) {
 	for id, x := range p {
-		switch waiting := x.to.Waiting(); {
-		case now.Sub(x.begun) > u.cfg.Timeout || u.draining && !waiting:
+		age, waiting := now.Sub(x.begun), x.to.Waiting()
+		switch {
+		case age > u.cfg.Timeout || !waiting && (u.draining || age > u.cfg.Patience):
 			delete(p, id)
 		case !waiting:
 			x.to = nobody{}

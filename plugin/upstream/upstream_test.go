@@ -157,7 +157,7 @@ func TestBounds(t *testing.T) {
 			u.mu.Lock()
 			n := len(u.waiting())
 			u.mu.Unlock()
-			if n > (int(testTimeout/time.Second)+3)*perSecond || f.stillOpen() > 16 {
+			if n > (int(testPatience/time.Second)+2)*perSecond || f.stillOpen() > 16 {
 				t.Fatalf("%d exchanges pending on %d sockets", n, f.stillOpen())
 			}
 			f.script(func(packet) {})
