@@ -28,6 +28,12 @@ const patience = time.Minute
 var workDir string // of this run of the tests
 
 func TestMain(m *testing.M) {
+	if isPart, err := soakPart(); isPart {
+		if err != nil {
+			panic(err)
+		}
+		return
+	}
 	var err error
 	if workDir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
 		panic(err)

@@ -47,7 +47,7 @@ func TestSoak(t *testing.T) {
 	for i, role := range []string{"denies", "knows", "flaps", "babbles", "silent"} {
 		addr := fmt.Sprintf("10.9.0.%d", 11+i)
 		server.run("ip", "addr", "add", addr+"/24", "dev", serverLink)
-		server.start("env", "SOAK_ROLE="+role, "SOAK_ADDR="+addr+":53", os.Args[0], "-test.run=^TestSoakResolver$")
+		server.start("env", "SOAK_ROLE="+role, "SOAK_ADDR="+addr+":53", os.Args[0])
 		servers = append(servers, addr)
 	}
 	client.resolvConf(servers...)
@@ -64,7 +64,7 @@ func TestSoak(t *testing.T) {
 	}`)).awaits("@127.0.0.1 -p 5553 ready.known.example")
 
 	result := client.write("result.json", "")
-	load := client.start("env", "SOAK_TIME="+duration.String(), "SOAK_RESULT="+result, os.Args[0], "-test.run=^TestSoakClient$", "-test.timeout=0")
+	load := client.start("env", "SOAK_TIME="+duration.String(), "SOAK_RESULT="+result, os.Args[0])
 	for i := 0; ; i++ {
 		select {
 		case <-load.done:
@@ -112,17 +112,25 @@ func soakReport(t *testing.T, l *lab, p *process, result string) {
 	}
 }
 
-// TestSoakClient is not a test, but the client of TestSoak: a program in the
-// client's namespace.
-func TestSoakClient(t *testing.T) {
-	result := os.Getenv("SOAK_RESULT")
-	if result == "" {
-		t.Skip("is a part of TestSoak")
+// soakPart runs the test binary as a part of TestSoak, a program in one of its
+// namespaces, if the environment says so.
+func soakPart() (isPart bool, err error) {
+	switch {
+	case os.Getenv("SOAK_ROLE") != "":
+		return true, soakResolver(os.Getenv("SOAK_ROLE"), os.Getenv("SOAK_ADDR"))
+	case os.Getenv("SOAK_RESULT") != "":
+		return true, soakClient(os.Getenv("SOAK_TIME"), os.Getenv("SOAK_RESULT"))
 	}
-	duration, err := time.ParseDuration(os.Getenv("SOAK_TIME"))
+	return false, nil
+}
+
+// soakClient asks for names that one resolver knows, and writes what it saw.
+func soakClient(howLong, result string) error {
+	duration, err := time.ParseDuration(howLong)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	start := time.Now()
 	var (
 		mu  sync.Mutex
 		sum soakResult
@@ -155,22 +163,14 @@ func TestSoakClient(t *testing.T) {
 	all.Wait()
 	text, err := json.Marshal(sum)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := os.WriteFile(result, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return os.WriteFile(result, text, 0o644)
 }
 
-var start = time.Now()
-
-// TestSoakResolver is not a test, but a resolver of TestSoak: a program in the
-// servers' namespace, which its parent ends.
-func TestSoakResolver(t *testing.T) {
-	role, addr := os.Getenv("SOAK_ROLE"), os.Getenv("SOAK_ADDR")
-	if role == "" {
-		t.Skip("is a part of TestSoak")
-	}
+// soakResolver is a resolver with a role, until its parent ends it.
+func soakResolver(role, addr string) error {
+	start := time.Now()
 	handler := dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg)
 		m.SetRcode(q, dns.RcodeNameError)
@@ -221,5 +221,5 @@ func TestSoakResolver(t *testing.T) {
 	for _, network := range []string{"udp", "tcp"} {
 		go func() { failed <- (&dns.Server{Addr: addr, Net: network, Handler: handler}).ListenAndServe() }()
 	}
-	t.Fatal(<-failed)
+	return <-failed
 }
