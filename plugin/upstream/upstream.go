@@ -148,9 +148,6 @@ func New(cfg Config) *Upstream {
 	return &Upstream{cfg: cfg, name: cfg.Addr.String(), random: new(random)}
 }
 
-// Addr is the resolver's address and port.
-func (u *Upstream) Addr() netip.AddrPort { return u.cfg.Addr }
-
 // String is the resolver's address and port as text.
 func (u *Upstream) String() string { return u.name }
 
@@ -267,8 +264,8 @@ func (u *Upstream) scheduleTidy() {
 	})
 }
 
-// tidy forgets exchanges that nobody waits for any longer, and closes sockets
-// that are worn and unused. u.mu is held.
+// tidy forgets old exchanges, and closes sockets that are worn and unused. u.mu
+// is held.
 func (u *Upstream) tidy(now time.Time) {
 	for _, s := range u.sockets {
 		if s != nil && (u.draining || s.worn(now)) {
@@ -315,7 +312,7 @@ var probe = func() *Query {
 	return &Query{Msg: msg}
 }()
 
-// nobody is the Receiver of a probe.
+// nobody is the Receiver of exchanges that nobody waits for.
 type nobody struct{}
 
 func (nobody) Reply([]byte)  {}
