@@ -10,10 +10,13 @@ import (
 	"testing"
 )
 
+// linkTo is the name of l's end of the veth pair that joins it to another lab.
+func (l *lab) linkTo(other *lab) string { return "to" + other.ns[strings.LastIndex(other.ns, "-"):] }
+
 // join connects two labs by a veth pair and gives the ends these addresses.
 func join(a, b *lab, addrA, addrB string) {
 	a.Helper()
-	linkA, linkB := "to"+b.ns[strings.LastIndex(b.ns, "-"):], "to"+a.ns[strings.LastIndex(a.ns, "-"):]
+	linkA, linkB := a.linkTo(b), b.linkTo(a)
 	a.run("ip", "link", "add", linkA, "type", "veth", "peer", "name", linkB, "netns", b.ns)
 	for _, end := range []struct {
 		l          *lab
@@ -31,7 +34,7 @@ func TestAddressChanges(t *testing.T) {
 	client := newLab(t, "dnsmasq")
 	server := addLab(t)
 	join(client, server, "10.9.0.2/24", "10.9.0.1/24")
-	link := "to" + server.ns[strings.LastIndex(server.ns, "-"):]
+	link := client.linkTo(server)
 	server.dnsmasq("10.9.0.1", "53", "--address=/corp.example/10.1.0.10").awaits("@10.9.0.1 wiki.corp.example")
 	client.resolvConf("10.9.0.1")
 	client.coredns(`.:5553 {
@@ -93,7 +96,7 @@ func TestLinkDown(t *testing.T) {
 	client := newLab(t, "dnsmasq")
 	server := addLab(t)
 	join(client, server, "10.9.0.2/24", "10.9.0.1/24")
-	link := "to" + server.ns[strings.LastIndex(server.ns, "-"):]
+	link := client.linkTo(server)
 	server.dnsmasq("10.9.0.1", "53", "--address=/corp.example/10.1.0.10").awaits("@10.9.0.1 wiki.corp.example")
 	client.dnsmasq("127.0.0.13", "53", "--host-record=db.home.example,10.3.0.30", "--address=/#/").awaits("@127.0.0.13 db.home.example")
 	client.resolvConf("10.9.0.1", "127.0.0.13")

@@ -39,8 +39,8 @@ func TestSoak(t *testing.T) {
 	client := newLab(t, "gcc")
 	server := addLab(t)
 	join(client, server, "10.9.0.100/24", "10.9.0.1/24")
-	link := "to" + server.ns[strings.LastIndex(server.ns, "-"):]
-	serverLink := "to" + client.ns[strings.LastIndex(client.ns, "-"):]
+	link := client.linkTo(server)
+	serverLink := server.linkTo(client)
 	client.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/promote_secondaries")
 
 	var servers []string

@@ -133,7 +133,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(out.set, out.Errs))
 	}
-	if out.Verdict.Negative() && !out.Conclusive() {
+	if out.Inconclusive() {
 		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), extendedError(out.set, out.Errs))
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.set[out.Leg].String)
@@ -173,7 +173,7 @@ func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incomi
 		}
 		out.raw = reply.raw
 		out.set[out.Leg].wins.Inc()
-		if out.Verdict.Negative() && !out.Conclusive() {
+		if out.Inconclusive() {
 			m.inconclusive.Inc()
 		}
 		return out, nil

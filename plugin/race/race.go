@@ -89,6 +89,10 @@ func (r Result) Conclusive() bool {
 	return true
 }
 
+// Inconclusive reports whether the reply is a denial that some upstream had no
+// word in.
+func (r Result) Inconclusive() bool { return r.Verdict.Negative() && !r.Conclusive() }
+
 // What becomes of a leg besides errors of its exchange.
 var (
 	ErrServFail   = errors.New("SERVFAIL")
