@@ -18,19 +18,18 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/dnstap"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
-	"github.com/coredns/coredns/plugin/pkg/parse"
-	"github.com/coredns/coredns/plugin/pkg/transport"
+	pkgtls "github.com/coredns/coredns/plugin/pkg/tls"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 const (
 	defaultFile          = "/etc/resolv.conf.dnsmus"
-	defaultTimeout       = 4 * time.Second
-	defaultPatience      = 2 * time.Second
 	defaultNegativeTTL   = 5 * time.Second
 	defaultMaxConcurrent = 10000
 )
@@ -40,37 +39,54 @@ var log = clog.NewWithPlugin(handler.Name)
 func init() { plugin.Register(handler.Name, setup) }
 
 func setup(c *caddy.Controller) error {
-	cfg, err := parseStanza(c)
+	st, err := parseStanza(c)
 	if err != nil {
 		return plugin.Error(handler.Name, err)
 	}
-	h := handler.New(cfg)
+	h := handler.New(st.Config)
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h
+	})
+	c.OnStartup(func() error {
+		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {
+			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // they stand one after another
+				h.SetTap(t)
+			}
+		}
+		h.Follow(st.list, st.own)
+		return nil
 	})
 	c.OnShutdown(h.Stop)
 	return nil
 }
 
+// stanza is what a stanza says, and where its server block listens.
+type stanza struct {
+	handler.Config
+	list *resolvconf.List
+	own  handler.Listeners
+}
+
 // parseStanza reads the one stanza of a server block.
-func parseStanza(c *caddy.Controller) (handler.Config, error) {
-	cfg := handler.Config{
-		Rules:         race.Rules{Timeout: defaultTimeout},
-		Patience:      defaultPatience,
+func parseStanza(c *caddy.Controller) (stanza, error) {
+	cfg := stanza{Config: handler.Config{
+		Rules:         race.Rules{Timeout: race.DefaultTimeout},
+		Patience:      upstream.DefaultPatience,
 		NegativeTTL:   defaultNegativeTTL,
 		MaxConcurrent: defaultMaxConcurrent,
-	}
+	}}
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
 		to = []string{defaultFile}
 	}
-	upstreams, err := readUpstreams(c, to)
-	if err != nil {
+	var err error
+	if cfg.list, err = parseTo(c, to); err != nil {
 		return cfg, err
 	}
-	if cfg.Upstreams, err = dropOwn(c, upstreams); err != nil {
+	cfg.own = listeners(c)
+	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.own); err != nil {
 		return cfg, err
 	}
 
@@ -89,7 +105,12 @@ func parseStanza(c *caddy.Controller) (handler.Config, error) {
 		if c.NextArg() { // RemainingArgs stops before a brace
 			return cfg, c.Errf("option '%s' has no block; take the '%s' away", name, c.Val())
 		}
-		if err := option.set(&cfg, args); err != nil {
+		if name == "tls" {
+			for i := range args {
+				args[i] = filename(c, args[i])
+			}
+		}
+		if err := option.set(&cfg.Config, args); err != nil {
 			return cfg, c.Errf("%s: %v; write: %s", name, err, strings.TrimSpace(name+" "+option.usage))
 		}
 		if cfg.ForceTCP && cfg.PreferUDP {
@@ -102,54 +123,50 @@ func parseStanza(c *caddy.Controller) (handler.Config, error) {
 	return cfg, nil
 }
 
-// readUpstreams turns the words after the plugin's name into addresses: each is
-// an address or a resolv.conf.
-func readUpstreams(c *caddy.Controller, to []string) ([]netip.AddrPort, error) {
-	var all []netip.AddrPort
-	add := func(addr netip.AddrPort) {
-		if !slices.Contains(all, addr) {
-			all = append(all, addr)
-		}
-	}
+// parseTo reads the words after the plugin's name: each is an address or the name
+// of a resolv.conf.
+func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
+	list := new(resolvconf.List)
 	for _, word := range to {
-		trans, host := parse.Transport(word)
-		if trans != transport.DNS || strings.Contains(host, "://") {
-			return nil, c.Errf("'%s': only plain DNS is spoken to upstreams; write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353", word)
-		}
-		addr, notAddr := resolvconf.ParseServer(host)
-		if notAddr == nil {
-			add(addr)
+		server, notServer := resolvconf.ParseServer(word)
+		if notServer == nil {
+			list.AddServer(server)
 			continue
 		}
-		servers, err := readFile(filename(c, host))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && !strings.Contains(host, "/"):
-			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notAddr)
-		case err != nil:
-			return nil, c.Errf("%v", err)
+		if strings.Contains(word, "://") {
+			return nil, c.Errf("%v", notServer)
 		}
-		for _, addr := range servers {
-			add(addr)
+		file := filename(c, word)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/") {
+			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notServer)
 		}
+		list.AddFile(file)
 	}
-	return all, nil
+	return list, nil
 }
 
-// dropOwn leaves out the addresses that this very server block listens on: it
-// would ask itself. Another block of the same process is a fair upstream.
-func dropOwn(c *caddy.Controller, upstreams []netip.AddrPort) ([]netip.AddrPort, error) {
-	own := listeners(c)
-	left := slices.DeleteFunc(slices.Clone(upstreams), func(addr netip.AddrPort) bool {
-		loop := own.Include(addr, handler.LocalAddrs)
-		if loop {
-			log.Warningf("Upstream %s is left out: this server block itself listens there", addr)
-		}
-		return loop
-	})
-	if len(left) == 0 {
-		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", upstreams[0])
+// upstreams returns the upstreams to begin with. A file may be of no use yet, as
+// that of a VPN that is not up, while others name some.
+func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners) ([]resolvconf.Server, error) {
+	r := list.Read()
+	for _, text := range r.Warnings {
+		log.Warning(text)
 	}
-	return left, nil
+	servers := list.Servers()
+	if len(servers) == 0 {
+		return nil, c.Errf("%v", r.Problems[0])
+	}
+	for _, err := range r.Problems {
+		log.Warningf("%v; the other upstreams are asked until then", err)
+	}
+	others, loops := own.Drop(servers)
+	if len(others) == 0 {
+		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
+	}
+	for _, server := range loops {
+		log.Warning(handler.LeftOut(server))
+	}
+	return others, nil
 }
 
 // listeners returns where the server block listens, which the plugin bind has
@@ -163,8 +180,8 @@ func listeners(c *caddy.Controller) handler.Listeners {
 	}
 	for _, key := range c.ServerBlockKeys {
 		trans, _, port, err := dnsserver.SplitProtocolHostPort(key)
-		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil && trans == transport.DNS {
-			l.Ports = append(l.Ports, uint16(n))
+		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
+			l.Ports = append(l.Ports, handler.Port{Transport: resolvconf.Transport(trans), Number: uint16(n)})
 		}
 	}
 	return l
@@ -176,37 +193,6 @@ func filename(c *caddy.Controller, name string) string {
 		return filepath.Join(root, name)
 	}
 	return name
-}
-
-// readFile returns the nameservers of a resolv.conf. Having none is an error.
-func readFile(name string) ([]netip.AddrPort, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read upstreams: %w; create it with lines such as 'nameserver 192.0.2.1'", err)
-	}
-	if !info.Mode().IsRegular() { // opening a pipe could wait for ever
-		return nil, fmt.Errorf("cannot read upstreams: %s is not a regular file", name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read upstreams: %w", err)
-	}
-	defer f.Close()
-	servers, warnings, err := resolvconf.Parse(f)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read upstreams from %s: %w", name, err)
-	}
-	for _, w := range warnings {
-		log.Warningf("%s:%d: %s", name, w.Line, w.Text)
-	}
-	if len(servers) == 0 {
-		detail := ""
-		if len(warnings) > 0 {
-			detail = fmt.Sprintf(" (line %d: %s)", warnings[0].Line, warnings[0].Text)
-		}
-		return nil, fmt.Errorf("%s has no usable nameserver line%s; add one such as 'nameserver 192.0.2.1'", name, detail)
-	}
-	return servers, nil
 }
 
 // option is a word in the stanza's block.
@@ -247,7 +233,7 @@ var options = map[string]option{
 			return errCount
 		}
 		for _, arg := range args {
-			prefix, err := parsePrefix(arg)
+			prefix, err := race.ParsePrefix(arg)
 			if err != nil {
 				return fmt.Errorf("'%s' is not an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32", arg)
 			}
@@ -273,6 +259,21 @@ var options = map[string]option{
 			return fmt.Errorf("'%s' is not a number of queries, or 0 for no limit", args[0])
 		}
 		cfg.MaxConcurrent = n
+		return nil
+	}},
+	"tls": {"[CERT KEY] [CA]", func(cfg *handler.Config, args []string) error {
+		if len(args) > 3 {
+			return errCount
+		}
+		var err error
+		cfg.TLS, err = pkgtls.NewTLSConfigFromArgs(args...)
+		return err
+	}},
+	"tls_servername": {"NAME", func(cfg *handler.Config, args []string) error {
+		if len(args) != 1 {
+			return errCount
+		}
+		cfg.ServerName = args[0]
 		return nil
 	}},
 	"force_tcp":  {"", func(cfg *handler.Config, args []string) error { return setFlag(&cfg.ForceTCP, args) }},
@@ -317,19 +318,4 @@ func setDuration(d *time.Duration, args []string, least, most time.Duration) err
 	}
 	*d = v
 	return nil
-}
-
-// parsePrefix reads an address range; an address alone is a range of one.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
-		return addr.Unmap().Prefix(addr.Unmap().BitLen())
-	}
-	prefix, err := netip.ParsePrefix(s)
-	if err != nil {
-		return prefix, err
-	}
-	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // as the judge sees such addresses
-		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
-	}
-	return prefix.Masked(), nil
 }

@@ -24,15 +24,21 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
 
-func parseText(stanza string) (handler.Config, error) {
-	return parseStanza(caddy.NewTestController("dns", stanza))
+func parseText(text string) (stanza, error) {
+	return parseStanza(caddy.NewTestController("dns", text))
 }
 
-func addrPorts(words ...string) (list []netip.AddrPort) {
+// servers reads servers as they are written in a stanza.
+func servers(words ...string) (list []resolvconf.Server) {
 	for _, w := range words {
-		list = append(list, netip.MustParseAddrPort(w))
+		s, err := resolvconf.ParseServer(w)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, s)
 	}
 	return list
 }
@@ -63,30 +69,34 @@ func TestUpstreams(t *testing.T) {
 		"192.0.2.9", "nameserver 192.0.2.99\n",
 	)
 	t.Chdir(dir)
-	for to, want := range map[string][]netip.AddrPort{
-		"192.0.2.1":                     addrPorts("192.0.2.1:53"),
-		"192.0.2.1:5353":                addrPorts("192.0.2.1:5353"),
-		"2001:db8::1":                   addrPorts("[2001:db8::1]:53"),
-		"[2001:db8::1]":                 addrPorts("[2001:db8::1]:53"),
-		"[2001:db8::1]:5353":            addrPorts("[2001:db8::1]:5353"),
-		"fe80::1%eth0":                  addrPorts("[fe80::1%eth0]:53"),
-		"dns://192.0.2.1":               addrPorts("192.0.2.1:53"),
-		"dns://192.0.2.1:5353":          addrPorts("192.0.2.1:5353"),
-		"dns://[2001:db8::1]:5353":      addrPorts("[2001:db8::1]:5353"),
-		"192.0.2.2 192.0.2.1":           addrPorts("192.0.2.2:53", "192.0.2.1:53"),
-		"192.0.2.1 192.0.2.1:53":        addrPorts("192.0.2.1:53"),
-		"192.0.2.1 ::ffff:192.0.2.1":    addrPorts("192.0.2.1:53"),
-		"192.0.2.1 192.0.2.1:5353":      addrPorts("192.0.2.1:53", "192.0.2.1:5353"),
-		"192.0.2.1 {\n}":                addrPorts("192.0.2.1:53"),
-		"a.conf":                        addrPorts("192.0.2.11:53", "192.0.2.12:53"),
-		"./a.conf":                      addrPorts("192.0.2.11:53", "192.0.2.12:53"),
-		filepath.Join(dir, "a.conf"):    addrPorts("192.0.2.11:53", "192.0.2.12:53"),
-		"a.conf b.conf":                 addrPorts("192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53"),
-		"b.conf a.conf":                 addrPorts("192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53", "192.0.2.11:53"),
-		"192.0.2.1 a.conf b.conf":       addrPorts("192.0.2.1:53", "192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53"),
-		"a.conf 192.0.2.1 192.0.2.12 ":  addrPorts("192.0.2.11:53", "192.0.2.12:53", "192.0.2.1:53"),
-		"192.0.2.9 ./192.0.2.9":         addrPorts("192.0.2.9:53", "192.0.2.99:53"), // an address is one, whatever the files
-		"\"192.0.2.1#5353\" # a.conf\n": addrPorts("192.0.2.1:5353"),
+	for to, want := range map[string][]resolvconf.Server{
+		"192.0.2.1":                              servers("192.0.2.1:53"),
+		"192.0.2.1:5353":                         servers("192.0.2.1:5353"),
+		"2001:db8::1":                            servers("[2001:db8::1]:53"),
+		"[2001:db8::1]":                          servers("[2001:db8::1]:53"),
+		"[2001:db8::1]:5353":                     servers("[2001:db8::1]:5353"),
+		"fe80::1%eth0":                           servers("[fe80::1%eth0]:53"),
+		"dns://192.0.2.1":                        servers("192.0.2.1:53"),
+		"dns://192.0.2.1:5353":                   servers("192.0.2.1:5353"),
+		"dns://[2001:db8::1]:5353":               servers("[2001:db8::1]:5353"),
+		"192.0.2.2 192.0.2.1":                    servers("192.0.2.2:53", "192.0.2.1:53"),
+		"192.0.2.1 192.0.2.1:53":                 servers("192.0.2.1:53"),
+		"192.0.2.1 ::ffff:192.0.2.1":             servers("192.0.2.1:53"),
+		"192.0.2.1 192.0.2.1:5353":               servers("192.0.2.1:53", "192.0.2.1:5353"),
+		"tls://192.0.2.1":                        servers("tls://192.0.2.1:853"),
+		"tls://192.0.2.1%dns.example":            servers("tls://192.0.2.1%dns.example:853"),
+		"https://192.0.2.1 quic://[2001:db8::1]": servers("https://192.0.2.1:443", "quic://[2001:db8::1]:853"),
+		"192.0.2.1 tls://192.0.2.1:53":           servers("192.0.2.1:53", "tls://192.0.2.1:53"),
+		"192.0.2.1 {\n}":                         servers("192.0.2.1:53"),
+		"a.conf":                                 servers("192.0.2.11:53", "192.0.2.12:53"),
+		"./a.conf":                               servers("192.0.2.11:53", "192.0.2.12:53"),
+		filepath.Join(dir, "a.conf"):             servers("192.0.2.11:53", "192.0.2.12:53"),
+		"a.conf b.conf":                          servers("192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53"),
+		"b.conf a.conf":                          servers("192.0.2.12:53", "[2001:db8::12]:53", "192.0.2.1:53", "192.0.2.11:53"),
+		"192.0.2.1 a.conf b.conf":                servers("192.0.2.1:53", "192.0.2.11:53", "192.0.2.12:53", "[2001:db8::12]:53"),
+		"a.conf 192.0.2.1 192.0.2.12 ":           servers("192.0.2.11:53", "192.0.2.12:53", "192.0.2.1:53"),
+		"192.0.2.9 ./192.0.2.9":                  servers("192.0.2.9:53", "192.0.2.99:53"), // an address is one, whatever the files
+		"\"192.0.2.1#5353\" # a.conf\n":          servers("192.0.2.1:5353"),
 	} {
 		cfg, err := parseText("dnsmus " + to)
 		if err != nil || !slices.Equal(cfg.Upstreams, want) {
@@ -101,8 +111,8 @@ func TestDefaultFile(t *testing.T) {
 	for _, block := range []string{"", " {\n timeout 1s\n}"} {
 		cfg, err := parseText("dnsmus" + block)
 		want, wantErr := parseText("dnsmus " + file + block)
-		if !reflect.DeepEqual(cfg, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
-			t.Errorf("dnsmus%s: %+v, %v, want that of %s: %+v, %v", block, cfg, err, file, want, wantErr)
+		if !reflect.DeepEqual(cfg.Config, want.Config) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("dnsmus%s: %+v, %v, want that of %s: %+v, %v", block, cfg.Config, err, file, want.Config, wantErr)
 		}
 		if err != nil && !strings.Contains(err.Error(), file) {
 			t.Errorf("dnsmus%s: %v, want it to name %s", block, err, file)
@@ -145,6 +155,8 @@ func TestOptions(t *testing.T) {
 		"negative_ttl 0":   func(c *handler.Config) { c.NegativeTTL = 0 },
 		"negative_ttl 24h": func(c *handler.Config) { c.NegativeTTL = 24 * time.Hour },
 
+		"tls_servername dns.example": func(c *handler.Config) { c.ServerName = "dns.example" },
+
 		"max_concurrent 1":          func(c *handler.Config) { c.MaxConcurrent = 1 },
 		"max_concurrent 0":          func(c *handler.Config) { c.MaxConcurrent = 0 },
 		"max_concurrent 2147483647": func(c *handler.Config) { c.MaxConcurrent = 2147483647 },
@@ -157,7 +169,7 @@ func TestOptions(t *testing.T) {
 		},
 	} {
 		want := handler.Config{
-			Upstreams:     addrPorts("192.0.2.1:53"),
+			Upstreams:     servers("192.0.2.1:53"),
 			Rules:         race.Rules{Timeout: 4 * time.Second},
 			Patience:      2 * time.Second,
 			NegativeTTL:   5 * time.Second,
@@ -165,8 +177,8 @@ func TestOptions(t *testing.T) {
 		}
 		change(&want)
 		cfg, err := parseText("dnsmus 192.0.2.1 {\n " + block + "\n}")
-		if err != nil || !reflect.DeepEqual(cfg, want) {
-			t.Errorf("%s:\n got %+v, %v\nwant %+v", block, cfg, err, want)
+		if err != nil || !reflect.DeepEqual(cfg.Config, want) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v", block, cfg.Config, err, want)
 		}
 	}
 }
@@ -244,6 +256,10 @@ func TestOptionErrors(t *testing.T) {
 		{"max_concurrent -1", []string{"max_concurrent: '-1' " + number}},
 		{"max_concurrent 1.5", []string{"max_concurrent: '1.5' " + number}},
 		{"max_concurrent 2147483648", []string{"max_concurrent: '2147483648' " + number}},
+		{"tls a b c d", []string{"tls: " + count, "write: tls [CERT KEY] [CA]"}},
+		{"tls /missing.pem", []string{"tls: ", "/missing.pem"}},
+		{"tls_servername", []string{"tls_servername: " + count, "write: tls_servername NAME"}},
+		{"tls_servername a b", []string{"tls_servername: " + count}},
 		{"force_tcp yes", []string{"force_tcp: " + count, "write: force_tcp"}},
 		{"prefer_udp yes", []string{"prefer_udp: " + count, "write: prefer_udp"}},
 	} {
@@ -252,7 +268,7 @@ func TestOptionErrors(t *testing.T) {
 	given := make(map[string]bool)
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
-		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp",
+		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "tls", "tls_servername dns.example",
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true
@@ -284,18 +300,16 @@ func TestUpstreamErrors(t *testing.T) {
 		to    string
 		words []string
 	}{
-		{"tls://192.0.2.1", []string{"'tls://192.0.2.1': only plain DNS"}},
-		{"192.0.2.1 https://dns.example/dns-query", []string{"'https://dns.example/dns-query': only plain DNS"}},
-		{"https3://192.0.2.1", []string{"'https3://192.0.2.1': only plain DNS"}},
-		{"quic://192.0.2.1", []string{"'quic://192.0.2.1': only plain DNS"}},
-		{"grpc://192.0.2.1", []string{"'grpc://192.0.2.1': only plain DNS"}},
-		{"unix:///run/dns.sock", []string{"'unix:///run/dns.sock': only plain DNS"}},
-		{"sdns://192.0.2.1", []string{"'sdns://192.0.2.1': only plain DNS"}},
-		{"dns://tls://192.0.2.1", []string{"'dns://tls://192.0.2.1': only plain DNS"}},
+		{"grpc://192.0.2.1", []string{`"grpc://192.0.2.1" has a transport that is not spoken to upstreams`}},
+		{"192.0.2.1 unix:///run/dns.sock", []string{`"unix:///run/dns.sock" has a transport`}},
+		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
+		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
+		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is not an IP address`}},
+		{"tls://192.0.2.1%", []string{"has a bad name after the %"}},
+		{"dns://dns.example", []string{`"dns://dns.example" is not an IP address`}},
 
 		{"dns.example", []string{"'dns.example' " + notAddr, "write an address such as"}},
 		{"dns.example:53", []string{"'dns.example:53' " + notAddr}},
-		{"dns://dns.example", []string{"'dns://dns.example' " + notAddr}},
 		{"192.0.2", []string{"'192.0.2' " + notAddr}},
 		{"192.0.2.1 192.0.2.2:0", []string{"'192.0.2.2:0' " + notAddr, "bad port"}},
 		{"fe80::1", []string{"'fe80::1' " + notAddr, "no zone"}},
@@ -305,9 +319,9 @@ func TestUpstreamErrors(t *testing.T) {
 		{"empty.conf", []string{"empty.conf has no usable nameserver line; add one"}},
 		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
 		{"junk.conf", []string{"junk.conf has no usable nameserver line", `(line 2: "192.0.2" is not an IP address`}},
-		{"good.conf empty.conf", []string{"empty.conf has no usable nameserver line"}}, // each file must have one
+		{"none.conf empty.conf", []string{"none.conf has no usable nameserver line"}},
 		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it"}},
-		{"192.0.2.1 " + dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
+		{dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
 		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
 		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
 
@@ -339,17 +353,17 @@ func TestR11OwnAddresses(t *testing.T) {
 	defer golog.SetOutput(os.Stderr)
 	for _, tc := range []struct {
 		bind, key, to string
-		want          []netip.AddrPort
+		want          []resolvconf.Server
 	}{
-		{"127.0.0.1", "dns://.:53", "127.0.0.1 192.0.2.1", addrPorts("192.0.2.1:53")},
-		{"127.0.0.1", "dns://.:53", "192.0.2.1 ::ffff:127.0.0.1", addrPorts("192.0.2.1:53")},
-		{"127.0.0.1", "dns://.:5553", "127.0.0.1:5553 127.0.0.1", addrPorts("127.0.0.1:53")},
-		{"127.0.0.1", "dns://.:53", "127.0.0.2 ::1", addrPorts("127.0.0.2:53", "[::1]:53")},
-		{"127.0.0.1", "tls://.:53", "127.0.0.1", addrPorts("127.0.0.1:53")}, // plain DNS finds nobody there
-		{"::1", "dns://example.:53", "::1 127.0.0.1", addrPorts("127.0.0.1:53")},
-		{"", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53")},
-		{"::", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53")},
-		{"0.0.0.0", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", addrPorts("192.0.2.1:53", "[::1]:53")},
+		{"127.0.0.1", "dns://.:53", "127.0.0.1 192.0.2.1", servers("192.0.2.1:53")},
+		{"127.0.0.1", "dns://.:53", "192.0.2.1 ::ffff:127.0.0.1", servers("192.0.2.1:53")},
+		{"127.0.0.1", "dns://.:5553", "127.0.0.1:5553 127.0.0.1", servers("127.0.0.1:53")},
+		{"127.0.0.1", "dns://.:53", "127.0.0.2 ::1", servers("127.0.0.2:53", "[::1]:53")},
+		{"127.0.0.1", "tls://.:53", "127.0.0.1", servers("127.0.0.1:53")}, // plain DNS finds nobody there
+		{"::1", "dns://example.:53", "::1 127.0.0.1", servers("127.0.0.1:53")},
+		{"", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", servers("192.0.2.1:53")},
+		{"::", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", servers("192.0.2.1:53")},
+		{"0.0.0.0", "dns://.:53", "127.0.0.2 192.0.2.1 ::1", servers("192.0.2.1:53", "[::1]:53")},
 	} {
 		c := caddy.NewTestController("dns", "dnsmus "+tc.to)
 		c.ServerBlockKeys = []string{tc.key}
@@ -377,11 +391,37 @@ func TestFileWarnings(t *testing.T) {
 	defer golog.SetOutput(os.Stderr)
 	name := filepath.Join(writeFiles(t, "some.conf", "nameserver 192.0.2.1\nnameserver x\n"), "some.conf")
 	cfg, err := parseText("dnsmus " + name)
-	if err != nil || !slices.Equal(cfg.Upstreams, addrPorts("192.0.2.1:53")) {
+	if err != nil || !slices.Equal(cfg.Upstreams, servers("192.0.2.1:53")) {
 		t.Errorf("upstreams %v, %v", cfg.Upstreams, err)
 	}
 	if want := name + `:2: "x" is not an IP address`; !strings.Contains(out.String(), want) {
 		t.Errorf("log is %q, want it to have %q", out.String(), want)
+	}
+}
+
+// A file that is of no use yet is no error while there are other upstreams: that
+// of a VPN may come with the VPN.
+func TestFilesOfNoUseYet(t *testing.T) {
+	dir := writeFiles(t, "empty.conf", "", "good.conf", "nameserver 192.0.2.2\n")
+	for _, tc := range []struct {
+		to   string
+		want []resolvconf.Server
+		log  string
+	}{
+		{"192.0.2.1 " + dir + "/missing.conf", servers("192.0.2.1:53"), "missing.conf: no such file"},
+		{dir + "/missing.conf " + dir + "/good.conf", servers("192.0.2.2:53"), "missing.conf: no such file"},
+		{dir + "/good.conf " + dir + "/empty.conf 192.0.2.1", servers("192.0.2.2:53", "192.0.2.1:53"), "empty.conf has no usable nameserver line"},
+	} {
+		var out bytes.Buffer
+		golog.SetOutput(&out)
+		st, err := parseText("dnsmus " + tc.to)
+		golog.SetOutput(os.Stderr)
+		if err != nil || !slices.Equal(st.Upstreams, tc.want) {
+			t.Errorf("dnsmus %s: upstreams %v, %v, want %v", tc.to, st.Upstreams, err, tc.want)
+		}
+		if !strings.Contains(out.String(), tc.log) {
+			t.Errorf("log is %q, want it to have %q", out.String(), tc.log)
+		}
 	}
 }
 
@@ -403,10 +443,12 @@ func TestSetup(t *testing.T) {
 	if !ok || h.Name() != "dnsmus" || h.Next != next {
 		t.Errorf("the chain has %#v, want dnsmus and the next plugin after it", h)
 	}
-	// Without a hook at shutdown each reload would leave sockets behind. Caddy
-	// shows its hooks to nobody else.
-	if n := reflect.ValueOf(c).Elem().FieldByName("instance").Elem().FieldByName("OnShutdown").Len(); n != 1 {
-		t.Errorf("%d hooks at shutdown, want 1", n)
+	// Files are watched from startup to shutdown, and without the latter each
+	// reload would leave sockets behind. Caddy shows its hooks to nobody else.
+	for _, hook := range []string{"OnStartup", "OnShutdown"} {
+		if n := reflect.ValueOf(c).Elem().FieldByName("instance").Elem().FieldByName(hook).Len(); n != 1 {
+			t.Errorf("%d functions in %s, want 1", n, hook)
+		}
 	}
 
 	c = caddy.NewTestController("dns", "dnsmus 192.0.2.1 {\n timeout x\n}")
@@ -432,7 +474,7 @@ func TestRoot(t *testing.T) {
 		c := caddy.NewTestController("dns", "dnsmus "+tc.to)
 		dnsserver.GetConfig(c).Root = tc.root
 		cfg, err := parseStanza(c)
-		if err != nil || !slices.Equal(cfg.Upstreams, addrPorts(tc.want)) {
+		if err != nil || !slices.Equal(cfg.Upstreams, servers(tc.want)) {
 			t.Errorf("root %q, %s: upstreams %v, %v, want %s", tc.root, tc.to, cfg.Upstreams, err, tc.want)
 		}
 	}
@@ -521,10 +563,13 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // What each package may import of this module; "." is the root. All others,
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
-	".":                 {"plugin/handler", "plugin/race", "plugin/resolvconf"},
-	"plugin/handler":    {"plugin/race", "plugin/upstream", "plugin/wire"},
+	".":                 {"plugin/handler", "plugin/race", "plugin/resolvconf", "plugin/upstream"},
+	"cmd/coredns":       {".", "plugin/explain"},
+	"plugin/explain":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/upstream"},
+	"plugin/handler":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/upstream", "plugin/wire"},
 	"plugin/race":       {"plugin/wire"},
 	"plugin/upstream":   {"plugin/wire"},
+	"plugin/secure":     {},
 	"plugin/resolvconf": {},
 	"plugin/wire":       {},
 }

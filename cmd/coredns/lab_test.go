@@ -62,14 +62,18 @@ func coredns(t *testing.T) string {
 }
 
 var debianPackage = map[string]string{
-	"dig":     "bind9-dnsutils",
-	"dnsmasq": "dnsmasq-base",
-	"gcc":     "gcc",
-	"getent":  "libc-bin",
-	"ip":      "iproute2",
-	"kdig":    "knot-dnsutils",
-	"named":   "bind9",
-	"unbound": "unbound",
+	"bash":     "bash",
+	"setpriv":  "util-linux",
+	"dig":      "bind9-dnsutils",
+	"dnsdist":  "dnsdist",
+	"dnsmasq":  "dnsmasq-base",
+	"gcc":      "gcc",
+	"getent":   "libc-bin",
+	"ip":       "iproute2",
+	"iptables": "iptables",
+	"kdig":     "knot-dnsutils",
+	"named":    "bind9",
+	"unbound":  "unbound",
 }
 
 // need skips the test where it cannot run. CI has everything, so there it fails

@@ -1,9 +1,11 @@
 // Command coredns is CoreDNS with dnsmus and a slim list of CoreDNS's own
 // plugins: those that a forwarding resolver on a laptop, a VM or a node uses.
-// Its flags, its Corefile and its directive order are CoreDNS's.
+// Its flags, its Corefile and its directive order are CoreDNS's. Called with
+// "explain" it asks the upstreams itself, and shows what each of them says.
 package main
 
 import (
+	"os"
 	"slices"
 
 	_ "github.com/coredns/coredns/plugin/acl"
@@ -46,9 +48,13 @@ import (
 	"github.com/coredns/coredns/coremain"
 
 	_ "github.com/dnsmus/dnsmus"
+	"github.com/dnsmus/dnsmus/plugin/explain"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == explain.Name {
+		os.Exit(explain.Main(os.Args))
+	}
 	// The place in plugin.cfg where the README tells other builds to put it.
 	at := slices.Index(dnsserver.Directives, "forward")
 	dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")

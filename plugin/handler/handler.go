@@ -6,21 +6,22 @@ package handler
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/dnstap"
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
-	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -29,14 +30,16 @@ const Name = "dnsmus"
 
 // Config is what a stanza says.
 type Config struct {
-	Upstreams     []netip.AddrPort // in the order of preference
-	Except        plugin.Zones     // names that go to the next plugin
+	Upstreams     []resolvconf.Server // in the order of preference
+	Except        plugin.Zones        // names that go to the next plugin
 	Rules         race.Rules
 	Patience      time.Duration // an upstream silent for so long is down
 	NegativeTTL   time.Duration // a denial that not all upstreams had a word in lives so long at most
 	MaxConcurrent int64         // queries under way at a time; 0 is no limit
 	ForceTCP      bool          // ask over TCP only
 	PreferUDP     bool          // ask over UDP even for a client on TCP
+	TLS           *tls.Config   // of encrypted transports; nil: as the system has it
+	ServerName    string        // in the certificates of upstreams that do not name their own; empty: their address
 }
 
 // Handler is the plugin.
@@ -44,32 +47,20 @@ type Handler struct {
 	Next plugin.Handler
 
 	cfg     Config
-	set     atomic.Pointer[[]*contender]
-	servers sync.Map           // *serverMetrics by the server's name
-	flights singleflight.Group // races under way, by what is asked
-	clients atomic.Int64       // that wait for a race
-}
-
-// contender is an upstream that takes part in races.
-type contender struct {
-	*upstream.Upstream
-	wins prometheus.Counter
+	taps    []*dnstap.Dnstap
+	set     atomic.Pointer[[]*contender] // stored by replace alone
+	servers sync.Map                     // *serverMetrics by the server's name
+	follow  follower
+	begin   func() // to follow; nothing but the first call does anything
+	flights flights
+	clients atomic.Int64 // that wait for a race
 }
 
 // New returns a handler. It opens nothing before its first query.
 func New(cfg Config) *Handler {
-	h := &Handler{cfg: cfg}
-	set := make([]*contender, len(cfg.Upstreams))
-	for i, addr := range cfg.Upstreams {
-		u := upstream.New(upstream.Config{
-			Addr:     addr,
-			Timeout:  cfg.Rules.Timeout,
-			Patience: cfg.Patience,
-			ForceTCP: cfg.ForceTCP,
-		})
-		set[i] = &contender{Upstream: u, wins: wins.WithLabelValues(u.String())}
-	}
-	h.set.Store(&set)
+	h := &Handler{cfg: cfg, begin: func() {}}
+	h.set.Store(new([]*contender))
+	h.replace(cfg.Upstreams)
 	return h
 }
 
@@ -79,25 +70,15 @@ func (h *Handler) Name() string { return Name }
 // Ready implements ready.Readiness: there are upstreams to ask.
 func (h *Handler) Ready() bool { return len(*h.set.Load()) > 0 }
 
-// Stop lets go of all sockets. Queries under way get their answers, and so do
-// those that still come. It may be called more than once.
-func (h *Handler) Stop() error {
-	for _, u := range *h.set.Load() {
-		u.Close()
-	}
-	return nil
-}
-
 // ServeDNS implements plugin.Handler.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	state := request.Request{W: w, Req: r}
 	if !raced(r) {
 		if h.Next == nil {
 			return dns.RcodeRefused, nil
 		}
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
-	if h.cfg.Except.Contains(state.Name()) {
+	if len(h.cfg.Except) > 0 && h.cfg.Except.Contains(dns.CanonicalName(r.Question[0].Name)) {
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
@@ -107,12 +88,22 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 			return dns.RcodeRefused, fmt.Errorf("more than %d queries under way; see max_concurrent", limit)
 		}
 	}
-	stream := state.Proto() == "tcp"
-	msg, err := outgoing(r, stream)
+	query, err := h.query(w, r)
 	if err != nil {
 		return dns.RcodeFormatError, err
 	}
+	reply := new(incoming)
+	out := h.race(ctx, w, r, query, reply)
+	return h.finish(ctx, w, r, out, reply)
+}
 
+// query is what upstreams are asked for r.
+func (h *Handler) query(w dns.ResponseWriter, r *dns.Msg) (*upstream.Query, error) {
+	stream, over := overStream(w), hopUDP
+	if stream {
+		over = hopTCP
+	}
+	msg, err := outgoing(r, over)
 	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP}
 	switch {
 	case stream:
@@ -120,24 +111,49 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	case r.IsTsig() != nil:
 		query.Truncated = upstream.TruncatedAlways
 	}
-	reply := new(incoming)
-	out := h.race(ctx, query, reply)
-	if reply.raw == nil && out.Leg >= 0 { // another client's race
-		if err := reply.unpack(out.raw); err != nil {
+	return query, err
+}
+
+// padded is the query for encrypted upstreams, if there are any in the set: its
+// length tells less.
+func padded(query *upstream.Query, r *dns.Msg, set []*contender) *upstream.Query {
+	if !slices.ContainsFunc(set, (*contender).encrypted) {
+		return query
+	}
+	msg, err := outgoing(r, hopEncrypted)
+	if err != nil {
+		return query
+	}
+	own := *query
+	own.Msg = msg
+	return &own
+}
+
+// overStream reports whether the client is on a transport without truncation.
+func overStream(w dns.ResponseWriter) bool {
+	state := request.Request{W: w}
+	return state.Proto() == "tcp"
+}
+
+// finish answers r with what came of its race. The reply is empty if the race was
+// another client's.
+func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, out *outcome, reply *incoming) (int, error) {
+	if reply.raw == nil && out.Leg >= 0 {
+		if err := reply.unpack(out.Msg); err != nil {
 			return dns.RcodeServerFailure, err
 		}
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
 	if out.Leg < 0 {
-		w.WriteMsg(failure(r, extendedError(out.set, out.Errs)))
+		w.WriteMsg(failure(r, out))
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(out.set, out.Errs))
 	}
 	if out.Inconclusive() {
-		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), extendedError(out.set, out.Errs))
+		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), out)
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.set[out.Leg].String)
-	reply.write(w, r, stream)
+	reply.write(w, r, overStream(w))
 	return dns.RcodeSuccess, nil
 }
 
@@ -146,39 +162,48 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 type outcome struct {
 	race.Result
 	set []*contender
-	raw []byte // the reply
 }
 
-// race races the query, or joins a race of an equal one that is under way (R11;
-// RFC 5452, section 5). Equal queries are the same to the last byte but for the
-// id. If the race is its own, the reply is unpacked into reply.
-func (h *Handler) race(ctx context.Context, query *upstream.Query, reply *incoming) outcome {
+// race races the query, or waits for the race of an equal one that is under way
+// (R11; RFC 5452, section 5). Equal queries are the same to the last byte but
+// for the id. If the race is its own, the reply is unpacked into reply.
+func (h *Handler) race(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, query *upstream.Query, reply *incoming) *outcome {
 	key := string(query.Msg[2:])
 	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
-	v, _, _ := h.flights.Do(key, func() (any, error) {
-		start := time.Now()
-		out := outcome{set: *h.set.Load()}
-		out.Result = h.cfg.Rules.Run(ctx, len(out.set),
-			func(i int, leg *race.Leg) (race.Exchange, time.Time) { return out.set[i].Ask(query, leg) },
-			func(_ int, msg []byte) bool { return reply.unpack(msg) == nil },
-		)
-		m := h.metricsOf(ctx)
-		m.races[out.Verdict].Inc()
-		m.duration.Observe(time.Since(start).Seconds())
-		if out.Leg < 0 {
-			*reply = incoming{}
-			return out, nil
+	f, first := h.flights.board(key)
+	if !first {
+		f.landed.Wait()
+		return &f.outcome
+	}
+	defer h.flights.land(key, f)
+	start := time.Now()
+	f.set = h.upstreams()
+	private := padded(query, r, f.set)
+	of := func(c *contender) *upstream.Query {
+		if c.encrypted() {
+			return private
 		}
-		out.raw = reply.raw
-		out.set[out.Leg].wins.Inc()
-		if out.Inconclusive() {
-			m.inconclusive.Inc()
-		}
-		return out, nil
-	})
-	return v.(outcome)
+		return query
+	}
+	ask := func(i int, leg *race.Leg) (race.Exchange, time.Time) { return f.set[i].Ask(of(f.set[i]), leg) }
+	seen := h.witness(ctx, query, len(f.set))
+	if seen != nil {
+		ask = func(i int, leg *race.Leg) (race.Exchange, time.Time) { return seen.ask(i, f.set[i], of(f.set[i]), leg) }
+	}
+	rc := h.cfg.Rules.Start(len(f.set), ask)
+	defer rc.End()
+	f.Result = rc.Wait(ctx)
+	for f.Leg >= 0 && reply.unpack(f.Msg) != nil {
+		rc.Discard(f.Leg)
+		f.Result = rc.Wait(ctx)
+	}
+	h.count(ctx, &f.outcome, time.Since(start))
+	if seen != nil {
+		seen.testify(ctx, h.taps, request.Request{W: w, Req: r}, query)
+	}
+	return &f.outcome
 }
 
 // raced reports whether r is a query that resolvers can be asked (R12).

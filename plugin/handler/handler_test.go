@@ -88,6 +88,7 @@ func TestR13Outgoing(t *testing.T) {
 		&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0123456789abcdef"},
 		&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: net.IPv4(192, 0, 2, 0)},
 		&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("whatever")},
+		&dns.EDNS0_PADDING{Padding: make([]byte, 7)},
 	}
 	before, err := m.Pack()
 	if err != nil {
@@ -95,16 +96,17 @@ func TestR13Outgoing(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		what     string
-		stream   bool
+		over     hop
 		size     uint16 // the client's
 		wantSize uint16
 	}{
-		{"UDP", false, 4096, maxUDPSize},
-		{"UDP, small", false, 700, 700},
-		{"TCP", true, 4096, 0},
+		{"UDP", hopUDP, 4096, maxUDPSize},
+		{"UDP, small", hopUDP, 700, 700},
+		{"TCP", hopTCP, 4096, 0},
+		{"encrypted", hopEncrypted, 4096, 0},
 	} {
 		opt.SetUDPSize(tc.size)
-		raw, err := outgoing(m, tc.stream)
+		raw, err := outgoing(m, tc.over)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,13 +115,19 @@ func TestR13Outgoing(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := got.IsEdns0()
+		if tc.over == hopEncrypted { // it hides the length of the name
+			if n := len(o.Option); n != 3 || o.Option[2].Option() != dns.EDNS0PADDING || len(raw)%maxPadding != 0 {
+				t.Errorf("%d bytes with %v", len(raw), o)
+			}
+			o.Option = o.Option[:2]
+		}
 		if got.Question[0] != m.Question[0] || !got.CheckingDisabled || !got.AuthenticatedData || !got.Zero || got.RecursionDesired {
 			t.Errorf("%s: header or question changed:\n%v", tc.what, got)
 		}
 		if o.Hdr.Ttl != opt.Hdr.Ttl || len(o.Option) != 2 || o.Option[0].String() != opt.Option[1].String() || o.Option[1].String() != opt.Option[2].String() {
 			t.Errorf("%s: OPT changed:\n%v", tc.what, o)
 		}
-		if !tc.stream && o.UDPSize() != tc.wantSize {
+		if tc.over == hopUDP && o.UDPSize() != tc.wantSize {
 			t.Errorf("%s: size %d, want %d", tc.what, o.UDPSize(), tc.wantSize)
 		}
 	}
@@ -143,7 +151,7 @@ func TestOutgoingSigned(t *testing.T) {
 	if err := got.Unpack(signed); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := outgoing(got, false)
+	raw, err := outgoing(got, hopUDP)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +231,7 @@ func TestServeDNS(t *testing.T) {
 		}
 		return ""
 	}
-	h := New(Config{Upstreams: []netip.AddrPort{closed, up}, Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+	h := New(Config{Upstreams: plain(closed, up), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
 	t.Cleanup(func() { h.Stop(); h.Stop() })
 	if h.Name() != "dnsmus" || !h.Ready() || New(Config{}).Ready() {
 		t.Error("name or readiness is wrong")
@@ -243,7 +251,7 @@ func TestServeDNS(t *testing.T) {
 		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
 	}
 
-	dead := New(Config{Upstreams: []netip.AddrPort{closed}, Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
+	dead := New(Config{Upstreams: plain(closed), Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
 	t.Cleanup(func() { dead.Stop() })
 	w, ctx, err = serveOnce(dead, "good.example.")
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {
@@ -257,9 +265,13 @@ func TestServeDNS(t *testing.T) {
 func TestMetricsLint(t *testing.T) {
 	races.WithLabelValues("dns://:53", "good").Inc()
 	raceDuration.WithLabelValues("dns://:53").Observe(0)
-	wins.WithLabelValues("192.0.2.1:53").Inc()
 	inconclusive.WithLabelValues("dns://:53").Inc()
-	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, maxConcurrentRejects} {
+	reloads.WithLabelValues("success").Add(0)
+	s := seriesOf("192.0.2.1:53")
+	defer s.release(true)
+	s.duration(dns.RcodeSuccess).Observe(0)
+	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, maxConcurrentRejects, reloads, reloadTime,
+		requestDuration, upstreamUp, retransmits, nearMisses, failures} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil {
 			t.Error(err)

@@ -104,7 +104,7 @@ func TestR7UnderCache(t *testing.T) {
 		})
 		other := resolver(t, denies(nxdomain))
 		h := New(Config{
-			Upstreams:   []netip.AddrPort{other, vpn},
+			Upstreams:   plain(other, vpn),
 			Rules:       race.Rules{Timeout: 4 * time.Second},
 			Patience:    300 * time.Millisecond,
 			NegativeTTL: 5 * time.Second, // the least that cache keeps anything, by default

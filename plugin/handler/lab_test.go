@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
 
 func TestMain(m *testing.M) {
@@ -160,8 +161,8 @@ func readFrame(r io.Reader) ([]byte, error) {
 func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change ...func(*Config)) string {
 	t.Helper()
 	cfg := Config{
-		Upstreams:   upstreams,
-		Rules:       race.Rules{Timeout: 4 * time.Second},
+		Upstreams:   plain(upstreams...),
+		Rules:       testRules,
 		Patience:    2 * time.Second,
 		NegativeTTL: 5 * time.Second,
 	}
@@ -170,6 +171,23 @@ func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change
 	}
 	h := New(cfg)
 	h.Next = next
+	return serveHandler(t, h)
+}
+
+// plain are servers of plain DNS at these addresses.
+func plain(addrs ...netip.AddrPort) (list []resolvconf.Server) {
+	for _, addr := range addrs {
+		list = append(list, resolvconf.Plain(addr))
+	}
+	return list
+}
+
+// testRules are those of the stanza's defaults.
+var testRules = race.Rules{Timeout: 4 * time.Second}
+
+// serveHandler runs a CoreDNS server that has h, and returns its address.
+func serveHandler(t *testing.T, h *Handler) string {
+	t.Helper()
 	return run(t, h, func(plugin.Handler) plugin.Handler { return h })
 }
 

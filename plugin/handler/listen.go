@@ -4,21 +4,29 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
 
 // Listeners are the addresses that a server block listens on.
 type Listeners struct {
 	Hosts []netip.Addr // none: any address of this host
-	Ports []uint16
+	Ports []Port
 }
 
-// Include reports whether a query to addr would come back to the server block. A
+// Port is where one transport is listened for.
+type Port struct {
+	Transport resolvconf.Transport
+	Number    uint16
+}
+
+// Include reports whether a query to s would come back to the server block. A
 // wildcard listens on all that local returns, and on the loopback addresses.
-func (l Listeners) Include(addr netip.AddrPort, local func() []netip.Addr) bool {
-	if !slices.Contains(l.Ports, addr.Port()) {
+func (l Listeners) Include(s resolvconf.Server, local func() []netip.Addr) bool {
+	if !slices.Contains(l.Ports, Port{s.Transport, s.Addr.Port()}) {
 		return false
 	}
-	to := addr.Addr().Unmap().WithZone("")
+	to := s.Addr.Addr().Unmap().WithZone("")
 	wildcard := len(l.Hosts) == 0
 	for _, host := range l.Hosts {
 		if host.Unmap().WithZone("") == to {
@@ -29,8 +37,20 @@ func (l Listeners) Include(addr netip.AddrPort, local func() []netip.Addr) bool 
 	return wildcard && (to.IsLoopback() || slices.Contains(local(), to))
 }
 
-// LocalAddrs returns the addresses of this host's interfaces.
-func LocalAddrs() []netip.Addr {
+// Drop takes those upstreams out of the list to which a query would come back.
+func (l Listeners) Drop(upstreams []resolvconf.Server) (left, own []resolvconf.Server) {
+	for _, s := range upstreams {
+		if l.Include(s, localAddrs) {
+			own = append(own, s)
+		} else {
+			left = append(left, s)
+		}
+	}
+	return left, own
+}
+
+// localAddrs returns the addresses of this host's interfaces.
+func localAddrs() []netip.Addr {
 	nets, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil // the worst that follows is a loop, and that ends by itself

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"time"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
@@ -35,12 +36,63 @@ var (
 		Help:      "Counter of races whose reply came from this upstream.",
 	}, []string{"to"})
 
+	requestDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace:                   plugin.Namespace,
+		Subsystem:                   Name,
+		Name:                        "upstream_request_duration_seconds",
+		Buckets:                     plugin.TimeBuckets,
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+		Help:                        "Histogram of the time each upstream took to reply, also where another upstream's reply was given.",
+	}, []string{"to", "rcode"})
+
+	upstreamUp = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "upstream_up",
+		Help:      "Gauge of whether an upstream talks (1) or is silent and not waited for (0).",
+	}, []string{"to"})
+
+	retransmits = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "retransmits_total",
+		Help:      "Counter of queries sent over UDP once more, because no reply came in time.",
+	}, []string{"to"})
+
+	failures = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "upstream_failures_total",
+		Help:      "Counter of queries that an upstream did not get or did not answer because of an error, such as a closed port.",
+	}, []string{"to"})
+
+	nearMisses = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "near_misses_total",
+		Help:      "Counter of replies that were right but for their id, and may be forged.",
+	}, []string{"to"})
+
 	inconclusive = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "inconclusive_total",
 		Help:      "Counter of negative replies to which at least one upstream gave no opinion.",
 	}, []string{"server"})
+
+	reloads = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "resolv_conf_reloads_total",
+		Help:      "Counter of changes of a file that names upstreams, by result; after a failure its last upstreams stay.",
+	}, []string{"result"})
+
+	reloadTime = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "resolv_conf_last_reload_timestamp_seconds",
+		Help:      "Time when a file that names upstreams was last read with success.",
+	})
 
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
@@ -49,6 +101,12 @@ var (
 		Help:      "Counter of queries refused because max_concurrent were under way.",
 	})
 )
+
+func init() {
+	for _, result := range []string{"success", "failure"} {
+		reloads.WithLabelValues(result) // a counter that begins with 1 hides its first event from rates
+	}
+}
 
 // serverMetrics are the metrics of one server, looked up once.
 type serverMetrics struct {
@@ -77,4 +135,17 @@ func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	}
 	m, _ := h.servers.LoadOrStore(server, newServerMetrics(server))
 	return m.(*serverMetrics)
+}
+
+// count counts a race that is over.
+func (h *Handler) count(ctx context.Context, out *outcome, took time.Duration) {
+	m := h.metricsOf(ctx)
+	m.races[out.Verdict].Inc()
+	m.duration.Observe(took.Seconds())
+	if out.Leg >= 0 {
+		out.set[out.Leg].series.wins.Inc()
+	}
+	if out.Inconclusive() {
+		m.inconclusive.Inc()
+	}
 }

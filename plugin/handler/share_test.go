@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
 
 // R11: who asks the same while a race is on shares it, and gets a reply of his
@@ -127,17 +129,25 @@ func TestListeners(t *testing.T) {
 		{hosts("::"), "192.0.2.7:53", true},
 		{hosts("::"), "[::1]:53", true},
 		{hosts("192.0.2.9"), "192.0.2.7:53", false},
+		{hosts("127.0.0.1"), "tls://127.0.0.1", true},
+		{hosts("127.0.0.1"), "quic://127.0.0.1", false},
+		{hosts("127.0.0.1"), "127.0.0.1:853", false},
+		{hosts("127.0.0.1"), "tls://127.0.0.1:53", false},
 	} {
-		l := Listeners{Hosts: tc.hosts, Ports: []uint16{53, 54}}
-		if got := l.Include(netip.MustParseAddrPort(tc.addr), local); got != tc.want {
+		server, err := resolvconf.ParseServer(tc.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := Listeners{Hosts: tc.hosts, Ports: []Port{{resolvconf.DNS, 53}, {resolvconf.DNS, 54}, {resolvconf.TLS, 853}}}
+		if got := l.Include(server, local); got != tc.want {
 			t.Errorf("listening on %v, %s is its own: %v, want %v", tc.hosts, tc.addr, got, tc.want)
 		}
 	}
 	found := false
-	for _, addr := range LocalAddrs() {
+	for _, addr := range localAddrs() {
 		found = found || addr.IsLoopback()
 	}
 	if !found {
-		t.Errorf("no loopback among %v", LocalAddrs())
+		t.Errorf("no loopback among %v", localAddrs())
 	}
 }

@@ -16,10 +16,18 @@ package race
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
+
+// overslept is how late a race can wake before the process must have been
+// stopped, as that of a paused virtual machine is. Such time does not count: the
+// replies of that time are yet to be read.
+const overslept = time.Second
 
 // Exchange is a leg's query under way at an upstream.
 type Exchange interface {
@@ -28,11 +36,17 @@ type Exchange interface {
 	Retry(now time.Time) (next time.Time)
 }
 
-// race is one client query over all upstreams.
-type race struct {
-	policy  Policy
-	over    atomic.Bool
-	changed chan struct{} // the race may be decided
+// Race is one client query over all upstreams.
+type Race struct {
+	policy   Policy
+	deadline time.Time
+	over     atomic.Bool
+	changed  chan struct{} // there is something for the goroutine that waits
+
+	// Of the goroutine that waits.
+	timer  *time.Timer // nil: it was not needed yet
+	awake  time.Time   // when it last was
+	timeUp bool
 
 	mu   sync.Mutex
 	legs []Leg
@@ -42,12 +56,13 @@ type race struct {
 // Leg is one query to one upstream. Its methods are for the upstream to tell
 // what became of it.
 type Leg struct {
-	race     *race
+	race     *Race
 	exchange Exchange
 	due      time.Time // when exchange.Retry should be called; zero means never
 
 	// Guarded by race.mu.
 	state   state
+	back    bool // it was down and is up again: Retry is due
 	msg     []byte
 	verdict Verdict
 	err     error
@@ -62,6 +77,9 @@ const (
 	spoke
 )
 
+// DefaultTimeout is that of a stanza which says nothing.
+const DefaultTimeout = 4 * time.Second
+
 // Rules are what a race is held by.
 type Rules struct {
 	Timeout time.Duration // a race's end at the latest
@@ -72,6 +90,7 @@ type Rules struct {
 type Result struct {
 	Leg     int     // whose reply is given, by index; -1 if there is none
 	Verdict Verdict // of that reply
+	Msg     []byte  // that reply
 
 	// Errs says why each leg gave no opinion of the name asked for; it is nil
 	// for one that did. It is empty if the reply is good, for then nobody asks.
@@ -101,56 +120,89 @@ var (
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
 )
 
-// Run holds a race of n legs and returns when it is over, at the latest after
-// the timeout or when ctx is done. It calls ask for each leg to start it, with
-// no wait in between (R1); ask also returns when Retry should be called first.
-// It passes the reply to be given to accept, which reports whether it can be
-// read; if not, the leg counts as failed and the race goes on. Both are called
-// in Run's goroutine.
-func (rules Rules) Run(ctx context.Context, n int, ask func(i int, leg *Leg) (Exchange, time.Time), accept func(i int, msg []byte) bool) Result {
-	r := &race{policy: rules.Policy, legs: make([]Leg, n), changed: make(chan struct{}, 1)}
-	defer r.over.Store(true)
-	deadline := time.Now().Add(rules.Timeout)
+// Start begins a race of n legs. It calls ask for each leg to start it, with no
+// wait in between (R1); ask also returns when Retry should be called first.
+// Retry is called by Wait.
+func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Exchange, time.Time)) *Race {
+	now := time.Now()
+	r := &Race{
+		policy:   rules.Policy,
+		awake:    now,
+		deadline: now.Add(rules.Timeout),
+		changed:  make(chan struct{}, 1),
+		legs:     make([]Leg, n),
+	}
 	for i := range r.legs {
 		l := &r.legs[i]
 		l.race = r
 		l.exchange, l.due = ask(i, l)
 	}
-	var timer *time.Timer
-	for timeUp := false; ; {
-		for {
-			i, msg, decided := r.decide(timeUp)
-			if !decided {
-				break
-			}
-			if i < 0 || accept(i, msg) {
-				return r.result(i)
-			}
-			r.discard(i)
+	return r
+}
+
+// Wait returns when the race is over, at the latest after the timeout or when
+// ctx is done. If the reply turns out to be of no use, [Race.Discard] it and
+// wait again.
+func (r *Race) Wait(ctx context.Context) Result {
+	for {
+		if i, decided := r.decide(); decided {
+			return r.result(i)
 		}
-		wait := time.Until(r.retry(time.Now(), deadline))
-		if timer == nil {
-			timer = time.NewTimer(wait)
-			defer timer.Stop()
-		} else {
-			timer.Reset(wait)
-		}
-		select {
-		case <-r.changed:
-		case <-timer.C:
-			timeUp = !time.Now().Before(deadline)
-		case <-ctx.Done():
-			timeUp = true
-		}
+		r.sleep(ctx)
 	}
+}
+
+// End says that nobody waits any more. It must be called.
+func (r *Race) End() {
+	r.over.Store(true)
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}
+
+// sleep returns when something may have changed, or ought to be done.
+func (r *Race) sleep(ctx context.Context) {
+	now := time.Now()
+	r.forgive(now)
+	wake := r.retry(now)
+	if r.timer == nil {
+		r.timer = time.NewTimer(time.Until(wake))
+	} else {
+		r.timer.Reset(time.Until(wake))
+	}
+	select {
+	case <-r.changed:
+		r.awake = time.Now()
+	case <-r.timer.C:
+		now = time.Now()
+		if now.Sub(wake) > overslept {
+			r.forgive(now)
+		}
+		r.awake = now
+		r.timeUp = !now.Before(r.deadline)
+	case <-ctx.Done():
+		r.timeUp = true
+	}
+}
+
+// forgive adds to the race's time what has passed since the goroutine that waits
+// was last awake, if that is so long that the process must have been stopped.
+func (r *Race) forgive(now time.Time) {
+	if asleep := now.Sub(r.awake); asleep > overslept {
+		r.deadline = r.deadline.Add(asleep)
+	}
+	r.awake = now
 }
 
 // retry drives the exchanges that are due and not at their end, and returns when
 // it should be called again.
-func (r *race) retry(now, deadline time.Time) (wake time.Time) {
-	wake = deadline
+func (r *Race) retry(now time.Time) (wake time.Time) {
+	wake = r.deadline
 	for i := range r.legs {
 		l := &r.legs[i]
+		if l.takeBack() {
+			l.due = now
+		}
 		if !l.due.IsZero() && !now.Before(l.due) {
 			l.due = time.Time{}
 			if l.open() {
@@ -164,6 +216,15 @@ func (r *race) retry(now, deadline time.Time) (wake time.Time) {
 	return wake
 }
 
+// takeBack reports whether the upstream is back since the last call.
+func (l *Leg) takeBack() bool {
+	l.race.mu.Lock()
+	defer l.race.mu.Unlock()
+	back := l.back
+	l.back = false
+	return back
+}
+
 func (l *Leg) open() bool {
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
@@ -172,6 +233,9 @@ func (l *Leg) open() bool {
 
 // Reply takes the upstream's reply.
 func (l *Leg) Reply(msg []byte) {
+	if !l.Waiting() {
+		return
+	}
 	verdict := Judge(msg, l.race.policy)
 	l.settle(func() {
 		l.state, l.msg, l.verdict = spoke, msg, verdict
@@ -191,6 +255,18 @@ func (l *Leg) Down() {
 	l.settle(func() { l.state = down })
 }
 
+// Up says that the upstream talks again, after Down. It is asked once more, so
+// that nobody who waited for its return has to wait for the end.
+func (l *Leg) Up() {
+	r := l.race
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.state == down {
+		l.state, l.back = asked, true
+		r.wake()
+	}
+}
+
 // Waiting reports whether a reply is still of use.
 func (l *Leg) Waiting() bool { return !l.race.over.Load() }
 
@@ -204,16 +280,21 @@ func (l *Leg) settle(change func()) {
 	}
 	change()
 	if r.good != nil || r.complete() {
-		select {
-		case r.changed <- struct{}{}:
-		default:
-		}
+		r.wake()
+	}
+}
+
+// wake wakes the goroutine that waits.
+func (r *Race) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
 	}
 }
 
 // complete reports whether nobody is left to be waited for (R4, R5). r.mu is
 // held.
-func (r *race) complete() bool {
+func (r *Race) complete() bool {
 	anyDown, anySpoke := false, false
 	for i := range r.legs {
 		switch r.legs[i].state {
@@ -228,11 +309,14 @@ func (r *race) complete() bool {
 	return anySpoke || !anyDown
 }
 
-// decide returns the reply to be given and whose it is, or -1 if there is none,
-// and whether the race is decided at all.
-func (r *race) decide(timeUp bool) (leg int, msg []byte, decided bool) {
+// decide returns whose reply is to be given, or -1 if there is none, and whether
+// the race is decided at all.
+func (r *Race) decide() (leg int, decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.good == nil && !r.timeUp && !r.complete() {
+		return -1, false
+	}
 	best := -1
 	for i := range r.legs {
 		l := &r.legs[i]
@@ -240,20 +324,15 @@ func (r *race) decide(timeUp bool) (leg int, msg []byte, decided bool) {
 			best = i
 		}
 	}
-	if r.good == nil && !timeUp && !r.complete() {
-		return -1, nil, false
-	}
-	if best < 0 {
-		return -1, nil, true
-	}
-	return best, r.legs[best].msg, true
+	return best, true
 }
 
-// discard takes back a reply that cannot be read.
-func (r *race) discard(i int) {
+// Discard takes back the leg's reply, because it cannot be read. The leg counts
+// as failed, and the race goes on without it.
+func (r *Race) Discard(leg int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.legs[i].state, r.legs[i].err = failed, ErrUnreadable
+	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good = nil
 	for i := range r.legs {
 		if r.legs[i].state == spoke && r.legs[i].verdict == Good {
@@ -264,12 +343,12 @@ func (r *race) discard(i int) {
 }
 
 // result describes the end of the race, with the reply of leg i or none.
-func (r *race) result(i int) Result {
+func (r *Race) result(i int) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := Result{Leg: i}
 	if i >= 0 {
-		res.Verdict = r.legs[i].verdict
+		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
 	}
 	if res.Verdict == Good {
 		return res
@@ -285,6 +364,9 @@ func (r *race) result(i int) Result {
 			res.Errs[j] = l.err
 		case l.verdict == ServFail:
 			res.Errs[j] = ErrServFail
+			if why := wire.Why(l.msg); why != "" {
+				res.Errs[j] = fmt.Errorf("%w: %s", ErrServFail, why)
+			}
 		}
 	}
 	return res

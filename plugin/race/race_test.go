@@ -26,7 +26,8 @@ type event struct {
 type script struct {
 	events  []event
 	retries []time.Duration // when Retry wants to be called
-	called  []time.Duration // when it was
+	called  []time.Duration // when it was, of these
+	times   []time.Duration // when it was at all
 	asked   time.Time
 	leg     *Leg
 }
@@ -54,7 +55,11 @@ func (s *script) ask(leg *Leg) (Exchange, time.Time) {
 }
 
 func (s *script) Retry(now time.Time) time.Time {
+	if s.asked.IsZero() {
+		s.asked = now
+	}
 	at := now.Sub(s.asked)
+	s.times = append(s.times, at)
 	for len(s.retries) > 0 && s.retries[0] <= at {
 		s.called = append(s.called, at)
 		s.retries = s.retries[1:]
@@ -109,10 +114,13 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	res := Rules{Timeout: timeout}.Run(ctx, len(scripts),
-		func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) },
-		func(_ int, msg []byte) bool { return unreadable == nil || string(msg) != string(unreadable) },
-	)
+	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+	defer r.End()
+	res := r.Wait(ctx)
+	for res.Leg >= 0 && unreadable != nil && string(res.Msg) == string(unreadable) {
+		r.Discard(res.Leg)
+		res = r.Wait(ctx)
+	}
 	return res, time.Since(start), scripts
 }
 
@@ -253,10 +261,9 @@ func TestRetry(t *testing.T) {
 		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
-		Rules{Timeout: timeout}.Run(t.Context(), 2,
-			func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) },
-			func(int, []byte) bool { return true },
-		)
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r.Wait(t.Context())
+		r.End()
 		time.Sleep(timeout)
 		if got := fmt.Sprint(one.called, two.called); got != "[100ms 300ms] [150ms]" {
 			t.Errorf("called at %s", got)
@@ -264,20 +271,100 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+// stopped is an exchange in whose Retry the process is stopped for a while.
+type stopped time.Duration
+
+func (d stopped) Retry(time.Time) time.Time {
+	time.Sleep(time.Duration(d))
+	return time.Time{}
+}
+
+// Time in which the process did not run does not count: a reply that came
+// meanwhile is read after a moment.
+func TestOverslept(t *testing.T) {
+	const pause = 30 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Exchange, time.Time) {
+			switch i {
+			case 0:
+				leg.Reply(nxdomain)
+			case 1:
+				time.AfterFunc(time.Second+pause+ms, func() { leg.Reply(goodReply) })
+			}
+			return stopped(pause), time.Now().Add(time.Second)
+		})
+		defer r.End()
+		if res := r.Wait(t.Context()); res.Verdict != Good {
+			t.Errorf("verdict %v", res.Verdict)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // it was stopped before it began to wait
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+			if i == 0 {
+				leg.Reply(nxdomain)
+			} else {
+				time.AfterFunc(pause+ms, func() { leg.Reply(goodReply) })
+			}
+			return stopped(0), time.Now().Add(time.Second)
+		})
+		defer r.End()
+		time.Sleep(pause)
+		if res := r.Wait(t.Context()); res.Verdict != Good {
+			t.Errorf("verdict %v", res.Verdict)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Exchange, time.Time) {
+			return stopped(pause), time.Now().Add(time.Second)
+		})
+		defer r.End()
+		if res, took := r.Wait(t.Context()), time.Since(start); res.Leg >= 0 || took != timeout+pause {
+			t.Errorf("leg %d after %v", res.Leg, took)
+		}
+	})
+}
+
+// An upstream that is up again is waited for, and its exchange is due at once.
+func TestR5Back(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		s := new(script)
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+			if i == 0 {
+				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain) })
+				return new(script), time.Time{}
+			}
+			leg.Down()
+			time.AfterFunc(time.Second, func() { leg.Up(); leg.Up() })
+			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply) })
+			s.retries = []time.Duration{5 * time.Second} // when it would be due if it were not for that
+			return s, s.Retry(time.Now())
+		})
+		defer r.End()
+		res := r.Wait(t.Context())
+		if took := time.Since(start); res.Verdict != Good || took != 3*time.Second {
+			t.Errorf("%v after %v", res.Verdict, took)
+		}
+		if got := fmt.Sprint(s.times); got != "[0s 1s]" {
+			t.Errorf("Retry was called at %s", got)
+		}
+	})
+}
+
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
-		Rules{Timeout: timeout}.Run(t.Context(), 1,
-			func(_ int, leg *Leg) (Exchange, time.Time) {
-				time.AfterFunc(5*ms, func() {
-					if !leg.Waiting() {
-						t.Error("is not waiting while the race is on")
-					}
-				})
-				return s.ask(leg)
-			},
-			func(int, []byte) bool { return true },
-		)
+		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Exchange, time.Time) {
+			time.AfterFunc(5*ms, func() {
+				if !leg.Waiting() {
+					t.Error("is not waiting while the race is on")
+				}
+			})
+			return s.ask(leg)
+		})
+		r.Wait(t.Context())
+		r.End()
 		if s.leg.Waiting() {
 			t.Error("is waiting after the race")
 		}

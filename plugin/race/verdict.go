@@ -44,6 +44,22 @@ type Policy struct {
 	Bogus    []netip.Prefix // no A or AAAA record may hold one of these addresses
 }
 
+// ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; an
+// address alone is a range of one.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return prefix, err
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // as the judge sees such addresses
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), nil
+}
+
 // Judge returns what a well-formed reply is worth. Unless the policy asks for
 // more, a good one is known by its header alone. A truncated reply without
 // answers is good too: the upstream has some, and where they could be had by

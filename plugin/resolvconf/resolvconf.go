@@ -16,15 +16,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 const (
-	defaultPort = "53"
 	maxLine     = 64 << 10 // bytes of a line before its "\n"
 	maxZone     = 255      // bytes of a zone, far more than the 15 of a Linux interface name
 	maxQuoted   = 64       // bytes of a word quoted in a warning or an error
@@ -55,9 +52,9 @@ func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.T
 // line that it could not use or not wholly use; if those are many, the last one
 // only counts the rest. A line of more than 64 KiB is such a line. The error is
 // that of reading r, and then nothing else is returned.
-func Parse(r io.Reader) (servers []netip.AddrPort, warnings []Warning, err error) {
+func Parse(r io.Reader) (servers []Server, warnings []Warning, err error) {
 	lines := bufio.NewReaderSize(r, maxLine+1) // a line and its "\n"
-	seen := make(map[netip.AddrPort]bool)
+	seen := make(map[Server]bool)
 	var found warningList
 	for n := 1; ; n++ {
 		line, err := readLine(lines)
@@ -78,7 +75,7 @@ func Parse(r io.Reader) (servers []netip.AddrPort, warnings []Warning, err error
 		if warning != "" {
 			found.add(n, warning)
 		}
-		if server.IsValid() && !seen[server] {
+		if server.Addr.IsValid() && !seen[server] {
 			seen[server] = true
 			servers = append(servers, server)
 		}
@@ -107,7 +104,7 @@ func readLine(r *bufio.Reader) (string, error) {
 
 // parseLine returns the server that a line names, which is the zero value if
 // there is none, and what is wrong with the line, if anything is.
-func parseLine(line string) (server netip.AddrPort, warning string) {
+func parseLine(line string) (server Server, warning string) {
 	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
 	if len(words) == 0 || words[0] != "nameserver" {
 		return server, ""
@@ -130,76 +127,6 @@ func parseLine(line string) (server netip.AddrPort, warning string) {
 }
 
 func startsComment(word string) bool { return word[0] == '#' || word[0] == ';' }
-
-// ParseServer reads the address of one nameserver: an IP address, alone or in
-// brackets, or with a port as [addr]:port, addr#port or, for IPv4, addr:port.
-// The port is 53 if there is none. An IPv6 address may have a zone, as in
-// fe80::1%eth0, and a link-local one must. An IPv4-mapped IPv6 address becomes
-// the IPv4 address. Addresses that cannot be a server's are errors: the
-// unspecified ones and multicast. The text of an error quotes s, cut if it is
-// long, and says how to write it.
-func ParseServer(s string) (netip.AddrPort, error) {
-	host, service := splitPort(s)
-	addr, err := parseAddr(host)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%s %w", quote(s), err)
-	}
-	port, err := strconv.ParseUint(service, 10, 16)
-	if err != nil || port == 0 {
-		return netip.AddrPort{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a blank before a comment", quote(s))
-	}
-	return netip.AddrPortFrom(addr, uint16(port)), nil
-}
-
-// splitPort cuts s into address and port. What has none of the forms that
-// [ParseServer] takes is left whole, and so is not an address.
-func splitPort(s string) (addr, port string) {
-	if addr, port, ok := strings.Cut(s, "#"); ok {
-		return addr, port
-	}
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		if addr, port, ok := strings.Cut(inner, "]:"); ok {
-			return addr, port
-		}
-		if addr, ok := strings.CutSuffix(inner, "]"); ok {
-			return addr, defaultPort
-		}
-	}
-	// An IPv6 address has two colons at least, so a single one is before a port.
-	if addr, port, ok := strings.Cut(s, ":"); ok && !strings.Contains(port, ":") {
-		return addr, port
-	}
-	return s, defaultPort
-}
-
-// parseAddr reads an address with an optional zone. The text of an error goes
-// on from the word that is wrong.
-func parseAddr(s string) (netip.Addr, error) {
-	host, zone, zoned := strings.Cut(s, "%")
-	addr, err := netip.ParseAddr(host)
-	addr = addr.Unmap()
-	switch {
-	case err != nil:
-		return addr, errors.New("is not an IP address; " + howToWrite)
-	case zoned && addr.Is4():
-		return addr, fmt.Errorf("has a zone, which IPv4 does not know; write %s", addr)
-	case zoned && !validZone(zone):
-		return addr, errors.New("has a bad zone; write the name or number of an interface, as in fe80::1%eth0 or [fe80::1%eth0]:5353")
-	case addr.IsUnspecified():
-		return addr, errors.New("is the unspecified address; for this host write 127.0.0.1 or ::1")
-	case addr.IsMulticast():
-		return addr, errors.New("is a multicast address; write the address of one server")
-	case addr.Is6() && addr.IsLinkLocalUnicast() && !zoned:
-		return addr, fmt.Errorf("is link-local and has no zone; write the interface after it, as in %s%%eth0", addr)
-	}
-	return addr.WithZone(zone), nil
-}
-
-func validZone(zone string) bool {
-	return zone != "" && len(zone) <= maxZone && !strings.ContainsFunc(zone, func(r rune) bool {
-		return !unicode.IsPrint(r) || strings.ContainsRune(notInZone, r)
-	})
-}
 
 // quote quotes a word for a log line: escaped, and cut if it is long.
 func quote(word string) string {

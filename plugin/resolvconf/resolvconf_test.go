@@ -16,10 +16,67 @@ import (
 	"unicode"
 )
 
-// addrPorts reads addresses as netip writes them.
-func addrPorts(words ...string) (list []netip.AddrPort) {
+func TestParseEncrypted(t *testing.T) {
+	for _, tc := range []struct {
+		in, addr, name string
+		transport      Transport
+		text           string
+	}{
+		{"dns://192.0.2.1", "192.0.2.1:53", "", DNS, "192.0.2.1:53"},
+		{"tls://192.0.2.1", "192.0.2.1:853", "", TLS, "tls://192.0.2.1:853"},
+		{"tls://192.0.2.1:8853", "192.0.2.1:8853", "", TLS, "tls://192.0.2.1:8853"},
+		{"tls://192.0.2.1#8853", "192.0.2.1:8853", "", TLS, "tls://192.0.2.1:8853"},
+		{"tls://192.0.2.1%dns.example", "192.0.2.1:853", "dns.example", TLS, "tls://192.0.2.1%dns.example:853"},
+		{"tls://192.0.2.1%dns.example:10853", "192.0.2.1:10853", "dns.example", TLS, "tls://192.0.2.1%dns.example:10853"},
+		{"tls://2001:db8::1", "[2001:db8::1]:853", "", TLS, "tls://[2001:db8::1]:853"},
+		{"tls://2001:db8::1%dns.example", "[2001:db8::1]:853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:853"},
+		{"tls://[2001:db8::1]%dns.example:1853", "[2001:db8::1]:1853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:1853"},
+		{"tls://[fe80::1%eth0]", "[fe80::1%eth0]:853", "", TLS, "tls://[fe80::1%eth0]:853"},
+		{"tls://[fe80::1%eth0]%dns.example", "[fe80::1%eth0]:853", "dns.example", TLS, "tls://[fe80::1%eth0]%dns.example:853"},
+		{"https://192.0.2.1", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
+		{"https://192.0.2.1/dns-query", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
+		{"https://192.0.2.1%dns.example:8443/dns-query", "192.0.2.1:8443", "dns.example", HTTPS, "https://192.0.2.1%dns.example:8443"},
+		{"quic://192.0.2.1", "192.0.2.1:853", "", QUIC, "quic://192.0.2.1:853"},
+	} {
+		got, err := ParseServer(tc.in)
+		want := Server{Transport: tc.transport, Addr: netip.MustParseAddrPort(tc.addr), Name: tc.name}
+		if err != nil || got != want || got.String() != tc.text {
+			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
+		}
+		if again, err := ParseServer(got.String()); err != nil || again != got {
+			t.Errorf("%s is read back as %v, %v", got, again, err)
+		}
+	}
+	for in, want := range map[string]string{
+		"grpc://192.0.2.1":              "has a transport that is not spoken to upstreams; write dns, tls, https or quic",
+		"TLS://192.0.2.1":               "has a transport that is not spoken",
+		"://192.0.2.1":                  "has a transport that is not spoken",
+		"tls://tls://192.0.2.1":         "is not an IP address",
+		"tls://dns.example":             "is not an IP address",
+		"https://dns.example/dns-query": "is not an IP address",
+		"https://192.0.2.1/other":       "is not an IP address",
+		"tls://192.0.2.1%":              "has a bad name after the %; write the one in the server's certificate",
+		"tls://192.0.2.1%:853":          "has a bad name",
+		"tls://192.0.2.1%dns/example":   "has a bad name",
+		"tls://192.0.2.1%dns.example:":  "has a bad port",
+		"tls://192.0.2.1%dns.example:x": "has a bad port",
+		"tls://192.0.2.1:":              "has a bad port",
+		"tls://192.0.2.1:0":             "has a bad port",
+		"tls://fe80::1":                 "is link-local and has no zone",
+		"tls://[2001:db8::1]x":          "is not an IP address",
+		"tls://":                        "is not an IP address",
+		"quic://0.0.0.0":                "is the unspecified address",
+	} {
+		if got, err := ParseServer(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+// plain reads addresses as netip writes them.
+func plain(words ...string) (list []Server) {
 	for _, w := range words {
-		list = append(list, netip.MustParseAddrPort(w))
+		list = append(list, Plain(netip.MustParseAddrPort(w)))
 	}
 	return list
 }
@@ -62,7 +119,7 @@ func TestParseServer(t *testing.T) {
 		{"fe80::1%" + strings.Repeat("z", maxZone), "[fe80::1%" + strings.Repeat("z", maxZone) + "]:53"},
 	} {
 		got, err := ParseServer(tc.in)
-		if err != nil || got != netip.MustParseAddrPort(tc.want) {
+		if err != nil || got != Plain(netip.MustParseAddrPort(tc.want)) {
 			t.Errorf("%q is %v, %v, want %v", tc.in, got, err, tc.want)
 		}
 	}
@@ -88,7 +145,6 @@ func TestParseServerErrors(t *testing.T) {
 		"192.0.2.1:53#54":        notIP,
 		"dns.example":            notIP,
 		"dns.example:53":         notIP,
-		"https://192.0.2.1":      notIP,
 		":53":                    notIP,
 		"#53":                    notIP,
 		"[":                      notIP,
@@ -156,7 +212,7 @@ func TestParseServerErrors(t *testing.T) {
 		"\u202e192.0.2.1": `"\u202e192.0.2.1"`,
 	} {
 		got, err := ParseServer(in)
-		if err == nil || got.IsValid() {
+		if err == nil || got.Addr.IsValid() {
 			t.Errorf("%q is taken for %v", in, got)
 			continue
 		}
@@ -184,30 +240,30 @@ func TestErrorQuotes(t *testing.T) {
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		what, in string
-		servers  []netip.AddrPort
+		servers  []Server
 		warnings []string // as "line N: a part of the text"
 	}{
 		{what: "nothing"},
 		{what: "blank lines", in: "\n \t\n\r\n"},
-		{what: "no newline at the end", in: "nameserver 192.0.2.1\nnameserver 192.0.2.2", servers: addrPorts("192.0.2.1:53", "192.0.2.2:53")},
-		{what: "white space", in: " \t nameserver \t 192.0.2.1\t \n", servers: addrPorts("192.0.2.1:53")},
+		{what: "no newline at the end", in: "nameserver 192.0.2.1\nnameserver 192.0.2.2", servers: plain("192.0.2.1:53", "192.0.2.2:53")},
+		{what: "white space", in: " \t nameserver \t 192.0.2.1\t \n", servers: plain("192.0.2.1:53")},
 		{what: "white space is only blank and tab", in: "\vnameserver 192.0.2.1\nnameserver\u00a0192.0.2.2\nnameserver\f192.0.2.3\n"},
-		{what: "line ends", in: "nameserver 192.0.2.1\r\nnameserver fe80::1%a\r\nnameserver 192.0.2.3\r", servers: addrPorts("192.0.2.1:53", "[fe80::1%a]:53", "192.0.2.3:53")},
+		{what: "line ends", in: "nameserver 192.0.2.1\r\nnameserver fe80::1%a\r\nnameserver 192.0.2.3\r", servers: plain("192.0.2.1:53", "[fe80::1%a]:53", "192.0.2.3:53")},
 		{what: "a return is no line end", in: "nameserver 192.0.2.1\rnameserver 192.0.2.2\n", warnings: []string{`line 1: "192.0.2.1\rnameserver" is not an IP address`}},
-		{what: "byte order mark", in: "\uFEFFnameserver 192.0.2.1\n", servers: addrPorts("192.0.2.1:53")},
+		{what: "byte order mark", in: "\uFEFFnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53")},
 		{what: "byte order mark elsewhere", in: "\n\uFEFFnameserver 192.0.2.1\n"},
 		{what: "two byte order marks", in: "\uFEFF\uFEFFnameserver 192.0.2.1\n"},
 		{what: "comment lines", in: "#nameserver 192.0.2.1\n ; nameserver 192.0.2.2\n\t# nameserver 192.0.2.3\n"},
-		{what: "comments after the address", in: "nameserver 192.0.2.1 # a 192.0.2.9\nnameserver 192.0.2.2\t;b\nnameserver 192.0.2.3 #54\n", servers: addrPorts("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")},
-		{what: "a comment is a word of its own", in: "nameserver 192.0.2.1;x\nnameserver 192.0.2.2#5353\nnameserver 192.0.2.3# c\n", servers: addrPorts("192.0.2.2:5353"), warnings: []string{`line 1: "192.0.2.1;x" is not an IP address`, `line 3: "192.0.2.3#" has a bad port`}},
+		{what: "comments after the address", in: "nameserver 192.0.2.1 # a 192.0.2.9\nnameserver 192.0.2.2\t;b\nnameserver 192.0.2.3 #54\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")},
+		{what: "a comment is a word of its own", in: "nameserver 192.0.2.1;x\nnameserver 192.0.2.2#5353\nnameserver 192.0.2.3# c\n", servers: plain("192.0.2.2:5353"), warnings: []string{`line 1: "192.0.2.1;x" is not an IP address`, `line 3: "192.0.2.3#" has a bad port`}},
 		{what: "no address", in: "nameserver\nnameserver \t\nnameserver # c\nnameserver ;\n", warnings: []string{`line 1: "nameserver" has no address after it; write an address`, "line 2: no address", "line 3: no address", "line 4: no address"}},
-		{what: "two addresses", in: "nameserver 192.0.2.1 192.0.2.2\nnameserver 192.0.2.3 x # c\n", servers: addrPorts("192.0.2.1:53", "192.0.2.3:53"), warnings: []string{`line 1: "192.0.2.2" after the address is not used`, `line 2: "x" after the address`}},
+		{what: "two addresses", in: "nameserver 192.0.2.1 192.0.2.2\nnameserver 192.0.2.3 x # c\n", servers: plain("192.0.2.1:53", "192.0.2.3:53"), warnings: []string{`line 1: "192.0.2.2" after the address is not used`, `line 2: "x" after the address`}},
 		{what: "one warning for a line", in: "nameserver x 192.0.2.2\n", warnings: []string{`line 1: "x" is not an IP address`}},
 		{what: "other keywords", in: "search a.example\ndomain 192.0.2.1\noptions ndots:5\nsortlist 192.0.2.0\nNameserver 192.0.2.2\nnameservers 192.0.2.3\nnameserver: 192.0.2.4\nnameserver#192.0.2.5\nserver nameserver 192.0.2.6\n"},
-		{what: "order and duplicates", in: "nameserver 192.0.2.2\nnameserver 192.0.2.1\nnameserver 192.0.2.2#53\nnameserver ::ffff:192.0.2.1\nnameserver 192.0.2.2:54\nnameserver fe80::1%a\nnameserver fe80::1%b\nnameserver FE80:0::1%a\n", servers: addrPorts("192.0.2.2:53", "192.0.2.1:53", "192.0.2.2:54", "[fe80::1%a]:53", "[fe80::1%b]:53")},
-		{what: "a duplicate still warns", in: "nameserver 192.0.2.1\nnameserver 192.0.2.1 x\n", servers: addrPorts("192.0.2.1:53"), warnings: []string{"line 2: not used"}},
-		{what: "more than three", in: "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n", servers: addrPorts("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53", "192.0.2.5:53")},
-		{what: "on after a bad line", in: "nameserver 192.0.2\nnameserver 192.0.2.1\n", servers: addrPorts("192.0.2.1:53"), warnings: []string{`line 1: "192.0.2" is not an IP address`}},
+		{what: "order and duplicates", in: "nameserver 192.0.2.2\nnameserver 192.0.2.1\nnameserver 192.0.2.2#53\nnameserver ::ffff:192.0.2.1\nnameserver 192.0.2.2:54\nnameserver fe80::1%a\nnameserver fe80::1%b\nnameserver FE80:0::1%a\n", servers: plain("192.0.2.2:53", "192.0.2.1:53", "192.0.2.2:54", "[fe80::1%a]:53", "[fe80::1%b]:53")},
+		{what: "a duplicate still warns", in: "nameserver 192.0.2.1\nnameserver 192.0.2.1 x\n", servers: plain("192.0.2.1:53"), warnings: []string{"line 2: not used"}},
+		{what: "more than three", in: "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53", "192.0.2.5:53")},
+		{what: "on after a bad line", in: "nameserver 192.0.2\nnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53"), warnings: []string{`line 1: "192.0.2" is not an IP address`}},
 		{what: "NUL", in: "nameserver\x00 192.0.2.1\nnameserver 192.0.2.2\x00\n\x00\n", warnings: []string{`line 2: "192.0.2.2\x00" is not an IP address`}},
 	} {
 		for how, r := range map[string]io.Reader{
@@ -234,17 +290,17 @@ func TestWarningString(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	want := map[string]struct {
-		servers  []netip.AddrPort
+		servers  []Server
 		warnings []string
 	}{
-		"networkmanager.conf": {servers: addrPorts("192.0.2.1:53", "[2001:db8::1]:53", "198.51.100.7:53", "[fe80::1%enp2s0]:53")},
-		"resolved.conf":       {servers: addrPorts("192.0.2.53:53", "[2001:db8::53]:53", "[fe80::53%2]:53", "192.0.2.54:53")},
-		"resolved-stub.conf":  {servers: addrPorts("127.0.0.53:53")},
-		"openresolv.conf":     {servers: addrPorts("203.0.113.1:53", "192.0.2.1:53")},
-		"dhclient.conf":       {servers: addrPorts("192.0.2.1:53")},
-		"crlf-bom.conf":       {servers: addrPorts("192.0.2.1:53", "[fe80::1%eth0]:53", "192.0.2.4:5353")},
+		"networkmanager.conf": {servers: plain("192.0.2.1:53", "[2001:db8::1]:53", "198.51.100.7:53", "[fe80::1%enp2s0]:53")},
+		"resolved.conf":       {servers: plain("192.0.2.53:53", "[2001:db8::53]:53", "[fe80::53%2]:53", "192.0.2.54:53")},
+		"resolved-stub.conf":  {servers: plain("127.0.0.53:53")},
+		"openresolv.conf":     {servers: plain("203.0.113.1:53", "192.0.2.1:53")},
+		"dhclient.conf":       {servers: plain("192.0.2.1:53")},
+		"crlf-bom.conf":       {servers: plain("192.0.2.1:53", "[fe80::1%eth0]:53", "192.0.2.4:5353")},
 		"junk.conf": {
-			servers: addrPorts("192.0.2.9:53"),
+			servers: plain("192.0.2.9:53"),
 			warnings: []string{
 				`line 3: "<html>" is not an IP address`,
 				`line 6: "192.0.2.2\x00" is not an IP address`,
@@ -286,16 +342,16 @@ func TestLongLine(t *testing.T) {
 	after := "\nnameserver x\nnameserver 192.0.2.2"
 	for _, tc := range []struct {
 		what, in string
-		servers  []netip.AddrPort
+		servers  []Server
 		warnings []string
 	}{
-		{"the longest", line(maxLine) + after, addrPorts("192.0.2.1:53", "192.0.2.2:53"), []string{`line 2: "x"`}},
-		{"the longest at the end", line(maxLine), addrPorts("192.0.2.1:53"), nil},
-		{"one byte more", line(maxLine+1) + after, addrPorts("192.0.2.2:53"), []string{"line 1: longer than 65536 bytes", `line 2: "x"`}},
+		{"the longest", line(maxLine) + after, plain("192.0.2.1:53", "192.0.2.2:53"), []string{`line 2: "x"`}},
+		{"the longest at the end", line(maxLine), plain("192.0.2.1:53"), nil},
+		{"one byte more", line(maxLine+1) + after, plain("192.0.2.2:53"), []string{"line 1: longer than 65536 bytes", `line 2: "x"`}},
 		{"one byte more at the end", line(maxLine + 1), nil, []string{"line 1: longer than"}},
-		{"twice the buffer", line(2*maxLine+2) + after, addrPorts("192.0.2.2:53"), []string{"line 1: longer than", `line 2: "x"`}},
-		{"the rest is no line", "#" + line(maxLine)[1:] + " nameserver 192.0.2.9" + after, addrPorts("192.0.2.2:53"), []string{"line 1: longer than", `line 2: "x"`}},
-		{"two of them", line(maxLine+1) + "\n" + line(3*maxLine) + after, addrPorts("192.0.2.2:53"), []string{"line 1: longer than", "line 2: longer than", `line 3: "x"`}},
+		{"twice the buffer", line(2*maxLine+2) + after, plain("192.0.2.2:53"), []string{"line 1: longer than", `line 2: "x"`}},
+		{"the rest is no line", "#" + line(maxLine)[1:] + " nameserver 192.0.2.9" + after, plain("192.0.2.2:53"), []string{"line 1: longer than", `line 2: "x"`}},
+		{"two of them", line(maxLine+1) + "\n" + line(3*maxLine) + after, plain("192.0.2.2:53"), []string{"line 1: longer than", "line 2: longer than", `line 3: "x"`}},
 	} {
 		servers, warnings, err := Parse(strings.NewReader(tc.in))
 		if err != nil || !slices.Equal(servers, tc.servers) || !same(warnings, tc.warnings) {
@@ -368,7 +424,7 @@ func TestManyWarnings(t *testing.T) {
 		// A blank line before the 21st warning tells its line from its number.
 		in := strings.Repeat("nameserver x\n", maxWarnings) + "\n" + strings.Repeat("nameserver y\n", tc.lines-maxWarnings) + "nameserver 192.0.2.1\n"
 		servers, warnings, err := Parse(strings.NewReader(in))
-		if err != nil || !slices.Equal(servers, addrPorts("192.0.2.1:53")) {
+		if err != nil || !slices.Equal(servers, plain("192.0.2.1:53")) {
 			t.Errorf("%d bad lines: servers %v, %v", tc.lines, servers, err)
 		}
 		if len(warnings) != tc.warnings || !same(warnings[len(warnings)-1:], []string{tc.last}) {
@@ -388,13 +444,13 @@ func FuzzParse(f *testing.F) {
 		}
 		checkWarnings(t, warnings)
 		var file strings.Builder
-		seen := make(map[netip.AddrPort]bool)
+		seen := make(map[Server]bool)
 		for _, s := range servers {
-			if !s.IsValid() || s.Port() == 0 || seen[s] {
+			if !s.Addr.IsValid() || s.Addr.Port() == 0 || seen[s] {
 				t.Errorf("server %v is invalid or not the only one", s)
 			}
 			seen[s] = true
-			fmt.Fprintf(&file, "nameserver %s#%d\n", s.Addr(), s.Port())
+			fmt.Fprintf(&file, "nameserver %s\n", s)
 		}
 		again, warnings, err := Parse(strings.NewReader(file.String()))
 		if err != nil || len(warnings) > 0 || !slices.Equal(again, servers) {

@@ -111,3 +111,46 @@ func TestR5QuietIsNotDown(t *testing.T) {
 		}
 	})
 }
+
+// A silence in which this process was stopped is not the upstream's.
+func TestR5StoppedIsNotSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		o := newOutcome()
+		defer o.waitNoMore()
+		x, _ := u.Ask(query("host.example."), o)
+		time.Sleep(time.Second) // retries were due
+		x.Retry(time.Now())
+		time.Sleep(30 * time.Second)
+		next := x.Retry(time.Now())
+		if o.toldDown {
+			t.Error("is down after the pause")
+		}
+		for range 20 {
+			if o.toldDown {
+				break
+			}
+			time.Sleep(time.Until(next))
+			next = x.Retry(time.Now())
+		}
+		equal(t, "down after the pause and", time.Since(x.begun)-31*time.Second, testPatience)
+	})
+}
+
+// Whoever still waits for an upstream when it comes back asks once more.
+func TestR5Back(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(packet) {})
+		u := f.upstream(t)
+		ask(u, query("host.example.")) // it goes down
+		f.script(func(packet) {})
+		time.AfterFunc(1500*ms, func() { f.script(answerAfter(10*ms, nil)) })
+		o := ask(u, query("host.example."))
+		equal(t, "told down", o.toldDown, true)
+		if !o.good() || o.after > 1500*ms+tidyEvery+20*ms {
+			t.Errorf("good %v after %v", o.good(), o.after)
+		}
+		equal(t, "Up without need", len(o.back), 0)
+	})
+}

@@ -26,6 +26,8 @@ type Exchange struct {
 	truncated Truncated
 
 	// Guarded by u.mu.
+	watched  time.Time // since when a silence would be noticed
+	expected time.Time // when Retry should be called next; zero: never
 	to       Receiver
 	msg      []byte    // the query, with the id used over UDP
 	due      time.Time // when Retry has something to do
@@ -52,7 +54,7 @@ type Exchange struct {
 // never.
 func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, next time.Time) {
 	now := time.Now()
-	x = &Exchange{u: u, begun: now, truncated: q.Truncated, to: to}
+	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, to: to}
 	x.msg = append(x.short[:0], q.Msg...)
 	u.mu.Lock()
 	var (
@@ -77,12 +79,22 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, next time.Time) {
 	return x, next
 }
 
+// overslept is how late Retry can be called before this process must have been
+// stopped, as that of a paused virtual machine is. Then it was this side that did
+// not listen, and a silence begins anew.
+const overslept = time.Second
+
 // next is when Retry should be called; zero means never. u.mu is held.
 func (x *Exchange) next() time.Time {
+	x.expected = x.soonest()
+	return x.expected
+}
+
+func (x *Exchange) soonest() time.Time {
 	if x.done {
 		return time.Time{}
 	}
-	silent := x.u.health.deadline(x.begun, x.u.cfg.Patience)
+	silent := x.u.health.deadline(x.watched, x.u.cfg.Patience)
 	if x.wants() && (silent.IsZero() || x.due.Before(silent)) {
 		return x.due
 	}
@@ -101,8 +113,13 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		return time.Time{}
 	}
 	var waiting []Receiver
-	if u.health.silent(x.begun, now, u.cfg.Patience) {
+	var silence time.Duration
+	if !x.expected.IsZero() && now.Sub(x.expected) > overslept {
+		x.watched = now
+	}
+	if u.health.silent(x.watched, now, u.cfg.Patience) {
 		waiting = u.waiting()
+		silence = now.Sub(x.watched)
 		u.retireAll() // the silence may be theirs
 	}
 	due := x.wants() && !now.Before(x.due)
@@ -116,6 +133,9 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	}
 	u.mu.Unlock()
 
+	if silence > 0 {
+		u.cfg.Observer.Down(silence, len(waiting))
+	}
 	for _, to := range waiting {
 		to.Down()
 	}
@@ -126,6 +146,7 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	case last:
 		x.overTCP(now, nil)
 	default:
+		u.cfg.Observer.Retransmitted()
 		x.send(now)
 	}
 	u.mu.Lock()
@@ -188,7 +209,7 @@ func (x *Exchange) enter(now time.Time) (*socket, []byte, error) {
 	}
 	x.udp = underway
 	x.due = now.Add(x.rto << x.packets)
-	if latest := x.begun.Add(x.u.cfg.Timeout / 2); x.due.After(latest) {
+	if latest := x.begun.Add(x.u.cfg.Timeout / 2); latest.After(now) && x.due.After(latest) {
 		x.due = latest // TCP has to have its time too
 	}
 	x.packets++
@@ -265,7 +286,7 @@ func (x *Exchange) udpFailed(err error) {
 	}
 }
 
-// streamFailed asks once more on a fresh connection, or ends the way over TCP.
+// streamFailed asks again on a fresh connection, or ends the way over TCP.
 // A resolver may close an idle connection at the moment that a query is on its
 // way (RFC 7766, section 6.2.4).
 func (x *Exchange) streamFailed(err error) {
@@ -313,6 +334,7 @@ func (x *Exchange) fail(err error) {
 	to := x.end()
 	x.u.mu.Unlock()
 	if to != nil {
+		x.u.cfg.Observer.Failed(err)
 		to.Fail(err)
 	}
 }

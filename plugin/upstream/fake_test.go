@@ -270,9 +270,12 @@ type outcome struct {
 	after    time.Duration // of the reply or the failure
 	calls    int           // of Reply and Fail
 	done     chan struct{}
+	back     chan struct{} // Up was called
 }
 
-func newOutcome() *outcome { return &outcome{start: time.Now(), done: make(chan struct{})} }
+func newOutcome() *outcome {
+	return &outcome{start: time.Now(), done: make(chan struct{}), back: make(chan struct{}, 1)}
+}
 
 func (o *outcome) end(reply []byte, err error) {
 	o.mu.Lock()
@@ -295,15 +298,25 @@ func (o *outcome) Down() {
 	}
 }
 
+func (o *outcome) Up() {
+	select {
+	case o.back <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outcome) waitNoMore() { o.mu.Lock(); defer o.mu.Unlock(); o.over = true }
+
 func (o *outcome) good() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.reply != nil && wire.Header(o.reply).Answers() > 0
 }
 
-// drive waits for x as a race does: it calls Retry at next and whenever Retry
-// wants to be called, until the exchange ended or the time is up.
+// drive waits for x as a race does: it calls Retry at next, whenever Retry wants
+// to be called and when the upstream is up again, until the exchange ended or the time is up.
 func drive(x *Exchange, next time.Time, o *outcome) {
+	defer o.waitNoMore()
 	end := o.start.Add(testTimeout)
 	for {
 		wake := end
@@ -316,6 +329,8 @@ func drive(x *Exchange, next time.Time, o *outcome) {
 		select {
 		case <-o.done:
 			return
+		case <-o.back:
+			next = x.Retry(time.Now())
 		case <-time.After(time.Until(wake)):
 			if !time.Now().Before(end) {
 				return
@@ -330,9 +345,6 @@ func ask(u *Upstream, q *Query) *outcome {
 	o := newOutcome()
 	x, next := u.Ask(q, o)
 	drive(x, next, o)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over = true
 	return o
 }
 

@@ -11,6 +11,7 @@ import "time"
 type health struct {
 	last time.Time // when it was heard
 	down bool
+	fell time.Time // when it went down
 }
 
 // heard notes a reply, to whatever query.
@@ -35,6 +36,6 @@ func (h *health) silent(begun, now time.Time, patience time.Duration) bool {
 	if deadline.IsZero() || now.Before(deadline) {
 		return false
 	}
-	h.down = true
+	h.down, h.fell = true, now
 	return true
 }

@@ -160,3 +160,26 @@ func TestR8StreamFirst(t *testing.T) {
 		})
 	}
 }
+
+// When TCP brings the reply that UDP did not, the UDP sockets may have a source
+// address that no longer leads anywhere; the next query gets others.
+func TestR10SilentSockets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		moved := false
+		f := newFake(func(p packet) {
+			if p.network == "tcp" || moved && p.conn > 0 {
+				moved = true
+				answerAfter(ms, nil)(p)
+			}
+		})
+		u := f.upstream(t)
+		if o := ask(u, query("host.example.")); !o.good() || o.after < 500*ms {
+			t.Fatalf("good %v after %v", o.good(), o.after)
+		}
+		for range 50 { // each on a socket chosen at random
+			if o := ask(u, query("host.example.")); !o.good() || o.after != ms {
+				t.Fatalf("good %v after %v", o.good(), o.after)
+			}
+		}
+	})
+}

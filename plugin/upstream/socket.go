@@ -58,6 +58,7 @@ func (s *socket) received(msg []byte) {
 		x = s.nearMiss(msg)
 		s.u.mu.Unlock()
 		if x != nil {
+			s.u.cfg.Observer.NearMiss()
 			x.overTCP(now, errNearMiss)
 		}
 		return
@@ -66,23 +67,9 @@ func (s *socket) received(msg []byte) {
 		s.u.mu.Unlock()
 		return
 	}
-	s.u.health.heard(now)
-	if x.packets == 1 {
-		if x.dials == 0 {
-			s.u.rtt.sample(now.Sub(x.begun))
-		}
-		delete(s.pending, wire.Header(msg).ID())
-	} // else its other packets may be answered too, and that is no near miss
-	if x.udp != underway {
-		s.u.mu.Unlock()
-		return
-	}
-	x.udp = spent
-	var to Receiver
-	err := usable(msg, x.truncated)
-	if err == nil {
-		to = x.end()
-	}
+	back := s.u.heard(now)
+	first := x.udp == underway
+	to, err := s.answer(x, msg, now)
 	s.u.mu.Unlock()
 
 	switch {
@@ -91,6 +78,33 @@ func (s *socket) received(msg []byte) {
 	case to != nil:
 		to.Reply(bytes.Clone(msg))
 	}
+	if first && err == nil {
+		s.u.cfg.Observer.Replied(wire.Header(msg).Rcode(), now.Sub(x.begun))
+	}
+	s.u.tell(back)
+}
+
+// answer takes msg for the reply to x, and returns who is to be told, or why the
+// reply is of no use. u.mu is held.
+func (s *socket) answer(x *Exchange, msg []byte, now time.Time) (Receiver, error) {
+	if x.packets == 1 {
+		if took := now.Sub(x.begun); x.dials == 0 && took <= s.u.cfg.Timeout {
+			s.u.rtt.sample(took)
+		}
+		delete(s.pending, wire.Header(msg).ID())
+	} // else its other packets may be answered too, and that is no near miss
+	if x.udp != underway {
+		return nil, nil
+	}
+	x.udp = spent
+	if !x.to.Waiting() {
+		x.end()
+		return nil, nil
+	}
+	if err := usable(msg, x.truncated); err != nil {
+		return nil, err
+	}
+	return x.end(), nil
 }
 
 // nearMiss returns the exchange that msg would answer if its id were right, or

@@ -31,6 +31,7 @@ type stream struct {
 	queue   net.Buffers
 	heard   time.Time // when it brought a reply, or was opened
 	asked   time.Time // when it was asked while it owed nothing
+	used    bool      // it brought a reply
 }
 
 func newStream(u *Upstream) *stream {
@@ -43,7 +44,12 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 	if len(s.pending) == 0 {
 		s.asked = now
 	}
-	x.stream, x.due = s, now.Add(stallAfter)
+	s.u.streamed = now
+	x.due = now.Add(stallAfter)
+	if len(s.pending) >= maxPending { // ids run low; it is tried again when due
+		return
+	}
+	x.stream = s
 	x.streams++
 	x.dials++
 	s.queue = append(s.queue, x.frame(s.pending.add(x, s.u.random)))
@@ -78,15 +84,26 @@ func (s *stream) run() {
 	s.close()
 	left := s.pending
 	s.pending = nil
+	s.rewarm()
 	s.u.mu.Unlock()
 	for _, x := range left {
 		x.streamFailed(err)
 	}
 }
 
+// rewarm opens another connection in the place of s, if one is to be held open.
+// A resolver that closes connections which it did not use is let be. u.mu is
+// held.
+func (s *stream) rewarm() {
+	now := time.Now()
+	if s.used && len(s.u.streams) == 0 && !s.u.draining && now.Sub(s.u.streamed) < s.u.cfg.Warm {
+		s.u.stream(now, time.Time{})
+	}
+}
+
 func (s *stream) serve() error {
 	dialing, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
-	conn, err := s.u.cfg.Dial(dialing, "tcp", s.u.name)
+	conn, err := s.u.dial(dialing, "tcp")
 	cancel()
 	if err != nil {
 		return err
@@ -126,7 +143,7 @@ func (s *stream) read(conn net.Conn) error {
 	r := bufio.NewReader(conn)
 	var length [2]byte
 	for {
-		conn.SetReadDeadline(time.Now().Add(maxIdle))
+		conn.SetReadDeadline(time.Now().Add(max(maxIdle, s.u.cfg.Warm)))
 		if _, err := io.ReadFull(r, length[:]); err != nil {
 			var timeout net.Error
 			if errors.As(err, &timeout) && timeout.Timeout() {
@@ -156,8 +173,12 @@ func (s *stream) received(msg []byte) {
 		return
 	}
 	delete(s.pending, id)
-	s.heard = now
-	s.u.health.heard(now)
+	s.heard, s.used = now, true
+	back := s.u.heard(now)
+	if x.udp == underway && x.packets >= maxPackets {
+		// Three losses, or sockets whose source address no longer leads anywhere.
+		s.u.retireSockets()
+	}
 	var to Receiver
 	err := usable(msg, TruncatedAnswers)
 	if err == nil {
@@ -171,4 +192,8 @@ func (s *stream) received(msg []byte) {
 	case to != nil:
 		to.Reply(msg)
 	}
+	if to != nil {
+		s.u.cfg.Observer.Replied(wire.Header(msg).Rcode(), now.Sub(x.begun))
+	}
+	s.u.tell(back)
 }

@@ -88,7 +88,7 @@ func TestStreamClosedByServer(t *testing.T) {
 	})
 }
 
-// A query that a server answers by hanging up is asked twice, not for ever.
+// A query that a server answers by hanging up is asked a few times, not for ever.
 func TestStreamHangUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) { p.send(nil) })
@@ -96,7 +96,7 @@ func TestStreamHangUp(t *testing.T) {
 		if o.err == nil || o.calls != 1 {
 			t.Errorf("%d calls, reply % x", o.calls, o.reply)
 		}
-		equal(t, "queries", len(f.log()), 2)
+		equal(t, "queries", len(f.log()), maxDials)
 	})
 }
 
@@ -172,5 +172,40 @@ func TestStreamServerWithOneConnection(t *testing.T) {
 			})
 		}
 		all.Wait()
+	})
+}
+
+// A connection that is to be held open is opened again when the server closes it,
+// so that the next query finds one; but not for ever, nor again and again.
+func TestStreamIsWarm(t *testing.T) {
+	warm := func(c *Config) { c.ForceTCP, c.Warm = true, time.Minute }
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			answerAfter(0, nil)(p)
+			time.AfterFunc(20*time.Second, func() { p.send(nil) }) // it hangs up
+		})
+		u := f.upstream(t, warm)
+		if o := ask(u, query("host.example.")); !o.good() {
+			t.Fatal(o.err)
+		}
+		time.Sleep(30 * time.Second)
+		equal(t, "connections", f.opened("tcp"), 2)
+		equal(t, "open connections", f.stillOpen(), 1)
+		o := ask(u, query("host.example."))
+		if !o.good() || f.opened("tcp") != 2 {
+			t.Errorf("good %v over connection %d", o.good(), f.opened("tcp"))
+		}
+		time.Sleep(10 * time.Minute)
+		if n := f.opened("tcp"); n > 4 {
+			t.Errorf("%d connections while nobody asks", n)
+		}
+		equal(t, "open connections when nobody asks", f.stillOpen(), 0)
+	})
+	synctest.Test(t, func(t *testing.T) { // a server that hangs up on who says nothing
+		f := newFake(func(p packet) { answerAfter(0, nil)(p); time.AfterFunc(ms, func() { p.send(nil) }) })
+		u := f.upstream(t, warm)
+		ask(u, query("host.example."))
+		time.Sleep(10 * time.Second)
+		equal(t, "connections", f.opened("tcp"), 2)
 	})
 }

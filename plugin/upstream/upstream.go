@@ -36,7 +36,8 @@
 // An upstream that is silent is down until it speaks (see [health]). A down
 // upstream is asked with one packet a query, and probed once a second: under a
 // cache a name that only it knows is asked too seldom to notice its return, and
-// the first query after that return would be denied once more.
+// the first query after that return would be denied once more. When it speaks,
+// whoever still waits for it asks once more at once.
 //
 // # Connections
 //
@@ -46,14 +47,14 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
 const (
@@ -64,23 +65,35 @@ const (
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
 	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
-	maxDials   = 2                // TCP connections an exchange
+	maxDials   = 3                // TCP connections an exchange (likewise): a hang-up ends what others asked, and that happens twice in a row
 	tidyEvery  = time.Second
 )
+
+// DefaultPatience is that of a stanza which says nothing.
+const DefaultPatience = 2 * time.Second
 
 // Config says which resolver to speak with, and how.
 type Config struct {
 	Addr netip.AddrPort
+	Name string // of the upstream in messages; empty: its address
 
-	// Timeout is how long an exchange that somebody waits for is remembered.
-	// Half of it bounds the dialling of a TCP connection, and is when an exchange
-	// goes over to TCP at the latest.
+	// Timeout is how long somebody waits for an exchange. Half of it bounds the
+	// dialling of a TCP connection, and is when an exchange goes over to TCP at the
+	// latest.
 	Timeout time.Duration
-	// Patience is the silence that makes an upstream down, and how long an
-	// exchange that nobody waits for is remembered.
+	// Patience is the silence that makes an upstream down. An exchange that nobody
+	// waits for is remembered so long, but not longer than Timeout.
 	Patience time.Duration
 
 	ForceTCP bool // UDP is never used
+
+	// Warm is how long after a query over TCP a connection is held open for the
+	// next, and opened again if the resolver closes it. Zero is as long as an idle
+	// one may stay, and not again.
+	Warm time.Duration
+
+	// Observer is told what happens; nil tells nobody.
+	Observer Observer
 
 	// Dial opens a connected socket as [net.Dialer.DialContext] does. A UDP
 	// socket's Read and Write carry one packet each. Nil means real sockets.
@@ -118,6 +131,9 @@ type Receiver interface {
 	// Down says that the upstream does not talk at present. A reply may follow
 	// all the same.
 	Down()
+	// Up says, after Down, that the upstream talks again. Retry has something to do
+	// then.
+	Up()
 	// Waiting reports whether a reply is still of use. It is called with locks
 	// held, and must do no more than look.
 	Waiting() bool
@@ -125,8 +141,7 @@ type Receiver interface {
 
 // Upstream is one resolver. Its methods may be called from any goroutine.
 type Upstream struct {
-	cfg  Config
-	name string
+	cfg Config
 
 	mu       sync.Mutex
 	random   *random
@@ -135,8 +150,9 @@ type Upstream struct {
 	sockets  [maxSockets]*socket
 	retired  []*socket // no longer sent on, still read from
 	streams  []*stream
-	tidying  bool // a call of tidy is scheduled
-	draining bool // Close was called
+	streamed time.Time // when a query last went over TCP
+	tidying  bool      // a call of tidy is scheduled
+	draining bool      // Close was called
 }
 
 // New returns an upstream. It opens nothing: sockets are opened by the first
@@ -145,11 +161,28 @@ func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
 		cfg.Dial = (&net.Dialer{Control: reportICMP}).DialContext
 	}
-	return &Upstream{cfg: cfg, name: cfg.Addr.String(), random: new(random)}
+	if cfg.Observer == nil {
+		cfg.Observer = unobserved{}
+	}
+	cfg.Name = cmp.Or(cfg.Name, cfg.Addr.String())
+	return &Upstream{cfg: cfg, random: new(random)}
 }
 
-// String is the resolver's address and port as text.
-func (u *Upstream) String() string { return u.name }
+// String is the upstream's name.
+func (u *Upstream) String() string { return u.cfg.Name }
+
+// dial opens a connection to the resolver. Package net remembers for a minute
+// which interface a zone names, so the zone goes by number: an interface that
+// takes another's name must not get the packets of the one that is gone.
+func (u *Upstream) dial(ctx context.Context, network string) (net.Conn, error) {
+	addr := u.cfg.Addr
+	if zone := addr.Addr().Zone(); zone != "" {
+		if i, err := net.InterfaceByName(zone); err == nil {
+			addr = netip.AddrPortFrom(addr.Addr().WithZone(strconv.Itoa(i.Index)), addr.Port())
+		}
+	}
+	return u.cfg.Dial(ctx, network, addr.String())
+}
 
 // Close lets go of all sockets: of those in use as soon as nothing waits for a
 // reply on them. An Ask after Close is still served.
@@ -164,16 +197,21 @@ func (u *Upstream) Close() {
 // if need be. u.mu is held.
 func (u *Upstream) socket(now time.Time) (*socket, error) {
 	i := int(u.random.uint16()) % maxSockets
-	s := u.sockets[i]
-	if s != nil && !s.worn(now) {
+	if s := u.sockets[i]; s != nil && !s.worn(now) {
 		return s, nil
 	}
-	conn, err := u.cfg.Dial(context.Background(), "udp", u.name)
+	return u.open(i, now)
+}
+
+// open opens a UDP socket and puts it into use at i, in the place of another if
+// there is one. u.mu is held.
+func (u *Upstream) open(i int, now time.Time) (*socket, error) {
+	conn, err := u.dial(context.Background(), "udp")
 	if err != nil {
 		return nil, err
 	}
-	u.retire(s)
-	s = &socket{u: u, conn: conn, born: now, pending: make(pending)}
+	u.retire(u.sockets[i])
+	s := &socket{u: u, conn: conn, born: now, pending: make(pending)}
 	u.sockets[i] = s
 	go s.read()
 	u.scheduleTidy()
@@ -200,13 +238,18 @@ func (u *Upstream) retire(s *socket) {
 // what is wrong with one, such as its source address, is wrong with all. TCP
 // connections that owe a reply are left to show by themselves. u.mu is held.
 func (u *Upstream) retireAll() {
-	for _, s := range u.sockets {
-		u.retire(s)
-	}
+	u.retireSockets()
 	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
 		if s := u.streams[i]; s.conn != nil && len(s.pending) == 0 {
 			s.close()
 		}
+	}
+}
+
+// retireSockets takes the UDP sockets out of use. u.mu is held.
+func (u *Upstream) retireSockets() {
+	for _, s := range u.sockets {
+		u.retire(s)
 	}
 }
 
@@ -243,120 +286,6 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 	go s.run()
 	u.scheduleTidy()
 	return s
-}
-
-// scheduleTidy makes sure that tidy is called as long as there is something to
-// tidy up. u.mu is held.
-func (u *Upstream) scheduleTidy() {
-	if u.tidying {
-		return
-	}
-	u.tidying = true
-	time.AfterFunc(tidyEvery, func() {
-		u.mu.Lock()
-		u.tidying = false
-		u.tidy(time.Now())
-		down := u.health.down && !u.draining
-		u.mu.Unlock()
-		if down {
-			u.Ask(probe, nobody{})
-		}
-	})
-}
-
-// tidy forgets old exchanges, and closes sockets that are worn and unused. u.mu
-// is held.
-func (u *Upstream) tidy(now time.Time) {
-	for _, s := range u.sockets {
-		if s != nil && (u.draining || s.worn(now)) {
-			u.retire(s)
-		}
-	}
-	inUse := u.retired[:0]
-	for _, s := range u.retired {
-		u.forget(s.pending, now)
-		if len(s.pending) == 0 {
-			s.conn.Close()
-		} else {
-			inUse = append(inUse, s)
-		}
-	}
-	clear(u.retired[len(inUse):])
-	u.retired = inUse
-	for _, s := range u.sockets {
-		if s != nil {
-			u.forget(s.pending, now)
-		}
-	}
-	for i := len(u.streams) - 1; i >= 0; i-- {
-		s := u.streams[i]
-		u.forget(s.pending, now)
-		if u.draining && len(s.pending) == 0 {
-			s.close()
-		}
-	}
-	if u.health.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
-		u.scheduleTidy()
-	}
-}
-
-// probe is asked of a down upstream, so that it is found to be up again before a
-// client needs it; any reply will do.
-var probe = func() *Query {
-	m := new(dns.Msg)
-	m.SetQuestion(".", dns.TypeNS)
-	msg, err := m.Pack()
-	if err != nil {
-		panic(err) // of a constant
-	}
-	return &Query{Msg: msg}
-}()
-
-// nobody is the Receiver of exchanges that nobody waits for.
-type nobody struct{}
-
-func (nobody) Reply([]byte)  {}
-func (nobody) Fail(error)    {}
-func (nobody) Down()         {}
-func (nobody) Waiting() bool { return false }
-
-// forget drops exchanges that were begun too long ago, and lets go of the races
-// of those that nobody waits for; of these it keeps none for long, since a late
-// reply only has to teach, and none at all while the upstream is being closed.
-func (u *Upstream) forget(p pending, now time.Time) {
-	for id, x := range p {
-		age, waiting := now.Sub(x.begun), x.to.Waiting()
-		switch {
-		case age > u.cfg.Timeout || !waiting && (u.draining || age > u.cfg.Patience):
-			delete(p, id)
-		case !waiting:
-			x.to = nobody{}
-		}
-	}
-}
-
-// waiting returns the receivers of all exchanges under way. u.mu is held.
-func (u *Upstream) waiting() []Receiver {
-	var all []Receiver
-	add := func(p pending) {
-		for _, x := range p {
-			if !x.done {
-				all = append(all, x.to)
-			}
-		}
-	}
-	for _, s := range u.sockets {
-		if s != nil {
-			add(s.pending)
-		}
-	}
-	for _, s := range u.retired {
-		add(s.pending)
-	}
-	for _, s := range u.streams {
-		add(s.pending)
-	}
-	return all
 }
 
 var (

@@ -1,9 +1,10 @@
 // Package wire reads DNS messages as bytes (RFC 1035, section 4.1), so that a
-// reply can be matched and judged without being unpacked. Nothing here
-// allocates, and nothing here trusts the message: every read is bounded.
+// reply can be matched and judged without being unpacked. Nothing here trusts the
+// message, every read is bounded, and nothing but [Why] allocates.
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 )
@@ -155,6 +156,36 @@ func Records(msg []byte, f func(Record) bool) error {
 // counts.
 func Check(msg []byte) error {
 	return Records(msg, func(Record) bool { return true })
+}
+
+// Why returns the text of msg's extended error (RFC 8914, section 2), with what is
+// no printable ASCII replaced by question marks. It is empty if there is none.
+func Why(msg []byte) (text string) {
+	const opt, extended = 41, 15
+	Records(msg, func(r Record) bool {
+		if r.Section != Additional || r.Type != opt {
+			return true
+		}
+		for data := r.Data; len(data) >= 4; {
+			code, end := binary.BigEndian.Uint16(data), 4+int(binary.BigEndian.Uint16(data[2:]))
+			if end > len(data) {
+				return false
+			}
+			if code == extended && end >= 6 && text == "" {
+				text = string(bytes.Map(printable, data[6:end]))
+			}
+			data = data[end:]
+		}
+		return false
+	})
+	return text
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r > '~' {
+		return '?'
+	}
+	return r
 }
 
 // skipName returns the offset after the name at off, or -1.

@@ -102,6 +102,34 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
+func TestWhy(t *testing.T) {
+	with := func(options ...dns.EDNS0) []byte {
+		m := sample(t)
+		m.IsEdns0().Option = options
+		return pack(t, m)
+	}
+	nsid := &dns.EDNS0_NSID{Code: dns.EDNS0NSID, Nsid: "abcd"}
+	ede := func(text string) dns.EDNS0 {
+		return &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
+	}
+	for _, tc := range []struct {
+		msg  []byte
+		want string
+	}{
+		{with(), ""},
+		{with(nsid), ""},
+		{with(ede("")), ""},
+		{with(nsid, ede("no route"), ede("second")), "no route"},
+		{with(ede("a\nb\x1b[1m\u00e4")), "a?b?[1m?"},
+		{with(ede("cut"))[:50], ""},
+		{nil, ""},
+	} {
+		if got := Why(tc.msg); got != tc.want {
+			t.Errorf("got %q, want %q of % x", got, tc.want, tc.msg)
+		}
+	}
+}
+
 func TestRecords(t *testing.T) {
 	b := pack(t, sample(t))
 	var got []Record
@@ -150,6 +178,7 @@ func TestRecords(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_ = Check(b)
+		_ = Why(b)
 		q := Question(b)
 		if q != nil && !SameQuestion(q, q) {
 			t.Errorf("question % x is not like itself", q)

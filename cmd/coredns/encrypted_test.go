@@ -1,0 +1,862 @@
+//go:build linux
+
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// authority signs the certificates of a test's servers. It is in a file that
+// dnsmus may be told to trust.
+type authority struct {
+	lab  *lab
+	name string
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func (l *lab) authority(name string) *authority {
+	l.Helper()
+	a := &authority{lab: l, name: name}
+	var err error
+	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		l.Fatal(err)
+	}
+	a.cert = a.sign(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &a.key.PublicKey)
+	l.write(name+".pem", encode("CERTIFICATE", a.cert.Raw))
+	return a
+}
+
+// sign makes a certificate out of what template says, which is valid now unless
+// it says otherwise.
+func (a *authority) sign(template *x509.Certificate, key *ecdsa.PublicKey) *x509.Certificate {
+	a.lab.Helper()
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.Subject = pkix.Name{CommonName: a.name}
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	}
+	parent := a.cert
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
+	if err != nil {
+		a.lab.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.lab.Fatal(err)
+	}
+	return cert
+}
+
+// issue writes the files of a server: a certificate like template, for
+// dns.example and for all addresses of the tests, and its key.
+func (a *authority) issue(name string, template x509.Certificate) (certFile, keyFile string, cfg *tls.Config) {
+	a.lab.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.lab.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.lab.Fatal(err)
+	}
+	template.DNSNames = []string{"dns.example"}
+	for host := range 30 {
+		template.IPAddresses = append(template.IPAddresses, net.IPv4(127, 0, 0, byte(host)))
+	}
+	cert := a.sign(&template, &key.PublicKey)
+	certFile = a.lab.write(name+".crt", encode("CERTIFICATE", cert.Raw))
+	keyFile = a.lab.write(name+".key", encode("PRIVATE KEY", der))
+	return certFile, keyFile, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+}
+
+func encode(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// bigRecords is a reply of about 60 KB.
+const bigRecords = 230
+
+func bigText(n int) string { return fmt.Sprintf("%03d", n) + strings.Repeat("x", 240) }
+
+// secretUnbound listens on host at these ports, and knows all names below
+// secret.example.
+func (l *lab) secretUnbound(host, plain, dot, doh, cert, key string) *process {
+	l.Helper()
+	lines := []string{
+		"interface: " + host + "@" + dot, "tls-port: " + dot,
+		"interface: " + host + "@" + doh, "https-port: " + doh,
+		"tls-service-pem: " + cert, "tls-service-key: " + key,
+		`local-zone: "." always_nxdomain`,
+		`local-zone: "secret.example" redirect`,
+		`local-data: "secret.example. 300 A 10.9.9.9"`,
+		`local-zone: "big.example" static`,
+	}
+	for n := range bigRecords {
+		lines = append(lines, fmt.Sprintf(`local-data: 'big.example. 300 TXT "%s"'`, bigText(n)))
+	}
+	return l.unbound(host+"@"+plain, lines...)
+}
+
+// secretCoreDNS is the same with CoreDNS. The keys are those of server blocks such
+// as tls://.:853.
+func (l *lab) secretCoreDNS(name, host, cert, key string, keys ...string) *process {
+	l.Helper()
+	var zone strings.Builder
+	zone.WriteString("@ 300 SOA ns.example. hostmaster.example. 1 3600 600 86400 30\n*.secret.example. 300 A 10.9.9.9\n")
+	for n := range bigRecords {
+		fmt.Fprintf(&zone, "big.example. 300 TXT %q\n", bigText(n))
+	}
+	file := l.write("secret.zone", zone.String())
+	var corefile strings.Builder
+	for _, k := range keys {
+		fmt.Fprintf(&corefile, `%s {
+			bind %s
+			tls %s %s
+			file %s .
+			errors
+		}
+		`, k, host, cert, key, file)
+	}
+	return l.start(coredns(l.T), "-conf", l.write("Corefile."+name, corefile.String()))
+}
+
+// counter is a way to a server that counts connections.
+type counter struct {
+	addr string
+	mu   sync.Mutex
+	n    int
+}
+
+func (c *counter) add() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+}
+
+func (c *counter) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n
+}
+
+// counterTo opens a way to the port on 127.0.0.1, over TCP or UDP.
+func (l loopback) counterTo(network, port string) *counter {
+	l.Helper()
+	udp, tcp := l.listen()
+	c := &counter{addr: tcp.Addr().String()}
+	server := "127.0.0.1:" + port
+	if network == "tcp" {
+		udp.Close()
+		l.Cleanup(func() { tcp.Close() })
+		go l.accept(tcp, func(near net.Conn) {
+			c.add()
+			far, err := net.Dial("tcp", server)
+			if err != nil {
+				return
+			}
+			go func() { io.Copy(near, far); near.Close() }()
+			io.Copy(far, near)
+			far.Close()
+		})
+		return c
+	}
+	tcp.Close()
+	l.Cleanup(func() { udp.Close() })
+	go func() {
+		ways := make(map[string]net.Conn) // by client
+		buf := make([]byte, 1<<16)
+		for {
+			n, client, err := udp.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			far := ways[client.String()]
+			if far == nil {
+				if far, err = net.Dial("udp", server); err != nil {
+					return
+				}
+				l.Cleanup(func() { far.Close() })
+				ways[client.String()] = far
+				c.add()
+				go func() {
+					buf := make([]byte, 1<<16)
+					for {
+						n, err := far.Read(buf)
+						if errors.Is(err, net.ErrClosed) {
+							return
+						}
+						if err == nil {
+							udp.WriteTo(buf[:n], client)
+						}
+					}
+				}()
+			}
+			far.Write(buf[:n])
+		}
+	}()
+	return c
+}
+
+// accept lets f speak with each client, and closes the connection after it.
+func (l loopback) accept(listener net.Listener, f func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			f(conn)
+		}()
+	}
+}
+
+// tcp listens until the end of the test, and returns the port. A nil f accepts
+// nobody.
+func (l loopback) tcp(f func(net.Conn)) (port string) {
+	l.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(func() { listener.Close() })
+	if f != nil {
+		go l.accept(listener, f)
+	}
+	_, port, _ = net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// exchange takes one query from conn and answers it. A nil answer is silence.
+func exchange(conn net.Conn, answer func(*dns.Msg) *dns.Msg) error {
+	query, err := readMsg(conn)
+	if err != nil {
+		return err
+	}
+	r := answer(query)
+	if r == nil {
+		return nil
+	}
+	msg, err := r.Pack()
+	if err != nil {
+		return err
+	}
+	_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...))
+	return err
+}
+
+// askAll asks for all names at the same moment, and all must be answered as
+// wanted.
+func (l loopback) askAll(port string, names []string, want string) {
+	l.Helper()
+	conn, err := net.Dial("udp", "127.0.0.1:"+port)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	for i, name := range names {
+		m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+		m.Id = uint16(i)
+		msg, err := m.Pack()
+		if err != nil {
+			l.Fatal(err)
+		}
+		conn.Write(msg)
+	}
+	buf := make([]byte, dns.MaxMsgSize)
+	for seen := 0; seen < len(names); seen++ {
+		n, err := conn.Read(buf)
+		if err != nil {
+			l.Fatalf("%d of %d replies: %v", seen, len(names), err)
+		}
+		m := new(dns.Msg)
+		if err := m.Unpack(buf[:n]); err != nil {
+			l.Fatal(err)
+		}
+		if len(m.Answer) != 1 || m.Answer[0].(*dns.A).A.String() != want {
+			l.Errorf("want %s, got\n%s", want, m)
+		}
+	}
+}
+
+// TestEncrypted has real servers for all transports, behind a counter of
+// connections and beside a real resolver that denies all their names.
+func TestEncrypted(t *testing.T) {
+	need(t, false, "dnsdist", "dnsmasq", "unbound")
+	l := newLoopback(t)
+	cert, key, _ := l.authority("ca").issue("server", x509.Certificate{})
+	ports := make(map[string]string)
+	for _, name := range []string{
+		"dnsmasq", "unbound", "unbound tls", "unbound https", "dnsdist", "dnsdist tls", "dnsdist https",
+		"CoreDNS tls", "CoreDNS https", "CoreDNS quic",
+	} {
+		ports[name] = l.freePort()
+	}
+	denies := "127.0.0.1:" + ports["dnsmasq"]
+	l.dnsmasq("127.0.0.1", ports["dnsmasq"], "--address=/#/", "--address=/ready.example/10.0.0.1").awaits("@127.0.0.1 -p " + ports["dnsmasq"] + " ready.example")
+	l.secretUnbound("127.0.0.1", ports["unbound"], ports["unbound tls"], ports["unbound https"], cert, key).
+		awaits("@127.0.0.1 -p " + ports["unbound"] + " secret.example")
+	l.start("dnsdist", "--supervised", "--disable-syslog", "-C", l.write("dnsdist.conf", fmt.Sprintf(`
+		setSecurityPollSuffix("")
+		setLocal("127.0.0.1:%s")
+		addTLSLocal("127.0.0.1:%s", "%s", "%s")
+		addDOHLocal("127.0.0.1:%s", "%[3]s", "%[4]s", "/dns-query")
+		newServer{address="127.0.0.1:%[6]s", checkName="secret.example."}
+		`, ports["dnsdist"], ports["dnsdist tls"], cert, key, ports["dnsdist https"], ports["unbound"]))).
+		awaits("@127.0.0.1 -p " + ports["dnsdist"] + " secret.example")
+	l.secretCoreDNS("secret", "127.0.0.1", cert, key,
+		"tls://.:"+ports["CoreDNS tls"], "https://.:"+ports["CoreDNS https"], "quic://.:"+ports["CoreDNS quic"])
+
+	for _, peer := range []string{"unbound tls", "unbound https", "dnsdist tls", "dnsdist https", "CoreDNS tls", "CoreDNS https", "CoreDNS quic"} {
+		t.Run(peer, func(t *testing.T) {
+			l := loopback{l.in(t)}
+			l.dir = t.TempDir()
+			ca := filepath.Join(filepath.Dir(cert), "ca.pem")
+			_, transport, _ := strings.Cut(peer, " ")
+			network := "tcp"
+			if transport == "quic" {
+				network = "udp"
+			}
+			way := l.counterTo(network, ports[peer])
+			_, wayPort, _ := net.SplitHostPort(way.addr)
+			upstream := fmt.Sprintf("%s://127.0.0.1%%dns.example:%s", transport, wayPort)
+			port, _, p := l.server(fmt.Sprintf("dnsmus %s %s {\n tls %s\n }", upstream, denies, ca))
+			at := "@127.0.0.1 -p " + port + " "
+			p.awaits(at + "ready.secret.example")
+			l.expect(at+"one.secret.example", "NOERROR 10.9.9.9")
+			l.expect(at+"+tcp two.secret.example", "NOERROR 10.9.9.9")
+			l.expect(at+"nobody.example", "NXDOMAIN")
+			if r := l.dig(at + "nobody2.example"); slices.ContainsFunc(r.options, func(s string) bool { return strings.Contains(s, "EDE") }) {
+				t.Errorf("a denial by all is inconclusive:\n%s", r.text)
+			}
+
+			var names []string
+			for n := range 200 {
+				names = append(names, fmt.Sprintf("n%d.secret.example.", n))
+			}
+			l.askAll(port, names, "10.9.9.9") // at once
+			for n := range 100 {              // and one by one
+				l.askAll(port, []string{fmt.Sprintf("m%d.secret.example.", n)}, "10.9.9.9")
+			}
+			// Up to four are used at a time; others take the place of any that a
+			// busy machine lets stall.
+			if n := way.count(); n < 1 || n > 8 {
+				t.Errorf("%d connections for 300 queries", n)
+			} else {
+				t.Logf("%d connections for 300 queries", n)
+			}
+
+			// CoreDNS cuts replies over QUIC at the size that is for UDP.
+			m := new(dns.Msg).SetQuestion("big.example.", dns.TypeTXT).SetEdns0(dns.MaxMsgSize, false)
+			whole := dns.Client{Net: "tcp", Timeout: patience}
+			if r, _, err := whole.Exchange(m, "127.0.0.1:"+port); err != nil || len(r.Answer) != bigRecords || r.Len() < 55000 {
+				t.Errorf("want %d records: %v\n%.1000s", bigRecords, err, r)
+			}
+			if r := l.dig(at + "+notcp +ignore big.example TXT"); !slices.Contains(r.flags, "tc") {
+				t.Errorf("not truncated over UDP\n%.1000s", r.text)
+			}
+
+			// The file of the authorities counts.
+			for args, want := range map[string]string{
+				"--ca " + ca + " @" + upstream:                                          "* " + upstream + "  TIME  NOERROR  10.9.9.9  good  first good answer\n",
+				"--ca " + ca + " @" + "127.0.0.1:" + ports["dnsmasq"] + " @" + upstream: "* " + upstream + "  TIME  NOERROR  10.9.9.9  good  first good answer\n",
+				"@" + upstream: "certificate signed by unknown authority",
+			} {
+				status, out, problems := l.explain("x.secret.example " + args)
+				out = blanks.ReplaceAllString(someTime.ReplaceAllString(out, "TIME"), "$1  ")
+				if good := strings.HasPrefix(args, "--ca"); !strings.Contains(out, want) || (status == 0) != good {
+					t.Errorf("explain %s: status %d, want %q\n%s%s", args, status, want, out, problems)
+				}
+			}
+		})
+	}
+}
+
+// explained is the extended error in a reply.
+func (r reply) explained() string {
+	for _, line := range r.options {
+		if strings.Contains(line, "EDE:") {
+			return line
+		}
+	}
+	return ""
+}
+
+// known is the plain resolver that knows good.*, and denies is the one that does
+// not. Beside them every fault must be without consequence for what they know.
+func (l loopback) beside(broken ...string) string {
+	return strings.Join(append(broken, l.fake(is("good")), l.fake(denies)), " ")
+}
+
+// without asks again and again for what plain upstreams know, and once for what
+// they deny: then the upstream, and why it gave no opinion, must be told.
+func (l loopback) without(port, upstream, why string) {
+	l.Helper()
+	at := "@127.0.0.1 -p " + port + " "
+	for n := range 5 {
+		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
+	}
+	r := l.dig(at + "+time=30 nobody.example TXT")
+	told := r.explained()
+	if r.status != "NXDOMAIN" || !strings.Contains(told, upstream) || !strings.Contains(told, why) {
+		l.Errorf("%s, EDE %q; want NXDOMAIN, and %s and %q in the EDE\n%s", r, told, upstream, why, r.text)
+	}
+	_, out, _ := l.explain("nobody.example TXT --ca ca.pem @" + upstream)
+	if why == "EOF" { // in the words of whom no program reads
+		why = "connection closed"
+	}
+	if !strings.Contains(out, why) {
+		l.Errorf("explain does not say %q:\n%s", why, out)
+	}
+}
+
+// unhurried lets a race wait longer than any client of the tests does, so that
+// nothing which these get can have waited for a silent upstream.
+const unhurried = "timeout 1m\n patience 1m\n"
+
+// TestBadCertificates has a real server for all transports that is not to be
+// trusted.
+func TestBadCertificates(t *testing.T) {
+	l := newLoopback(t)
+	ca, other := l.authority("ca"), l.authority("other")
+	for _, test := range []struct {
+		what, name, why string
+		by              *authority
+		template        x509.Certificate
+	}{
+		{"wrong name", "%else.example", "valid for dns.example, not else.example", ca, x509.Certificate{}},
+		{"expired", "%dns.example", "certificate has expired", ca,
+			x509.Certificate{NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}},
+		{"unknown authority", "", "certificate signed by unknown authority", other, x509.Certificate{}},
+	} {
+		name := strings.ReplaceAll(test.what, " ", "-")
+		cert, key, _ := test.by.issue(name, test.template)
+		var keys, upstreams []string
+		for _, transport := range []string{"tls", "https", "quic"} {
+			port := l.freePort()
+			keys = append(keys, transport+"://.:"+port)
+			upstreams = append(upstreams, transport+"://127.0.0.1"+test.name+":"+port)
+		}
+		server := l.secretCoreDNS(name, "127.0.0.1", cert, key, keys...)
+		server.prints(keys[len(keys)-1])
+		for _, upstream := range upstreams {
+			t.Run(test.what+" "+upstream[:strings.Index(upstream, ":")], func(t *testing.T) {
+				l := loopback{l.in(t)}
+				port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
+				l.without(port, upstream, test.why)
+			})
+		}
+	}
+}
+
+// TestEncryptedFaults has servers that fail at once, each in its way.
+func TestEncryptedFaults(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	for _, test := range []struct {
+		what, why string
+		serve     func(net.Conn)
+	}{
+		{"hangs up", "EOF", func(conn net.Conn) { conn.Read(make([]byte, 1<<14)) }},
+		{"plain", "does not look like a TLS handshake", func(conn net.Conn) {
+			io.ReadFull(conn, make([]byte, 100))
+			conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		}},
+		{"resets after the query", "connection reset by peer", func(conn net.Conn) {
+			secure := tls.Server(conn, cfg)
+			readMsg(secure)
+			conn.(*net.TCPConn).SetLinger(0)
+		}},
+		{"half a reply", "EOF", func(conn net.Conn) {
+			secure := tls.Server(conn, cfg)
+			readMsg(secure)
+			secure.Write([]byte{0, 100, 1, 2, 3})
+			secure.Close()
+		}},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			l := loopback{l.in(t)}
+			upstream := "tls://127.0.0.1%dns.example:" + l.tcp(test.serve)
+			port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
+			l.without(port, upstream, test.why)
+		})
+	}
+	for _, transport := range []string{"tls", "https"} {
+		t.Run("closed port "+transport, func(t *testing.T) {
+			l := loopback{l.in(t)}
+			upstream := transport + "://127.0.0.1:" + l.freePort()
+			port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
+			l.without(port, upstream, "connection refused")
+		})
+	}
+}
+
+// TestHTTPFaults has servers that speak HTTP, but not DNS over it.
+func TestHTTPFaults(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	for _, test := range []struct {
+		what, why string
+		handler   http.HandlerFunc
+	}{
+		{"not found", "404 Not Found", http.NotFound},
+		{"a page", `type "text/html"`, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, "<p>Log in")
+		}},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			l := loopback{l.in(t)}
+			upstream := "https://127.0.0.1%dns.example:" + l.https(cfg, test.handler)
+			port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
+			l.without(port, upstream, test.why)
+		})
+	}
+}
+
+// TestOneBadExchange has a server that fails for some names, as one does whose own
+// upstream is slow. Names that are asked at the same time must not suffer.
+func TestOneBadExchange(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	upstream := "https://127.0.0.1%dns.example:" + l.https(cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		msg, _ := io.ReadAll(r.Body)
+		query := new(dns.Msg)
+		if err := query.Unpack(msg); err != nil {
+			t.Error(err)
+		}
+		if strings.HasPrefix(query.Question[0].Name, "bad.") {
+			http.Error(w, "no reply in time", http.StatusBadGateway)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+		msg, _ = is("secret")(query).Pack()
+		w.Header().Set("Content-Type", "application/dns-message")
+		w.Write(msg)
+	}))
+	port, _, _ := l.server("dnsmus " + upstream + " " + l.fake(denies) + " {\n tls ca.pem\n " + unhurried + "}")
+	var good, bad sync.WaitGroup
+	stop := make(chan struct{})
+	bad.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				ask("127.0.0.1:"+port, fmt.Sprintf("bad.x%d.example.", n), patience)
+			}
+		}
+	})
+	for client := range 10 {
+		good.Go(func() {
+			for n := range 20 {
+				name := fmt.Sprintf("secret.x%d-%d.example.", client, n)
+				if got := ask("127.0.0.1:"+port, name, patience); got != "NOERROR" {
+					t.Errorf("%s: %s", name, got)
+				}
+			}
+		})
+	}
+	good.Wait()
+	close(stop)
+	bad.Wait()
+}
+
+// https runs a server until the end of the test.
+func (l loopback) https(cfg *tls.Config, handler http.Handler) (port string) {
+	l.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.Fatal(err)
+	}
+	s := &http.Server{TLSConfig: cfg.Clone(), Handler: handler} // it adds its protocols
+	go s.ServeTLS(listener, "", "")
+	l.Cleanup(func() { s.Close() })
+	_, port, _ = net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// TestSlowServers has servers that begin late, of which the answer must be waited
+// for and the plain ones' must not.
+func TestSlowServers(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	held := make(chan struct{})
+	serve := func(conn net.Conn) {
+		secure := tls.Server(conn, cfg)
+		for exchange(secure, is("secret")) == nil {
+		}
+	}
+	upstream := "tls://127.0.0.1%dns.example:" + l.tcp(func(conn net.Conn) {
+		<-held
+		serve(conn)
+	})
+	port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
+	at := "@127.0.0.1 -p " + port + " "
+	answered := make(chan string)
+	go func() { answered <- l.dig(at + "+time=60 secret.example TXT").String() }()
+	for n := range 5 {
+		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
+	}
+	select {
+	case got := <-answered:
+		t.Errorf("%s before the handshake", got)
+	default:
+	}
+	close(held)
+	if got := <-answered; got != `NOERROR "secret"` {
+		t.Errorf("after the handshake: %s", got)
+	}
+}
+
+// TestSilentServers has servers that connections lead to, but nothing comes from.
+// They are down after a while, and then a denial does not wait for them; and they
+// come back.
+func TestSilentServers(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	for _, transport := range []string{"tls", "https", "quic"} {
+		t.Run("never accepts "+transport, func(t *testing.T) {
+			l := loopback{l.in(t)}
+			t.Parallel()
+			silent := l.tcp(nil)
+			if transport == "quic" {
+				udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { udp.Close() })
+				_, silent, _ = net.SplitHostPort(udp.LocalAddr().String())
+			}
+			l.dir = t.TempDir()
+			upstream := transport + "://127.0.0.1:" + silent
+			port, _, p := l.server("dnsmus " + l.beside(upstream) + " {\n timeout 40s\n patience 8s\n}")
+			l.goesDown(port, upstream, p)
+		})
+	}
+	t.Run("accepts and is silent", func(t *testing.T) {
+		l := loopback{l.in(t)}
+		var mu sync.Mutex
+		silent := true
+		reply := func(query *dns.Msg) *dns.Msg {
+			mu.Lock()
+			defer mu.Unlock()
+			if silent {
+				return nil
+			}
+			return is("secret")(query)
+		}
+		upstream := "tls://127.0.0.1%dns.example:" + l.tcp(func(conn net.Conn) {
+			secure := tls.Server(conn, cfg)
+			for exchange(secure, reply) == nil {
+			}
+		})
+		port, _, p := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n timeout 40s\n patience 8s\n}")
+		l.goesDown(port, upstream, p)
+		mu.Lock()
+		silent = false
+		mu.Unlock()
+		p.prints("Upstream " + upstream + " is up again") // by a probe: nobody asks
+		l.expect("@127.0.0.1 -p "+port+" secret.example TXT", `NOERROR "secret"`)
+	})
+}
+
+// goesDown asks for what the others deny until nobody waits for the upstream any
+// longer. Before it is down a denial takes longer than dig waits here.
+func (l loopback) goesDown(port, upstream string, p *process) {
+	l.Helper()
+	at := "@127.0.0.1 -p " + port + " "
+	for n := range 5 {
+		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
+	}
+	r := l.dig(at + "+time=30 nobody.example TXT")
+	if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, upstream) {
+		l.Errorf("%s, EDE %q; want NXDOMAIN, and %s in the EDE", r, told, upstream)
+	}
+	p.prints("Upstream " + upstream + " is down")
+	for n := range 3 {
+		r := l.dig(fmt.Sprintf("%s+time=6 nobody%d.example TXT", at, n))
+		if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, upstream) {
+			l.Errorf("when it is down: %s, EDE %q; want NXDOMAIN at once, and %s in the EDE", r, told, upstream)
+		}
+	}
+}
+
+// TestHangUps has servers that close the connection after each reply, or reset
+// it in the middle of some races. The queries that this cuts off are asked again,
+// and sessions are resumed.
+func TestHangUps(t *testing.T) {
+	l := newLoopback(t)
+	_, _, cfg := l.authority("ca").issue("server", x509.Certificate{})
+	var mu sync.Mutex
+	var resumed []bool
+	note := func(state tls.ConnectionState) {
+		mu.Lock()
+		defer mu.Unlock()
+		resumed = append(resumed, state.DidResume)
+	}
+	check := func(t *testing.T, n int) {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if len(resumed) < n || slices.Contains(resumed[1:], false) || resumed[0] {
+			t.Errorf("sessions were resumed: %v; want that of %d or more connections, but for the first", resumed, n)
+		}
+		resumed = nil
+	}
+	const names = 20
+	known := func(t *testing.T, upstream string) {
+		l := loopback{l.in(t)}
+		port, _, _ := l.server("dnsmus " + upstream + " " + l.fake(denies) + " {\n tls ca.pem\n " + unhurried + "}")
+		for n := range names {
+			l.expect(fmt.Sprintf("@127.0.0.1 -p %s secret.x%d.example TXT", port, n), `NOERROR "secret"`)
+		}
+	}
+
+	t.Run("tls", func(t *testing.T) {
+		known(t, "tls://127.0.0.1%dns.example:"+loopback{l.in(t)}.tcp(func(conn net.Conn) {
+			secure := tls.Server(conn, cfg)
+			if exchange(secure, is("secret")) == nil {
+				note(secure.ConnectionState())
+			}
+			secure.Close()
+		}))
+		check(t, names)
+	})
+	t.Run("https", func(t *testing.T) {
+		known(t, "https://127.0.0.1%dns.example:"+loopback{l.in(t)}.https(cfg, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			note(*r.TLS)
+			msg, _ := io.ReadAll(r.Body)
+			query := new(dns.Msg)
+			if err := query.Unpack(msg); err != nil {
+				t.Error(err)
+			}
+			msg, _ = is("secret")(query).Pack()
+			w.Header().Set("Content-Type", "application/dns-message")
+			w.Header().Set("Connection", "close")
+			w.Write(msg)
+		})))
+		check(t, names)
+	})
+	t.Run("reset", func(t *testing.T) {
+		n := 0
+		known(t, "tls://127.0.0.1%dns.example:"+loopback{l.in(t)}.tcp(func(conn net.Conn) {
+			mu.Lock()
+			n++
+			reset := n%2 != 0
+			mu.Unlock()
+			secure := tls.Server(conn, cfg)
+			if !reset {
+				exchange(secure, is("secret"))
+			}
+			readMsg(secure) // and the next stays without a reply
+			conn.(*net.TCPConn).SetLinger(0)
+		}))
+	})
+}
+
+// TestEncryptedComesBack kills and stops a real server of each transport, and
+// drops packets of it, with names of a plain one asked for all the time. Ports
+// are the defaults.
+func TestEncryptedComesBack(t *testing.T) {
+	type peer struct {
+		upstream string
+		start    func() *process
+	}
+	for _, way := range []struct {
+		name, why string
+		away      func(*lab, *process)
+		back      func(l *lab, p *process, start func() *process) *process
+	}{
+		{"killed", "refused",
+			func(_ *lab, p *process) { p.kill() },
+			func(_ *lab, _ *process, start func() *process) *process { return start() }},
+		{"stopped", "",
+			func(_ *lab, p *process) { p.signal(syscall.SIGSTOP) },
+			func(_ *lab, p *process, _ func() *process) *process { p.signal(syscall.SIGCONT); return p }},
+		{"dropped", "",
+			func(l *lab, _ *process) { l.run("iptables", "-A", "INPUT", "-d", "127.0.0.16/28", "-j", "DROP") },
+			func(l *lab, p *process, _ func() *process) *process { l.run("iptables", "-F"); return p }},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			l := newLab(t, "unbound", "dnsmasq", "iptables")
+			cert, key, _ := l.authority("ca").issue("server", x509.Certificate{})
+			l.gamma()
+			l.resolvConf("127.0.0.13")
+			p := l.coredns(`
+				.:53 {
+					bind 127.0.0.1
+					dnsmus resolv.conf.dnsmus {
+						tls ca.pem
+						tls_servername dns.example
+					}
+					errors
+				}
+				.:5553 {
+					bind 127.0.0.1
+					dnsmus resolv.conf.dnsmus {
+						tls ca.pem
+						tls_servername dns.example
+						` + unhurried + `
+					}
+					errors
+				}`).awaits("@127.0.0.1 db.corp.example")
+			unbound := func() *process { return l.secretUnbound("127.0.0.17", "5300", "853", "443", cert, key) }
+			for _, peer := range []peer{
+				{"tls://127.0.0.17", unbound},
+				{"https://127.0.0.17", unbound},
+				{"quic://127.0.0.18", func() *process { return l.secretCoreDNS("quic", "127.0.0.18", cert, key, "quic://.:853") }},
+			} {
+				const secret = "@127.0.0.1 n.secret.example"
+				server := peer.start()
+				l.resolvConf(peer.upstream, "127.0.0.13")
+				l.whileAsking(func(int) (query, want string) {
+					return "-p 5553 db.corp.example", "NOERROR 10.3.0.30"
+				}, func() {
+					l.becomes(secret, "NOERROR 10.9.9.9")
+					way.away(l, server)
+					l.becomes(secret, "NXDOMAIN")
+					host, _, _ := strings.Cut(peer.upstream, ":8")
+					r := l.dig(secret)
+					if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, host) || peer.upstream[:4] != "quic" && !strings.Contains(told, way.why) {
+						t.Errorf("%s: %s, EDE %q; want it to name %s and %q", peer.upstream, r, told, host, way.why)
+					}
+					server = way.back(l, server, peer.start)
+					l.becomes(secret, "NOERROR 10.9.9.9")
+				})
+				// It is dropped from the file, and another added.
+				l.resolvConf("127.0.0.13")
+				l.becomes(secret, "NXDOMAIN")
+				p.prints("removed: " + peer.upstream)
+				server.kill()
+			}
+		})
+	}
+}

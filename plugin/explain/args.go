@@ -1,0 +1,264 @@
+package explain
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// What is not given is as in a stanza that says nothing.
+const (
+	defaultFile        = "/etc/resolv.conf.dnsmus"
+	defaultNegativeTTL = 5 * time.Second
+
+	maxUDPSize = 1232 // of a reply, as the server tells upstreams
+
+	minWait        = 10 * time.Millisecond
+	maxWait        = time.Minute
+	maxNegativeTTL = 24 * time.Hour
+)
+
+// config is what the command line asks for.
+type config struct {
+	question    dns.Question
+	message     []byte           // that asks it
+	list        *resolvconf.List // not read yet
+	rules       race.Rules
+	patience    time.Duration
+	negativeTTL time.Duration
+	tcp         bool
+	tls         *tls.Config // of encrypted upstreams; nil: as the system has it
+	json        bool
+}
+
+// usage describes the command called name.
+func usage(name string) string {
+	return `Usage: ` + name + ` NAME [TYPE] [@ADDR[:PORT] | OPTION]...
+       ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
+
+Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
+says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
+or PTR with -x. NAME is taken as absolute. Options may stand anywhere.
+
+  @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
+                        @tls://192.0.2.1%dns.example; may be given again
+  -f FILE               ask the upstreams of this file like resolv.conf; may be
+                        given again (default ` + defaultFile + `)
+  -x ADDR               ask for the name of this address
+  --ca FILE             trust the authorities in this file of PEM for encrypted
+                        upstreams, and no others
+  --tcp                 ask over TCP only, as with force_tcp
+  --good answer|qtype   what a good answer is (default answer)
+  --bogus CIDR          an answer with an address in this range is not good;
+                        may be given again
+  --timeout DURATION    end of the race and of the listening (default 4s)
+  --patience DURATION   silence that makes an upstream down (default 2s)
+  --negative-ttl DURATION
+                        how long an inconclusive denial is cached (default 5s)
+  --json                print JSON, with all times in seconds
+  -h, --help            print this
+
+The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
+Colours are off with NO_COLOR, with TERM=dumb and where no terminal is.
+
+Exit status, by the reply:
+  0    a good answer
+  1    the name has no such record: NODATA, or nothing but a CNAME
+  2    the name does not exist: NXDOMAIN
+  3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
+  64   the command line is wrong
+  66   there is no upstream to ask
+  74   the output cannot be written
+  130  interrupted before the reply was known
+`
+}
+
+// parse reads the command line. The error is [flag.ErrHelp] if it asks for help.
+func parse(args []string) (*config, error) {
+	cfg := &config{
+		list:        new(resolvconf.List),
+		rules:       race.Rules{Timeout: race.DefaultTimeout},
+		patience:    upstream.DefaultPatience,
+		negativeTTL: defaultNegativeTTL,
+	}
+	var reverse string
+	named := false // there are upstreams on the command line
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	f.Func("f", "", func(s string) error {
+		if s == "" {
+			return errors.New("it is empty")
+		}
+		cfg.list.AddFile(s)
+		named = true
+		return nil
+	})
+	f.StringVar(&reverse, "x", "", "")
+	f.BoolVar(&cfg.tcp, "tcp", false, "")
+	f.Func("ca", "", func(s string) error {
+		var err error
+		cfg.tls, err = trusting(s)
+		return err
+	})
+	f.BoolVar(&cfg.json, "json", false, "")
+	f.Func("good", "", func(s string) error {
+		if s != "answer" && s != "qtype" {
+			return errors.New("write answer or qtype")
+		}
+		cfg.rules.Policy.NeedType = s == "qtype"
+		return nil
+	})
+	f.Func("bogus", "", func(s string) error {
+		prefix, err := race.ParsePrefix(s)
+		if err != nil {
+			return errors.New("write an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32")
+		}
+		cfg.rules.Policy.Bogus = append(cfg.rules.Policy.Bogus, prefix)
+		return nil
+	})
+	f.Func("timeout", "", duration(&cfg.rules.Timeout, minWait, maxWait))
+	f.Func("patience", "", duration(&cfg.patience, minWait, maxWait))
+	f.Func("negative-ttl", "", duration(&cfg.negativeTTL, 0, maxNegativeTTL))
+
+	var words []string
+	for flags := true; len(args) > 0; {
+		if flags {
+			if err := f.Parse(args); err != nil {
+				return nil, err
+			}
+			rest := f.Args()
+			if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+				flags = false
+			}
+			if args = rest; len(args) == 0 {
+				break
+			}
+		}
+		server, isServer := strings.CutPrefix(args[0], "@")
+		if isServer {
+			addr, err := resolvconf.ParseServer(server)
+			if err != nil {
+				return nil, err
+			}
+			cfg.list.AddServer(addr)
+			named = true
+		} else {
+			words = append(words, args[0])
+		}
+		args = args[1:]
+	}
+	if !named {
+		cfg.list.AddFile(defaultFile)
+	}
+	err := cfg.ask(reverse, words)
+	return cfg, err
+}
+
+// ask sets the question: the words are NAME and TYPE, or TYPE alone for the name
+// of an address.
+func (cfg *config) ask(reverse string, words []string) error {
+	name, qtype := "", dns.TypeA
+	if reverse != "" {
+		addr, err := netip.ParseAddr(reverse)
+		if err != nil {
+			return fmt.Errorf("%q is not an IP address", reverse)
+		}
+		qtype = dns.TypePTR
+		if name, err = dns.ReverseAddr(addr.Unmap().String()); err != nil {
+			return err
+		}
+	} else {
+		if len(words) == 0 {
+			return errors.New("which name? write it after the command")
+		}
+		if _, ok := dns.IsDomainName(words[0]); !ok {
+			return fmt.Errorf("%q is not a domain name", words[0])
+		}
+		name, words = dns.Fqdn(words[0]), words[1:]
+	}
+	if len(words) > 1 {
+		return fmt.Errorf("%q is one word too many", words[1])
+	}
+	if len(words) == 1 {
+		var err error
+		if qtype, err = parseType(words[0]); err != nil {
+			return err
+		}
+	}
+	cfg.question = dns.Question{Name: name, Qtype: qtype, Qclass: dns.ClassINET}
+	var err error
+	if cfg.message, err = message(cfg.question); err != nil {
+		return fmt.Errorf("%q is not a domain name: %w", name, err)
+	}
+	return nil
+}
+
+// message asks as a stub resolver with EDNS does, so that upstreams can say why
+// they fail.
+func message(q dns.Question) ([]byte, error) {
+	m := new(dns.Msg)
+	m.RecursionDesired = true
+	m.Question = []dns.Question{q}
+	m.SetEdns0(maxUDPSize, false)
+	return m.Pack()
+}
+
+// parseType reads a type by its name or as TYPE and a number (RFC 3597, section
+// 5).
+func parseType(s string) (uint16, error) {
+	upper := strings.ToUpper(s)
+	qtype, ok := dns.StringToType[upper]
+	if digits, generic := strings.CutPrefix(upper, "TYPE"); !ok && generic {
+		n, err := strconv.ParseUint(digits, 10, 16)
+		qtype, ok = uint16(n), err == nil
+	}
+	switch {
+	case !ok || qtype == dns.TypeNone:
+		return 0, fmt.Errorf("%q is not a record type; write one such as AAAA, MX or TYPE65", s)
+	case qtype == dns.TypeOPT || qtype >= dns.TypeTKEY && qtype <= dns.TypeAXFR:
+		return 0, fmt.Errorf("%s is no type that a resolver is asked for", upper)
+	}
+	return qtype, nil
+}
+
+func duration(d *time.Duration, least, most time.Duration) func(string) error {
+	return func(s string) error {
+		v, err := time.ParseDuration(s)
+		if err != nil {
+			return errors.New("write a duration such as 4s or 500ms")
+		}
+		if v < least || v > most {
+			return fmt.Errorf("it is not between %v and %v", least, most)
+		}
+		*d = v
+		return nil
+	}
+}
+
+// trusting returns a configuration that trusts the authorities in a file.
+func trusting(file string) (*tls.Config, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("there is no certificate in it")
+	}
+	return &tls.Config{RootCAs: pool}, nil
+}

@@ -1,0 +1,184 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+func TestArgs(t *testing.T) {
+	for line, change := range map[string]func(*config){
+		"host.example":           func(*config) {},
+		"host.example.":          func(*config) {},
+		"host.example a":         func(*config) {},
+		"-- host.example A":      func(*config) {},
+		"host.example --":        func(*config) {},
+		"host.example AAAA":      func(c *config) { c.question.Qtype = dns.TypeAAAA },
+		"host.example https":     func(c *config) { c.question.Qtype = dns.TypeHTTPS },
+		"host.example TYPE65":    func(c *config) { c.question.Qtype = dns.TypeHTTPS },
+		"host.example type65280": func(c *config) { c.question.Qtype = 65280 },
+		"host.example ANY":       func(c *config) { c.question.Qtype = dns.TypeANY },
+		"-- --tcp":               func(c *config) { c.question.Name = "--tcp." },
+		". NS":                   func(c *config) { c.question = dns.Question{Name: ".", Qtype: dns.TypeNS, Qclass: 1} },
+		"-x 192.0.2.1": func(c *config) {
+			c.question = dns.Question{Name: "1.2.0.192.in-addr.arpa.", Qtype: dns.TypePTR, Qclass: 1}
+		},
+		"TXT -x ::ffff:192.0.2.1": func(c *config) {
+			c.question = dns.Question{Name: "1.2.0.192.in-addr.arpa.", Qtype: dns.TypeTXT, Qclass: 1}
+		},
+		"-x ::1": func(c *config) {
+			c.question = dns.Question{Name: "1." + strings.Repeat("0.", 31) + "ip6.arpa.", Qtype: dns.TypePTR, Qclass: 1}
+		},
+
+		"--tcp host.example":                           func(c *config) { c.tcp = true },
+		"host.example -tcp":                            func(c *config) { c.tcp = true },
+		"host.example --tcp A --json":                  func(c *config) { c.tcp, c.json = true, true },
+		"host.example --good qtype":                    func(c *config) { c.rules.Policy.NeedType = true },
+		"host.example --good=answer":                   func(*config) {},
+		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.rules.Timeout, c.patience = time.Second, 500*time.Millisecond },
+		"host.example --negative-ttl 0s":               func(c *config) { c.negativeTTL = 0 },
+		"--bogus 192.0.2.7/24 host.example --bogus ::ffff:198.51.100.1": func(c *config) {
+			c.rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
+		},
+	} {
+		want := config{
+			question:    dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
+			rules:       race.Rules{Timeout: 4 * time.Second},
+			patience:    2 * time.Second,
+			negativeTTL: 5 * time.Second,
+		}
+		change(&want)
+		cfg, err := parse(strings.Fields(line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if got := cfg.list.Files(); !slices.Equal(got, []string{"/etc/resolv.conf.dnsmus"}) {
+			t.Errorf("%s: files are %v", line, got)
+		}
+		m := new(dns.Msg)
+		if err := m.Unpack(cfg.message); err != nil || m.Question[0] != want.question || !m.RecursionDesired || m.IsEdns0() == nil {
+			t.Errorf("%s: asks %v, %v", line, m, err)
+		}
+		cfg.list, cfg.message = nil, nil
+		if got, want := fmt.Sprintf("%+v", *cfg), fmt.Sprintf("%+v", want); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", line, got, want)
+		}
+	}
+}
+
+func TestArgErrors(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                                "which name?",
+		"@192.0.2.1":                      "which name?",
+		"host..example":                   `"host..example" is not a domain name`,
+		`h\ `:                             "is not a domain name",
+		strings.Repeat("a", 64):           "is not a domain name",
+		"host.example FOO":                `"FOO" is not a record type; write one such as AAAA`,
+		"-- host.example -tcp":            `"-tcp" is not a record type`,
+		"host.example TYPE0":              "is not a record type",
+		"host.example TYPE65536":          "is not a record type",
+		"host.example None":               "is not a record type",
+		"host.example axfr":               "AXFR is no type that a resolver is asked for",
+		"host.example OPT":                "OPT is no type",
+		"host.example A B":                `"B" is one word too many`,
+		"-x 192.0.2.1 PTR x":              `"x" is one word too many`,
+		"-x host.example":                 `"host.example" is not an IP address`,
+		"host.example @ns.example":        `"ns.example" is not an IP address; write an address such as`,
+		"host.example @":                  "is not an IP address",
+		"host.example @192.0.2.1:0":       "bad port",
+		"host.example -f":                 "flag needs an argument: -f",
+		"host.example -f=":                "it is empty",
+		"host.example --tpc":              "-tpc",
+		"host.example --good any":         "write answer or qtype",
+		"host.example --bogus x":          "write an address range such as",
+		"host.example --timeout 4":        "write a duration such as 4s",
+		"host.example --timeout 9ms":      "not between 10ms and 1m0s",
+		"host.example --patience 2m":      "not between 10ms and 1m0s",
+		"host.example --negative-ttl 25h": "not between 0s and 24h0m0s",
+	} {
+		status, out, problems := command(t, strings.Split(line, " ")...)
+		if line == "" {
+			status, out, problems = command(t)
+		}
+		if status != 64 || out != "" || !strings.Contains(problems, want) || !strings.HasSuffix(problems, "; see 'dnsmus explain -h'\n") || strings.Count(problems, "\n") != 1 {
+			t.Errorf("%s: status %d, output %q, problems %q; want %q", line, status, out, problems, want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, line := range []string{"-h", "--help", "host.example -h", "FOO BAR BAZ -h"} {
+		status, out, problems := command(t, strings.Fields(line)...)
+		if status != 0 || problems != "" || !strings.HasPrefix(out, "Usage: dnsmus explain NAME [TYPE]") {
+			t.Errorf("%s: status %d, problems %q, output\n%s", line, status, problems, out)
+		}
+		for text := range strings.Lines(out) {
+			if len(text) > 81 {
+				t.Errorf("too long for a terminal: %s", text)
+			}
+		}
+	}
+}
+
+func TestSources(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a := write("a", "nameserver 192.0.2.1\nnameserver 192.0.2.2\n")
+	b := write("b", "nameserver 192.0.2.2\nnameserver fe80::1%eth0\n")
+	for _, tc := range []struct{ line, want string }{
+		{"x -f " + a, "[192.0.2.1:53 192.0.2.2:53]"},
+		{"-f " + b + " x -f=" + a, "[192.0.2.2:53 [fe80::1%eth0]:53 192.0.2.1:53]"},
+		{"@192.0.2.9 x -f " + a + " @192.0.2.1", "[192.0.2.9:53 192.0.2.1:53 192.0.2.2:53]"},
+		{"x @192.0.2.9:5353 A @2001:db8::1 @[2001:db8::1]:5353", "[192.0.2.9:5353 [2001:db8::1]:53 [2001:db8::1]:5353]"},
+	} {
+		cfg, err := parse(strings.Fields(tc.line))
+		if err != nil {
+			t.Errorf("%s: %v", tc.line, err)
+			continue
+		}
+		cfg.list.Read()
+		if got := fmt.Sprint(cfg.list.Servers()); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.line, got, tc.want)
+		}
+	}
+}
+
+func TestNoUpstreams(t *testing.T) {
+	dir := t.TempDir()
+	missing, empty := filepath.Join(dir, "missing"), filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, []byte("nameserver x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, problems := command(t, "x", "-f", missing, "-f", empty)
+	if status != 66 || out != "" || !strings.Contains(problems, missing+": no such file") || !strings.Contains(problems, empty+" has no usable nameserver line") {
+		t.Errorf("status %d, output %q, problems %q", status, out, problems)
+	}
+}
+
+// Whatever is typed is either asked or an error.
+func FuzzArgs(f *testing.F) {
+	f.Add(`h\ost.example`, "A")
+	f.Add(`\300.`, "TYPE1")
+	f.Fuzz(func(t *testing.T, name, qtype string) {
+		cfg, err := parse([]string{"--", name, qtype})
+		if err == nil && new(dns.Msg).Unpack(cfg.message) != nil {
+			t.Errorf("%q %q: asks % x", name, qtype, cfg.message)
+		}
+	})
+}

@@ -1,0 +1,359 @@
+package explain
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+)
+
+const soon = 20 * time.Second // in which a busy machine comes round to it
+
+// said is an outcome as programs read it. Names are written again here, for they
+// are a promise.
+type said struct {
+	Name, Type, Verdict, Rcode string
+	Upstream                   *string
+	Seconds                    float64
+	Answer, Authority          []string
+	Conclusive, Interrupted    bool
+	Missing                    []struct{ Upstream, Why string }
+	TTL                        *uint32 `json:"ttl"`
+	Upstreams                  []struct {
+		Upstream          string
+		Seconds           *float64
+		Rcode             *string
+		Verdict, Why      string
+		Winner, Late      bool
+		Answer, Authority []string
+		Truncated         bool
+		ExtendedErrors    []string `json:"extended_errors"`
+	}
+}
+
+func decode(t *testing.T, out string) said {
+	t.Helper()
+	var s said
+	d := json.NewDecoder(strings.NewReader(out))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return s
+}
+
+// whys are what is said of each upstream.
+func (s said) whys() (list []string) {
+	for _, u := range s.Upstreams {
+		list = append(list, u.Verdict+": "+u.Why)
+	}
+	return list
+}
+
+func TestAsk(t *testing.T) {
+	const address = "host.example. 60 IN A 192.0.2.1"
+	huge := func(network string, m *dns.Msg) bool {
+		if m.Truncated = network == "udp"; !m.Truncated {
+			m.Answer = []dns.RR{rr(address)}
+		}
+		return true
+	}
+	better := func(network string, m *dns.Msg) bool {
+		if network == "udp" {
+			return nxdomain(network, m)
+		}
+		return knows(address)(network, m)
+	}
+	unreadable := func(_ string, m *dns.Msg) bool {
+		m.Answer = []dns.RR{&dns.RFC3597{Hdr: dns.RR_Header{Name: "host.example.", Rrtype: dns.TypeA, Class: dns.ClassINET}, Rdata: "010203"}}
+		return true
+	}
+	explained := func(_ string, m *dns.Msg) bool {
+		m.Rcode = dns.RcodeServerFailure
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeDNSBogus, ExtraText: "bad\x1b[2Jkey"}}
+		return true
+	}
+	const fast = " --patience 1s --timeout 1500ms"
+	for _, tc := range []struct {
+		what      string
+		upstreams []behaviour // nil: its port is closed
+		args      string
+		status    int
+		verdict   string
+		winner    int
+		whys      []string
+		missing   []int
+		ttl       int // -1: none
+	}{
+		{"one knows, one denies, one is silent", []behaviour{nxdomain, knows(address), silent}, fast, 0, "good", 1,
+			[]string{"nxdomain: denies the name", "good: first good answer", "none: no reply in 1s: down"}, nil, 60},
+		{"all deny", []behaviour{nxdomain, nxdomain, nxdomain}, "", 2, "nxdomain", 0,
+			[]string{"nxdomain: denies the name", "nxdomain: denies the name", "nxdomain: denies the name"}, nil, 30},
+		{"one says NODATA", []behaviour{nxdomain, nodata}, "", 1, "nodata", 1,
+			[]string{"nxdomain: denies the name", "nodata: has no A record"}, nil, 30},
+		{"without SOA", []behaviour{code(dns.RcodeNameError), code(dns.RcodeSuccess)}, "", 1, "nodata", 1,
+			[]string{"nxdomain: denies the name, shows no SOA", "nodata: has no A record, shows no SOA"}, nil, -1},
+		{"SERVFAIL has no opinion", []behaviour{nxdomain, code(dns.RcodeServerFailure)}, "", 2, "nxdomain", 0,
+			[]string{"nxdomain: denies the name", "servfail: says SERVFAIL"}, []int{1}, 5},
+		{"for as long as is told", []behaviour{nxdomain, code(dns.RcodeServerFailure)}, "--negative-ttl 7s", 2, "nxdomain", 0,
+			[]string{"nxdomain: denies the name", "servfail: says SERVFAIL"}, []int{1}, 7},
+		{"silence has no opinion", []behaviour{silent, nxdomain}, fast, 2, "nxdomain", 1,
+			[]string{"none: no reply in 1s: down", "nxdomain: denies the name"}, []int{0}, 5},
+		{"silence to the end", []behaviour{silent, nxdomain}, "--patience 10s --timeout 1s", 2, "nxdomain", 1,
+			[]string{"none: no reply in 1s", "nxdomain: denies the name"}, []int{0}, 5},
+		{"a closed port has no opinion", []behaviour{nil, nxdomain}, "--timeout 1m --patience 1m", 2, "nxdomain", 1,
+			[]string{"none: connection refused", "nxdomain: denies the name"}, []int{0}, 5},
+		{"nobody replies", []behaviour{nil, nil}, "--timeout 1m --patience 1m", 3, "none", -1,
+			[]string{"none: connection refused", "none: connection refused"}, []int{0, 1}, -1},
+		{"all fail", []behaviour{code(dns.RcodeRefused), code(dns.RcodeServerFailure), code(dns.RcodeNotImplemented)}, "", 3, "servfail", 1,
+			[]string{"refused: says REFUSED", "servfail: says SERVFAIL", "error: says NOTIMP"}, []int{1}, -1},
+		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: says REFUSED"}, nil, -1},
+		{"truncated", []behaviour{huge}, "", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
+		{"over TCP", []behaviour{better}, "--tcp", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
+		{"unreadable", []behaviour{unreadable, nxdomain}, "", 2, "nxdomain", 1,
+			[]string{"none: reply that cannot be unpacked", "nxdomain: denies the name"}, []int{0}, 5},
+		{"extended error", []behaviour{explained}, "", 3, "servfail", 0,
+			[]string{"servfail: says SERVFAIL, DNSSEC Bogus (bad?[2Jkey)"}, []int{0}, -1},
+		{"bogus", []behaviour{nxdomain, knows(address)}, "--bogus 192.0.2.0/24", 2, "nxdomain", 0,
+			[]string{"nxdomain: denies the name", "bogus: not good: bogus address"}, nil, 30},
+		{"nothing but bogus", []behaviour{knows(address)}, "--bogus 192.0.2.0/24", 3, "bogus", 0,
+			[]string{"bogus: not good: bogus address"}, nil, 60},
+		{"a CNAME is good", []behaviour{knows("host.example. 60 IN CNAME x.example.")}, "", 0, "good", 0,
+			[]string{"good: first good answer"}, nil, 60},
+		{"a CNAME is not good", []behaviour{nxdomain, knows("host.example. 9 IN CNAME x.example.")}, "--good qtype", 1, "cname", 1,
+			[]string{"nxdomain: denies the name", "cname: not good: only a CNAME"}, nil, 9},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			t.Parallel()
+			args := append([]string{"host.example", "--json"}, strings.Fields(tc.args)...)
+			var addrs []string
+			for _, b := range tc.upstreams {
+				addr := closedPort
+				if b != nil {
+					addr = func(t *testing.T) netip.AddrPort { return resolver(t, b) }
+				}
+				addrs = append(addrs, addr(t).String())
+				args = append(args, "@"+addrs[len(addrs)-1])
+			}
+			status, out, problems := command(t, args...)
+			s := decode(t, out)
+			if status != tc.status || problems != "" || s.Verdict != tc.verdict || !slices.Equal(s.whys(), tc.whys) || s.Interrupted {
+				t.Errorf("status %d, problems %q, verdict %s; want %d, %s\n%q, want %q", status, problems, s.Verdict, tc.status, tc.verdict, s.whys(), tc.whys)
+			}
+			if (s.Upstream != nil) != (tc.winner >= 0) || s.Upstream != nil && *s.Upstream != addrs[tc.winner] {
+				t.Errorf("winner is not %d: %s", tc.winner, out)
+			}
+			for i, u := range s.Upstreams {
+				spoke := u.Rcode != nil
+				if u.Upstream != addrs[i] || u.Winner != (i == tc.winner) || u.Late || spoke != (u.Verdict != "none") || spoke && u.Seconds == nil {
+					t.Errorf("upstream %d: %+v", i, u)
+				}
+			}
+			var missing []string
+			for _, i := range tc.missing {
+				missing = append(missing, addrs[i]+" "+s.Upstreams[i].Why)
+			}
+			var got []string
+			for _, m := range s.Missing {
+				got = append(got, m.Upstream+" "+m.Why)
+			}
+			if !slices.Equal(got, missing) || s.Conclusive != (len(missing) == 0) {
+				t.Errorf("conclusive: %v; missing %q, want %q", s.Conclusive, got, missing)
+			}
+			if s.TTL == nil && tc.ttl >= 0 || s.TTL != nil && int(*s.TTL) != tc.ttl {
+				t.Errorf("ttl is not %d: %s", tc.ttl, out)
+			}
+			rcode := "SERVFAIL"
+			if tc.winner >= 0 {
+				rcode = *s.Upstreams[tc.winner].Rcode
+			}
+			if s.Name != "host.example." || s.Type != "A" || s.Rcode != rcode || s.Seconds <= 0 || s.Seconds > soon.Seconds() {
+				t.Errorf("question, rcode or time: %s", out)
+			}
+		})
+	}
+}
+
+// What caches may keep for a shorter time is shown as it is passed on, and as
+// the upstream said it.
+func TestTempered(t *testing.T) {
+	no, fails := resolver(t, nxdomain), resolver(t, code(dns.RcodeServerFailure))
+	_, out, _ := command(t, "host.example", "--json", "@"+no.String(), "@"+fails.String())
+	const record = " IN SOA ns.example. hostmaster.example. 1 2 3 4 30"
+	s := decode(t, out)
+	if !slices.Equal(s.Authority, []string{"example. 5" + record}) || !slices.Equal(s.Upstreams[0].Authority, []string{"example. 60" + record}) {
+		t.Error(out)
+	}
+}
+
+// begin asks without end: whatever is waited for is told by check, of which the
+// outcome is then returned when stop was called.
+func begin(t *testing.T, args string, upstreams ...behaviour) (a *asking, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
+	t.Helper()
+	cfg, err := parse(strings.Fields("host.example " + args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var servers []resolvconf.Server
+	for _, b := range upstreams {
+		servers = append(servers, resolvconf.Plain(resolver(t, b)))
+	}
+	a = newAsking(cfg, servers)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan *outcome, 1)
+	go func() { done <- a.ask(ctx) }()
+	until = func(check func(*outcome) bool) {
+		t.Helper()
+		for late := time.Now().Add(soon); !check(a.snapshot()); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(late) {
+				t.Fatalf("it does not come about: %+v", a.snapshot())
+			}
+		}
+	}
+	end = func() *outcome {
+		t.Helper()
+		select {
+		case o := <-done:
+			return o
+		case <-time.After(soon):
+			t.Fatal("no end")
+			return nil
+		}
+	}
+	return a, until, end, stop
+}
+
+func over(o *outcome) bool { return o.over }
+
+// Once the race is over, packets that are lost are sent again all the same.
+func TestLossAfterTheRace(t *testing.T) {
+	n := 0
+	lossy := func(network string, m *dns.Msg) bool {
+		n++
+		return n > 2 && nxdomain(network, m)
+	}
+	_, _, end, _ := begin(t, "--timeout 1m --patience 1m", knows("host.example. 60 IN A 192.0.2.1"), lossy)
+	if o := end(); o.winner != 0 || o.why(1) != "denies the name" || o.exit() != 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// A reply that came too late is shown, but had no word in the verdict.
+func TestLate(t *testing.T) {
+	wait := make(chan struct{})
+	slow := func(network string, m *dns.Msg) bool {
+		<-wait
+		return knows("host.example. 60 IN A 192.0.2.1")(network, m)
+	}
+	_, until, end, _ := begin(t, "--timeout 1m --patience 500ms", nxdomain, slow)
+	until(over)
+	close(wait)
+	o := end()
+	if o.exit() != 2 || o.conclusive || o.why(1) != "too late: good answer" || !slices.Equal(o.missing, []int{1}) || !o.opinions[1].late {
+		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
+	}
+	if s := decode(t, string(asJSON(o))); s.Upstreams[0].Late || !s.Upstreams[1].Late {
+		t.Errorf("JSON says otherwise: %+v", s)
+	}
+}
+
+// An upstream that was down when the race ended is asked again when it is back.
+func TestBackAfterTheRace(t *testing.T) {
+	back := make(chan struct{})
+	away := func(network string, m *dns.Msg) bool {
+		select {
+		case <-back:
+			return nxdomain(network, m)
+		default:
+			return false
+		}
+	}
+	_, until, end, _ := begin(t, "--timeout 1m --patience 500ms", nodata, away)
+	until(over)
+	close(back)
+	o := end()
+	if o.exit() != 1 || o.conclusive || o.why(1) != "too late: denies the name" {
+		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
+	}
+}
+
+// One that is back is not down, though it stays silent to this name.
+func TestBackAndSilent(t *testing.T) {
+	t.Parallel()
+	back := make(chan struct{})
+	probed := func(network string, m *dns.Msg) bool {
+		select {
+		case <-back:
+			return m.Question[0].Name == "." && nxdomain(network, m)
+		default:
+			return false
+		}
+	}
+	_, until, end, _ := begin(t, "--timeout 4s --patience 500ms", nodata, probed)
+	until(func(o *outcome) bool { return o.opinions[1].down })
+	close(back)
+	if o := end(); o.why(1) != "no reply in 4s" || o.opinions[1].late {
+		t.Errorf("%s, %+v", o.why(1), o)
+	}
+}
+
+// What comes while the race ends is told from what came before.
+func TestInTheMomentOfTheEnd(t *testing.T) {
+	cfg, err := parse([]string{"host.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := reply(knows("host.example. 60 IN A 192.0.2.1"))
+	a := newAsking(cfg, make([]resolvconf.Server, 1))
+	a.legs[0].opinion.msg = answer
+	a.decided(race.Result{Leg: -1, Errs: []error{race.ErrSilent}}, new(dns.Msg), false)
+	if o := a.snapshot(); !o.opinions[0].late {
+		t.Error("a reply to nobody is not late")
+	}
+	a.decided(race.Result{Leg: 0, Verdict: race.Good}, answer, true)
+	if o := a.snapshot(); o.interrupted || o.opinions[0].late || o.exit() != 0 {
+		t.Error("a good answer was interrupted")
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	spoken := func(o *outcome) bool { return !o.opinions[0].pending() }
+	for _, tc := range []struct {
+		what      string
+		upstreams []behaviour
+		when      func(*outcome) bool
+		status    int
+		whys      []string
+		text      string
+	}{
+		{"in the race", []behaviour{nxdomain, silent}, spoken, 130, []string{"denies the name", "no reply yet"}, "If nothing better comes, dnsmus replies NXDOMAIN"},
+		{"before anybody spoke", []behaviour{silent}, func(*outcome) bool { return true }, 130, []string{"no reply yet"}, "before anybody replied."},
+		{"after the race", []behaviour{knows("host.example. 60 IN A 192.0.2.1"), silent}, over, 0, []string{"first good answer", "no reply yet"}, "dnsmus replies NOERROR after"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			_, until, end, stop := begin(t, "--timeout 1m --patience 1m", tc.upstreams...)
+			until(tc.when)
+			stop()
+			o := end()
+			var whys []string
+			for i := range o.opinions {
+				whys = append(whys, o.why(i))
+			}
+			if o.exit() != tc.status || o.interrupted != (tc.status == 130) || !slices.Equal(whys, tc.whys) || !strings.Contains(asText(o, style{}), tc.text) {
+				t.Errorf("status %d, %q\n%s", o.exit(), whys, asText(o, style{}))
+			}
+			if got := decode(t, string(asJSON(o))); got.Interrupted != o.interrupted {
+				t.Error("JSON says otherwise")
+			}
+		})
+	}
+}

@@ -1,0 +1,126 @@
+// Package explain is a command for people: it asks every upstream what a client
+// would ask, and shows what each of them says, who wins, and what dnsmus would
+// reply.
+//
+// It holds the server's own race over the server's own upstreams, so what it
+// shows is what the server does. One thing differs: the race is over with the
+// first good answer, but the others are listened to until the timeout, because
+// what they say is what the command is asked for. And it begins knowing nothing,
+// where a server may know already that an upstream is down.
+package explain
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// Exit statuses. Those from 64 on are of sysexits(3).
+const (
+	exitGood        = 0
+	exitNoData      = 1
+	exitNXDomain    = 2
+	exitFailure     = 3
+	exitUsage       = 64
+	exitNoUpstreams = 66
+	exitOutput      = 74
+	exitInterrupted = 130
+)
+
+// Name is the word on the command line that asks for this command.
+const Name = "explain"
+
+// Main runs the command line args, whose first words are the program and [Name],
+// and returns the exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the program
+	return run(ctx, filepath.Base(args[0])+" "+Name, args[2:], screenOn(os.Stdout), os.Stderr)
+}
+
+// run is Main for a command called name.
+func run(ctx context.Context, name string, args []string, out screen, problems io.Writer) int {
+	cfg, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return write(out, problems, name, []byte(usage(name)), exitGood)
+	case err != nil:
+		fmt.Fprintf(problems, "%s: %v; see '%s -h'\n", name, err, name)
+		return exitUsage
+	}
+	report := cfg.list.Read()
+	for _, text := range report.Warnings {
+		fmt.Fprintf(problems, "%s: %s\n", name, text)
+	}
+	for _, err := range report.Problems {
+		fmt.Fprintf(problems, "%s: %v\n", name, err)
+	}
+	servers := cfg.list.Servers()
+	if len(servers) == 0 {
+		return exitNoUpstreams
+	}
+
+	a := newAsking(cfg, servers)
+	var o *outcome
+	if out.live && !cfg.json {
+		end := watch(out, func() []string { return table(a.snapshot(), style{width: out.width}) })
+		o = a.ask(ctx)
+		end()
+	} else {
+		o = a.ask(ctx)
+	}
+	var text []byte
+	if cfg.json {
+		text = asJSON(o)
+	} else {
+		text = []byte(asText(o, style{width: out.width, colour: out.colour}))
+	}
+	return write(out, problems, name, text, o.exit())
+}
+
+func write(out, problems io.Writer, name string, text []byte, status int) int {
+	if _, err := io.Copy(out, bytes.NewReader(text)); err != nil {
+		fmt.Fprintf(problems, "%s: %v\n", name, err)
+		return exitOutput
+	}
+	return status
+}
+
+// exit is the exit status by the verdict on the reply.
+func (o *outcome) exit() int {
+	switch {
+	case o.interrupted:
+		return exitInterrupted
+	case o.verdict == race.Good:
+		return exitGood
+	case o.verdict == race.NXDomain || o.verdict == race.NXDomainSOA:
+		return exitNXDomain
+	case o.verdict.Negative():
+		return exitNoData
+	}
+	return exitFailure
+}
+
+// asText is all that people are shown.
+func asText(o *outcome, s style) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n\n", plain(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
+	for _, line := range table(o, s) {
+		b.WriteString(line + "\n")
+	}
+	b.WriteString("\n")
+	for _, line := range summary(o, s) {
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,116 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/miekg/dns"
+)
+
+// The names of fields are for programs, and stay. What is unknown is null.
+
+type jsonOutcome struct {
+	Name        string         `json:"name"`
+	Type        string         `json:"type"`
+	Verdict     string         `json:"verdict"`
+	Rcode       string         `json:"rcode"`
+	Upstream    *string        `json:"upstream"` // whose reply is given
+	Seconds     float64        `json:"seconds"`  // that the race took
+	Answer      []string       `json:"answer"`
+	Authority   []string       `json:"authority"`
+	Conclusive  bool           `json:"conclusive"`
+	Missing     []jsonMissing  `json:"missing"` // who gave no opinion
+	TTL         *uint32        `json:"ttl"`     // seconds that caches may keep the reply
+	Interrupted bool           `json:"interrupted"`
+	Upstreams   []jsonUpstream `json:"upstreams"`
+}
+
+type jsonMissing struct {
+	Upstream string `json:"upstream"`
+	Why      string `json:"why"`
+}
+
+type jsonUpstream struct {
+	Upstream       string   `json:"upstream"`
+	Seconds        *float64 `json:"seconds"` // until its reply or its failure
+	Rcode          *string  `json:"rcode"`
+	Verdict        string   `json:"verdict"`
+	Winner         bool     `json:"winner"`
+	Late           bool     `json:"late"` // the race was over without it
+	Why            string   `json:"why"`
+	Answer         []string `json:"answer"`
+	Authority      []string `json:"authority"`
+	Truncated      bool     `json:"truncated"`
+	ExtendedErrors []string `json:"extended_errors"`
+}
+
+// asJSON is all that programs are told.
+func asJSON(o *outcome) []byte {
+	out := jsonOutcome{
+		Name:        o.cfg.question.Name,
+		Type:        typeName(o.cfg.question.Qtype),
+		Verdict:     o.verdict.String(),
+		Rcode:       rcodeName(o.reply.Rcode),
+		Seconds:     o.took.Seconds(),
+		Answer:      texts(o.reply.Answer),
+		Authority:   texts(o.reply.Ns),
+		Conclusive:  o.conclusive,
+		Missing:     []jsonMissing{},
+		Interrupted: o.interrupted,
+		Upstreams:   []jsonUpstream{},
+	}
+	if o.winner >= 0 {
+		name := o.opinions[o.winner].server.String()
+		out.Upstream = &name
+	}
+	if seconds, keep := o.ttl(); keep {
+		out.TTL = &seconds
+	}
+	for _, i := range o.missing {
+		out.Missing = append(out.Missing, jsonMissing{o.opinions[i].server.String(), o.why(i)})
+	}
+	for i := range o.opinions {
+		out.Upstreams = append(out.Upstreams, o.jsonUpstream(i))
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(out); err != nil {
+		panic(err) // there is nothing in it that cannot be encoded
+	}
+	return b.Bytes()
+}
+
+func (o *outcome) jsonUpstream(i int) jsonUpstream {
+	op := &o.opinions[i]
+	u := jsonUpstream{
+		Upstream:       op.server.String(),
+		Verdict:        op.verdict.String(),
+		Winner:         i == o.winner,
+		Late:           op.late,
+		Why:            o.why(i),
+		Answer:         []string{},
+		Authority:      []string{},
+		ExtendedErrors: []string{},
+	}
+	if !op.pending() {
+		seconds := op.after.Seconds()
+		u.Seconds = &seconds
+	}
+	if m := op.msg; m != nil {
+		rcode := rcodeName(m.Rcode)
+		u.Rcode, u.Truncated = &rcode, m.Truncated
+		u.Answer, u.Authority = texts(m.Answer), texts(m.Ns)
+		u.ExtendedErrors = append(u.ExtendedErrors, extendedErrors(m)...)
+	}
+	return u
+}
+
+func texts(records []dns.RR) []string {
+	list := []string{}
+	for _, rr := range records {
+		list = append(list, recordText(rr))
+	}
+	return list
+}

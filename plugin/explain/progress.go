@@ -1,0 +1,87 @@
+package explain
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	firstFrame = 200 * time.Millisecond // what is over before is not worth a flicker
+	nextFrame  = 100 * time.Millisecond
+)
+
+// screen is where output goes.
+type screen struct {
+	io.Writer
+	width, height int  // of a terminal; 0: unknown
+	live          bool // lines can be rewritten
+	colour        bool
+}
+
+// screenOn finds out what f can show.
+func screenOn(f *os.File) screen {
+	s := screen{Writer: f}
+	var terminal bool
+	s.width, s.height, terminal = terminalSize(f)
+	term := os.Getenv("TERM")
+	s.live = terminal && s.width > 0 && term != "" && term != "dumb"
+	s.colour = s.live && os.Getenv("NO_COLOR") == ""
+	return s
+}
+
+// watch shows a frame again and again, in the place of the one before, until
+// end is called, which erases it.
+func watch(s screen, frame func() []string) (end func()) {
+	done := make(chan struct{})
+	var drawing sync.WaitGroup
+	drawing.Go(func() {
+		shown := 0 // lines on the screen
+		timer := time.NewTimer(firstFrame)
+		defer timer.Stop()
+		for {
+			select {
+			case <-done:
+				io.WriteString(s, erase(shown))
+				return
+			case <-timer.C:
+				lines := fit(frame(), s.width, s.height)
+				io.WriteString(s, erase(shown)+strings.Join(lines, "\n")+"\n")
+				shown = len(lines)
+				timer.Reset(nextFrame)
+			}
+		}
+	})
+	return func() {
+		close(done)
+		drawing.Wait()
+	}
+}
+
+// erase takes away so many lines above the cursor, and what was typed after
+// them.
+func erase(lines int) string {
+	if lines == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\r\x1b[%dA\x1b[J", lines)
+}
+
+// fit cuts off what would make lines wrap or the screen scroll, for then they
+// could not be erased.
+func fit(lines []string, width, height int) []string {
+	if height > 1 && len(lines) > height-1 {
+		lines = lines[:height-1]
+	}
+	if width > 0 {
+		for i, line := range lines {
+			if r := []rune(line); len(r) >= width {
+				lines[i] = string(r[:width-1])
+			}
+		}
+	}
+	return lines
+}

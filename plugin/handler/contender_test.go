@@ -1,0 +1,150 @@
+package handler
+
+import (
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// seriesWith returns the names of all metrics that tell of an upstream.
+func seriesWith(t *testing.T, to string) (names []string) {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			for _, l := range m.Label {
+				if l.GetName() == "to" && l.GetValue() == to {
+					names = append(names, strings.TrimPrefix(f.GetName(), "coredns_dnsmus_"))
+				}
+			}
+		}
+	}
+	return names
+}
+
+func TestUpstreamMetrics(t *testing.T) {
+	var silent atomic.Bool
+	lossy := resolver(t, func(a asked) {
+		switch {
+		case silent.Load():
+		case a.n == 0: // lost
+		case a.n == 2: // forged, by somebody who does not know the id
+			raw := a.pack(good)
+			wire.Header(raw).SetID(wire.Header(raw).ID() + 1)
+			a.raws(0, raw)
+		default:
+			a.reply(0, good)
+		}
+	})
+	h := New(Config{Upstreams: plain(lossy), Rules: testRules, Patience: 100 * time.Millisecond})
+	h.cfg.Rules.Timeout = 2 * time.Second
+	server := serveHandler(t, h)
+	s := (*h.set.Load())[0].series
+	expect := func(what string, c prometheus.Collector, want float64) {
+		t.Helper()
+		if got := testutil.ToFloat64(c); got != want {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	expect("up at first", s.up, 1)
+	mustExchange(t, "udp", server, question("one.example.", dns.TypeA))
+	if testutil.ToFloat64(s.retransmits) == 0 {
+		t.Error("no retransmit was counted")
+	}
+	mustExchange(t, "udp", server, question("two.example.", dns.TypeA))
+	expect("near misses", s.nearMisses, 1)
+	expect("wins", s.wins, 2)
+	silent.Store(true)
+	mustExchange(t, "udp", server, question("three.example.", dns.TypeA))
+	expect("up when silent", s.up, 0)
+	silent.Store(false)
+	mustExchange(t, "udp", server, question("four.example.", dns.TypeA))
+	expect("up when back", s.up, 1)
+	if n := testutil.CollectAndCount(requestDuration); n == 0 {
+		t.Error("no times were observed")
+	}
+}
+
+// The series of an upstream go when it is dropped, unless another handler has
+// it too; at a shutdown they stay.
+func TestSeriesGo(t *testing.T) {
+	one, two := netip.MustParseAddrPort("192.0.2.101:53"), netip.MustParseAddrPort("192.0.2.102:53")
+	h := New(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
+	other := New(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
+	late := (*h.set.Load())[0]
+	late.Replied(dns.RcodeSuccess, time.Second)
+	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up wins_total"
+	if got := strings.Join(seriesWith(t, one.String()), " "); got != all {
+		t.Errorf("series are %s", got)
+	}
+	h.replace(plain(netip.MustParseAddrPort("192.0.2.103:53")))
+	late.Replied(dns.RcodeSuccess, time.Second)
+	late.Replied(dns.RcodeNameError, time.Second)
+	if got := seriesWith(t, one.String()); got != nil {
+		t.Errorf("after it was dropped there are %v", got)
+	}
+	if got := seriesWith(t, two.String()); got == nil {
+		t.Error("the other handler's are gone too")
+	}
+	other.Stop()
+	other.Stop()
+	if got := seriesWith(t, two.String()); got == nil {
+		t.Error("they are gone at a shutdown")
+	}
+	h.replace(plain(one))
+	if got := seriesWith(t, one.String()); got == nil {
+		t.Error("they do not come back")
+	}
+	h.Stop()
+}
+
+// An upstream that comes and goes does not fill the log.
+func TestLogIsBounded(t *testing.T) {
+	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
+	c := (*f.h.set.Load())[0]
+	for range 100 {
+		c.Down(2*time.Second, 1)
+		c.Up(time.Minute)
+	}
+	if n := f.logged("Upstream 192.0.2.1:53 is"); n != logBurst {
+		t.Errorf("%d lines", n)
+	}
+	if n := c.unsaid.Load(); n != 200-logBurst {
+		t.Errorf("%d lines are said to be left out", n)
+	}
+}
+
+// The log tells that an upstream fails, why, and when that is over; the metric
+// counts.
+func TestFailures(t *testing.T) {
+	f := follow(t, Listeners{}, netip.MustParseAddrPort("127.0.0.1:1"))
+	c := (*f.h.set.Load())[0]
+	before := testutil.ToFloat64(c.series.failures)
+	for range 3 {
+		if got := address(t, f.server); got != "SERVFAIL" {
+			t.Errorf("a closed port says %s", got)
+		}
+	}
+	if n := testutil.ToFloat64(c.series.failures) - before; n != 3 {
+		t.Errorf("%v failures, want 3", n)
+	}
+	if n := testutil.ToFloat64(c.series.retransmits); n != 0 {
+		t.Errorf("%v retransmits", n)
+	}
+	c.Replied(dns.RcodeSuccess, 0)
+	c.Replied(dns.RcodeSuccess, 0)
+	if f.logged("Upstream 127.0.0.1:1 fails: ") != 1 || f.logged("connection refused") == 0 || f.logged("Upstream 127.0.0.1:1 replies again") != 1 {
+		t.Errorf("log is %s", &f.log)
+	}
+}

@@ -1,0 +1,165 @@
+package handler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+)
+
+var log = clog.NewWithPlugin(Name)
+
+// follower keeps the upstreams as files say.
+type follower struct {
+	list *resolvconf.List
+	own  Listeners
+	left []resolvconf.Server // out of the list, because they are own
+
+	mu      sync.Mutex // held while upstreams are replaced
+	stop    func()     // ends the watching; nil: there is none
+	stopped bool       // Stop was called
+}
+
+// upstreams returns whom to ask now.
+func (h *Handler) upstreams() []*contender {
+	h.begin()
+	return *h.set.Load()
+}
+
+// Follow keeps the upstreams as list says whenever its files change, until Stop. It
+// must be called before the first query, and once.
+// Upstreams that are own are left out. The list has been read once, for the
+// upstreams that the handler began with, and is the handler's from now on.
+//
+// It begins with the first query, which finds what the files say at that time.
+// Before, the handler may be one that CoreDNS gives up without a word, when
+// something else of a new configuration fails; watches would be left behind.
+func (h *Handler) Follow(list *resolvconf.List, own Listeners) {
+	if len(list.Files()) == 0 {
+		return
+	}
+	reloadTime.SetToCurrentTime()
+	h.follow.list, h.follow.own = list, own
+	_, h.follow.left = own.Drop(list.Servers())
+	h.begin = sync.OnceFunc(h.watch)
+}
+
+func (h *Handler) watch() {
+	h.reread()
+	stop, err := resolvconf.Watch(h.follow.list.Files(), h.reread)
+	if err != nil {
+		log.Warning(err)
+	}
+	h.follow.mu.Lock()
+	defer h.follow.mu.Unlock()
+	h.follow.stop = stop
+	if h.follow.stopped {
+		stop()
+	}
+}
+
+// reread takes over what the files say now. It is called by one goroutine at a
+// time.
+func (h *Handler) reread() {
+	f := &h.follow
+	r := f.list.Read()
+	for _, text := range r.Warnings {
+		log.Warning(text)
+	}
+	for _, err := range r.Problems {
+		log.Warningf("%v; until then its last upstreams stay", err)
+		reloads.WithLabelValues("failure").Inc()
+	}
+	if n := len(r.Reloaded); n > 0 {
+		reloads.WithLabelValues("success").Add(float64(n))
+		reloadTime.SetToCurrentTime()
+	}
+	others, own := f.own.Drop(f.list.Servers())
+	for _, server := range own {
+		if !slices.Contains(f.left, server) {
+			log.Warning(LeftOut(server))
+		}
+	}
+	f.left = own
+	if len(others) == 0 {
+		if len(r.Reloaded) > 0 {
+			log.Warningf("%s: no upstream is left; the old ones stay", strings.Join(r.Reloaded, ", "))
+		}
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return
+	}
+	added, removed := h.replace(others)
+	if len(added)+len(removed) > 0 {
+		log.Infof("Upstreams are %s now; added: %s; removed: %s", words(others), words(added), words(removed))
+	}
+}
+
+// LeftOut says why an upstream is not asked.
+func LeftOut(s resolvconf.Server) string {
+	return fmt.Sprintf("Upstream %s is left out: this server block itself listens there", s)
+}
+
+func words(servers []resolvconf.Server) string {
+	if len(servers) == 0 {
+		return "none"
+	}
+	list := make([]string, len(servers))
+	for i, s := range servers {
+		list[i] = s.String()
+	}
+	return strings.Join(list, ", ")
+}
+
+// replace makes these the upstreams. Those that are upstreams already go on with
+// their sockets and all that is known about them; the others end when their last
+// exchange does. Races under way end by the set that they began with.
+func (h *Handler) replace(servers []resolvconf.Server) (added, removed []resolvconf.Server) {
+	old := *h.set.Load()
+	set := make([]*contender, len(servers))
+	for i, server := range servers {
+		at := slices.IndexFunc(old, func(c *contender) bool { return c.server == server })
+		if at >= 0 {
+			set[i] = old[at]
+			continue
+		}
+		set[i] = h.newContender(server)
+		added = append(added, server)
+	}
+	h.set.Store(&set)
+	for _, c := range old {
+		if !slices.Contains(servers, c.server) {
+			c.Close()
+			c.series.release(true)
+			removed = append(removed, c.server)
+		}
+	}
+	return added, removed
+}
+
+// Stop ends the watching of files and lets go of all sockets. Queries under way
+// get their answers, and so do those that still come. It may be called more than
+// once.
+func (h *Handler) Stop() error {
+	h.follow.mu.Lock()
+	defer h.follow.mu.Unlock()
+	if h.follow.stopped {
+		return nil
+	}
+	h.follow.stopped = true
+	if h.follow.stop != nil {
+		h.follow.stop()
+	}
+	for _, c := range *h.set.Load() {
+		c.Close()
+		c.series.release(false)
+	}
+	return nil
+}

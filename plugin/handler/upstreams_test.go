@@ -1,0 +1,201 @@
+package handler
+
+import (
+	"bytes"
+	"fmt"
+	golog "log"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+)
+
+// gives is a resolver that gives every name this address.
+func gives(t *testing.T, addr string, after time.Duration) netip.AddrPort {
+	return resolver(t, func(a asked) {
+		a.reply(after, func(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A " + addr)} })
+	})
+}
+
+// address asks for a name and returns what it gets.
+func address(t *testing.T, server string) string {
+	t.Helper()
+	r := mustExchange(t, "udp", server, question("host.example.", dns.TypeA))
+	if len(r.Answer) != 1 {
+		return dns.RcodeToString[r.Rcode]
+	}
+	return r.Answer[0].(*dns.A).A.String()
+}
+
+// Upstreams that stay are the same objects, so that all that is known about them
+// stays too; a race under way ends by the set that it began with.
+func TestReplace(t *testing.T) {
+	arrived := make(chan struct{}, 10)
+	slow := resolver(t, func(a asked) {
+		arrived <- struct{}{}
+		a.reply(time.Second, good)
+	})
+	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
+	h := New(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
+	server := serveHandler(t, h)
+
+	var both sync.WaitGroup
+	both.Go(func() {
+		if got := address(t, server); got != "192.0.2.1" {
+			t.Errorf("the race under way ended with %s", got)
+		}
+	})
+	<-arrived
+	if added, removed := h.replace(plain(one, two)); !slices.Equal(added, plain(one, two)) || !slices.Equal(removed, plain(slow)) {
+		t.Errorf("added %v, removed %v", added, removed)
+	}
+	both.Wait()
+	if got := address(t, server); got != "192.0.2.11" && got != "192.0.2.12" {
+		t.Errorf("the new ones say %s", got)
+	}
+
+	before := *h.set.Load()
+	added, removed := h.replace(plain(two, slow, one))
+	after := *h.set.Load()
+	if len(added) != 1 || len(removed) != 0 || after[0] != before[1] || after[2] != before[0] {
+		t.Errorf("added %v, removed %v: %v became %v", added, removed, before, after)
+	}
+	if added, removed := h.replace(plain(two, slow, one)); added != nil || removed != nil {
+		t.Errorf("the same again: added %v, removed %v", added, removed)
+	}
+}
+
+// follows is a server whose upstreams are those of a file, and its log.
+type follows struct {
+	t      *testing.T
+	file   string
+	server string
+	h      *Handler
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (f *follows) Write(b []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.log.Write(b)
+}
+
+// logged counts the lines with text in the log.
+func (f *follows) logged(text string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Count(f.log.String(), text)
+}
+
+func (f *follows) say(addrs ...netip.AddrPort) {
+	f.t.Helper()
+	text := ""
+	for _, addr := range addrs {
+		text += fmt.Sprintf("nameserver %s\n", addr)
+	}
+	tmp := f.file + ".tmp"
+	if err := os.WriteFile(tmp, []byte(text), 0o644); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Rename(tmp, f.file); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// until waits for something that a change of the file brings about.
+func (f *follows) until(what string, ok func() bool) {
+	f.t.Helper()
+	for range 2000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	f.t.Fatalf("%s: in vain; log: %s", what, &f.log)
+}
+
+func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
+	f := &follows{t: t, file: filepath.Join(t.TempDir(), "resolv.conf")}
+	golog.SetOutput(f)
+	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
+	f.say(addrs...)
+	list := new(resolvconf.List)
+	list.AddFile(f.file)
+	list.Read()
+	others, _ := own.Drop(list.Servers())
+	f.h = New(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
+	f.h.Follow(list, own)
+	f.server = serveHandler(t, f.h)
+	return f
+}
+
+func TestFollow(t *testing.T) {
+	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
+	f := follow(t, Listeners{}, one)
+	success, failure := testutil.ToFloat64(reloads.WithLabelValues("success")), testutil.ToFloat64(reloads.WithLabelValues("failure"))
+	if got := address(t, f.server); got != "192.0.2.11" {
+		t.Errorf("at first: %s", got)
+	}
+	f.say(two)
+	f.until("another upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
+	f.until("the log", func() bool {
+		return f.logged(fmt.Sprintf("Upstreams are %s now; added: %s; removed: %s", two, two, one)) == 1
+	})
+
+	// An empty file empties nothing.
+	f.say()
+	f.until("the warning", func() bool { return f.logged("has no usable nameserver line") == 1 })
+	if got := address(t, f.server); got != "192.0.2.12" {
+		t.Errorf("with an empty file: %s", got)
+	}
+	f.say(one)
+	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
+	if s, n := testutil.ToFloat64(reloads.WithLabelValues("success"))-success, testutil.ToFloat64(reloads.WithLabelValues("failure"))-failure; s != 2 || n != 1 {
+		t.Errorf("%v reloads succeeded and %v failed, want 2 and 1", s, n)
+	}
+	if age := time.Since(time.Unix(int64(testutil.ToFloat64(reloadTime)), 0)); age > time.Minute {
+		t.Errorf("the last reload was %v ago", age)
+	}
+
+	// After the end nothing is followed.
+	f.h.Stop()
+	f.h.Stop()
+	f.say(two)
+	time.Sleep(time.Second)
+	if got := (*f.h.set.Load())[0].server.Addr; got != one {
+		t.Errorf("after Stop the upstream became %s", got)
+	}
+}
+
+// R11: whatever a file says, a server block does not become its own upstream.
+func TestR11FollowDropsOwn(t *testing.T) {
+	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
+	self := netip.MustParseAddrPort("127.0.0.77:5353")
+	own := Listeners{Hosts: []netip.Addr{self.Addr()}, Ports: []Port{{resolvconf.DNS, 5353}}}
+	f := follow(t, own, self, one)
+	f.say(two, self)
+	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
+	f.say(self)
+	f.until("the warning", func() bool { return f.logged("no upstream is left; the old ones stay") == 1 })
+	if set := *f.h.set.Load(); len(set) != 1 || set[0].server.Addr != two {
+		t.Errorf("upstreams are %v", set)
+	}
+	if n := f.logged("127.0.0.77:5353 is left out"); n != 0 {
+		t.Errorf("%d times it was said what was said at the start", n)
+	}
+	f.say(one)
+	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
+	f.say(one, self)
+	f.until("the warning", func() bool { return f.logged("127.0.0.77:5353 is left out") == 1 })
+}

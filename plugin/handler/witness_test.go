@@ -1,0 +1,56 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+	ot "github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
+)
+
+// Each leg has a span under that of the client's query, which ends with the leg
+// or with the race.
+func TestTrace(t *testing.T) {
+	knows := resolver(t, func(a asked) { a.reply(100*time.Millisecond, good) })
+	denies := resolver(t, func(a asked) { a.reply(0, nxdomain) })
+	silent := resolver(t, func(asked) {})
+	closed := netip.MustParseAddrPort("127.0.0.1:1")
+	h := New(Config{Upstreams: plain(knows, denies, silent, closed), Rules: testRules, Patience: 2 * time.Second})
+	defer h.Stop()
+
+	tracer := mocktracer.New()
+	root := tracer.StartSpan("servedns")
+	ctx := ot.ContextWithSpan(context.Background(), root)
+	if _, err := h.ServeDNS(ctx, new(test.ResponseWriter), question("host.example.", dns.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range tracer.FinishedSpans() {
+		if s.ParentID != root.Context().(mocktracer.MockSpanContext).SpanID {
+			t.Errorf("the parent of %v is not the query's span", s)
+		}
+		got = append(got, fmt.Sprint(s.OperationName, " ", s.Tag("peer.address"), " ", s.Tag("dns.rcode"), " ", s.Tag("error")))
+	}
+	want := []string{
+		fmt.Sprintf("exchange %s NOERROR <nil>", knows),
+		fmt.Sprintf("exchange %s NXDOMAIN <nil>", denies),
+		fmt.Sprintf("exchange %s none before the race was over <nil>", silent),
+		fmt.Sprintf("exchange %s <nil> true", closed),
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("spans are\n%q, want\n%q", got, want)
+	}
+
+	h.ServeDNS(context.Background(), new(test.ResponseWriter), question("other.example.", dns.TypeA))
+	if n := len(tracer.FinishedSpans()); n != 4 {
+		t.Errorf("%d spans after a query without one", n)
+	}
+}

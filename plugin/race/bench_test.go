@@ -1,0 +1,56 @@
+package race
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// silent is an exchange with nothing to do.
+type silent struct{}
+
+func (silent) Retry(time.Time) time.Time { return time.Time{} }
+
+// BenchmarkRace is what a race costs beside its exchanges: n replies, of which
+// the last one is good.
+func BenchmarkRace(b *testing.B) {
+	for _, n := range []int{1, 3, 5} {
+		b.Run(fmt.Sprintf("legs=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Exchange, time.Time) {
+					if i == n-1 {
+						leg.Reply(goodReply)
+					} else {
+						leg.Reply(nxdomain)
+					}
+					return silent{}, time.Time{}
+				})
+				if res := r.Wait(context.Background()); res.Leg != n-1 {
+					b.Fatal(res)
+				}
+				r.End()
+			}
+		})
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	for _, bc := range []struct {
+		what   string
+		reply  []byte
+		policy Policy
+	}{
+		{"good", goodReply, Policy{}},
+		{"good,qtype", goodReply, Policy{NeedType: true}},
+		{"nxdomain", nxdomain, Policy{}},
+	} {
+		b.Run(bc.what, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Judge(bc.reply, bc.policy)
+			}
+		})
+	}
+}

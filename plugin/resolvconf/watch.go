@@ -1,0 +1,159 @@
+package resolvconf
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	settleTime = 100 * time.Millisecond // of peace after an event, for a writer to finish
+	settleMost = 500 * time.Millisecond // in which a writer who never rests is read all the same
+	slowPoll   = 5 * time.Second        // beside events, for file systems and mounts that have none
+	fastPoll   = time.Second            // in place of events
+	maxLinks   = 40                     // symbolic links in a path, as in Linux
+)
+
+// Watch calls changed soon after any of the files may have changed, and now and
+// then without reason, one call at a time, until stop is called. That may be done
+// more than once, and does not wait for a call under way.
+//
+// A file is known by its path, so all directories on the way to it are watched,
+// through symbolic links: then it does not matter how somebody replaces the
+// file, a link, or a directory. The error says that there are no events; then
+// the files are looked at once a second.
+func Watch(files []string, changed func()) (stop func(), err error) {
+	events, err := fsnotify.NewWatcher()
+	if err != nil {
+		return watch(files, nil, fastPoll, changed), fmt.Errorf("files are looked at once a second, because the system gives no events: %w", err)
+	}
+	return watch(files, events, slowPoll, changed), nil
+}
+
+// watcher is one call of Watch.
+type watcher struct {
+	files    []string
+	events   *fsnotify.Watcher // nil: there are none
+	poll     time.Duration
+	changed  func()
+	done     chan struct{}
+	dirs     map[string]bool // that are watched
+	concerns map[string]bool // paths whose events matter
+}
+
+func watch(files []string, events *fsnotify.Watcher, poll time.Duration, changed func()) (stop func()) {
+	w := &watcher{files: files, events: events, poll: poll, changed: changed, done: make(chan struct{})}
+	go w.run()
+	return sync.OnceFunc(func() { close(w.done) })
+}
+
+func (w *watcher) run() {
+	var events <-chan fsnotify.Event
+	var failures <-chan error
+	if w.events != nil {
+		defer w.events.Close()
+		events, failures = w.events.Events, w.events.Errors
+	}
+	poll := time.NewTicker(w.poll)
+	defer poll.Stop()
+	settled := time.NewTimer(0) // something may have changed before the watch began
+	defer settled.Stop()
+	var since time.Time // of the first event that was not told yet; zero: none
+	for {
+		select {
+		case <-w.done:
+			return
+		case e, ok := <-events:
+			if !ok { // polling remains
+				events, failures = nil, nil
+			}
+			if !w.concerns[e.Name] {
+				continue
+			}
+		case <-failures: // events were lost
+		case <-poll.C: // it may be half written just now, as after an event
+			if !since.IsZero() {
+				continue
+			}
+		case <-settled.C:
+			since = time.Time{}
+			w.look()
+			w.changed()
+			continue
+		}
+		w.look()
+		now := time.Now()
+		if since.IsZero() {
+			since = now
+		}
+		settled.Reset(min(settleTime, since.Add(settleMost).Sub(now)))
+	}
+}
+
+// look finds out which directories lead to the files at present, and watches
+// these.
+func (w *watcher) look() {
+	if w.events == nil {
+		return
+	}
+	old := w.dirs
+	w.dirs, w.concerns = make(map[string]bool), make(map[string]bool)
+	for _, file := range w.files {
+		w.follow(file)
+	}
+	for dir := range w.dirs {
+		// Also if it is watched already: it may be another by the same name. What
+		// cannot be watched is polled.
+		_ = w.events.Add(dir)
+	}
+	for dir := range old {
+		if !w.dirs[dir] {
+			_ = w.events.Remove(dir) // an error says that it is gone
+		}
+	}
+}
+
+// follow notes all directories on the way to a file, and the names that are
+// looked up in them. It stops where the way ends.
+func (w *watcher) follow(file string) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return
+	}
+	root := filepath.VolumeName(file) + string(filepath.Separator)
+	dir, rest := root, split(file[len(root):])
+	for links := 0; len(rest) > 0 && links <= maxLinks; {
+		name := rest[0]
+		rest = rest[1:]
+		if name == ".." { // of a link's target; dir is without links
+			dir = filepath.Dir(dir)
+			continue
+		}
+		w.dirs[dir] = true
+		path := filepath.Join(dir, name)
+		w.concerns[path] = true
+		target, err := os.Readlink(path)
+		if err != nil { // no link, or nothing at all
+			dir = path
+			if info, err := os.Stat(path); err != nil || !info.IsDir() {
+				return
+			}
+			continue
+		}
+		links++
+		if filepath.IsAbs(target) {
+			dir = root
+		}
+		rest = append(split(target), rest...)
+	}
+}
+
+// split returns the names in a path.
+func split(path string) []string {
+	return strings.FieldsFunc(filepath.Clean(path), func(r rune) bool { return r == filepath.Separator })
+}

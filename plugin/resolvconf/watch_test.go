@@ -1,0 +1,383 @@
+package resolvconf
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	soon  = 20 * time.Second // in which a busy machine comes round to it
+	never = time.Hour
+)
+
+// conf is a file with these nameservers.
+func conf(servers ...string) string {
+	text := "search example\n"
+	for _, s := range servers {
+		text += "nameserver " + s + "\n"
+	}
+	return text
+}
+
+// tree is a directory in which a test puts files and links.
+type tree struct {
+	t *testing.T
+	string
+}
+
+func (d tree) path(name string) string { return filepath.Join(d.string, name) }
+
+func (d tree) ok(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d tree) mkdir(name string) { d.t.Helper(); d.ok(os.Mkdir(d.path(name), 0o755)) }
+
+func (d tree) write(name, text string) {
+	d.t.Helper()
+	d.ok(os.WriteFile(d.path(name), []byte(text), 0o644))
+}
+
+func (d tree) link(name, target string) { d.t.Helper(); d.ok(os.Symlink(target, d.path(name))) }
+
+func (d tree) rename(from, to string) { d.t.Helper(); d.ok(os.Rename(d.path(from), d.path(to))) }
+
+func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name))) }
+
+// follow watches the file and sends what it says, whenever that is new.
+func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []Server {
+	list := new(List)
+	for _, file := range files {
+		list.AddFile(file)
+	}
+	var watcher *fsnotify.Watcher
+	if events {
+		var err error
+		if watcher, err = fsnotify.NewWatcher(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := make(chan []Server, 100)
+	stop := watch(files, watcher, poll, func() {
+		if r := list.Read(); len(r.Reloaded) > 0 {
+			said <- list.Servers()
+		}
+	})
+	t.Cleanup(stop)
+	return said
+}
+
+// await returns when what is said is wanted.
+func await(t *testing.T, said <-chan []Server, want ...string) {
+	t.Helper()
+	late := time.After(soon)
+	for {
+		select {
+		case got := <-said:
+			if slices.Equal(got, plain(want...)) {
+				return
+			}
+		case <-late:
+			t.Fatalf("%v was not noticed", want)
+		}
+	}
+}
+
+// Whatever becomes of a file's name, what is there in the end is read. There is
+// no polling here: events must tell.
+func TestWatchEvents(t *testing.T) {
+	const before, after = "192.0.2.1", "192.0.2.2"
+	plain := func(d tree) { d.write("resolv.conf", conf(before)) }
+	linked := func(d tree) {
+		d.mkdir("run")
+		d.write("run/target", conf(before))
+		d.link("resolv.conf", "run/target")
+	}
+	for _, tc := range []struct {
+		what   string
+		file   string
+		begin  func(d tree)
+		change func(d tree)
+	}{
+		{"written in place", "resolv.conf", plain, func(d tree) { d.write("resolv.conf", conf(after)) }},
+		{"truncated, then written", "resolv.conf", plain, func(d tree) {
+			d.write("resolv.conf", "")
+			time.Sleep(2 * settleMost)
+			d.write("resolv.conf", conf(after))
+		}},
+		{"written bit by bit", "resolv.conf", plain, func(d tree) {
+			f, err := os.Create(d.path("resolv.conf"))
+			d.ok(err)
+			for _, c := range conf(after) {
+				_, err := f.WriteString(string(c))
+				d.ok(err)
+				time.Sleep(20 * time.Millisecond)
+			}
+			d.ok(f.Close())
+		}},
+		{"renamed over", "resolv.conf", plain, func(d tree) {
+			d.write("resolv.conf.tmp", conf(after))
+			d.rename("resolv.conf.tmp", "resolv.conf")
+		}},
+		{"deleted and created", "resolv.conf", plain, func(d tree) {
+			d.remove("resolv.conf")
+			time.Sleep(2 * settleMost)
+			d.write("resolv.conf", conf(after))
+		}},
+		{"not there at first", "resolv.conf", func(tree) {}, func(d tree) { d.write("resolv.conf", conf(after)) }},
+		{"directory not there at first", "run/vpn/resolv.conf", func(tree) {}, func(d tree) {
+			d.mkdir("run")
+			d.mkdir("run/vpn")
+			d.write("run/vpn/resolv.conf", conf(after))
+		}},
+		{"link set to another target", "resolv.conf", linked, func(d tree) {
+			d.mkdir("other")
+			d.write("other/target", conf(after))
+			d.link("resolv.conf.tmp", "other/target")
+			d.rename("resolv.conf.tmp", "resolv.conf")
+		}},
+		{"target written", "resolv.conf", linked, func(d tree) { d.write("run/target", conf(after)) }},
+		{"target renamed over", "resolv.conf", linked, func(d tree) {
+			d.write("run/target.tmp", conf(after))
+			d.rename("run/target.tmp", "run/target")
+		}},
+		{"target's directory removed and created", "resolv.conf", linked, func(d tree) {
+			d.remove("run")
+			time.Sleep(2 * settleMost)
+			d.mkdir("run")
+			d.write("run/target", conf(after))
+		}},
+		{"link in place of a file", "resolv.conf", plain, func(d tree) {
+			d.write("target", conf(after))
+			d.link("resolv.conf.tmp", d.path("target"))
+			d.rename("resolv.conf.tmp", "resolv.conf")
+		}},
+		{"link that leads nowhere at first", "resolv.conf", func(d tree) { d.link("resolv.conf", "run/target") }, func(d tree) {
+			d.mkdir("run")
+			d.write("run/target", conf(after))
+		}},
+		{"links to links", "resolv.conf", func(d tree) {
+			linked(d)
+			d.rename("resolv.conf", "second")
+			d.mkdir("deep")
+			d.link("deep/first", "../second")
+			d.link("resolv.conf", "deep/first")
+		}, func(d tree) {
+			d.remove("second")
+			d.write("second", conf(after))
+		}},
+		{"a ConfigMap's swap", "resolv.conf", func(d tree) {
+			d.mkdir("..1")
+			d.write("..1/resolv.conf", conf(before))
+			d.link("..data", "..1")
+			d.link("resolv.conf", "..data/resolv.conf")
+		}, func(d tree) {
+			d.mkdir("..2")
+			d.write("..2/resolv.conf", conf(after))
+			d.link("..data_tmp", "..2")
+			d.rename("..data_tmp", "..data")
+			d.remove("..1")
+		}},
+		{"directory removed and created", "run/resolv.conf", func(d tree) {
+			d.mkdir("run")
+			d.write("run/resolv.conf", conf(before))
+		}, func(d tree) {
+			d.remove("run")
+			d.mkdir("run")
+			d.write("run/resolv.conf", conf(after))
+		}},
+		{"directory replaced", "run/resolv.conf", func(d tree) {
+			d.mkdir("run")
+			d.write("run/resolv.conf", conf(before))
+		}, func(d tree) {
+			d.mkdir("run.new")
+			d.write("run.new/resolv.conf", conf(after))
+			d.rename("run", "run.old")
+			d.rename("run.new", "run")
+		}},
+		{"directory above replaced", "a/b/resolv.conf", func(d tree) {
+			d.mkdir("a")
+			d.mkdir("a/b")
+			d.write("a/b/resolv.conf", conf(before))
+		}, func(d tree) {
+			d.mkdir("new")
+			d.mkdir("new/b")
+			d.write("new/b/resolv.conf", conf(after))
+			d.rename("a", "old")
+			d.rename("new", "a")
+		}},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			t.Parallel()
+			d := tree{t, t.TempDir()}
+			tc.begin(d)
+			_, err := os.Stat(d.path(tc.file))
+			said := follow(t, true, never, d.path(tc.file))
+			if err == nil {
+				await(t, said, before+":53")
+			}
+			tc.change(d)
+			await(t, said, after+":53")
+			// Once more, for the watch goes on.
+			d.ok(os.WriteFile(d.path(tc.file), []byte(conf(before)), 0o644))
+			await(t, said, before+":53")
+		})
+	}
+}
+
+// A change of what a file permits is an event as well.
+func TestWatchPermission(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1"))
+	events, err := fsnotify.NewWatcher()
+	d.ok(err)
+	calls := make(chan struct{}, 100)
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func() { calls <- struct{}{} })
+	defer stop()
+	<-calls
+	d.ok(os.Chmod(d.path("resolv.conf"), 0o600))
+	select {
+	case <-calls:
+	case <-time.After(soon):
+		t.Error("it was not noticed")
+	}
+}
+
+// What has no events is looked at.
+func TestWatchPoll(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1"))
+	said := follow(t, false, 10*time.Millisecond, d.path("resolv.conf"))
+	await(t, said, "192.0.2.1:53")
+	d.write("resolv.conf", conf("192.0.2.2"))
+	await(t, said, "192.0.2.2:53")
+	d.remove("resolv.conf")
+	d.write("resolv.conf", conf("192.0.2.3"))
+	await(t, said, "192.0.2.3:53")
+}
+
+func TestWatchSeveralFiles(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("a", conf("192.0.2.1", "192.0.2.2"))
+	d.mkdir("run")
+	d.write("run/b", conf("192.0.2.2", "192.0.2.3"))
+	said := follow(t, true, never, d.path("a"), d.path("run/b"))
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")
+	d.write("run/b", conf("192.0.2.4"))
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.4:53")
+	d.write("a", "")
+	time.Sleep(2 * settleMost)
+	d.write("run/b", conf("192.0.2.3"))
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")
+	d.write("a", conf("192.0.2.3", "192.0.2.9"))
+	await(t, said, "192.0.2.3:53", "192.0.2.9:53")
+}
+
+// Whoever calls the function says that files may have changed, so it must not be
+// called for other files.
+func TestWatchMindsItsOwn(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1"))
+	events, err := fsnotify.NewWatcher()
+	d.ok(err)
+	calls := make(chan struct{}, 100)
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func() { calls <- struct{}{} })
+	<-calls
+	for i := range 10 {
+		d.write(fmt.Sprint("other", i), "x")
+	}
+	d.write("resolv.conf", conf("192.0.2.2"))
+	<-calls
+	time.Sleep(2 * settleMost)
+	if n := len(calls); n != 0 {
+		t.Errorf("%d more calls", n)
+	}
+	stop()
+	stop()
+}
+
+func TestListRead(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("a", conf("192.0.2.1", "192.0.2.1", "x"))
+	list := new(List)
+	if got := list.Servers(); got != nil {
+		t.Errorf("an empty list names %v", got)
+	}
+	list.AddFile(d.path("a"))
+	list.AddServer(Plain(netip.MustParseAddrPort("192.0.2.9:53")))
+	list.AddFile(d.path("b"))
+	if got := list.Files(); !slices.Equal(got, []string{d.path("a"), d.path("b")}) {
+		t.Errorf("files are %v", got)
+	}
+	for _, step := range []struct {
+		what                         string
+		change                       func()
+		reloaded, warnings, problems []string // the latter by how they begin
+		servers                      []string
+	}{
+		{"first", func() {}, []string{"a"}, []string{"a:4: \"x\" is not an IP address"},
+			[]string{"cannot read upstreams: open " + d.path("b") + ": no such file or directory; create it"},
+			[]string{"192.0.2.1:53", "192.0.2.9:53"}},
+		{"nothing new", func() {}, nil, nil, nil, []string{"192.0.2.1:53", "192.0.2.9:53"}},
+		{"b comes", func() { d.write("b", conf("192.0.2.9", "192.0.2.2")) }, []string{"b"}, nil, nil,
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"a is emptied", func() { d.write("a", "") }, nil, nil, []string{d.path("a") + " has no usable nameserver line"},
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"it is said once", func() {}, nil, nil, nil, []string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"a is junk", func() { d.write("a", "nameserver x\n") }, nil, nil, []string{d.path("a") + " has no usable nameserver line (line 1: "},
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"a is as before", func() { d.write("a", conf("192.0.2.1", "192.0.2.1", "x")) }, []string{"a"}, []string{"a:4: \"x\" is not"}, nil,
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"a is a directory", func() { d.remove("a"); d.mkdir("a") }, nil, nil, []string{"cannot read upstreams: " + d.path("a") + " is not a regular file"},
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"b is too large", func() { d.write("b", string(make([]byte, maxFile+1))) }, nil, nil, []string{"cannot read upstreams: " + d.path("b") + " is larger than"},
+			[]string{"192.0.2.1:53", "192.0.2.9:53", "192.0.2.2:53"}},
+		{"both are new", func() { d.remove("a"); d.write("a", conf("192.0.2.3")); d.write("b", conf("192.0.2.4")) },
+			[]string{"a", "b"}, nil, nil, []string{"192.0.2.3:53", "192.0.2.9:53", "192.0.2.4:53"}},
+	} {
+		step.change()
+		r := list.Read()
+		var problems []string
+		for _, err := range r.Problems {
+			problems = append(problems, err.Error())
+		}
+		begins := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
+		inDir := func(got, want string) bool { return begins(got, d.path(want)) }
+		if !slices.EqualFunc(r.Reloaded, step.reloaded, inDir) || !slices.EqualFunc(r.Warnings, step.warnings, inDir) ||
+			!slices.EqualFunc(problems, step.problems, begins) || !slices.Equal(list.Servers(), plain(step.servers...)) {
+			t.Errorf("%s: got %+v and %v", step.what, r, list.Servers())
+		}
+	}
+}
+
+// Polling does not read what is being written just now, either.
+func TestWatchPollSettles(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2"))
+	said := follow(t, true, 10*time.Millisecond, d.path("resolv.conf"))
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53")
+	for i := range 10 {
+		f, err := os.Create(d.path("resolv.conf"))
+		d.ok(err)
+		fmt.Fprintf(f, "# %d\nnameserver 192.0.2.1\n", i)
+		time.Sleep(settleTime / 2)
+		fmt.Fprintf(f, "nameserver 192.0.2.2\n")
+		d.ok(f.Close())
+		if got := <-said; len(got) != 2 {
+			t.Errorf("half a file was read: %v", got)
+		}
+	}
+}

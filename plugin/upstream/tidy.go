@@ -1,0 +1,103 @@
+package upstream
+
+import (
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// scheduleTidy makes sure that tidy is called as long as there is something to
+// tidy up. u.mu is held.
+func (u *Upstream) scheduleTidy() {
+	if u.tidying {
+		return
+	}
+	u.tidying = true
+	time.AfterFunc(tidyEvery, func() {
+		u.mu.Lock()
+		u.tidying = false
+		u.tidy(time.Now())
+		down := u.health.down && !u.draining
+		u.mu.Unlock()
+		if down {
+			u.Ask(probe, nobody{})
+		}
+	})
+}
+
+// tidy forgets old exchanges, and closes sockets that are worn and unused. u.mu
+// is held.
+func (u *Upstream) tidy(now time.Time) {
+	for _, s := range u.sockets {
+		if s != nil && (u.draining || s.worn(now)) {
+			u.retire(s)
+		}
+	}
+	inUse := u.retired[:0]
+	for _, s := range u.retired {
+		u.forget(s.pending, now)
+		if len(s.pending) == 0 {
+			s.conn.Close()
+		} else {
+			inUse = append(inUse, s)
+		}
+	}
+	clear(u.retired[len(inUse):])
+	u.retired = inUse
+	for _, s := range u.sockets {
+		if s != nil {
+			u.forget(s.pending, now)
+		}
+	}
+	for i := len(u.streams) - 1; i >= 0; i-- {
+		s := u.streams[i]
+		u.forget(s.pending, now)
+		if u.draining && len(s.pending) == 0 {
+			s.close()
+		}
+	}
+	if u.health.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
+		u.scheduleTidy()
+	}
+}
+
+// forget drops exchanges that nobody waits for: late replies only have to teach,
+// so none is kept for long, less so those of a down upstream, which is probed,
+// and none at all while the upstream is being closed. Of those kept it lets go
+// of the races.
+func (u *Upstream) forget(p pending, now time.Time) {
+	keep := min(u.cfg.Timeout, u.cfg.Patience)
+	if u.health.down {
+		keep = min(keep, tidyEvery)
+	}
+	for id, x := range p {
+		switch {
+		case x.to.Waiting():
+		case u.draining || now.Sub(x.begun) > keep:
+			delete(p, id)
+		default:
+			x.to = nobody{}
+		}
+	}
+}
+
+// probe is asked of a down upstream, so that it is found to be up again before a
+// client needs it; any reply will do.
+var probe = func() *Query {
+	m := new(dns.Msg)
+	m.SetQuestion(".", dns.TypeNS)
+	msg, err := m.Pack()
+	if err != nil {
+		panic(err) // of a constant
+	}
+	return &Query{Msg: msg}
+}()
+
+// nobody is the Receiver of exchanges that nobody waits for.
+type nobody struct{}
+
+func (nobody) Reply([]byte)  {}
+func (nobody) Fail(error)    {}
+func (nobody) Down()         {}
+func (nobody) Up()           {}
+func (nobody) Waiting() bool { return false }
