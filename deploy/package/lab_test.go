@@ -1,0 +1,216 @@
+//go:build linux
+
+// The tests build the packages, look into them, and install them into a Debian
+// that is made for the purpose and booted with systemd.
+package packaging
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait of a test. It says nothing about how fast the
+// things waited for are: it only has to be enough on a busy machine.
+const patience = time.Minute
+
+var workDir string // of this run of the tests
+
+func TestMain(m *testing.M) {
+	var err error
+	if workDir, err = os.MkdirTemp("", "dnsmus-package-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(workDir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+var debianPackage = map[string]string{
+	"debootstrap":     "debootstrap",
+	"dig":             "bind9-dnsutils",
+	"dpkg-deb":        "dpkg",
+	"git":             "git",
+	"ip":              "iproute2",
+	"lexgrog":         "man-db",
+	"man":             "man-db",
+	"nsenter":         "util-linux",
+	"rpm":             "rpm",
+	"shellcheck":      "shellcheck",
+	"systemd-analyze": "systemd",
+	"systemd-nspawn":  "systemd-container",
+}
+
+// need skips the test where it cannot run. CI has everything, so there it fails
+// instead: a test that is always skipped shows nothing.
+func need(t *testing.T, root bool, tools ...string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+	lack := t.Skip
+	if os.Getenv("CI") != "" {
+		lack = t.Fatal
+	}
+	if root && os.Getuid() != 0 {
+		lack("needs root to make and boot a Debian")
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, debianPackage[tool]))
+		}
+	}
+}
+
+// output runs a command to its end. It returns all that was printed.
+func output(args ...string) (string, error) {
+	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), err
+}
+
+// run is output for commands that must succeed.
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := output(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// eventually polls until check returns nil.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exists tells whether there is something at the path, be it a dangling link.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// The two releases that the tests install: an old one, built twice, and one with
+// another default configuration.
+const oldVersion, newVersion = "0.1.0", "0.2.0"
+
+var builds = struct{ old, again, new func() (string, error) }{
+	old: sync.OnceValues(func() (string, error) {
+		dir, err := checkout()
+		if err != nil {
+			return "", err
+		}
+		return build(dir, oldVersion)
+	}),
+	again: sync.OnceValues(func() (string, error) {
+		dir, err := elsewhere()
+		if err != nil {
+			return "", err
+		}
+		return build(dir, oldVersion, "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8")
+	}),
+	new: sync.OnceValues(func() (string, error) {
+		dir, err := elsewhere()
+		if err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, "deploy/package/Corefile")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, append(text, "# Later.\n"...), 0o644); err != nil {
+			return "", err
+		}
+		return build(dir, newVersion)
+	}),
+}
+
+// checkout is the project as it was when the tests began.
+var checkout = sync.OnceValues(func() (string, error) {
+	dir := filepath.Join(workDir, "checkout")
+	_, err := output("cp", "--archive", "../..", dir)
+	return dir, err
+})
+
+// elsewhere is a copy of the project with other times and modes.
+func elsewhere() (string, error) {
+	from, err := checkout()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(workDir, "")
+	if err != nil {
+		return "", err
+	}
+	_, err = output("sh", "-c", `umask 077 && cp -R "$1/." "$2"`, "sh", from, dir)
+	return dir, err
+}
+
+// build runs the script in a checkout, as a user would, and returns the
+// directory of the packages.
+func build(dir, version string, env ...string) (string, error) {
+	out, err := os.MkdirTemp(workDir, "")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("deploy/package/build", "-o", out, "-v", version)
+	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), env...)
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s in %s: %w\n%s", cmd, dir, err, printed)
+	}
+	return out, nil
+}
+
+// packages returns the path of the package with this suffix, such as
+// _amd64.deb.
+func packages(t *testing.T, build func() (string, error), suffix string) string {
+	t.Helper()
+	dir, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%d packages end in %s, want 1: %s", len(found), suffix, found)
+	}
+	return found[0]
+}
