@@ -1,0 +1,121 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// node is a network namespace, and the command to be run in it.
+type node struct {
+	*testing.T
+	ns, command string
+}
+
+func newNode(t *testing.T) *node {
+	t.Helper()
+	lack := t.Skip
+	if os.Getenv("CI") != "" {
+		lack = t.Fatal
+	}
+	if os.Getuid() != 0 {
+		lack("needs root for network namespaces")
+	}
+	for tool, pkg := range map[string]string{"ip": "iproute2", "setpriv": "util-linux"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, pkg))
+		}
+	}
+	n := &node{T: t, ns: fmt.Sprintf("nodelink-%d", os.Getpid()), command: filepath.Join(t.TempDir(), "nodelink")}
+	n.must(exec.Command("go", "build", "-o", n.command, "."))
+	n.must(exec.Command("ip", "netns", "add", n.ns))
+	t.Cleanup(func() { n.must(exec.Command("ip", "netns", "delete", n.ns)) })
+	return n
+}
+
+func (n *node) must(cmd *exec.Cmd) string {
+	n.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		n.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	return string(out)
+}
+
+func (n *node) in(args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", n.ns}, args...)...)
+}
+
+// state is all about the link but its lifetime counters.
+func (n *node) state() string {
+	n.Helper()
+	return n.must(n.in("ip", "-oneline", "address", "show", "dev", "local"))
+}
+
+// The type is one that kernels without dummy links have as well.
+func TestLink(t *testing.T) {
+	n := newNode(t)
+	n.must(n.in(n.command, "-type", "bridge", "local", "169.254.20.10", "fd00::10"))
+	made := n.state()
+	for _, want := range []string{"inet 169.254.20.10/32 scope host", "inet6 fd00::10/128 scope global nodad"} {
+		if !strings.Contains(made, want) || strings.Contains(made, "fd00::10/128 scope global nodad tentative") {
+			t.Errorf("the link is not as wanted, %q:\n%s", want, made)
+		}
+	}
+	if flags := n.must(n.in("ip", "link", "show", "dev", "local")); !strings.Contains(flags, ",UP") {
+		t.Errorf("the link is not up:\n%s", flags)
+	}
+
+	n.must(n.in(n.command, "-type", "bridge", "local", "169.254.20.10", "fd00::10"))
+	if again := n.state(); again != made {
+		t.Errorf("the second time made a difference:\n%s\nto\n%s", again, made)
+	}
+
+	// What another did to the link is put right, and what is more is left alone.
+	n.must(n.in("ip", "address", "delete", "169.254.20.10/32", "dev", "local"))
+	n.must(n.in("ip", "link", "set", "local", "down"))
+	n.must(n.in(n.command, "local", "169.254.20.10", "169.254.20.11"))
+	if now := n.state(); !strings.Contains(now, "169.254.20.10/32") || !strings.Contains(now, "169.254.20.11/32") {
+		t.Errorf("addresses are missing:\n%s", now)
+	}
+	if flags := n.must(n.in("ip", "link", "show", "dev", "local")); !strings.Contains(flags, ",UP") {
+		t.Errorf("the link is not up again:\n%s", flags)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	n := newNode(t)
+	without := []string{"setpriv", "--reuid=65532", "--regid=65532", "--clear-groups"}
+	for _, test := range []struct {
+		as   []string
+		args string
+		want string
+	}{
+		{nil, "local", "usage: nodelink"},
+		{nil, "local 169.254.20", `"169.254.20" is not an IP address`},
+		{nil, "local fe80::1%eth0", `"fe80::1%eth0" is not an IP address`},
+		{nil, "sixteen-bytes-it 169.254.20.10", "longer than the 15 bytes"},
+		{nil, "-type nosuch local 169.254.20.10", "no links of type nosuch"},
+		{without, "-type bridge local 169.254.20.10", "the capability NET_ADMIN is missing"},
+	} {
+		args := append(append(test.as, n.command), strings.Fields(test.args)...)
+		out, err := n.in(args...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), test.want) {
+			t.Errorf("nodelink %s: %v, printed %q, want %q", test.args, err, out, test.want)
+		}
+	}
+	if out, err := n.in("ip", "link", "show", "dev", "local").CombinedOutput(); err == nil {
+		t.Errorf("a call that failed made a link:\n%s", out)
+	}
+
+	n.must(n.in("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"))
+	out, err := n.in(n.command, "-type", "bridge", "local", "fd00::10").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "net.ipv6.conf.local.disable_ipv6") {
+		t.Errorf("IPv6 is disabled: %v, printed %q", err, out)
+	}
+}
