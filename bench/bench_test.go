@@ -98,12 +98,44 @@ func TestFakes(t *testing.T) {
 	}
 }
 
+// TestEncryptedFakes asks each of them through both servers.
+func TestEncryptedFakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds CoreDNS and puts a load on it")
+	}
+	b := &bench{ctx: t.Context()}
+	if err := b.build(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeCert(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, transport := range transports {
+		spec := fmt.Sprintf("nxdomain,over=%s,certs=%s", transport, b.dir)
+		err := b.with([]string{spec}, []entry{{"forward", 1}, {"dnsmus", 1}}, func(servers []*server) error {
+			for _, s := range servers {
+				r, err := b.measure(s, onSchedule(500, 200*time.Millisecond))
+				if err != nil {
+					return err
+				}
+				if r.Kinds["nxdomain"] != 100 || r.Sent != 100 || r.Strange != 0 {
+					t.Errorf("%s over %s: %+v", s.name, transport, r.tally)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestParseFake(t *testing.T) {
 	f, err := parseFake("nxdomain,delay=20ms,loss=0.3,notcp")
 	if want := (fake{kind: nxdomain, delay: 20 * time.Millisecond, loss: 0.3, noTCP: true}); f != want || err != nil {
 		t.Errorf("%+v, %v", f, err)
 	}
-	for _, spec := range []string{"", "other", "good,delay", "good,loss=x", "good,udp"} {
+	for _, spec := range []string{"", "other", "good,delay", "good,loss=x", "good,udp", "good,over=sctp", "good,over=tls,loss=0.1"} {
 		if _, err := parseFake(spec); err == nil {
 			t.Errorf("%q is taken", spec)
 		}

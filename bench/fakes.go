@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +24,17 @@ type fake struct {
 	delay time.Duration // before each reply
 	loss  float64       // the share of queries over UDP whose query or reply is lost
 	noTCP bool          // connections are refused
+	sleep bool          // it says nothing before the fakes are woken
+	over  string        // the encrypted transport; empty: plain DNS
+	certs string        // the directory of its certificate
 }
 
+// awake is set when the fakes of this process are woken.
+var awake atomic.Bool
+
 // parseFake reads what a fake is to be: a kind or "hole", then any of
-// ",delay=20ms", ",loss=0.1" and ",notcp".
+// ",delay=20ms", ",loss=0.1", ",notcp" and ",sleep"; or ",over=TRANSPORT" and
+// ",certs=DIR".
 func parseFake(spec string) (fake, error) {
 	var f fake
 	words := strings.Split(spec, ",")
@@ -48,12 +56,24 @@ func parseFake(spec string) (fake, error) {
 			f.loss, err = strconv.ParseFloat(value, 64)
 		case "notcp":
 			f.noTCP = true
+		case "sleep":
+			f.sleep = true
+		case "over":
+			f.over = value
+			if indexOf(transports, value) < 0 {
+				err = fmt.Errorf("%q is no encrypted transport", value)
+			}
+		case "certs":
+			f.certs = value
 		default:
 			err = fmt.Errorf("%q is no property of a fake", key)
 		}
 		if err != nil {
 			return f, err
 		}
+	}
+	if plain := (fake{kind: f.kind, over: f.over, certs: f.certs}); f.over != "" && f != plain {
+		return f, fmt.Errorf("%q: encrypted fakes have no other properties", spec)
 	}
 	return f, nil
 }
@@ -69,7 +89,7 @@ func indexOf(list []string, s string) int {
 
 // runFakes is the process of the fakes. It prints their addresses as JSON and
 // serves until its standard input is closed, which the end of its parent does
-// too.
+// too. Any byte before that wakes those that sleep.
 func runFakes(specs []string) error {
 	var addrs []string
 	for _, spec := range specs {
@@ -86,33 +106,53 @@ func runFakes(specs []string) error {
 	if err := json.NewEncoder(os.Stdout).Encode(addrs); err != nil {
 		return err
 	}
+	if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
+		awake.Store(true)
+	}
 	io.Copy(io.Discard, os.Stdin)
 	return nil
 }
 
 // listen opens f's sockets and serves them.
 func (f fake) listen() (addr string, err error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if f.over != "" {
+		return f.listenEncrypted()
+	}
+	conn, l, err := f.bind()
+	for range 10 { // the port may be taken for TCP
+		if err == nil {
+			break
+		}
+		conn, l, err = f.bind()
+	}
 	if err != nil {
 		return "", err
 	}
-	addr = conn.LocalAddr().String()
-	if !f.noTCP {
-		// A hole's connections are made by the kernel, and that is all.
-		l, err := net.Listen("tcp4", addr)
-		if err != nil {
-			return "", err
-		}
-		if !f.hole {
-			go f.serveTCP(l)
-		}
+	if l != nil && !f.hole { // a hole's connections are made by the kernel, and that is all
+		go f.serveTCP(l)
 	}
 	if !f.hole {
 		bigBuffers(conn)
 		go f.serveUDP(conn)
 	}
-	return addr, nil
+	return conn.LocalAddr().String(), nil
 }
+
+// bind opens a UDP socket and, unless f refuses connections, a listener at the
+// same port.
+func (f fake) bind() (*net.UDPConn, net.Listener, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil || f.noTCP {
+		return conn, nil, err
+	}
+	l, err := net.Listen("tcp4", conn.LocalAddr().String())
+	if err != nil {
+		conn.Close()
+	}
+	return conn, l, err
+}
+
+func (f fake) silent() bool { return f.sleep && !awake.Load() }
 
 func (f fake) serveUDP(conn *net.UDPConn) {
 	send := func(msg []byte, to netip.AddrPort) { conn.WriteToUDPAddrPort(msg, to) }
@@ -125,7 +165,7 @@ func (f fake) serveUDP(conn *net.UDPConn) {
 		if err != nil {
 			return
 		}
-		if f.loss > 0 && rand.Float64() < f.loss {
+		if f.silent() || f.loss > 0 && rand.Float64() < f.loss {
 			continue
 		}
 		if msg := reply(buf, n, f.kind); msg != nil {
@@ -178,12 +218,26 @@ func (f fake) serveStream(conn net.Conn) {
 		if _, err := io.ReadFull(conn, buf[2:2+n]); err != nil {
 			return
 		}
-		msg := reply(buf[2:], n, f.kind)
-		if msg == nil {
+		frame := framed(buf, n, f.kind)
+		if frame == nil || f.silent() {
 			continue
 		}
-		binary.BigEndian.PutUint16(buf, uint16(len(msg)))
-		frame := append([]byte(nil), buf[:2+len(msg)]...)
+		if f.delay == 0 {
+			conn.Write(frame)
+			continue
+		}
+		frame = append([]byte(nil), frame...)
 		time.AfterFunc(f.delay, func() { conn.Write(frame) })
 	}
+}
+
+// framed makes a reply out of the query of n bytes that follows its length in b,
+// in place and with its own length before it. It is nil if that is no query.
+func framed(b []byte, n int, k kind) []byte {
+	msg := reply(b[2:], n, k)
+	if msg == nil {
+		return nil
+	}
+	binary.BigEndian.PutUint16(b, uint16(len(msg)))
+	return b[:2+len(msg)]
 }

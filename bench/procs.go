@@ -55,7 +55,7 @@ func runSelf(args []string) (hidden bool, err error) {
 // fakes is a process of fake upstreams.
 type fakes struct {
 	cmd   *exec.Cmd
-	stdin io.Closer
+	stdin io.WriteCloser
 	addrs []string
 }
 
@@ -83,6 +83,12 @@ func startFakes(ctx context.Context, specs ...string) (*fakes, error) {
 		return nil, fmt.Errorf("fakes: %w", err)
 	}
 	return f, nil
+}
+
+// wake makes those answer that sleep.
+func (f *fakes) wake() error {
+	_, err := f.stdin.Write([]byte{'\n'})
+	return err
 }
 
 func (f *fakes) stop() {
@@ -134,8 +140,11 @@ func (b *bench) startServer(engine, name string, upstreams []string) (*server, e
 		if engine == "forward" {
 			what += " ."
 		}
-		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s %s\n}\n",
-			port, host, s.pprof, what, strings.Join(upstreams, " "))
+		to := strings.Join(upstreams, " ")
+		if strings.Contains(to, "://") {
+			to += fmt.Sprintf(" {\n\t\ttls %s\n\t\ttls_servername %s\n\t}", filepath.Join(b.dir, certFile), certName)
+		}
+		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s %s\n}\n", port, host, s.pprof, what, to)
 		file := filepath.Join(b.dir, "Corefile."+port)
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err

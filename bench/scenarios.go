@@ -19,13 +19,16 @@ var scenarios = []struct {
 	{"nxdomain", (*bench).allDeny},
 	{"late", (*bench).goodLater},
 	{"blackhole", (*bench).blackHole},
+	{"dead", (*bench).allDead},
 	{"negative", (*bench).negative},
 	{"loss", (*bench).loss},
+	{"encrypted", (*bench).encrypted},
 }
 
 const (
 	clientPatience = 5 * time.Second // what resolver libraries wait before they give up
 	patience       = 2 * time.Second // the default of dnsmus
+	probeEvery     = time.Second     // while an upstream is down
 )
 
 func flatOut(d time.Duration) load { return load{For: d, Timeout: time.Second} }
@@ -302,6 +305,66 @@ func (b *bench) blackHole() error {
 	})
 	b.report.table(t)
 	return err
+}
+
+// allDead is a network that is gone and comes back, with queries coming all the
+// time.
+func (b *bench) allDead() error {
+	const rate = 10000
+	t := table{
+		title: "All 3 upstreams are silent, and come back",
+		note: fmt.Sprintf("%d queries/s for %v in silence, seen after a quarter of that time and at its end; then the upstreams answer, and at\n"+
+			"the same moment a load of 1000 queries/s begins, of which the first second is shown apart.", rate, b.plan.hole),
+		head: []string{"server", "peak RSS MB: then", "end", "fds", "goroutines (most): then", "end",
+			"back: good %", "lost", "max ms", "from then on: good %", "lost", "p99 ms", "max ms"},
+	}
+	for _, e := range b.rivals(entry{"dnsmus", 3}, entry{"forward", 3}, entry{"dnsmasq", 3}) {
+		err := b.with(repeat("good,sleep", 3), []entry{e}, func(servers []*server) error {
+			for _, s := range servers {
+				var mem []int
+				var goroutines []series
+				for _, part := range []time.Duration{b.plan.hole / 4, b.plan.hole * 3 / 4} {
+					s.goroutines = nil
+					stop := s.watch()
+					l := onSchedule(rate, part)
+					l.Timeout = 0 // nobody will answer
+					_, err := b.measure(s, l)
+					stop()
+					if err != nil {
+						return err
+					}
+					mem = append(mem, s.peakRSS())
+					goroutines = append(goroutines, s.goroutines)
+				}
+				if err := b.fakes.wake(); err != nil {
+					return err
+				}
+				first, err := b.measure(s, onSchedule(1000, probeEvery))
+				if err != nil {
+					return err
+				}
+				r, err := b.measure(s, onSchedule(1000, b.plan.single))
+				if err != nil {
+					return err
+				}
+				most := func(g series) string { return (&server{goroutines: g}).goroutinesText() }
+				t.add(s.name, megabytes(mem[0]), megabytes(mem[1]), s.maxFDs, most(goroutines[0]), most(goroutines[1]),
+					percent(first.Kinds["good"], first.Sent), first.Lost, ms(first.Max),
+					percent(r.Kinds["good"], r.Sent), r.Lost, ms(r.P99), ms(r.Max))
+				if s.name == "dnsmus 3" {
+					b.report.goal("All 3 upstreams silent, 10k queries/s, then back", "memory flat, all good after a second",
+						fmt.Sprintf("%s MB, then %s; %s %% good", megabytes(mem[0]), megabytes(mem[1]), percent(r.Kinds["good"], r.Sent)),
+						float64(mem[1]) <= 1.1*float64(mem[0]) && r.Kinds["good"] == r.Sent)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.report.table(t)
+	return nil
 }
 
 // negative is a denial with a black hole listed: how long the first ones take,
