@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -300,15 +301,30 @@ func (l loopback) freePort() string {
 	return strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port)
 }
 
+// Ports of servers: none that the kernel gives to a socket which asks for any.
+// CoreDNS and dig both share ports (SO_REUSEPORT), so dig could get the very port
+// that it asks, and hear itself.
+const (
+	firstPort = 10000
+	manyPorts = 22000
+)
+
+// lastPort is the one tried last, from firstPort on. Runs of the tests that meet
+// on a machine begin anywhere.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(rand.Int32N(manyPorts)) }
+
 // listen opens a port for both transports.
 func (l loopback) listen() (net.PacketConn, net.Listener) {
 	l.Helper()
 	for range 100 {
-		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%manyPorts)
+		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
-			l.Fatal(err)
+			continue
 		}
-		if tcp, err := net.Listen("tcp", udp.LocalAddr().String()); err == nil {
+		if tcp, err := net.Listen("tcp", addr); err == nil {
 			return udp, tcp
 		}
 		udp.Close()
