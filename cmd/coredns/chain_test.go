@@ -68,7 +68,7 @@ func TestUnderCache(t *testing.T) {
 	}
 
 	for _, upstream := range upstreams {
-		upstream.kill()
+		upstream.Kill()
 	}
 	l.expect("@127.0.0.1 ldap.corp.example", "SERVFAIL") // was not asked before
 	for _, c := range cached {
@@ -96,7 +96,7 @@ func TestDenialIsForgotten(t *testing.T) {
 	}`).awaits("@127.0.0.1 . SOA")
 	const query = "@127.0.0.1 git.corp.example"
 
-	upstreams[1].kill()
+	upstreams[1].Kill()
 	l.expect("@127.0.0.11 git.corp.example", "NXDOMAIN")
 	if ttl := l.dig("@127.0.0.11 git.corp.example").ttl(); ttl != 3600 {
 		t.Fatalf("the denial's TTL is %d, want an hour", ttl)
@@ -137,17 +137,17 @@ func TestReload(t *testing.T) {
 		return "wiki.corp.example", "NOERROR 10.1.0.10"
 	}, func() {
 		l.resolvConf("127.0.0.11", "127.0.0.13")
-		p.signal(syscall.SIGUSR1)
+		p.Signal(syscall.SIGUSR1)
 		l.becomes("@127.0.0.1 db.corp.example", "NOERROR 10.3.0.30")
 		l.resolvConf("127.0.0.11", "127.0.0.12")
-		p.signal(syscall.SIGUSR1)
+		p.Signal(syscall.SIGUSR1)
 		l.becomes("@127.0.0.1 git.corp.example", "NOERROR 10.2.0.20")
 		l.becomes("@127.0.0.1 db.corp.example", "NXDOMAIN")
 		// A list that cannot be used changes nothing.
 		l.write("resolv.conf.dnsmus", "nameserver junk\n")
-		p.signal(syscall.SIGUSR1)
+		p.Signal(syscall.SIGUSR1)
 		l.eventually(func() error {
-			if !strings.Contains(p.printed(), "no usable nameserver") {
+			if !strings.Contains(p.Printed(), "no usable nameserver") {
 				return errors.New("the log does not say that the list cannot be used")
 			}
 			return nil
@@ -176,7 +176,7 @@ func TestWhoAnswered(t *testing.T) {
 	} {
 		l.dig("@127.0.0.123 " + query)
 		l.eventually(func() error {
-			if !strings.Contains(p.printed(), want) {
+			if !strings.Contains(p.Printed(), want) {
 				return fmt.Errorf("dig %s: the log has no %q", query, want)
 			}
 			return nil

@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // authority signs the certificates of a test's servers. It is in a file that
@@ -168,7 +170,7 @@ func (c *counter) count() int {
 // counterTo opens a way to the port on 127.0.0.1, over TCP or UDP.
 func (l loopback) counterTo(network, port string) *counter {
 	l.Helper()
-	udp, tcp := l.listen()
+	udp, tcp := testkit.Listen(l.T)
 	c := &counter{addr: tcp.Addr().String()}
 	server := "127.0.0.1:" + port
 	if network == "tcp" {
@@ -309,7 +311,7 @@ func (l loopback) askAll(port string, names []string, want string) {
 // TestEncrypted has real servers for all transports, behind a counter of
 // connections and beside a real resolver that denies all their names.
 func TestEncrypted(t *testing.T) {
-	need(t, false, "dnsdist", "dnsmasq", "unbound")
+	testkit.Need(t, false, "dnsdist", "dnsmasq", "unbound")
 	l := newLoopback(t)
 	cert, key, _ := l.authority("ca").issue("server", x509.Certificate{})
 	ports := make(map[string]string)
@@ -796,11 +798,11 @@ func TestEncryptedComesBack(t *testing.T) {
 		back      func(l *lab, p *process, start func() *process) *process
 	}{
 		{"killed", "refused",
-			func(_ *lab, p *process) { p.kill() },
+			func(_ *lab, p *process) { p.Kill() },
 			func(_ *lab, _ *process, start func() *process) *process { return start() }},
 		{"stopped", "",
-			func(_ *lab, p *process) { p.signal(syscall.SIGSTOP) },
-			func(_ *lab, p *process, _ func() *process) *process { p.signal(syscall.SIGCONT); return p }},
+			func(_ *lab, p *process) { p.Signal(syscall.SIGSTOP) },
+			func(_ *lab, p *process, _ func() *process) *process { p.Signal(syscall.SIGCONT); return p }},
 		{"dropped", "",
 			func(l *lab, _ *process) { l.run("iptables", "-A", "INPUT", "-d", "127.0.0.16/28", "-j", "DROP") },
 			func(l *lab, p *process, _ func() *process) *process { l.run("iptables", "-F"); return p }},
@@ -855,7 +857,7 @@ func TestEncryptedComesBack(t *testing.T) {
 				l.resolvConf("127.0.0.13")
 				l.becomes(secret, "NXDOMAIN")
 				p.prints("removed: " + peer.upstream)
-				server.kill()
+				server.Kill()
 			}
 		})
 	}

@@ -188,9 +188,9 @@ func TestPause(t *testing.T) {
 	load := l.load("127.0.0.1:"+port, 500) // some of them are under way at any moment
 	for _, pause := range pauses {
 		time.Sleep(time.Second)
-		p.signal(syscall.SIGSTOP)
+		p.Signal(syscall.SIGSTOP)
 		time.Sleep(pause)
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 	}
 	time.Sleep(time.Second)
 	load.stop().mustAllBeGood(t)

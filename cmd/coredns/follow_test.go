@@ -14,11 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // TestRewritesUnderLoad rewrites the file of upstreams again and again, in all
@@ -188,7 +189,7 @@ func TestFollow(t *testing.T) {
 			p.prints("added: " + server + ":53")
 		}
 		becomesFailures(l, 1)
-		if n := strings.Count(p.printed(), "resolv.conf.dnsmus has no usable nameserver"); n != 1 {
+		if n := strings.Count(p.Printed(), "resolv.conf.dnsmus has no usable nameserver"); n != 1 {
 			t.Errorf("%d warnings about the empty file, want 1", n)
 		}
 		l.resolvConf("127.0.0.13")
@@ -274,7 +275,7 @@ func (p *process) prints(text string) {
 func (p *process) printsTimes(n int, text string) {
 	p.lab.Helper()
 	p.lab.eventually(func() error {
-		if found := strings.Count(p.printed(), text); found < n {
+		if found := strings.Count(p.Printed(), text); found < n {
 			return fmt.Errorf("%q is in the log %d times, want %d", text, found, n)
 		}
 		return nil
@@ -287,7 +288,7 @@ type loopback struct{ *lab }
 
 func newLoopback(t *testing.T) loopback {
 	t.Helper()
-	need(t, false, "dig")
+	testkit.Need(t, false, "dig")
 	t.Parallel()
 	return loopback{&lab{T: t, dir: t.TempDir()}}
 }
@@ -295,42 +296,7 @@ func newLoopback(t *testing.T) loopback {
 // freePort returns a port that nobody has at present.
 func (l loopback) freePort() string {
 	l.Helper()
-	udp, tcp := l.listen()
-	defer udp.Close()
-	defer tcp.Close()
-	return strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port)
-}
-
-// Ports of servers: none that the kernel gives to a socket which asks for any.
-// CoreDNS and dig both share ports (SO_REUSEPORT), so dig could get the very port
-// that it asks, and hear itself.
-const (
-	firstPort = 10000
-	manyPorts = 22000
-)
-
-// lastPort is the one tried last, from firstPort on. Runs of the tests that meet
-// on a machine begin anywhere.
-var lastPort atomic.Int32
-
-func init() { lastPort.Store(rand.Int32N(manyPorts)) }
-
-// listen opens a port for both transports.
-func (l loopback) listen() (net.PacketConn, net.Listener) {
-	l.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%manyPorts)
-		udp, err := net.ListenPacket("udp", addr)
-		if err != nil {
-			continue
-		}
-		if tcp, err := net.Listen("tcp", addr); err == nil {
-			return udp, tcp
-		}
-		udp.Close()
-	}
-	l.Fatal("no port is free for UDP and TCP")
-	return nil, nil
+	return strconv.Itoa(int(testkit.FreeAddr(l.T).Port()))
 }
 
 // server runs CoreDNS with the lines in a server block, and returns the ports of
@@ -355,17 +321,11 @@ func (l loopback) server(lines string) (port, metrics string, p *process) {
 // reply is silence.
 func (l loopback) fake(reply func(query *dns.Msg) *dns.Msg) string {
 	l.Helper()
-	handler := dns.HandlerFunc(func(w dns.ResponseWriter, query *dns.Msg) {
+	return testkit.Handle(l.T, func(w dns.ResponseWriter, query *dns.Msg) {
 		if r := reply(query); r != nil {
 			w.WriteMsg(r)
 		}
-	})
-	udp, tcp := l.listen()
-	for _, s := range []*dns.Server{{PacketConn: udp, Handler: handler}, {Listener: tcp, Handler: handler}} {
-		go s.ActivateAndServe()
-		l.Cleanup(func() { s.Shutdown() })
-	}
-	return udp.LocalAddr().String()
+	}).String()
 }
 
 func denies(query *dns.Msg) *dns.Msg {
@@ -563,7 +523,7 @@ type usage struct{ fds, goroutines int }
 func (l loopback) usage(p *process, metrics string) usage {
 	l.Helper()
 	goroutines := metric(l.T, metrics, "go_goroutines")
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Pid()))
 	if err != nil {
 		l.Fatal(err)
 	}

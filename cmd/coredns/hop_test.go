@@ -109,7 +109,7 @@ func TestWhatUpstreamsSee(t *testing.T) {
 		name := fmt.Sprintf("Q%d.Truth.example", i) // to be found in the log
 		query := test.query + " " + name
 		l.expect(query, "NXDOMAIN")
-		entries := regexp.MustCompile(`query: `+name+` IN A (.*)`).FindAllStringSubmatch(primary.printed(), -1)
+		entries := regexp.MustCompile(`query: `+name+` IN A (.*)`).FindAllStringSubmatch(primary.Printed(), -1)
 		if len(entries) != 1 || entries[0][1] != test.want {
 			t.Errorf("dig %s: logged as %q, want %q", query, entries, test.want)
 		}

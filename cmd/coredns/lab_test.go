@@ -16,16 +16,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// patience bounds every wait of a test. It says nothing about how fast the
-// things waited for are: it only has to be enough on a busy machine.
-const patience = time.Minute
-
-var workDir string // of this run of the tests
+const patience = testkit.Patience
 
 func TestMain(m *testing.M) {
 	if isPart, err := soakPart(); isPart {
@@ -34,17 +30,11 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	var err error
-	if workDir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	os.RemoveAll(workDir)
-	os.Exit(code)
+	testkit.Main(m)
 }
 
 var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(workDir, "coredns")
+	binary := filepath.Join(testkit.Dir, "coredns")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -61,39 +51,6 @@ func coredns(t *testing.T) string {
 	return binary
 }
 
-var debianPackage = map[string]string{
-	"bash":     "bash",
-	"setpriv":  "util-linux",
-	"dig":      "bind9-dnsutils",
-	"dnsdist":  "dnsdist",
-	"dnsmasq":  "dnsmasq-base",
-	"gcc":      "gcc",
-	"getent":   "libc-bin",
-	"ip":       "iproute2",
-	"iptables": "iptables",
-	"kdig":     "knot-dnsutils",
-	"named":    "bind9",
-	"unbound":  "unbound",
-}
-
-// need skips the test where it cannot run. CI has everything, so there it fails
-// instead: a test that is always skipped shows nothing.
-func need(t *testing.T, root bool, tools ...string) {
-	t.Helper()
-	lack := t.Skip
-	if os.Getenv("CI") != "" {
-		lack = t.Fatal
-	}
-	if root && os.Getuid() != 0 {
-		lack("needs root for network namespaces")
-	}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, debianPackage[tool]))
-		}
-	}
-}
-
 // lab is where a test runs its programs: a network namespace and a directory
 // for their files.
 type lab struct {
@@ -108,7 +65,7 @@ var labs atomic.Int32
 // runs in parallel with others, and needs root and the tools.
 func newLab(t *testing.T, tools ...string) *lab {
 	t.Helper()
-	need(t, true, append(tools, "ip", "dig")...)
+	testkit.Need(t, true, append(tools, "ip", "dig")...)
 	t.Parallel()
 	return addLab(t)
 }
@@ -143,9 +100,6 @@ func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = l.dir
-	// A group to be signalled with all its children, and nothing that outlives
-	// the tests, however they end.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
 
@@ -179,68 +133,14 @@ func (l *lab) write(name, text string) string {
 
 // process is a server that runs until the end of the test.
 type process struct {
-	lab  *lab
-	cmd  *exec.Cmd
-	log  string        // the file that it prints to
-	done chan struct{} // closed when it has ended
+	*testkit.Process
+	lab *lab
 }
 
 // start runs a server. What it prints is shown if the test fails.
 func (l *lab) start(args ...string) *process {
 	l.Helper()
-	// A file and not a pipe, which children that outlive the server hold open.
-	log, err := os.CreateTemp(workDir, "*.log")
-	if err != nil {
-		l.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{lab: l, cmd: l.command(context.Background(), args...), log: log.Name(), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
-		l.Fatal(err)
-	}
-	go func() {
-		p.cmd.Wait()
-		close(p.done)
-	}()
-	l.Cleanup(func() {
-		p.kill()
-		printed := p.printed()
-		for _, bug := range []string{"panic", "DATA RACE"} { // CoreDNS recovers from panics
-			if strings.Contains(printed, bug) {
-				l.Errorf("%s printed %q:\n%s", args[0], bug, printed)
-			}
-		}
-		if l.Failed() {
-			l.Logf("%s printed at last:\n%s", strings.Join(args, " "), printed[max(0, len(printed)-4096):])
-		}
-	})
-	return p
-}
-
-// printed is all that the process has printed so far.
-func (p *process) printed() string {
-	p.lab.Helper()
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		p.lab.Fatal(err)
-	}
-	return string(text)
-}
-
-// signal sends s to the process and its children.
-func (p *process) signal(s syscall.Signal) {
-	select {
-	case <-p.done:
-	default:
-		syscall.Kill(-p.cmd.Process.Pid, s)
-	}
-}
-
-// kill ends the process as a crash would.
-func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
-	<-p.done
+	return &process{testkit.Start(l.T, l.command(context.Background(), args...)), l}
 }
 
 // awaits returns p when the question, as given to dig, is answered with
@@ -249,12 +149,12 @@ func (p *process) awaits(question string) *process {
 	p.lab.Helper()
 	p.lab.eventually(func() error {
 		select {
-		case <-p.done:
-			p.lab.Fatalf("%s has ended: %v", p.cmd, p.cmd.ProcessState)
+		case <-p.Done():
+			p.lab.Fatal(p.State())
 		default:
 		}
 		if r := p.lab.dig("+time=1 " + question); r.status != "NOERROR" {
-			return fmt.Errorf("%s does not answer\n%s", p.cmd, r.text)
+			return fmt.Errorf("%s is not answered\n%s", question, r.text)
 		}
 		return nil
 	})
@@ -264,15 +164,7 @@ func (p *process) awaits(question string) *process {
 // eventually polls until check returns nil.
 func (l *lab) eventually(check func() error) {
 	l.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			l.Fatal(err)
-		}
-	}
+	testkit.Eventually(l.T, check)
 }
 
 // reply is what dig printed.

@@ -24,12 +24,9 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-)
 
-func init() {
-	debianPackage["prometheus"] = "prometheus"
-	debianPackage["promtool"] = "prometheus"
-}
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
 
 // get returns what a server on loopback says, as its status and body; or 0 and an
 // error.
@@ -84,7 +81,7 @@ scrape_configs:
 	api := "http://127.0.0.1:" + port
 	l.eventually(func() error {
 		select {
-		case <-p.done:
+		case <-p.Done():
 			l.Fatal("prometheus has ended")
 		default:
 		}
@@ -174,7 +171,7 @@ func (p prometheus) firing(alert, to string, want bool) {
 // TestPrometheus has a real Prometheus look on while upstreams win, fall silent,
 // refuse and are dropped.
 func TestPrometheus(t *testing.T) {
-	need(t, false, "prometheus", "promtool", "dnsmasq")
+	testkit.Need(t, false, "prometheus", "promtool", "dnsmasq")
 	l := newLoopback(t)
 	known := l.fake(answers)
 	p, db := l.resolver("db.example", "10.3.0.30")
@@ -213,14 +210,14 @@ func TestPrometheus(t *testing.T) {
 	prom.becomes("coredns_dnsmus_inconclusive_total", "0")
 	prom.becomes(fmt.Sprintf(`coredns_dnsmus_upstream_request_duration_seconds_count{to=%q, rcode="NXDOMAIN"}`, known), "5")
 
-	p.signal(syscall.SIGSTOP)
+	p.Signal(syscall.SIGSTOP)
 	asks(1, "NXDOMAIN")
 	prom.becomes(to("upstream_up", db), "0")
 	prom.becomes(to("upstream_up", known), "1")
 	prom.becomes("coredns_dnsmus_inconclusive_total", "1")
 	prom.firing("DnsmusUpstreamDown", db, true)
 	prom.firing("DnsmusUpstreamDown", known, false)
-	p.signal(syscall.SIGCONT)
+	p.Signal(syscall.SIGCONT)
 	prom.becomes(to("upstream_up", db), "1") // without a client's help
 	prom.firing("DnsmusUpstreamDown", db, false)
 
@@ -353,7 +350,7 @@ func (l loopback) inOrder() (upstreams []string, next func(metrics string, n int
 }
 
 var buildTapReader = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(workDir, "dnstap")
+	binary := filepath.Join(testkit.Dir, "dnstap")
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/dnstap/golang-dnstap/dnstap").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -484,7 +481,7 @@ func TestLogFormat(t *testing.T) {
 		{none, `127.0.0.1 TXT silent.example. SERVFAIL [0-9.e-]+s by -: none`},
 	} {
 		l.eventually(func() error {
-			if n := len(regexp.MustCompile(`(?m)^\[INFO\] `+want.line+`$`).FindAllString(want.p.printed(), -1)); n != 1 {
+			if n := len(regexp.MustCompile(`(?m)^\[INFO\] `+want.line+`$`).FindAllString(want.p.Printed(), -1)); n != 1 {
 				return fmt.Errorf("%d lines of %s", n, want.line)
 			}
 			return nil
@@ -495,7 +492,7 @@ func TestLogFormat(t *testing.T) {
 // TestStateInLog: an upstream that falls silent and comes back says so once each,
 // however many queries there are; and so does a list that changes.
 func TestStateInLog(t *testing.T) {
-	need(t, false, "dnsmasq")
+	testkit.Need(t, false, "dnsmasq")
 	l := newLoopback(t)
 	known := l.fake(answers)
 	r, db := l.resolver("db.example", "10.3.0.30")
@@ -504,14 +501,14 @@ func TestStateInLog(t *testing.T) {
 	server := "127.0.0.1:" + port
 	const times = 3
 	for i := range times {
-		r.signal(syscall.SIGSTOP)
+		r.Signal(syscall.SIGSTOP)
 		var all sync.WaitGroup
 		for j := range 20 {
 			all.Go(func() { ask(server, fmt.Sprintf("away%d-%d.example.", i, j), patience) })
 		}
 		all.Wait()
 		p.printsTimes(i+1, "Upstream "+db+" is down")
-		r.signal(syscall.SIGCONT)
+		r.Signal(syscall.SIGCONT)
 		p.printsTimes(i+1, "Upstream "+db+" is up again")
 		for j := range 20 {
 			ask(server, fmt.Sprintf("back%d-%d.example.", i, j), patience)
@@ -528,7 +525,7 @@ func TestStateInLog(t *testing.T) {
 		"Upstreams are " + known + ", " + third + " now; added: " + third + "; removed: " + db: 1,
 		"Upstreams are": 1,
 	} {
-		if n := strings.Count(p.printed(), text); n != want {
+		if n := strings.Count(p.Printed(), text); n != want {
 			t.Errorf("%q is in the log %d times, want %d", text, n, want)
 		}
 	}
@@ -563,7 +560,7 @@ func TestFlappingLog(t *testing.T) {
 		}
 	}
 	// Ten at once, and one each half minute.
-	n, most := strings.Count(p.printed(), "Upstream "+flapping), 10+int(time.Since(begun)/(30*time.Second))
+	n, most := strings.Count(p.Printed(), "Upstream "+flapping), 10+int(time.Since(begun)/(30*time.Second))
 	if n == 0 || n > most {
 		t.Errorf("%d lines about an upstream that flapped %d times, want 1 to %d", n, flaps, most)
 	}

@@ -112,14 +112,14 @@ func TestReloadUnderLoad(t *testing.T) {
 			w.write("Corefile", w.corefile(broken.end, broken.line))
 			w.whileLoaded(func() {
 				for i := range 20 {
-					w.p.signal(syscall.SIGUSR1)
+					w.p.Signal(syscall.SIGUSR1)
 					w.p.printsTimes(i+1, "[ERROR] SIGUSR1")
 				}
 			})
 			w.write("Corefile", w.corefile("", "")) // this one is in order again
 			w.reloadBySignal(2)
 			w.settles(before)
-			if !strings.Contains(w.p.printed(), broken.prints) {
+			if !strings.Contains(w.p.Printed(), broken.prints) {
 				t.Errorf("no %q in the log", broken.prints)
 			}
 		})
@@ -130,6 +130,6 @@ func TestReloadUnderLoad(t *testing.T) {
 // the n-th time.
 func (w *twoWays) reloadBySignal(n int) {
 	w.Helper()
-	w.p.signal(syscall.SIGUSR1)
+	w.p.Signal(syscall.SIGUSR1)
 	w.p.printsTimes(n, "Reloading complete")
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // soakTime is how long TestSoak runs; the environment variable SOAK, such as
@@ -52,7 +54,7 @@ func TestSoak(t *testing.T) {
 	}
 	client.resolvConf(servers...)
 
-	binary := filepath.Join(workDir, "coredns-race")
+	binary := filepath.Join(testkit.Dir, "coredns-race")
 	if out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build -race: %v\n%s", err, out)
 	}
@@ -67,7 +69,7 @@ func TestSoak(t *testing.T) {
 	load := client.start("env", "SOAK_TIME="+duration.String(), "SOAK_RESULT="+result, os.Args[0])
 	for i := 0; ; i++ {
 		select {
-		case <-load.done:
+		case <-load.Done():
 			soakReport(t, client, p, result)
 			return
 		case <-time.After(2 * time.Second):
@@ -94,7 +96,7 @@ func soakReport(t *testing.T, l *lab, p *process, result string) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Pid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +109,7 @@ func soakReport(t *testing.T, l *lab, p *process, result string) {
 	if len(fds) > 300 || goroutines > 200 || memory > 400e6 { // of which the race detector takes most
 		t.Errorf("%d fds, %.0f goroutines, %.0f bytes of memory", len(fds), goroutines, memory)
 	}
-	if strings.Contains(p.printed(), "DATA RACE") {
+	if strings.Contains(p.Printed(), "DATA RACE") {
 		t.Error("the race detector has found something")
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // The tests in this file need no namespace and no root, so that they can be
@@ -53,7 +55,7 @@ func (l *lab) streamServers(port int) (p *process, addr string) {
 // TestPipelinedTCP writes many queries to one connection before it reads any
 // reply (RFC 7766, section 6.2.1.1).
 func TestPipelinedTCP(t *testing.T) {
-	need(t, false, "dig", "dnsmasq", "unbound")
+	testkit.Need(t, false, "dig", "dnsmasq", "unbound")
 	t.Parallel()
 	l := &lab{T: t, dir: t.TempDir()}
 	_, addr := l.streamServers(5310)
@@ -106,12 +108,8 @@ func TestPipelinedTCP(t *testing.T) {
 
 // readMsg reads a message with its length before it.
 func readMsg(r io.Reader) (*dns.Msg, error) {
-	var length uint16
-	if err := binary.Read(r, binary.BigEndian, &length); err != nil {
-		return nil, err
-	}
-	msg := make([]byte, length)
-	if _, err := io.ReadFull(r, msg); err != nil {
+	msg, err := testkit.ReadFrame(r)
+	if err != nil {
 		return nil, err
 	}
 	m := new(dns.Msg)
@@ -120,7 +118,7 @@ func readMsg(r io.Reader) (*dns.Msg, error) {
 
 // TestConnectionKeptOpen asks query after query in one connection.
 func TestConnectionKeptOpen(t *testing.T) {
-	need(t, false, "dig", "kdig", "dnsmasq", "unbound")
+	testkit.Need(t, false, "dig", "kdig", "dnsmasq", "unbound")
 	t.Parallel()
 	l := &lab{T: t, dir: t.TempDir()}
 	p, addr := l.streamServers(5320)
@@ -138,7 +136,7 @@ func TestConnectionKeptOpen(t *testing.T) {
 	}
 	// It is one connection indeed if all have come from the same port.
 	clients := make(map[string]int)
-	for _, m := range regexp.MustCompile(`(\S+) - \d+ "A IN k\d+\.`).FindAllStringSubmatch(p.printed(), -1) {
+	for _, m := range regexp.MustCompile(`(\S+) - \d+ "A IN k\d+\.`).FindAllStringSubmatch(p.Printed(), -1) {
 		clients[m[1]]++
 	}
 	if len(clients) != 1 {
@@ -149,7 +147,7 @@ func TestConnectionKeptOpen(t *testing.T) {
 // TestOptionsReachUpstreams looks at queries with the upstream's eyes: what
 // concerns the name goes along, known or not; a cookie is for one server alone.
 func TestOptionsReachUpstreams(t *testing.T) {
-	need(t, false, "dig")
+	testkit.Need(t, false, "dig")
 	t.Parallel()
 	l := &lab{T: t, dir: t.TempDir()}
 	addr := ownAddress()

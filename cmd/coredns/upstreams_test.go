@@ -68,7 +68,7 @@ func TestManyUpstreams(t *testing.T) {
 	// Lines that are of no use are named in the log.
 	for i, word := range []string{"192.0.2", "fe80::2"} {
 		line := fmt.Sprintf("resolv.conf.dnsmus:%d: %q", len(conf)-1+i, word)
-		if !strings.Contains(p.printed(), line) {
+		if !strings.Contains(p.Printed(), line) {
 			t.Errorf("no warning %s... in the log", line)
 		}
 	}
@@ -89,13 +89,13 @@ func TestUpstreamsComeAndGo(t *testing.T) {
 	}{
 		{
 			"killed", // its port is closed
-			(*process).kill,
+			(*process).Kill,
 			func(_ *process, start func() *process) *process { return start() },
 		},
 		{
 			"stopped", // it is silent
-			func(p *process) { p.signal(syscall.SIGSTOP) },
-			func(p *process, _ func() *process) *process { p.signal(syscall.SIGCONT); return p },
+			func(p *process) { p.Signal(syscall.SIGSTOP) },
+			func(p *process, _ func() *process) *process { p.Signal(syscall.SIGCONT); return p },
 		},
 	} {
 		t.Run(way.name, func(t *testing.T) {

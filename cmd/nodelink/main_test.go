@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // node is a network namespace, and the command to be run in it.
@@ -19,18 +21,7 @@ type node struct {
 
 func newNode(t *testing.T) *node {
 	t.Helper()
-	lack := t.Skip
-	if os.Getenv("CI") != "" {
-		lack = t.Fatal
-	}
-	if os.Getuid() != 0 {
-		lack("needs root for network namespaces")
-	}
-	for tool, pkg := range map[string]string{"ip": "iproute2", "setpriv": "util-linux"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, pkg))
-		}
-	}
+	testkit.Need(t, true, "ip", "setpriv")
 	n := &node{T: t, ns: fmt.Sprintf("nodelink-%d", os.Getpid()), command: filepath.Join(t.TempDir(), "nodelink")}
 	n.must(exec.Command("go", "build", "-o", n.command, "."))
 	n.must(exec.Command("ip", "netns", "add", n.ns))

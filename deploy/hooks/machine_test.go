@@ -18,26 +18,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// patience bounds every wait of a test. It says nothing about how fast the
-// things waited for are: it only has to be enough on a busy machine.
-const patience = 2 * time.Minute
-
-var workDir string // of this run of the tests
-
-func TestMain(m *testing.M) {
-	var err error
-	if workDir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	os.RemoveAll(workDir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(workDir, "dnsmus")
+	binary := filepath.Join(testkit.Dir, "dnsmus")
 	cmd := exec.Command("go", "build", "-o", binary, "../../cmd/coredns")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -68,29 +56,10 @@ mount -t tmpfs -o mode=1777 tmp tmp
 ip link set lo up
 exec chroot . /bin/sh -c 'echo up; sleep infinity & wait'`
 
-// lack ends a test that cannot run here. CI has everything, so there it fails
-// instead of being skipped: a test that is always skipped shows nothing.
-func lack(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 // newMachine boots a machine with the hooks, dnsmus and the Debian packages.
 func newMachine(t *testing.T, packages ...string) *machine {
 	t.Helper()
-	if os.Getuid() != 0 {
-		lack(t, "needs root, for namespaces")
-	}
-	for tool, pkg := range map[string]string{
-		"apt-get": "Debian", "chroot": "coreutils", "dig": "bind9-dnsutils", "ip": "iproute2", "mount": "mount", "nsenter": "util-linux",
-	} {
-		if _, err := exec.LookPath(tool); err != nil {
-			lack(t, "needs %s: %s", tool, pkg)
-		}
-	}
+	testkit.Need(t, true, "apt-get", "dig", "ip", "nsenter")
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +77,7 @@ func newMachine(t *testing.T, packages ...string) *machine {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		lack(t, "needs namespaces: %v", err)
+		testkit.Lack(t, "namespaces: %v", err)
 	}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
@@ -117,7 +86,7 @@ func newMachine(t *testing.T, packages ...string) *machine {
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "up\n" {
 		cmd.Process.Kill()
 		cmd.Wait()
-		lack(t, "needs mounts and overlayfs: %s", complaints.String())
+		testkit.Lack(t, "mounts and overlayfs: %s", complaints.String())
 	}
 	m := &machine{T: t, init: cmd.Process.Pid, root: fmt.Sprintf("/proc/%d/root", cmd.Process.Pid)}
 
@@ -138,7 +107,7 @@ func (m *machine) install(packages ...string) {
 	args := append([]string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-qq", "-y", "--no-install-recommends"}, packages...)
 	// From outside the machine's network, which leads nowhere.
 	if out, err := m.enter(context.Background(), []string{"--mount", "--pid"}, args...).CombinedOutput(); err != nil {
-		lack(m.T, "needs Debian's packages %v (after apt-get update?): %v\n%s", packages, err, out)
+		testkit.Lack(m.T, "Debian's packages %v (after apt-get update?): %v\n%s", packages, err, out)
 	}
 }
 
@@ -156,7 +125,7 @@ func (m *machine) command(ctx context.Context, args ...string) *exec.Cmd {
 
 // output runs a program to its end and returns what it printed.
 func (m *machine) output(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(m.Context(), patience)
+	ctx, cancel := context.WithTimeout(m.Context(), testkit.Patience)
 	defer cancel()
 	out, err := m.command(ctx, args...).CombinedOutput()
 	return string(out), err
@@ -182,7 +151,7 @@ func (m *machine) sh(line string) string {
 // test fails.
 func (m *machine) start(args ...string) {
 	m.Helper()
-	log, err := os.CreateTemp(workDir, "*.log") // a pipe would wait for its children
+	log, err := os.CreateTemp(testkit.Dir, "*.log") // a pipe would wait for its children
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -224,15 +193,7 @@ func (m *machine) copy(from, to string) {
 // eventually polls until check returns nil.
 func (m *machine) eventually(check func() error) {
 	m.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			m.Fatal(err)
-		}
-	}
+	testkit.Eventually(m.T, check)
 }
 
 // resolver runs a VPN's resolver on an address of the machine's: it knows one

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,15 +23,13 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
 
 const prefix = "coredns_dnsmus_"
-
-// patience bounds every wait. It only has to be enough on a busy machine.
-const patience = time.Minute
 
 // exported is a metric as a server tells of it: its labels, and the values that
 // each had.
@@ -75,7 +72,7 @@ func live(t *testing.T) map[string]exported {
 	t.Helper()
 	var lost atomic.Bool
 	begun, release := make(chan struct{}, 1), make(chan struct{})
-	knows := resolver(t, func(w dns.ResponseWriter, q *dns.Msg) {
+	knows := testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		m.Answer = []dns.RR{&dns.A{
 			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
@@ -101,7 +98,7 @@ func live(t *testing.T) map[string]exported {
 		}
 		w.WriteMsg(m)
 	})
-	fails := resolver(t, func(w dns.ResponseWriter, q *dns.Msg) {
+	fails := testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
 	h := handler.New(handler.Config{
@@ -140,40 +137,15 @@ func live(t *testing.T) map[string]exported {
 	h.Follow(list, handler.Listeners{})
 	for text, result := range map[string]string{"": "failure", nameserver + nameserver: "success"} {
 		write(text)
-		for end := time.Now().Add(patience); !gather(t)[prefix+"resolv_conf_reloads_total"].labels["result"][result]; {
-			if time.Now().After(end) {
-				t.Fatalf("no %s of %q was counted", result, text)
-			}
+		testkit.Eventually(t, func() error {
 			ask("good.example.") // files are followed from the first query on
-			time.Sleep(20 * time.Millisecond)
-		}
+			if !gather(t)[prefix+"resolv_conf_reloads_total"].labels["result"][result] {
+				return fmt.Errorf("no %s of %q was counted", result, text)
+			}
+			return nil
+		})
 	}
 	return gather(t)
-}
-
-// resolver runs a resolver until the end of the test.
-func resolver(t *testing.T, behave dns.HandlerFunc) netip.AddrPort {
-	t.Helper()
-	var udp net.PacketConn
-	var tcp net.Listener
-	var err error
-	for range 100 { // the port may be taken on one of the two
-		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
-			break
-		}
-		udp.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range []*dns.Server{{PacketConn: udp, Handler: behave}, {Listener: tcp, Handler: behave}} {
-		go s.ActivateAndServe()
-		t.Cleanup(func() { s.Shutdown() })
-	}
-	return netip.MustParseAddrPort(udp.LocalAddr().String())
 }
 
 func read(t *testing.T, name string) string {
@@ -418,12 +390,7 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("%s is not in README.md", rule[1])
 		}
 	}
-	if _, err := exec.LookPath("promtool"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("needs promtool: apt-get install prometheus")
-		}
-		t.Skip("needs promtool: apt-get install prometheus")
-	}
+	testkit.Need(t, false, "promtool")
 	for _, args := range [][]string{
 		{"check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml"},
 		{"test", "rules", "alerts_test.yaml"},

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // Three resolvers of which each knows one zone and denies all else.
@@ -133,7 +135,7 @@ func TestDebian(t *testing.T) {
 		{"kill", func(r *running) {
 			pid := r.property("MainPID")
 			r.run("systemctl", "kill", "--signal=KILL", "dnsmus")
-			eventually(r.T, func() error {
+			testkit.Eventually(r.T, func() error {
 				if now := r.property("MainPID"); now == pid || now == "0" {
 					return fmt.Errorf("its process was %s and is %s", pid, now)
 				}

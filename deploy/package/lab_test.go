@@ -12,61 +12,19 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// patience bounds every wait of a test. It says nothing about how fast the
-// things waited for are: it only has to be enough on a busy machine.
-const patience = time.Minute
+func TestMain(m *testing.M) { testkit.Main(m) }
 
-var workDir string // of this run of the tests
-
-func TestMain(m *testing.M) {
-	var err error
-	if workDir, err = os.MkdirTemp("", "dnsmus-package-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(workDir); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
-
-var debianPackage = map[string]string{
-	"debootstrap":     "debootstrap",
-	"dig":             "bind9-dnsutils",
-	"dpkg-deb":        "dpkg",
-	"git":             "git",
-	"ip":              "iproute2",
-	"lexgrog":         "man-db",
-	"man":             "man-db",
-	"nsenter":         "util-linux",
-	"rpm":             "rpm",
-	"shellcheck":      "shellcheck",
-	"systemd-analyze": "systemd",
-	"systemd-nspawn":  "systemd-container",
-}
-
-// need skips the test where it cannot run. CI has everything, so there it fails
-// instead: a test that is always skipped shows nothing.
+// need skips tests that cannot run here.
 func need(t *testing.T, root bool, tools ...string) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("takes long")
 	}
-	lack := t.Skip
-	if os.Getenv("CI") != "" {
-		lack = t.Fatal
-	}
-	if root && os.Getuid() != 0 {
-		lack("needs root to make and boot a Debian")
-	}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, debianPackage[tool]))
-		}
-	}
+	testkit.Need(t, root, tools...)
 }
 
 // output runs a command to its end. It returns all that was printed.
@@ -86,20 +44,6 @@ func run(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
-}
-
-// eventually polls until check returns nil.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
 }
 
 func read(t *testing.T, path string) string {
@@ -165,7 +109,7 @@ var builds = struct{ old, again, new func() (string, error) }{
 
 // checkout is the project as it was when the tests began.
 var checkout = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(workDir, "checkout")
+	dir := filepath.Join(testkit.Dir, "checkout")
 	_, err := output("cp", "--archive", "../..", dir)
 	return dir, err
 })
@@ -176,7 +120,7 @@ func elsewhere() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp(workDir, "")
+	dir, err := os.MkdirTemp(testkit.Dir, "")
 	if err != nil {
 		return "", err
 	}
@@ -187,7 +131,7 @@ func elsewhere() (string, error) {
 // build runs the script in a checkout, as a user would, and returns the
 // directory of the packages.
 func build(dir, version string, env ...string) (string, error) {
-	out, err := os.MkdirTemp(workDir, "")
+	out, err := os.MkdirTemp(testkit.Dir, "")
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // debian is the root of a minimal Debian with systemd, of the release that this
@@ -28,7 +30,7 @@ var debian = sync.OnceValues(func() (string, error) {
 		return "", errors.New("/etc/os-release has no VERSION_CODENAME")
 	}
 	suite, _, _ = strings.Cut(suite, "\n")
-	root := filepath.Join(workDir, "debian")
+	root := filepath.Join(testkit.Dir, "debian")
 	_, err = output("debootstrap", "--variant=minbase", "--include=systemd", suite, root)
 	return root, err
 })
@@ -146,7 +148,7 @@ func (m *machine) boot(addresses ...string) *running {
 	cmd := m.start("sh", "-c", enterCgroups, "sh", ns, "systemd-nspawn", "--quiet", "--machine="+ns, "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/"+ns,
 		"--resolv-conf=off", "--link-journal=no", "--directory="+m.root, "--boot", "systemd.show_status=no")
 	r := &running{m, ns, cmd.Process}
-	eventually(m.T, func() error {
+	testkit.Eventually(m.T, func() error {
 		_, err := r.output("systemctl", "is-active", "multi-user.target")
 		return err
 	})
@@ -230,7 +232,7 @@ var asked atomic.Int32
 // if it is empty. Each is asked for once, so that no cache matters.
 func (r *running) answers(name, want string) {
 	r.Helper()
-	eventually(r.T, func() error {
+	testkit.Eventually(r.T, func() error {
 		if got := r.dig(fmt.Sprintf("%d.%s", asked.Add(1), name)); got != want {
 			return fmt.Errorf("%s: %q, want %q", name, got, want)
 		}

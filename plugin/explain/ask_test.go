@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
@@ -137,11 +138,13 @@ func TestAsk(t *testing.T) {
 			args := append([]string{"host.example", "--json"}, strings.Fields(tc.args)...)
 			var addrs []string
 			for _, b := range tc.upstreams {
-				addr := closedPort
+				var addr netip.AddrPort
 				if b != nil {
-					addr = func(t *testing.T) netip.AddrPort { return resolver(t, b) }
+					addr = resolver(t, b)
+				} else {
+					addr = testkit.FreeAddr(t)
 				}
-				addrs = append(addrs, addr(t).String())
+				addrs = append(addrs, addr.String())
 				args = append(args, "@"+addrs[len(addrs)-1])
 			}
 			status, out, problems := command(t, args...)

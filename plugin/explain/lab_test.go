@@ -3,15 +3,13 @@ package explain
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"io"
-	"net"
 	"net/netip"
-	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,98 +18,27 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and returns false to stay silent.
 type behaviour func(network string, m *dns.Msg) bool
 
-// resolver listens on UDP and TCP at one port of 127.0.0.1.
+// resolver runs a resolver of that behaviour.
 func resolver(t *testing.T, behave behaviour) netip.AddrPort {
 	t.Helper()
-	var (
-		udp net.PacketConn
-		tcp net.Listener
-		err error
-	)
-	for range 10 { // the port may be taken on one of the two
-		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
-			break
-		}
-		udp.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	reply := func(network string, raw []byte) []byte {
+	return testkit.Resolver(t, func(network string, raw []byte, send func([]byte)) {
 		q := new(dns.Msg)
 		if err := q.Unpack(raw); err != nil {
 			t.Errorf("junk: %v", err)
-			return nil
+			return
 		}
 		m := new(dns.Msg)
 		m.SetReply(q)
 		m.RecursionAvailable = true
 		if !behave(network, m) {
-			return nil
+			return
 		}
 		b, err := m.Pack()
 		if err != nil {
 			t.Error(err)
 		}
-		return b
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		buf := make([]byte, 1<<16)
-		for {
-			n, from, err := udp.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			if b := reply("udp", buf[:n]); b != nil {
-				udp.WriteTo(b, from)
-			}
-		}
+		send(b)
 	})
-	all.Go(func() {
-		for {
-			conn, err := tcp.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { // until the client closes
-				defer conn.Close()
-				for {
-					var length [2]byte
-					if _, err := io.ReadFull(conn, length[:]); err != nil {
-						return
-					}
-					raw := make([]byte, binary.BigEndian.Uint16(length[:]))
-					if _, err := io.ReadFull(conn, raw); err != nil {
-						return
-					}
-					if b := reply("tcp", raw); b != nil {
-						conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...))
-					}
-				}
-			})
-		}
-	})
-	t.Cleanup(func() {
-		udp.Close()
-		tcp.Close()
-		all.Wait()
-	})
-	return netip.MustParseAddrPort(udp.LocalAddr().String())
-}
-
-// closedPort is an address where nobody listens.
-func closedPort(t *testing.T) netip.AddrPort {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return netip.MustParseAddrPort(conn.LocalAddr().String())
 }
 
 func rr(s string) dns.RR {

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -342,7 +343,7 @@ func TestJunkQueries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Write(frame(mutate(raw)))
+		c.Write(testkit.Frame(mutate(raw)))
 		c.Write(random())
 		c.Close()
 	}

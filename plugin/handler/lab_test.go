@@ -1,12 +1,11 @@
 package handler
 
 import (
-	"encoding/binary"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 	"go.uber.org/goleak"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
@@ -60,100 +60,18 @@ func (a asked) raws(after time.Duration, raw []byte) {
 	}
 }
 
-// resolver listens on UDP and TCP at one port of 127.0.0.1 and lets behave do
-// the rest.
+// resolver runs a resolver that lets behave do the rest.
 func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
 	t.Helper()
-	var (
-		udp net.PacketConn
-		tcp net.Listener
-		err error
-	)
-	for range 10 { // the port may be taken on one of the two
-		if udp, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		if tcp, err = net.Listen("tcp", udp.LocalAddr().String()); err == nil {
-			break
-		}
-		udp.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var (
-		mu    sync.Mutex
-		n     int
-		conns []net.Conn
-		all   sync.WaitGroup
-	)
-	got := func(network string, raw []byte, send func([]byte)) {
+	var n atomic.Int32
+	return testkit.Resolver(t, func(network string, raw []byte, send func([]byte)) {
 		m := new(dns.Msg)
 		if err := m.Unpack(raw); err != nil {
 			t.Errorf("upstream got junk: %v: % x", err, raw)
 			return
 		}
-		mu.Lock()
-		a := asked{network: network, n: n, raw: raw, msg: m, send: send}
-		n++
-		mu.Unlock()
-		behave(a)
-	}
-	all.Go(func() {
-		buf := make([]byte, 1<<16)
-		for {
-			n, from, err := udp.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			got("udp", append([]byte(nil), buf[:n]...), func(raw []byte) { udp.WriteTo(raw, from) })
-		}
+		behave(asked{network: network, n: int(n.Add(1)) - 1, raw: raw, msg: m, send: send})
 	})
-	all.Go(func() {
-		for {
-			conn, err := tcp.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			all.Go(func() {
-				for {
-					raw, err := readFrame(conn)
-					if err != nil {
-						return
-					}
-					got("tcp", raw, func(raw []byte) { conn.Write(frame(raw)) })
-				}
-			})
-		}
-	})
-	t.Cleanup(func() {
-		udp.Close()
-		tcp.Close()
-		mu.Lock()
-		for _, conn := range conns {
-			conn.Close()
-		}
-		mu.Unlock()
-		all.Wait()
-	})
-	return netip.MustParseAddrPort(udp.LocalAddr().String())
-}
-
-func frame(raw []byte) []byte {
-	return append(binary.BigEndian.AppendUint16(nil, uint16(len(raw))), raw...)
-}
-
-func readFrame(r io.Reader) ([]byte, error) {
-	var length [2]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, err
-	}
-	raw := make([]byte, binary.BigEndian.Uint16(length[:]))
-	_, err := io.ReadFull(r, raw)
-	return raw, err
 }
 
 // serve runs a CoreDNS server that has the plugin with these upstreams, and

@@ -1,0 +1,99 @@
+// Package testkit is what the tests of several packages need: real programs that
+// are run and waited for, and resolvers that do as a test says.
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait of a test. It says nothing about how fast the things
+// waited for are: it only has to be enough on a busy machine.
+const Patience = time.Minute
+
+// Dir is a directory for what all tests of a run share, such as binaries that are
+// built once. It is there while Main runs.
+var Dir string
+
+// Main runs the tests, and ends the program.
+func Main(m *testing.M) {
+	var err error
+	if Dir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(Dir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+var debianPackage = map[string]string{
+	"apt-get":         "apt",
+	"bash":            "bash",
+	"debootstrap":     "debootstrap",
+	"dig":             "bind9-dnsutils",
+	"dnsdist":         "dnsdist",
+	"dnsmasq":         "dnsmasq-base",
+	"dpkg-deb":        "dpkg",
+	"gcc":             "gcc",
+	"getent":          "libc-bin",
+	"git":             "git",
+	"ip":              "iproute2",
+	"iptables":        "iptables",
+	"kdig":            "knot-dnsutils",
+	"lexgrog":         "man-db",
+	"man":             "man-db",
+	"named":           "bind9",
+	"nsenter":         "util-linux",
+	"prometheus":      "prometheus",
+	"promtool":        "prometheus",
+	"rpm":             "rpm",
+	"setpriv":         "util-linux",
+	"shellcheck":      "shellcheck",
+	"systemd-analyze": "systemd",
+	"systemd-nspawn":  "systemd-container",
+	"unbound":         "unbound",
+}
+
+// Need skips the test where it cannot run: without root, if it needs that, or
+// without one of the tools.
+func Need(t testing.TB, root bool, tools ...string) {
+	t.Helper()
+	if root && os.Getuid() != 0 {
+		Lack(t, "root, for namespaces")
+	}
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			Lack(t, "%s: apt-get install %s", tool, debianPackage[tool])
+		}
+	}
+}
+
+// Lack ends a test that needs what is not there. CI has everything, so there it
+// fails instead of being skipped: a test that is always skipped shows nothing.
+func Lack(t testing.TB, format string, args ...any) {
+	t.Helper()
+	what := "needs " + fmt.Sprintf(format, args...)
+	if os.Getenv("CI") != "" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// Eventually polls until check returns nil.
+func Eventually(t testing.TB, check func() error) {
+	t.Helper()
+	for end := time.Now().Add(Patience); ; time.Sleep(50 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
