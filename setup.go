@@ -28,11 +28,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-const (
-	defaultFile          = "/etc/resolv.conf.dnsmus"
-	defaultNegativeTTL   = 5 * time.Second
-	defaultMaxConcurrent = 10000
-)
+const defaultMaxConcurrent = 10000
 
 var log = clog.NewWithPlugin(handler.Name)
 
@@ -73,13 +69,13 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	cfg := stanza{Config: handler.Config{
 		Rules:         race.Rules{Timeout: race.DefaultTimeout},
 		Patience:      upstream.DefaultPatience,
-		NegativeTTL:   defaultNegativeTTL,
+		NegativeTTL:   race.DefaultNegativeTTL,
 		MaxConcurrent: defaultMaxConcurrent,
 	}}
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
-		to = []string{defaultFile}
+		to = []string{resolvconf.DefaultFile}
 	}
 	var err error
 	if cfg.list, err = parseTo(c, to); err != nil {
@@ -242,13 +238,13 @@ var options = map[string]option{
 		return nil
 	}},
 	"timeout": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Rules.Timeout, args, minWait, maxWait)
+		return setDuration(&cfg.Rules.Timeout, args, race.MinWait, race.MaxWait)
 	}},
 	"patience": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Patience, args, minWait, maxWait)
+		return setDuration(&cfg.Patience, args, race.MinWait, race.MaxWait)
 	}},
 	"negative_ttl": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.NegativeTTL, args, 0, maxNegativeTTL)
+		return setDuration(&cfg.NegativeTTL, args, 0, race.MaxNegativeTTL)
 	}},
 	"max_concurrent": {"N", func(cfg *handler.Config, args []string) error {
 		if len(args) != 1 {
@@ -296,14 +292,6 @@ func setFlag(flag *bool, args []string) error {
 	*flag = true
 	return nil
 }
-
-// Waits shorter than a packet's way or longer than any client's patience are
-// mistakes, such as a wrong unit.
-const (
-	minWait        = 10 * time.Millisecond
-	maxWait        = time.Minute
-	maxNegativeTTL = 24 * time.Hour
-)
 
 func setDuration(d *time.Duration, args []string, least, most time.Duration) error {
 	if len(args) != 1 {

@@ -20,18 +20,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-// What is not given is as in a stanza that says nothing.
-const (
-	defaultFile        = "/etc/resolv.conf.dnsmus"
-	defaultNegativeTTL = 5 * time.Second
-
-	maxUDPSize = 1232 // of a reply, as the server tells upstreams
-
-	minWait        = 10 * time.Millisecond
-	maxWait        = time.Minute
-	maxNegativeTTL = 24 * time.Hour
-)
-
 // config is what the command line asks for.
 type config struct {
 	question    dns.Question
@@ -57,7 +45,7 @@ or PTR with -x. NAME is taken as absolute. Options may stand anywhere.
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
                         @tls://192.0.2.1%dns.example; may be given again
   -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + defaultFile + `)
+                        given again (default ` + resolvconf.DefaultFile + `)
   -x ADDR               ask for the name of this address
   --ca FILE             trust the authorities in this file of PEM for encrypted
                         upstreams, and no others
@@ -93,7 +81,7 @@ func parse(args []string) (*config, error) {
 		list:        new(resolvconf.List),
 		rules:       race.Rules{Timeout: race.DefaultTimeout},
 		patience:    upstream.DefaultPatience,
-		negativeTTL: defaultNegativeTTL,
+		negativeTTL: race.DefaultNegativeTTL,
 	}
 	var reverse string
 	named := false // there are upstreams on the command line
@@ -131,9 +119,9 @@ func parse(args []string) (*config, error) {
 		cfg.rules.Policy.Bogus = append(cfg.rules.Policy.Bogus, prefix)
 		return nil
 	})
-	f.Func("timeout", "", duration(&cfg.rules.Timeout, minWait, maxWait))
-	f.Func("patience", "", duration(&cfg.patience, minWait, maxWait))
-	f.Func("negative-ttl", "", duration(&cfg.negativeTTL, 0, maxNegativeTTL))
+	f.Func("timeout", "", duration(&cfg.rules.Timeout, race.MinWait, race.MaxWait))
+	f.Func("patience", "", duration(&cfg.patience, race.MinWait, race.MaxWait))
+	f.Func("negative-ttl", "", duration(&cfg.negativeTTL, 0, race.MaxNegativeTTL))
 
 	var words []string
 	for flags := true; len(args) > 0; {
@@ -163,7 +151,7 @@ func parse(args []string) (*config, error) {
 		args = args[1:]
 	}
 	if !named {
-		cfg.list.AddFile(defaultFile)
+		cfg.list.AddFile(resolvconf.DefaultFile)
 	}
 	err := cfg.ask(reverse, words)
 	return cfg, err
@@ -214,7 +202,7 @@ func message(q dns.Question) ([]byte, error) {
 	m := new(dns.Msg)
 	m.RecursionDesired = true
 	m.Question = []dns.Question{q}
-	m.SetEdns0(maxUDPSize, false)
+	m.SetEdns0(upstream.MaxUDPSize, false)
 	return m.Pack()
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -101,7 +102,7 @@ func TestR13Outgoing(t *testing.T) {
 		size     uint16 // the client's
 		wantSize uint16
 	}{
-		{"UDP", hopUDP, 4096, maxUDPSize},
+		{"UDP", hopUDP, 4096, upstream.MaxUDPSize},
 		{"UDP, small", hopUDP, 700, 700},
 		{"TCP", hopTCP, 4096, 0},
 		{"encrypted", hopEncrypted, 4096, 0},

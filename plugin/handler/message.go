@@ -10,13 +10,9 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-// maxUDPSize is the reply size that upstreams are told to keep to over UDP: what
-// passes the tunnels of VPNs in one piece (RFC 9715, section 3.1). It concerns
-// this hop alone (RFC 6891, section 6.2.3), the client's own size stays.
-const maxUDPSize = 1232
 
 // maxExtraText keeps an extended error from filling a small reply; the log has it
 // all.
@@ -63,7 +59,7 @@ func ownOPT(opt *dns.OPT, over hop) *dns.OPT {
 	own := &dns.OPT{Hdr: opt.Hdr}
 	switch over {
 	case hopUDP:
-		own.SetUDPSize(min(opt.UDPSize(), maxUDPSize))
+		own.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
 	case hopEncrypted: // some servers keep to it over QUIC too
 		own.SetUDPSize(dns.MaxMsgSize)
 	}

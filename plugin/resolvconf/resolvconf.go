@@ -21,6 +21,9 @@ import (
 	"strings"
 )
 
+// DefaultFile names the upstreams where nothing else does.
+const DefaultFile = "/etc/resolv.conf.dnsmus"
+
 const (
 	maxLine     = 64 << 10 // bytes of a line before its "\n"
 	maxZone     = 255      // bytes of a zone, far more than the 15 of a Linux interface name

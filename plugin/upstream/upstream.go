@@ -72,6 +72,11 @@ const (
 // DefaultPatience is that of a stanza which says nothing.
 const DefaultPatience = 2 * time.Second
 
+// MaxUDPSize is the reply size that upstreams are told to keep to over UDP: what
+// passes the tunnels of VPNs in one piece (RFC 9715, section 3.1). It concerns
+// this hop alone (RFC 6891, section 6.2.3), the client's own size stays.
+const MaxUDPSize = 1232
+
 // Config says which resolver to speak with, and how.
 type Config struct {
 	Addr netip.AddrPort
