@@ -159,7 +159,7 @@ func TestExplainOnTerminal(t *testing.T) {
 		"@"+silent.LocalAddr().String(), "@127.0.0.1:1", "--timeout", "1m", "--patience", "1m")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = end, end, end
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NO_COLOR=") }), "TERM=xterm")
-	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = false, true, true
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
