@@ -45,17 +45,19 @@ func TestBehindDnsmasq(t *testing.T) {
 	}
 }
 
+const underCache = `.:53 {
+	bind 127.0.0.1
+	cache
+	dnsmus resolv.conf.dnsmus
+	errors
+}`
+
 // TestUnderCache puts CoreDNS's cache before dnsmus: what it has is served
 // without any upstream, and grows old.
 func TestUnderCache(t *testing.T) {
 	l := newLab(t, "unbound", "named", "dnsmasq")
 	upstreams := l.threeResolvers()
-	l.coredns(`.:53 {
-		bind 127.0.0.1
-		cache
-		dnsmus resolv.conf.dnsmus
-		errors
-	}`).awaits("@127.0.0.1 . SOA")
+	l.coredns(underCache).awaits("@127.0.0.1 . SOA")
 	cached := []struct{ query, want string }{
 		{"@127.0.0.1 wiki.corp.example", "NOERROR 10.1.0.10"},
 		{"@127.0.0.1 git.corp.example", "NOERROR 10.2.0.20"},
@@ -88,12 +90,7 @@ func TestUnderCache(t *testing.T) {
 func TestDenialIsForgotten(t *testing.T) {
 	l := newLab(t, "unbound", "named", "dnsmasq")
 	upstreams := l.threeResolvers()
-	l.coredns(`.:53 {
-		bind 127.0.0.1
-		cache
-		dnsmus resolv.conf.dnsmus
-		errors
-	}`).awaits("@127.0.0.1 . SOA")
+	l.coredns(underCache).awaits("@127.0.0.1 . SOA")
 	const query = "@127.0.0.1 git.corp.example"
 
 	upstreams[1].Kill()
