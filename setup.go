@@ -50,6 +50,7 @@ func setup(c *caddy.Controller) error {
 				h.SetTap(t)
 			}
 		}
+		h.Start()
 		h.Follow(st.list, st.own)
 		return nil
 	})

@@ -107,6 +107,7 @@ func live(t *testing.T) map[string]exported {
 		Patience:      time.Second,
 		MaxConcurrent: 1,
 	})
+	h.Start()
 	t.Cleanup(func() { h.Stop() })
 
 	ctx := context.WithValue(context.Background(), dnsserver.Key{}, &dnsserver.Server{Addr: "dns://:53"})

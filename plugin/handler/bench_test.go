@@ -46,7 +46,7 @@ func BenchmarkServeDNS(b *testing.B) {
 			for range n {
 				set = append(set, echo(b))
 			}
-			h := New(Config{Upstreams: plain(set...), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+			h := started(Config{Upstreams: plain(set...), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
 			b.Cleanup(func() { h.Stop() })
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

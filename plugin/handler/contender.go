@@ -38,8 +38,8 @@ const (
 )
 
 func (h *Handler) newContender(server resolvconf.Server) *contender {
-	c := &contender{server: server, series: seriesOf(server.String()), says: rate.NewLimiter(rate.Every(logEvery), logBurst)}
-	c.series.up.Set(1)
+	c := &contender{server: server, says: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+	c.series = seriesOf(server.String(), c)
 	cfg := upstream.Config{
 		Addr:     server.Addr,
 		Name:     server.String(),
@@ -86,13 +86,13 @@ func (c *contender) NearMiss() {
 
 // Down implements upstream.Observer.
 func (c *contender) Down(silence time.Duration, unanswered int) {
-	c.series.up.Set(0)
+	c.series.note(c, true)
 	c.log(log.Warningf, "Upstream %s is down: no reply for %v, queries that wait: %d", c, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
 func (c *contender) Up(after time.Duration) {
-	c.series.up.Set(1)
+	c.series.note(c, false)
 	c.log(log.Infof, "Upstream %s is up again after %v", c, after.Round(time.Millisecond))
 }
 
@@ -119,7 +119,7 @@ type series struct {
 	nearMisses  prometheus.Counter
 	failures    prometheus.Counter
 	durations   [1 << 4]atomic.Pointer[prometheus.Observer] // by rcode, made when needed
-	users       int                                         // guarded by allSeries
+	users       map[*contender]bool                         // and who of them found it down; guarded by allSeries
 }
 
 var allSeries = struct {
@@ -127,8 +127,8 @@ var allSeries = struct {
 	by map[string]*series
 }{by: make(map[string]*series)}
 
-// seriesOf returns the metrics of an upstream. Whoever asks must release them.
-func seriesOf(to string) *series {
+// seriesOf returns the metrics of an upstream for user, who must release them.
+func seriesOf(to string, user *contender) *series {
 	allSeries.Lock()
 	defer allSeries.Unlock()
 	s := allSeries.by[to]
@@ -140,21 +140,48 @@ func seriesOf(to string) *series {
 			retransmits: retransmits.WithLabelValues(to),
 			nearMisses:  nearMisses.WithLabelValues(to),
 			failures:    failures.WithLabelValues(to),
+			users:       make(map[*contender]bool),
 		}
 		allSeries.by[to] = s
 	}
-	s.users++
+	s.users[user] = false
+	s.show()
 	return s
 }
 
-// release says that one handler does not use the metrics any longer. Without
-// users they are deleted if the upstream was dropped; at a shutdown they stay, for
-// the handler that comes after a reload may begin to use them any moment.
-func (s *series) release(dropped bool) {
+// note takes down whether a user found the upstream down. One that has released
+// the series, as that of a handler before a reload, has no say any more.
+func (s *series) note(user *contender, down bool) {
 	allSeries.Lock()
 	defer allSeries.Unlock()
-	s.users--
-	if s.users > 0 || !dropped || allSeries.by[s.to] != s {
+	if _, ok := s.users[user]; ok {
+		s.users[user] = down
+		s.show()
+	}
+}
+
+// show sets the metric that tells up from down. allSeries is held.
+func (s *series) show() {
+	up := 1.0
+	for _, down := range s.users {
+		if down {
+			up = 0
+		}
+	}
+	s.up.Set(up)
+}
+
+// release says that a user needs the metrics no longer. Without users they are
+// deleted. At a reload the new handler has taken them up before the old one stops.
+func (s *series) release(user *contender) {
+	allSeries.Lock()
+	defer allSeries.Unlock()
+	delete(s.users, user)
+	if len(s.users) > 0 {
+		s.show()
+		return
+	}
+	if allSeries.by[s.to] != s {
 		return
 	}
 	delete(allSeries.by, s.to)

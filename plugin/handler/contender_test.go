@@ -47,7 +47,7 @@ func TestUpstreamMetrics(t *testing.T) {
 			a.reply(0, good)
 		}
 	})
-	h := New(Config{Upstreams: plain(lossy), Rules: testRules, Patience: 100 * time.Millisecond})
+	h := started(Config{Upstreams: plain(lossy), Rules: testRules, Patience: 100 * time.Millisecond})
 	h.cfg.Rules.Timeout = 2 * time.Second
 	server := serveHandler(t, h)
 	s := (*h.set.Load())[0].series
@@ -76,12 +76,11 @@ func TestUpstreamMetrics(t *testing.T) {
 	}
 }
 
-// The series of an upstream go when it is dropped, unless another handler has
-// it too; at a shutdown they stay.
+// The series of an upstream go with the last handler that has it.
 func TestSeriesGo(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.101:53"), netip.MustParseAddrPort("192.0.2.102:53")
-	h := New(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
-	other := New(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
+	h := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
+	other := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
 	late := (*h.set.Load())[0]
 	late.Replied(dns.RcodeSuccess, time.Second)
 	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up wins_total"
@@ -99,8 +98,8 @@ func TestSeriesGo(t *testing.T) {
 	}
 	other.Stop()
 	other.Stop()
-	if got := seriesWith(t, two.String()); got == nil {
-		t.Error("they are gone at a shutdown")
+	if got := seriesWith(t, two.String()); got != nil {
+		t.Errorf("after the last of its users stopped there are %v", got)
 	}
 	h.replace(plain(one))
 	if got := seriesWith(t, one.String()); got == nil {
@@ -147,4 +146,31 @@ func TestFailures(t *testing.T) {
 	if f.logged("Upstream 127.0.0.1:1 fails: ") != 1 || f.logged("connection refused") == 0 || f.logged("Upstream 127.0.0.1:1 replies again") != 1 {
 		t.Errorf("log is %s", &f.log)
 	}
+}
+
+// After a reload the old handler's last word on an upstream is not the new one's.
+func TestGaugeAfterReload(t *testing.T) {
+	one := netip.MustParseAddrPort("192.0.2.113:53")
+	old := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
+	now := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
+	old.Stop()
+	(*old.set.Load())[0].Down(time.Second, 1) // found out by a query that was under way at the reload
+	s := (*now.set.Load())[0].series
+	if got := testutil.ToFloat64(s.up); got != 1 {
+		t.Errorf("up is %v, and stays, for to the only handler the upstream never was down", got)
+	}
+	now.Stop()
+}
+
+// After a reload that drops an upstream its series go.
+func TestSeriesAfterReload(t *testing.T) {
+	one, two := netip.MustParseAddrPort("192.0.2.114:53"), netip.MustParseAddrPort("192.0.2.115:53")
+	old := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
+	(*old.set.Load())[0].Down(time.Second, 1)
+	now := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
+	old.Stop()
+	if got := seriesWith(t, one.String()); got != nil {
+		t.Errorf("dropped by a reload while it was down: %v stay, upstream_up 0 among them", got)
+	}
+	now.Stop()
 }

@@ -1,6 +1,9 @@
 package handler
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // flights are the races under way, by what is asked. Package singleflight would
 // do, but its frames would lie below those of every race: goroutines that serve
@@ -17,15 +20,17 @@ type flight struct {
 	outcome
 }
 
-// board returns the flight with that key, and whether it is a new one. Whoever
-// is first must land it; everybody else waits for that.
-func (fs *flights) board(key string) (f *flight, first bool) {
+// board returns the flight with that key and set of upstreams, and whether it is a
+// new one. Whoever is first must land it; everybody else waits for that. A race
+// of a set that was replaced goes on for those who wait, and takes in no others.
+func (fs *flights) board(key string, set []*contender) (f *flight, first bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f, ok := fs.underway[key]; ok {
+	if f, ok := fs.underway[key]; ok && slices.Equal(f.set, set) {
 		return f, false
 	}
 	f = new(flight)
+	f.set = set
 	f.Leg = -1 // should the race end in a panic
 	f.landed.Add(1)
 	if fs.underway == nil {
@@ -38,7 +43,9 @@ func (fs *flights) board(key string) (f *flight, first bool) {
 // land says that the outcome is known.
 func (fs *flights) land(key string, f *flight) {
 	fs.mu.Lock()
-	delete(fs.underway, key)
+	if fs.underway[key] == f {
+		delete(fs.underway, key)
+	}
 	fs.mu.Unlock()
 	f.landed.Done()
 }

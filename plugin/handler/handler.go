@@ -56,13 +56,15 @@ type Handler struct {
 	clients atomic.Int64 // that wait for a race
 }
 
-// New returns a handler. It opens nothing before its first query.
+// New returns a handler, to be started.
 func New(cfg Config) *Handler {
 	h := &Handler{cfg: cfg, begin: func() {}}
 	h.set.Store(new([]*contender))
-	h.replace(cfg.Upstreams)
 	return h
 }
+
+// Start takes up the upstreams. It opens nothing: that is left to queries.
+func (h *Handler) Start() { h.replace(h.cfg.Upstreams) }
 
 // Name implements plugin.Handler.
 func (h *Handler) Name() string { return Name }
@@ -99,14 +101,11 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 // query is what upstreams are asked for r.
 func (h *Handler) query(w dns.ResponseWriter, r *dns.Msg) (*upstream.Query, error) {
-	stream, over := overStream(w), hopUDP
-	if stream {
-		over = hopTCP
-	}
-	msg, err := outgoing(r, over)
+	stream := overStream(w)
+	msg, err := outgoing(r, false)
 	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP}
 	switch {
-	case stream:
+	case stream, h.cfg.Rules.Policy.NeedType: // which may be what had no room
 		query.Truncated = upstream.TruncatedNever
 	case r.IsTsig() != nil:
 		query.Truncated = upstream.TruncatedAlways
@@ -120,7 +119,7 @@ func padded(query *upstream.Query, r *dns.Msg, set []*contender) *upstream.Query
 	if !slices.ContainsFunc(set, (*contender).encrypted) {
 		return query
 	}
-	msg, err := outgoing(r, hopEncrypted)
+	msg, err := outgoing(r, true)
 	if err != nil {
 		return query
 	}
@@ -172,14 +171,13 @@ func (h *Handler) race(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, qu
 	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
-	f, first := h.flights.board(key)
+	f, first := h.flights.board(key, h.upstreams())
 	if !first {
 		f.landed.Wait()
 		return &f.outcome
 	}
 	defer h.flights.land(key, f)
 	start := time.Now()
-	f.set = h.upstreams()
 	private := padded(query, r, f.set)
 	of := func(c *contender) *upstream.Query {
 		if c.encrypted() {
@@ -194,10 +192,13 @@ func (h *Handler) race(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, qu
 	}
 	rc := h.cfg.Rules.Start(len(f.set), ask)
 	defer rc.End()
-	f.Result = rc.Wait(ctx)
+	// A client that goes away, as one of HTTPS or QUIC may, does not end what
+	// others wait for too.
+	staying := context.WithoutCancel(ctx)
+	f.Result = rc.Wait(staying)
 	for f.Leg >= 0 && reply.unpack(f.Msg) != nil {
 		rc.Discard(f.Leg)
-		f.Result = rc.Wait(ctx)
+		f.Result = rc.Wait(staying)
 	}
 	h.count(ctx, &f.outcome, time.Since(start))
 	if seen != nil {

@@ -91,24 +91,24 @@ func TestR13Outgoing(t *testing.T) {
 		&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: net.IPv4(192, 0, 2, 0)},
 		&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("whatever")},
 		&dns.EDNS0_PADDING{Padding: make([]byte, 7)},
+		&dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE},
 	}
 	before, err := m.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
-		what     string
-		over     hop
-		size     uint16 // the client's
-		wantSize uint16
+		what      string
+		encrypted bool
+		size      uint16 // the client's
+		wantSize  uint16
 	}{
-		{"UDP", hopUDP, 4096, upstream.MaxUDPSize},
-		{"UDP, small", hopUDP, 700, 700},
-		{"TCP", hopTCP, 4096, 0},
-		{"encrypted", hopEncrypted, 4096, 0},
+		{"plain", false, 4096, upstream.MaxUDPSize},
+		{"plain, small", false, 700, 700},
+		{"encrypted", true, 4096, dns.MaxMsgSize},
 	} {
 		opt.SetUDPSize(tc.size)
-		raw, err := outgoing(m, tc.over)
+		raw, err := outgoing(m, tc.encrypted)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestR13Outgoing(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := got.IsEdns0()
-		if tc.over == hopEncrypted { // it hides the length of the name
+		if tc.encrypted { // it hides the length of the name
 			if n := len(o.Option); n != 3 || o.Option[2].Option() != dns.EDNS0PADDING || len(raw)%maxPadding != 0 {
 				t.Errorf("%d bytes with %v", len(raw), o)
 			}
@@ -129,7 +129,7 @@ func TestR13Outgoing(t *testing.T) {
 		if o.Hdr.Ttl != opt.Hdr.Ttl || len(o.Option) != 2 || o.Option[0].String() != opt.Option[1].String() || o.Option[1].String() != opt.Option[2].String() {
 			t.Errorf("%s: OPT changed:\n%v", tc.what, o)
 		}
-		if tc.over == hopUDP && o.UDPSize() != tc.wantSize {
+		if o.UDPSize() != tc.wantSize {
 			t.Errorf("%s: size %d, want %d", tc.what, o.UDPSize(), tc.wantSize)
 		}
 	}
@@ -153,7 +153,7 @@ func TestOutgoingSigned(t *testing.T) {
 	if err := got.Unpack(signed); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := outgoing(got, hopUDP)
+	raw, err := outgoing(got, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestServeDNS(t *testing.T) {
 		}
 		return ""
 	}
-	h := New(Config{Upstreams: plain(closed, up), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(closed, up), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
 	t.Cleanup(func() { h.Stop(); h.Stop() })
 	if h.Name() != "dnsmus" || !h.Ready() || New(Config{}).Ready() {
 		t.Error("name or readiness is wrong")
@@ -253,7 +253,7 @@ func TestServeDNS(t *testing.T) {
 		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
 	}
 
-	dead := New(Config{Upstreams: plain(closed), Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
+	dead := started(Config{Upstreams: plain(closed), Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
 	t.Cleanup(func() { dead.Stop() })
 	w, ctx, err = serveOnce(dead, "good.example.")
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {
@@ -269,8 +269,8 @@ func TestMetricsLint(t *testing.T) {
 	raceDuration.WithLabelValues("dns://:53").Observe(0)
 	inconclusive.WithLabelValues("dns://:53").Inc()
 	reloads.WithLabelValues("success").Add(0)
-	s := seriesOf("192.0.2.1:53")
-	defer s.release(true)
+	s := seriesOf("192.0.2.1:53", nil)
+	defer s.release(nil)
 	s.duration(dns.RcodeSuccess).Observe(0)
 	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, maxConcurrentRejects, reloads, reloadTime,
 		requestDuration, upstreamUp, retransmits, nearMisses, failures} {
@@ -400,5 +400,43 @@ func TestJunkReplies(t *testing.T) {
 				t.Errorf("%d of the answers were made of junk", lies)
 			}
 		})
+	}
+}
+
+// With qtype, a truncated reply in which only the CNAME had room is no word yet.
+func TestQtypeTruncated(t *testing.T) {
+	nodata := resolver(t, denies(soa))
+	knows := resolver(t, func(a asked) {
+		a.reply(0, func(m *dns.Msg) {
+			m.Answer = []dns.RR{rr("host.example. 60 IN CNAME www.example.")}
+			if a.network == "udp" {
+				m.Truncated = true
+			} else {
+				m.Answer = append(m.Answer, rr("www.example. 60 IN A 192.0.2.1"))
+			}
+		})
+	})
+	addr := serve(t, []netip.AddrPort{nodata, knows}, nil, func(c *Config) { c.Rules.Policy.NeedType = true })
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA)); len(r.Answer) == 0 {
+		t.Errorf("got\n%v", r)
+	}
+}
+
+// prefer_udp: a client on TCP with a large buffer does not make upstreams send
+// large packets.
+func TestPreferUDPSize(t *testing.T) {
+	got := make(chan uint16, 10)
+	up := resolver(t, func(a asked) {
+		if a.network == "udp" {
+			got <- a.msg.IsEdns0().UDPSize()
+		}
+		a.reply(0, good)
+	})
+	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.PreferUDP = true })
+	m := question("host.example.", dns.TypeA)
+	m.SetEdns0(4096, false)
+	mustExchange(t, "tcp", addr, m)
+	if size := <-got; size > 1232 {
+		t.Errorf("over UDP the upstream was told %d", size)
 	}
 }

@@ -103,7 +103,7 @@ func TestR7UnderCache(t *testing.T) {
 			}
 		})
 		other := resolver(t, denies(nxdomain))
-		h := New(Config{
+		h := started(Config{
 			Upstreams:   plain(other, vpn),
 			Rules:       race.Rules{Timeout: 4 * time.Second},
 			Patience:    300 * time.Millisecond,
@@ -127,5 +127,19 @@ func TestR7UnderCache(t *testing.T) {
 		if got, want := ask(), map[bool]int{false: dns.RcodeSuccess, true: dns.RcodeNameError}[conclusive]; got != want {
 			t.Errorf("conclusive %v: after 8 s the reply is %s, want %s", conclusive, dns.RcodeToString[got], dns.RcodeToString[want])
 		}
+	}
+}
+
+// A bogus answer that is given because the others are silent is soon forgotten.
+func TestBogusTTL(t *testing.T) {
+	portal := resolver(t, denies(func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 86400 IN A 198.51.100.1")} }))
+	silent := resolver(t, func(asked) {})
+	addr := serve(t, []netip.AddrPort{portal, silent}, nil, func(c *Config) {
+		c.Patience = 200 * time.Millisecond
+		c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	})
+	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	if ttl := r.Answer[0].Header().Ttl; ttl > 5 {
+		t.Errorf("a bogus answer that one upstream had no word in lives %d s", ttl)
 	}
 }

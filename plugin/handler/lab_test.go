@@ -87,9 +87,16 @@ func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change
 	for _, c := range change {
 		c(&cfg)
 	}
-	h := New(cfg)
+	h := started(cfg)
 	h.Next = next
 	return serveHandler(t, h)
+}
+
+// started is a handler as a server has it.
+func started(cfg Config) *Handler {
+	h := New(cfg)
+	h.Start()
+	return h
 }
 
 // plain are servers of plain DNS at these addresses.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 )
@@ -26,15 +27,35 @@ func (l Listeners) Include(s resolvconf.Server, local func() []netip.Addr) bool 
 	if !slices.Contains(l.Ports, Port{s.Transport, s.Addr.Port()}) {
 		return false
 	}
-	to := s.Addr.Addr().Unmap().WithZone("")
+	to := s.Addr.Addr().Unmap()
 	wildcard := len(l.Hosts) == 0
 	for _, host := range l.Hosts {
-		if host.Unmap().WithZone("") == to {
+		if same(host, to) {
 			return true
 		}
 		wildcard = wildcard || host.IsUnspecified() && (host.Is6() || to.Is4())
 	}
-	return wildcard && (to.IsLoopback() || slices.Contains(local(), to))
+	return wildcard && (to.IsLoopback() || slices.ContainsFunc(local(), func(a netip.Addr) bool { return same(a, to) }))
+}
+
+// same reports whether a and b are one address; one without a zone is that of any
+// link.
+func same(a, b netip.Addr) bool {
+	a, b = a.Unmap(), b.Unmap()
+	if a.WithZone("") != b.WithZone("") {
+		return false
+	}
+	return a.Zone() == "" || b.Zone() == "" || link(a) == link(b)
+}
+
+// link is the name of the interface that addr's zone stands for.
+func link(addr netip.Addr) string {
+	if index, err := strconv.Atoi(addr.Zone()); err == nil {
+		if i, err := net.InterfaceByIndex(index); err == nil {
+			return i.Name
+		}
+	}
+	return addr.Zone()
 }
 
 // Drop takes those upstreams out of the list to which a query would come back.
@@ -49,16 +70,27 @@ func (l Listeners) Drop(upstreams []resolvconf.Server) (left, own []resolvconf.S
 	return left, own
 }
 
-// localAddrs returns the addresses of this host's interfaces.
+// localAddrs returns the addresses of this host's interfaces, those of one link
+// with its name.
 func localAddrs() []netip.Addr {
-	nets, err := net.InterfaceAddrs()
+	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil // the worst that follows is a loop, and that ends by itself
 	}
 	var all []netip.Addr
-	for _, n := range nets {
-		if prefix, err := netip.ParsePrefix(n.String()); err == nil {
-			all = append(all, prefix.Addr().Unmap())
+	for _, i := range interfaces {
+		nets, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, n := range nets {
+			if prefix, err := netip.ParsePrefix(n.String()); err == nil {
+				addr := prefix.Addr().Unmap()
+				if addr.Is6() && addr.IsLinkLocalUnicast() {
+					addr = addr.WithZone(i.Name)
+				}
+				all = append(all, addr)
+			}
 		}
 	}
 	return all

@@ -21,24 +21,15 @@ const maxExtraText = 200
 // maxPadding is the block that queries are padded to (RFC 8467, section 4.1).
 const maxPadding = 128
 
-// hop is what lies between here and an upstream.
-type hop uint8
-
-const (
-	hopUDP hop = iota
-	hopTCP
-	hopEncrypted
-)
-
-// outgoing packs the message that asks what r asks. Everything of r goes along
-// as it is, known or not (RFC 5625, section 4), but for what belongs to one hop:
-// COOKIE options (R13; RFC 7873), padding (RFC 7830, section 3), and for UDP the
-// size. A signed message is left whole (RFC 5625, section 4.6).
-func outgoing(r *dns.Msg, over hop) ([]byte, error) {
+// outgoing packs the message that asks what r asks, for plain or for encrypted
+// upstreams. Everything of r goes along as it is, known or not (RFC 5625, section
+// 4), but for what belongs to one hop: the size, and some options. A signed
+// message is left whole (RFC 5625, section 4.6).
+func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
 	m := *r
 	m.Compress = false
 	if opt := r.IsEdns0(); opt != nil && r.IsTsig() == nil {
-		own := ownOPT(opt, over)
+		own := ownOPT(opt)
 		m.Extra = make([]dns.RR, len(r.Extra))
 		for i, rr := range r.Extra {
 			if rr == opt {
@@ -46,8 +37,9 @@ func outgoing(r *dns.Msg, over hop) ([]byte, error) {
 			}
 			m.Extra[i] = rr
 		}
-		if over == hopEncrypted {
-			const empty = 4 // an option without data
+		if encrypted {
+			own.SetUDPSize(dns.MaxMsgSize) // some servers keep to it over QUIC too
+			const empty = 4                // an option without data
 			n := (maxPadding - (m.Len()+empty)%maxPadding) % maxPadding
 			own.Option = append(own.Option, &dns.EDNS0_PADDING{Padding: make([]byte, n)})
 		}
@@ -55,20 +47,26 @@ func outgoing(r *dns.Msg, over hop) ([]byte, error) {
 	return m.Pack()
 }
 
-func ownOPT(opt *dns.OPT, over hop) *dns.OPT {
+func ownOPT(opt *dns.OPT) *dns.OPT {
 	own := &dns.OPT{Hdr: opt.Hdr}
-	switch over {
-	case hopUDP:
-		own.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
-	case hopEncrypted: // some servers keep to it over QUIC too
-		own.SetUDPSize(dns.MaxMsgSize)
-	}
+	own.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
 	for _, o := range opt.Option {
-		if o.Option() != dns.EDNS0COOKIE && o.Option() != dns.EDNS0PADDING {
+		if !ofOneHop(o) {
 			own.Option = append(own.Option, o)
 		}
 	}
 	return own
+}
+
+// ofOneHop reports whether an option means nothing beyond those who exchange it:
+// cookies (R13; RFC 7873), padding (RFC 7830, section 3) and the time that a
+// connection is kept (RFC 7828, section 3).
+func ofOneHop(o dns.EDNS0) bool {
+	switch o.Option() {
+	case dns.EDNS0COOKIE, dns.EDNS0PADDING, dns.EDNS0TCPKEEPALIVE:
+		return true
+	}
+	return false
 }
 
 // incoming is the reply that a race chose.
@@ -93,7 +91,7 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 		return
 	}
 	if opt := in.msg.IsEdns0(); opt != nil {
-		opt.Option = slices.DeleteFunc(opt.Option, func(o dns.EDNS0) bool { return o.Option() == dns.EDNS0PADDING })
+		opt.Option = slices.DeleteFunc(opt.Option, ofOneHop)
 	}
 	in.msg.Id = r.Id
 	in.msg.Question = slices.Clone(r.Question) // in the client's case; an error may come without
@@ -138,6 +136,10 @@ func tell(m, r *dns.Msg, out *outcome) {
 	own.Option = append(own.Option, extendedError(out.set, out.Errs))
 }
 
+// notOfNetwork is what becomes of upstreams that can be reached, as far as is
+// known.
+var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnreadable, race.ErrServFail, race.ErrUnable}
+
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,
 // section 4).
@@ -148,7 +150,7 @@ func extendedError(set []*contender, errs []error) *dns.EDNS0_EDE {
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
 	for _, err := range errs {
-		if errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrDown) || errors.Is(err, race.ErrUnreadable) || errors.Is(err, race.ErrServFail) {
+		if slices.ContainsFunc(notOfNetwork, func(e error) bool { return errors.Is(err, e) }) {
 			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 		}
 	}

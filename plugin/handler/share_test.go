@@ -1,12 +1,15 @@
 package handler
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
@@ -100,7 +103,7 @@ func TestR11UnequalQuestions(t *testing.T) {
 
 func TestListeners(t *testing.T) {
 	local := func() []netip.Addr {
-		return []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("fe80::1"), netip.MustParseAddr("127.0.0.1")}
+		return []netip.Addr{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("127.0.0.1")}
 	}
 	hosts := func(hosts ...string) (all []netip.Addr) {
 		for _, h := range hosts {
@@ -124,6 +127,8 @@ func TestListeners(t *testing.T) {
 		{nil, "192.0.2.7:53", true},
 		{nil, "192.0.2.8:53", false},
 		{nil, "[fe80::1%eth0]:53", true},
+		{nil, "[fe80::1%eth1]:53", false},
+		{hosts("fe80::1%eth0"), "[fe80::1%eth1]:53", false}, // a router, on another link
 		{hosts("0.0.0.0"), "192.0.2.7:53", true},
 		{hosts("0.0.0.0"), "[::1]:53", false},
 		{hosts("::"), "192.0.2.7:53", true},
@@ -149,5 +154,59 @@ func TestListeners(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("no loopback among %v", localAddrs())
+	}
+}
+
+// A client that goes away (HTTPS, QUIC and gRPC clients cancel the context of
+// their query) does not end the race of others.
+func TestCancelledLeader(t *testing.T) {
+	fast := resolver(t, denies(nxdomain))
+	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
+	h := started(Config{Upstreams: plain(fast, knows), Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second})
+	t.Cleanup(func() { h.Stop() })
+	m := question("host.example.", dns.TypeA)
+	first, cancel := context.WithCancel(context.Background())
+	go h.ServeDNS(first, dnstest.NewRecorder(&test.ResponseWriter{}), m.Copy())
+	time.Sleep(100 * time.Millisecond)
+	time.AfterFunc(100*time.Millisecond, cancel)
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	_, err := h.ServeDNS(context.Background(), w, m.Copy())
+	if err != nil || w.Rcode != dns.RcodeSuccess {
+		t.Errorf("another client's cancelled query made this one %s, %v", dns.RcodeToString[w.Rcode], err)
+	}
+}
+
+// The same by the cancel plugin: the second client's time is its own.
+func TestLeadersDeadline(t *testing.T) {
+	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
+	h := started(Config{Upstreams: plain(knows), Rules: testRules, Patience: 2 * time.Second})
+	t.Cleanup(func() { h.Stop() })
+	m := question("host.example.", dns.TypeA)
+	first, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+	defer cancel()
+	go h.ServeDNS(first, dnstest.NewRecorder(&test.ResponseWriter{}), m.Copy())
+	time.Sleep(200 * time.Millisecond)
+	second, cancel2 := context.WithTimeout(context.Background(), 400*time.Millisecond)
+	defer cancel2()
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	if _, err := h.ServeDNS(second, w, m.Copy()); err != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+// Who asks after a change of the list gets the word of those on it.
+func TestFlightAcrossReplace(t *testing.T) {
+	arrived := make(chan struct{}, 100)
+	slow := resolver(t, func(a asked) { arrived <- struct{}{}; a.reply(1500*time.Millisecond, nxdomain) })
+	knows := resolver(t, func(a asked) { a.reply(0, good) })
+	h := started(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
+	addr := serveHandler(t, h)
+	go exchange("udp", addr, question("host.example.", dns.TypeA))
+	<-arrived
+	h.replace(plain(slow, knows))
+	time.Sleep(time.Second)
+	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	if r.Rcode != 0 {
+		t.Errorf("a second after the upstream that knows was listed: %s", dns.RcodeToString[r.Rcode])
 	}
 }

@@ -137,7 +137,7 @@ func (h *Handler) replace(servers []resolvconf.Server) (added, removed []resolvc
 	for _, c := range old {
 		if !slices.Contains(servers, c.server) {
 			c.Close()
-			c.series.release(true)
+			c.series.release(c)
 			removed = append(removed, c.server)
 		}
 	}
@@ -159,7 +159,7 @@ func (h *Handler) Stop() error {
 	}
 	for _, c := range *h.set.Load() {
 		c.Close()
-		c.series.release(false)
+		c.series.release(c)
 	}
 	return nil
 }

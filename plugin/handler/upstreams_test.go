@@ -45,7 +45,7 @@ func TestReplace(t *testing.T) {
 		a.reply(time.Second, good)
 	})
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
-	h := New(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
 	server := serveHandler(t, h)
 
 	var both sync.WaitGroup
@@ -134,7 +134,7 @@ func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
 	list.AddFile(f.file)
 	list.Read()
 	others, _ := own.Drop(list.Servers())
-	f.h = New(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
+	f.h = started(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
 	f.h.Follow(list, own)
 	f.server = serveHandler(t, f.h)
 	return f

@@ -21,7 +21,7 @@ func TestTrace(t *testing.T) {
 	denies := resolver(t, func(a asked) { a.reply(0, nxdomain) })
 	silent := resolver(t, func(asked) {})
 	closed := netip.MustParseAddrPort("127.0.0.1:1")
-	h := New(Config{Upstreams: plain(knows, denies, silent, closed), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Rules: testRules, Patience: 2 * time.Second})
 	defer h.Stop()
 
 	tracer := mocktracer.New()

@@ -119,13 +119,16 @@ func (r Result) Conclusive() bool {
 	return true
 }
 
-// Inconclusive reports whether the reply is a denial that some upstream had no
-// word in.
-func (r Result) Inconclusive() bool { return r.Verdict.Negative() && !r.Conclusive() }
+// Inconclusive reports whether the reply is a denial, or bogus, and some upstream
+// had no word in it.
+func (r Result) Inconclusive() bool {
+	return (r.Verdict.Negative() || r.Verdict == Bogus) && !r.Conclusive()
+}
 
 // What becomes of a leg besides errors of its exchange.
 var (
 	ErrServFail   = errors.New("SERVFAIL")
+	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
@@ -378,6 +381,8 @@ func (r *Race) result(i int) Result {
 			if why := wire.Why(l.msg); why != "" {
 				res.Errs[j] = fmt.Errorf("%w: %s", ErrServFail, why)
 			}
+		case l.verdict == Error: // it speaks of the query, not of the name
+			res.Errs[j] = ErrUnable
 		}
 	}
 	return res
