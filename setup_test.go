@@ -569,7 +569,7 @@ var mayImport = map[string][]string{
 	"plugin/handler":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/upstream", "plugin/wire"},
 	"plugin/race":       {"plugin/wire"},
 	"plugin/upstream":   {"plugin/wire"},
-	"plugin/secure":     {},
+	"plugin/secure":     {"plugin/upstream"},
 	"plugin/resolvconf": {},
 	"plugin/wire":       {},
 }

@@ -84,7 +84,7 @@ func newAsking(cfg *config, servers []resolvconf.Server) *asking {
 			ForceTCP: cfg.tcp,
 		}
 		if server.Transport != resolvconf.DNS {
-			own.ForceTCP, own.Dial = true, secure.New(string(server.Transport), server.Name, cfg.tls)
+			secure.Use(&own, string(server.Transport), server.Name, cfg.tls)
 		}
 		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(own), opinion: opinion{server: server}})
 	}

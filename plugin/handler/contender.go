@@ -49,8 +49,8 @@ func (h *Handler) newContender(server resolvconf.Server) *contender {
 		Observer: c,
 	}
 	if c.encrypted() {
-		cfg.ForceTCP, cfg.Warm = true, warm
-		cfg.Dial = secure.New(string(server.Transport), cmp.Or(server.Name, h.cfg.ServerName), h.cfg.TLS)
+		cfg.Warm = warm
+		secure.Use(&cfg, string(server.Transport), cmp.Or(server.Name, h.cfg.ServerName), h.cfg.TLS)
 	}
 	c.Upstream = upstream.New(cfg)
 	return c

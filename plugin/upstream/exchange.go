@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"encoding/binary"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -173,7 +172,7 @@ func (x *Exchange) anotherStream(now time.Time) {
 	defer x.u.mu.Unlock()
 	if s := x.u.stream(now, x.due.Add(-stallAfter)); s != x.stream {
 		s.ask(x, now)
-	} else { // it is still being dialled
+	} else { // it is still being dialled, or speaks but not of this
 		x.due = now.Add(stallAfter)
 	}
 }
@@ -286,14 +285,14 @@ func (x *Exchange) udpFailed(err error) {
 	}
 }
 
-// streamFailed asks again on a fresh connection, or ends the way over TCP.
-// A resolver may close an idle connection at the moment that a query is on its
-// way (RFC 7766, section 6.2.4).
-func (x *Exchange) streamFailed(err error) {
+// streamFailed asks again on a fresh connection, if that makes sense, or ends the
+// way over TCP. A resolver may close an idle connection at the moment that a query
+// is on its way (RFC 7766, section 6.2.4).
+func (x *Exchange) streamFailed(err error, again bool) {
 	now := time.Now()
 	x.u.mu.Lock()
 	x.streams--
-	if x.streams == 0 && !x.done && x.dials < maxDials && x.to.Waiting() {
+	if again && x.streams == 0 && !x.done && x.dials < maxDials && x.to.Waiting() {
 		x.u.stream(now, now).ask(x, now)
 	}
 	left := x.streams
@@ -317,16 +316,6 @@ func (x *Exchange) tcpFailed(err error) {
 	default:
 		x.fail(err)
 	}
-}
-
-// frame returns the query with id as sent over TCP: length and message in one
-// piece (RFC 7766, section 8).
-func (x *Exchange) frame(id uint16) []byte {
-	b := make([]byte, 2, 2+len(x.msg))
-	binary.BigEndian.PutUint16(b, uint16(len(x.msg)))
-	b = append(b, x.msg...)
-	wire.Header(b[2:]).SetID(id)
-	return b
 }
 
 func (x *Exchange) fail(err error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -16,22 +17,29 @@ import (
 // over, and its own are asked on another.
 const stallAfter = 500 * time.Millisecond
 
-// stream is a TCP connection that is shared by exchanges: their queries are
-// written as they come, and the replies are matched in any order (RFC 7766,
-// sections 6.2.1.1 and 7).
+// stream is a connection that is shared by exchanges: TCP or TLS, to which their
+// queries are written as they come, and from which replies are read in any order
+// (RFC 7766, sections 6.2.1.1 and 7); or an [Exchanger].
 type stream struct {
 	u      *Upstream
 	ctx    context.Context // done: the stream is closed
 	cancel context.CancelFunc
-	queued chan struct{} // queue has something
+	queued chan struct{}  // queue has something to write
+	all    sync.WaitGroup // workers
 
 	// Guarded by u.mu.
-	conn    net.Conn // nil while it is being dialled
-	pending pending
-	queue   net.Buffers
-	heard   time.Time // when it brought a reply, or was opened
-	asked   time.Time // when it was asked while it owed nothing
-	used    bool      // it brought a reply
+	dialled   time.Time // when dialling began
+	open      bool      // else it is being dialled
+	leaving   bool      // it takes no more queries
+	pending   pending
+	queue     []uint16  // ids of those yet to be sent
+	heard     time.Time // when it brought a reply, or was opened
+	asked     time.Time // when it was asked while it owed nothing
+	used      bool      // it brought a reply
+	exchanger Exchanger // nil: a connection that is written to and read from
+	workers   []*worker
+	idle      sync.Cond // that the queue has something for them, or the stream is closed
+	idlers    int       // workers that wait for it
 }
 
 func newStream(u *Upstream) *stream {
@@ -52,11 +60,21 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 	x.stream = s
 	x.streams++
 	x.dials++
-	s.queue = append(s.queue, x.frame(s.pending.add(x, s.u.random)))
+	s.queue = append(s.queue, s.pending.add(x, s.u.random))
+	if s.exchanger != nil {
+		s.hire()
+		return
+	}
 	select {
 	case s.queued <- struct{}{}:
 	default:
 	}
+}
+
+// free reports whether another query would not have to wait for those under way.
+// u.mu is held.
+func (s *stream) free(now time.Time) bool {
+	return len(s.pending) == 0 || s.exchanger != nil && len(s.pending) < maxWorkers && !s.stalled(now)
 }
 
 // stalled reports whether the server has kept a query waiting for long. u.mu is
@@ -77,18 +95,46 @@ func (s *stream) close() {
 	s.cancel()
 }
 
-// run dials, writes and reads until the connection or the stream is closed.
+// run dials, and serves the queue until the connection or the stream is closed.
 func (s *stream) run() {
-	err := s.serve()
+	s.pause()
+	err := plainly(s.serve())
 	s.u.mu.Lock()
+	if now := time.Now(); s.ctx.Err() == nil && !s.used {
+		s.u.redial = now.Add(min(pauseFactor*now.Sub(s.dialled), maxPause))
+	}
 	s.close()
 	left := s.pending
 	s.pending = nil
 	s.rewarm()
 	s.u.mu.Unlock()
 	for _, x := range left {
-		x.streamFailed(err)
+		x.streamFailed(err, s.open || x.begun.After(s.dialled))
 	}
+}
+
+// After a connection of no use there is none for some times as long as it took to
+// find that out, so that the resolver is not bothered with a handshake for each
+// query. Queries wait: it may be back by then.
+const (
+	pauseFactor = 20
+	maxPause    = 100 * time.Millisecond
+)
+
+// pause waits until the resolver may be dialled.
+func (s *stream) pause() {
+	s.u.mu.Lock()
+	left := time.Until(s.u.redial)
+	s.u.mu.Unlock()
+	if left > 0 {
+		select {
+		case <-time.After(left):
+		case <-s.ctx.Done():
+		}
+	}
+	s.u.mu.Lock()
+	defer s.u.mu.Unlock()
+	s.dialled = time.Now()
 }
 
 // rewarm opens another connection in the place of s, if one is to be held open.
@@ -102,33 +148,50 @@ func (s *stream) rewarm() {
 }
 
 func (s *stream) serve() error {
-	dialing, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
-	conn, err := s.u.dial(dialing, "tcp")
-	cancel()
+	dialling, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
+	defer cancel()
+	if s.u.cfg.DialExchanger != nil {
+		conn, err := s.u.cfg.DialExchanger(dialling, s.u.address())
+		if err != nil {
+			return err
+		}
+		return s.serveExchanger(conn)
+	}
+	conn, err := s.u.dial(dialling, "tcp")
 	if err != nil {
 		return err
 	}
+	return s.serveConn(conn)
+}
+
+// opened notes that the connection is there. u.mu is held.
+func (s *stream) opened() {
+	s.open = true
+	s.heard = time.Now()
+}
+
+// serveConn writes what is queued.
+func (s *stream) serveConn(conn net.Conn) error {
 	defer conn.Close()
 	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
 	s.u.mu.Lock()
-	s.conn = conn
-	s.heard = time.Now()
+	s.opened()
 	s.u.mu.Unlock()
 
 	broken := make(chan error, 1)
 	go func() { broken <- s.read(conn) }()
+	var batch []byte
 	for {
 		select {
 		case err := <-broken:
 			return err
 		case <-s.queued:
 		}
-		s.u.mu.Lock()
-		batch := s.queue
-		s.queue = nil
-		s.u.mu.Unlock()
+		if batch = s.frames(batch[:0]); len(batch) == 0 {
+			continue
+		}
 		conn.SetWriteDeadline(time.Now().Add(s.u.cfg.Timeout))
-		if _, err := batch.WriteTo(conn); err != nil {
+		if _, err := conn.Write(batch); err != nil {
 			conn.Close()
 			<-broken
 			return err
@@ -136,19 +199,28 @@ func (s *stream) serve() error {
 	}
 }
 
-var errIdle = errors.New("connection idle")
+// frames appends what is queued to b, each query with its length before it. So
+// many leave in one packet, and in one record of TLS.
+func (s *stream) frames(b []byte) []byte {
+	s.u.mu.Lock()
+	defer s.u.mu.Unlock()
+	for _, id := range s.queue {
+		if x := s.pending[id]; x != nil {
+			b = binary.BigEndian.AppendUint16(b, uint16(len(x.msg)))
+			b = append(b, x.msg...)
+			wire.Header(b[len(b)-len(x.msg):]).SetID(id)
+		}
+	}
+	s.queue = s.queue[:0]
+	return b
+}
 
-// read takes replies until the connection ends or is idle for long.
+// read takes replies until the connection ends.
 func (s *stream) read(conn net.Conn) error {
 	r := bufio.NewReader(conn)
 	var length [2]byte
 	for {
-		conn.SetReadDeadline(time.Now().Add(max(maxIdle, s.u.cfg.Warm)))
 		if _, err := io.ReadFull(r, length[:]); err != nil {
-			var timeout net.Error
-			if errors.As(err, &timeout) && timeout.Timeout() {
-				return errIdle
-			}
 			return err
 		}
 		msg := make([]byte, binary.BigEndian.Uint16(length[:]))
@@ -159,10 +231,10 @@ func (s *stream) read(conn net.Conn) error {
 	}
 }
 
-// received takes one message. One that answers nothing is ignored.
-func (s *stream) received(msg []byte) {
+// received takes one message. It reports whether that answers anything.
+func (s *stream) received(msg []byte) bool {
 	if len(msg) < wire.HeaderSize {
-		return
+		return false
 	}
 	now := time.Now()
 	s.u.mu.Lock()
@@ -170,7 +242,7 @@ func (s *stream) received(msg []byte) {
 	x := s.pending[id]
 	if x == nil || !matches(x.msg, msg) {
 		s.u.mu.Unlock()
-		return
+		return false
 	}
 	delete(s.pending, id)
 	s.heard, s.used = now, true
@@ -196,4 +268,24 @@ func (s *stream) received(msg []byte) {
 		s.u.cfg.Observer.Replied(wire.Header(msg).Rcode(), now.Sub(x.begun))
 	}
 	s.u.tell(back)
+	return true
+}
+
+var (
+	errClosed  = errors.New("connection closed by the upstream")
+	errGivenUp = errors.New("connection without replies given up")
+	errNoOpen  = errors.New("no connection in time")
+)
+
+// plainly is why a connection came to nothing, in words for users.
+func plainly(err error) error {
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errClosed
+	case errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled):
+		return errGivenUp
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNoOpen
+	}
+	return err
 }

@@ -33,7 +33,7 @@ func TestStreamIsShared(t *testing.T) {
 			t.Errorf("%d connections for 100 queries", n)
 		}
 		equal(t, "sockets for UDP", f.opened("udp"), 0)
-		time.Sleep(maxIdle + ms)
+		time.Sleep(maxIdle + 2*tidyEvery)
 		equal(t, "connections open when idle", f.stillOpen(), 0)
 	})
 }

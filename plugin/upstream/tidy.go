@@ -52,7 +52,8 @@ func (u *Upstream) tidy(now time.Time) {
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
 		u.forget(s.pending, now)
-		if u.draining && len(s.pending) == 0 {
+		s.callOff()
+		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.close()
 		}
 	}

@@ -103,6 +103,9 @@ type Config struct {
 	// Dial opens a connected socket as [net.Dialer.DialContext] does. A UDP
 	// socket's Read and Write carry one packet each. Nil means real sockets.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// DialExchanger, unless it is nil, opens what is used in the place of TCP.
+	DialExchanger func(ctx context.Context, address string) (Exchanger, error)
 }
 
 // Query is one message to be asked.
@@ -156,6 +159,7 @@ type Upstream struct {
 	retired  []*socket // no longer sent on, still read from
 	streams  []*stream
 	streamed time.Time // when a query last went over TCP
+	redial   time.Time // no connection is dialled before
 	tidying  bool      // a call of tidy is scheduled
 	draining bool      // Close was called
 }
@@ -176,17 +180,21 @@ func New(cfg Config) *Upstream {
 // String is the upstream's name.
 func (u *Upstream) String() string { return u.cfg.Name }
 
-// dial opens a connection to the resolver. Package net remembers for a minute
-// which interface a zone names, so the zone goes by number: an interface that
-// takes another's name must not get the packets of the one that is gone.
 func (u *Upstream) dial(ctx context.Context, network string) (net.Conn, error) {
+	return u.cfg.Dial(ctx, network, u.address())
+}
+
+// address is the resolver's. Package net remembers for a minute which interface a
+// zone names, so the zone goes by number: an interface that takes another's name
+// must not get the packets of the one that is gone.
+func (u *Upstream) address() string {
 	addr := u.cfg.Addr
 	if zone := addr.Addr().Zone(); zone != "" {
 		if i, err := net.InterfaceByName(zone); err == nil {
 			addr = netip.AddrPortFrom(addr.Addr().WithZone(strconv.Itoa(i.Index)), addr.Port())
 		}
 	}
-	return u.cfg.Dial(ctx, network, addr.String())
+	return addr.String()
 }
 
 // Close lets go of all sockets: of those in use as soon as nothing waits for a
@@ -245,7 +253,7 @@ func (u *Upstream) retire(s *socket) {
 func (u *Upstream) retireAll() {
 	u.retireSockets()
 	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
-		if s := u.streams[i]; s.conn != nil && len(s.pending) == 0 {
+		if s := u.streams[i]; s.open && len(s.pending) == 0 {
 			s.close()
 		}
 	}
@@ -258,18 +266,20 @@ func (u *Upstream) retireSockets() {
 	}
 }
 
-// stream returns the TCP connection that the next exchange should use: an idle
-// one, else one that is being dialled, else a new one, else the least busy. An
-// idle one has to have brought a reply after since, which may be zero; and one
+// stream returns the TCP connection that the next exchange should use: a free
+// one, else one that is being dialled, else a new one, else the least busy. A
+// free one has to have brought a reply after since, which may be zero; and one
 // that has owed a reply for long makes room. u.mu is held.
 func (u *Upstream) stream(now, since time.Time) *stream {
-	var idle, dialling, stalled, best *stream
+	var free, dialling, stalled, best *stream
 	for _, s := range u.streams {
 		switch {
-		case s.conn == nil:
+		case s.leaving:
+			stalled = s
+		case !s.open:
 			dialling = s
-		case len(s.pending) == 0 && (since.IsZero() || s.heard.After(since)):
-			idle = s
+		case s.free(now) && (since.IsZero() || s.heard.After(since)):
+			free = s
 		case len(s.pending) == 0 || s.stalled(now):
 			stalled = s
 		case best == nil || len(s.pending) < len(best.pending):
@@ -277,8 +287,8 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 		}
 	}
 	switch full := len(u.streams) >= maxStreams; {
-	case idle != nil:
-		return idle
+	case free != nil:
+		return free
 	case dialling != nil: // never two attempts at a time
 		return dialling
 	case full && stalled != nil:

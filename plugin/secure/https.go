@@ -1,0 +1,107 @@
+package secure
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+const (
+	mediaType = "application/dns-message"
+	path      = "/dns-query"
+)
+
+// HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST at /dns-query.
+func HTTPS(cfg *tls.Config) DialExchanger {
+	return func(ctx context.Context, address string) (upstream.Exchanger, error) {
+		var protocols http.Protocols
+		protocols.SetHTTP2(true)
+		own := config(cfg, address, "h2")
+		t := &http.Transport{TLSClientConfig: own, Protocols: &protocols, DisableCompression: true}
+		conn, err := t.NewClientConn(ctx, "https", address)
+		if err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequest(http.MethodPost, "https://"+authority(own.ServerName, address)+path, nil)
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		req.Header.Set("Content-Type", mediaType)
+		req.Header.Set("Accept", mediaType)
+		req.Header.Set("User-Agent", "") // it is nobody's business
+		c := &httpsConn{conn: conn, request: req, done: make(chan struct{})}
+		end := sync.OnceFunc(func() { close(c.done) })
+		conn.SetStateHook(func(conn *http.ClientConn) {
+			if conn.Err() != nil {
+				end()
+			}
+		})
+		return c, nil
+	}
+}
+
+// authority is what a URL calls the server that is at address.
+func authority(name, address string) string {
+	host := net.JoinHostPort(name, address[strings.LastIndexByte(address, ':')+1:])
+	return strings.TrimSuffix(host, ":443")
+}
+
+type httpsConn struct {
+	conn    *http.ClientConn
+	request *http.Request // what all have in common
+	done    chan struct{}
+}
+
+func (c *httpsConn) Done() <-chan struct{} { return c.done }
+func (c *httpsConn) Close() error          { return c.conn.Close() }
+
+// Exchange implements upstream.Exchanger (RFC 8484, section 4.1).
+func (c *httpsConn) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+	req := c.request.WithContext(ctx)
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(bytes.Clone(msg))), int64(len(msg))
+	resp, err := c.conn.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, upstream.AloneError{Err: fmt.Errorf("HTTP status %s", resp.Status)}
+	}
+	if got := resp.Header.Get("Content-Type"); !isMessage(got) {
+		return nil, upstream.AloneError{Err: fmt.Errorf("HTTP content of type %q, not %s", got, mediaType)}
+	}
+	return read(resp)
+}
+
+// isMessage reports whether a Content-Type is that of DNS messages.
+func isMessage(value string) bool {
+	if value == mediaType {
+		return true
+	}
+	got, _, err := mime.ParseMediaType(value)
+	return err == nil && got == mediaType
+}
+
+// read returns the content, in one piece of memory if its length is known.
+func read(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= maxMessage {
+		msg := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, msg)
+		return msg, err
+	}
+	msg, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage+1))
+	if err == nil && len(msg) > maxMessage {
+		err = upstream.AloneError{Err: errTooLong}
+	}
+	return msg, err
+}

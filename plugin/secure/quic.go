@@ -1,0 +1,109 @@
+package secure
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// Codes of RFC 9250, section 4.3.
+const (
+	noError          quic.ApplicationErrorCode = 0
+	requestCancelled quic.StreamErrorCode      = 3
+)
+
+var errNoReply = errors.New("stream closed by the upstream without a reply")
+
+// QUIC dials DNS over QUIC.
+func QUIC(cfg *tls.Config) DialExchanger {
+	return func(ctx context.Context, address string) (upstream.Exchanger, error) {
+		own := config(cfg, address, "doq")
+		own.MinVersion = tls.VersionTLS13
+		conn, err := quic.DialAddr(ctx, address, own, nil)
+		if err != nil {
+			return nil, err
+		}
+		return quicConn{conn}, nil
+	}
+}
+
+type quicConn struct{ conn *quic.Conn }
+
+func (c quicConn) Done() <-chan struct{} { return c.conn.Context().Done() }
+func (c quicConn) Close() error          { return c.conn.CloseWithError(noError, "") }
+
+// Exchange implements upstream.Exchanger (RFC 9250, section 4.2).
+func (c quicConn) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+	s, err := c.conn.OpenStreamSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := exchange(ctx, s, msg)
+	var reset *quic.StreamError
+	switch {
+	case err == nil && ended(s):
+		return reply, nil
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		err = upstream.AloneError{Err: errNoReply}
+	case errors.As(err, &reset) && reset.Remote:
+		err = upstream.AloneError{Err: err}
+	}
+	s.CancelRead(requestCancelled)
+	s.CancelWrite(requestCancelled)
+	return reply, err
+}
+
+func exchange(ctx context.Context, s *quic.Stream, msg []byte) ([]byte, error) {
+	defer context.AfterFunc(ctx, func() {
+		s.CancelRead(requestCancelled)
+		s.CancelWrite(requestCancelled)
+	})()
+	if _, err := s.Write(frame(msg)); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil { // that is the end of what is sent
+		return nil, err
+	}
+	return readFrame(s)
+}
+
+// endWait is how long the end of a stream may come after the reply. To call the
+// rest off would cost both sides a packet.
+const endWait = 10 * time.Millisecond
+
+// ended reports whether nothing follows the reply.
+func ended(s *quic.Stream) bool {
+	s.SetReadDeadline(time.Now().Add(endWait))
+	_, err := s.Read(make([]byte, 1))
+	return err == io.EOF
+}
+
+func frame(msg []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(msg)), uint16(len(msg))), msg...)
+}
+
+// readFrame reads a message with its length before it. What is there already is
+// read in one go.
+func readFrame(r io.Reader) ([]byte, error) {
+	buf := buffers.Get().(*[1500]byte)
+	defer buffers.Put(buf)
+	n, err := io.ReadAtLeast(r, buf[:], 2)
+	if err != nil {
+		return nil, err
+	}
+	msg := make([]byte, binary.BigEndian.Uint16(buf[:]))
+	n = copy(msg, buf[2:n])
+	_, err = io.ReadFull(r, msg[n:])
+	return msg, err
+}
+
+// buffers hold what most replies fit in.
+var buffers = sync.Pool{New: func() any { return new([1500]byte) }}
