@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +28,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/quic-go/quic-go"
 	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -71,10 +76,10 @@ func (ca *testCA) server(template *x509.Certificate) *tls.Config {
 }
 
 // client returns a configuration that trusts ca.
-func (ca *testCA) client(name string) *tls.Config {
+func (ca *testCA) client() *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.cert)
-	return &tls.Config{RootCAs: pool, ServerName: name}
+	return &tls.Config{RootCAs: pool}
 }
 
 // valid is what the certificate of an honest server says.
@@ -83,20 +88,26 @@ func valid() *x509.Certificate {
 }
 
 // transport is one of those under test, with a server that answers each message
-// with what answer makes of it; nil ends the connection.
+// with what answer makes of it; nil ends the connection. It is told whether
+// sessions were resumed.
 type transport struct {
 	name  string
-	dial  func(*tls.Config) Dial
-	serve func(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) (address string)
+	serve func(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) (address string)
 }
 
-var transports = []transport{
-	{"tls", TLS, serveTLS},
-	{"https", HTTPS, serveHTTPS},
-	{"quic", QUIC, serveQUIC},
+var transports = []transport{{"tls", serveTLS}, {"https", serveHTTPS}, {"quic", serveQUIC}}
+
+// use is the configuration of a client.
+func (tr transport) use(name string, cfg *tls.Config) *upstream.Config {
+	own := &upstream.Config{Timeout: 20 * time.Second, Patience: 20 * time.Second}
+	Use(own, tr.name, name, cfg)
+	return own
 }
 
-func serveTLS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string {
+// untold is for servers of which nobody wants to know.
+func untold(tls.ConnectionState) {}
+
+func serveTLS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) string {
 	cfg.NextProtos = []string{"dot"}
 	l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
 	if err != nil {
@@ -113,10 +124,11 @@ func serveTLS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string 
 				defer conn.Close()
 				var write sync.Mutex
 				for {
-					msg, err := readFrame(conn)
+					msg, err := readMessage(conn)
 					if err != nil {
 						return
 					}
+					told(conn.(*tls.Conn).ConnectionState())
 					all.Go(func() {
 						if reply := answer(msg); reply != nil {
 							write.Lock()
@@ -134,7 +146,7 @@ func serveTLS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string 
 	return l.Addr().String()
 }
 
-func serveHTTPS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string {
+func serveHTTPS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +159,7 @@ func serveHTTPS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) strin
 		if id := binary.BigEndian.Uint16(msg); id != 0 {
 			t.Errorf("a message has the id %d", id)
 		}
+		told(*r.TLS)
 		reply := answer(msg)
 		if reply == nil {
 			http.Error(w, "no", http.StatusBadGateway)
@@ -161,7 +174,7 @@ func serveHTTPS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) strin
 	return l.Addr().String()
 }
 
-func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string {
+func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) string {
 	cfg.NextProtos = []string{"doq"}
 	l, err := quic.ListenAddr("127.0.0.1:0", cfg, nil)
 	if err != nil {
@@ -190,6 +203,7 @@ func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string
 						if id := binary.BigEndian.Uint16(raw[2:]); id != 0 {
 							t.Errorf("a message has the id %d", id)
 						}
+						told(conn.ConnectionState().TLS)
 						if reply := answer(raw[2:]); reply != nil {
 							s.Write(frame(reply))
 						} else {
@@ -204,26 +218,89 @@ func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte) string
 	return l.Addr().String()
 }
 
-// message is a query with that id, of which only the number counts.
-func message(id uint16, n int) []byte {
-	return append(binary.BigEndian.AppendUint16(nil, id), fmt.Sprintf("ten bytes. %d", n)...)
-}
-
 func forEach(t *testing.T, test func(t *testing.T, tr transport)) {
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) { test(t, tr) })
 	}
 }
 
-func dial(t *testing.T, d Dial, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	return d(ctx, "tcp", address)
+func question(name string) []byte {
+	msg, err := new(dns.Msg).SetQuestion(name, dns.TypeTXT).Pack()
+	if err != nil {
+		panic(err) // of a constant
+	}
+	binary.BigEndian.PutUint16(msg, 0)
+	return msg
 }
 
-// Many messages share a connection, replies come in any order, and each has the id
-// of its query.
-func TestExchanges(t *testing.T) {
+// same is a reply that says no more than that it is one.
+func same(msg []byte) []byte {
+	reply := bytes.Clone(msg)
+	reply[2] |= 0x80
+	return reply
+}
+
+func readMessage(r io.Reader) ([]byte, error) {
+	var length [2]byte
+	if _, err := io.ReadFull(r, length[:]); err != nil {
+		return nil, err
+	}
+	msg := make([]byte, binary.BigEndian.Uint16(length[:]))
+	_, err := io.ReadFull(r, msg)
+	return msg, err
+}
+
+// connect opens a connection, which is an Exchanger for all transports here.
+func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.Exchanger, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if cfg.DialExchanger != nil {
+		return cfg.DialExchanger(ctx, address)
+	}
+	conn, err := cfg.Dial(ctx, "tcp", address)
+	return plain{conn}, err
+}
+
+// plain asks one query after another.
+type plain struct{ net.Conn }
+
+func (p plain) Done() <-chan struct{} { return nil }
+
+func (p plain) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		p.SetDeadline(deadline)
+	}
+	if _, err := p.Write(frame(msg)); err != nil {
+		return nil, err
+	}
+	return readMessage(p)
+}
+
+// exchangeOnce asks a query over a connection of its own.
+func exchangeOnce(t *testing.T, cfg *upstream.Config, address string, msg []byte) ([]byte, error) {
+	conn, err := connect(t, cfg, address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.Exchange(t.Context(), msg)
+}
+
+// receiver is an upstream.Receiver.
+type receiver struct {
+	reply chan []byte
+	fail  chan error
+}
+
+func (r receiver) Reply(msg []byte) { r.reply <- msg }
+func (r receiver) Fail(err error)   { r.fail <- err }
+func (receiver) Down()              {}
+func (receiver) Up()                {}
+func (receiver) Waiting() bool      { return true }
+
+// Many queries share few connections, replies come in any order, and each has the
+// question of its query.
+func TestShared(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
 		ca := newCA(t)
 		const n = 50
@@ -234,33 +311,28 @@ func TestExchanges(t *testing.T) {
 				close(all)
 			}
 			<-all
-			return append(msg, '!')
-		})
+			return same(msg)
+		}, untold)
 		for _, name := range []string{"", "dns.example"} {
-			conn, err := dial(t, tr.dial(ca.client(name)), address)
-			if err != nil {
-				t.Fatal(err)
+			cfg := tr.use(name, ca.client())
+			cfg.Addr = netip.MustParseAddrPort(address)
+			u := upstream.New(*cfg)
+			receivers := make([]receiver, n)
+			for i := range receivers {
+				receivers[i] = receiver{make(chan []byte, 1), make(chan error, 1)}
+				u.Ask(&upstream.Query{Msg: question(fmt.Sprintf("host%d.example.", i))}, receivers[i])
 			}
-			defer conn.Close()
-			for i := range n {
-				if _, err := conn.Write(frame(message(uint16(i+1), i))); err != nil {
-					t.Fatal(err)
+			for i, r := range receivers {
+				select {
+				case reply := <-r.reply:
+					if want := same(question(fmt.Sprintf("host%d.example.", i))); !bytes.Equal(reply[2:], want[2:]) {
+						t.Errorf("query %d: reply % x", i, reply)
+					}
+				case err := <-r.fail:
+					t.Errorf("query %d: %v", i, err)
 				}
 			}
-			seen := make(map[string]bool)
-			conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-			for range n {
-				reply, err := readFrame(conn)
-				if err != nil {
-					t.Fatal(err)
-				}
-				seen[string(reply)] = true
-			}
-			for i := range n {
-				if !seen[string(message(uint16(i+1), i))+"!"] {
-					t.Errorf("no reply to query %d", i)
-				}
-			}
+			u.Close()
 		}
 	})
 }
@@ -268,16 +340,36 @@ func TestExchanges(t *testing.T) {
 func TestLargeReply(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
 		ca := newCA(t)
-		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte { return append(msg, make([]byte, maxMessage-len(msg))...) })
-		conn, err := dial(t, tr.dial(ca.client("")), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conn.Write(frame(message(7, 0)))
-		reply, err := readFrame(conn)
-		if err != nil || len(reply) != maxMessage || binary.BigEndian.Uint16(reply) != 7 {
+		large := func(msg []byte) []byte { return append(msg, make([]byte, maxMessage-len(msg))...) }
+		address := tr.serve(t, ca.server(valid()), large, untold)
+		reply, err := exchangeOnce(t, tr.use("", ca.client()), address, question("."))
+		if want := large(question(".")); err != nil || !bytes.Equal(reply, want) {
 			t.Errorf("got %d bytes, %v", len(reply), err)
+		}
+	})
+}
+
+// A session is resumed when a server is dialled again.
+func TestResumes(t *testing.T) {
+	forEach(t, func(t *testing.T, tr transport) {
+		ca := newCA(t)
+		var mu sync.Mutex
+		var resumed []bool
+		address := tr.serve(t, ca.server(valid()), same, func(state tls.ConnectionState) {
+			mu.Lock()
+			defer mu.Unlock()
+			resumed = append(resumed, state.DidResume)
+		})
+		cfg := tr.use("dns.example", ca.client())
+		for range 3 {
+			if _, err := exchangeOnce(t, cfg, address, question(".")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []bool{false, true, true}; !slices.Equal(resumed, want) {
+			t.Errorf("resumed: %v, want %v", resumed, want)
 		}
 	})
 }
@@ -291,16 +383,16 @@ func TestDialErrors(t *testing.T) {
 		for _, tc := range []struct {
 			what   string
 			server *tls.Config
-			client *tls.Config
+			name   string
 			want   string
 		}{
-			{"wrong name", ca.server(valid()), ca.client("other.example"), "valid for dns.example, not other.example"},
-			{"wrong address", ca.server(&x509.Certificate{DNSNames: []string{"dns.example"}}), ca.client(""), "doesn't contain any IP SANs"},
-			{"expired", ca.server(expired), ca.client("dns.example"), "certificate has expired"},
-			{"unknown authority", other.server(valid()), ca.client("dns.example"), "unknown authority"},
+			{"wrong name", ca.server(valid()), "other.example", "valid for dns.example, not other.example"},
+			{"wrong address", ca.server(&x509.Certificate{DNSNames: []string{"dns.example"}}), "", "doesn't contain any IP SANs"},
+			{"expired", ca.server(expired), "dns.example", "certificate has expired"},
+			{"unknown authority", other.server(valid()), "dns.example", "unknown authority"},
 		} {
-			address := tr.serve(t, tc.server, func([]byte) []byte { t.Error("it was asked"); return nil })
-			conn, err := dial(t, tr.dial(tc.client), address)
+			address := tr.serve(t, tc.server, func([]byte) []byte { t.Error("it was asked"); return nil }, untold)
+			conn, err := connect(t, tr.use(tc.name, ca.client()), address)
 			if err == nil {
 				conn.Close()
 				t.Errorf("%s: connected", tc.what)
@@ -311,7 +403,7 @@ func TestDialErrors(t *testing.T) {
 	})
 }
 
-// Dialling ends with its context, also when somebody listens who says nothing.
+// Dialling ends in time, also when somebody listens who says nothing.
 func TestDialEnds(t *testing.T) {
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -324,83 +416,87 @@ func TestDialEnds(t *testing.T) {
 	}
 	defer udp.Close()
 	forEach(t, func(t *testing.T, tr transport) {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		if conn, err := tr.dial(new(tls.Config))(ctx, "tcp", tcp.Addr().String()); err == nil {
-			conn.Close()
-			t.Error("connected")
-		}
-	})
-}
-
-// When an exchange fails with the connection, there is an error. One that fails
-// alone gets a reply that says why, and the others go on.
-func TestFailedExchange(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
-		address := tr.serve(t, ca.server(valid()), func([]byte) []byte { return nil })
-		conn, err := dial(t, tr.dial(ca.client("")), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conn.Write(frame(message(1, 0)))
-		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-		reply, err := readFrame(conn)
-		if tr.name != "https" {
-			if err == nil {
-				t.Error("no error")
-			}
-			return
-		}
-		m := new(dns.Msg)
-		if err != nil || m.Unpack(reply) != nil || m.Id != 1 || m.Rcode != dns.RcodeServerFailure || !strings.Contains(m.String(), "HTTP status 502 Bad Gateway") {
-			t.Errorf("got %v, %v", m, err)
-		}
-		conn.Write(frame(message(2, 0)))
-		if reply, err := readFrame(conn); err != nil || binary.BigEndian.Uint16(reply) != 2 {
-			t.Errorf("after that: % x, %v", reply, err)
-		}
-	})
-}
-
-// Closing ends exchanges under way.
-func TestClose(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
-		asked, release := make(chan struct{}), make(chan struct{})
-		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte { close(asked); <-release; return msg })
-		conn, err := dial(t, tr.dial(ca.client("")), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.Write(frame(message(1, 0)))
-		<-asked
-		conn.Close()
-		conn.Close()
-		if _, err := conn.Read(make([]byte, 1)); err == nil {
-			t.Error("it can be read from")
-		}
-		close(release)
-	})
-}
-
-// Deadlines count, for package upstream closes connections that are idle by them.
-func TestDeadline(t *testing.T) {
-	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
-		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte { return msg })
-		conn, err := dial(t, tr.dial(ca.client("")), address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-		var timeout net.Error
-		if _, err := conn.Read(make([]byte, 1)); !errors.As(err, &timeout) || !timeout.Timeout() {
+		cfg := tr.use("", nil)
+		cfg.Addr, cfg.Timeout = netip.MustParseAddrPort(tcp.Addr().String()), 300*time.Millisecond
+		u := upstream.New(*cfg)
+		defer u.Close()
+		r := receiver{make(chan []byte, 1), make(chan error, 1)}
+		u.Ask(&upstream.Query{Msg: question(".")}, r)
+		if err := <-r.fail; err.Error() != "no connection in time" {
 			t.Errorf("error is %v", err)
 		}
 	})
+}
+
+// An exchange that fails with its connection has an error. One that fails alone
+// says so, and the connection goes on.
+func TestFailedExchange(t *testing.T) {
+	forEach(t, func(t *testing.T, tr transport) {
+		ca := newCA(t)
+		address := tr.serve(t, ca.server(valid()), func([]byte) []byte { return nil }, untold)
+		conn, err := connect(t, tr.use("", ca.client()), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for range 2 {
+			_, err = conn.Exchange(t.Context(), question("."))
+			var alone upstream.AloneError
+			if err == nil || errors.As(err, &alone) != (tr.name == "https") {
+				t.Errorf("alone %v: %v", alone.Err != nil, err)
+			}
+			if tr.name == "https" && err.Error() != "HTTP status 502 Bad Gateway" {
+				t.Errorf("error is %v", err)
+			}
+		}
+		if tr.name == "quic" {
+			<-conn.Done()
+		}
+	})
+}
+
+// An exchange can be called off, and the connection goes on.
+func TestCalledOff(t *testing.T) {
+	forEach(t, func(t *testing.T, tr transport) {
+		if tr.name == "tls" {
+			return // there package upstream matches replies itself
+		}
+		ca := newCA(t)
+		asked, release := make(chan struct{}, 2), make(chan struct{})
+		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte { asked <- struct{}{}; <-release; return msg }, untold)
+		conn, err := connect(t, tr.use("", ca.client()), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-asked; cancel() }()
+		if reply, err := conn.Exchange(ctx, question(".")); err == nil {
+			t.Errorf("reply % x", reply)
+		}
+		close(release)
+		if _, err := conn.Exchange(t.Context(), question(".")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A connection that the server closes while it is idle says so.
+func TestDone(t *testing.T) {
+	ca := newCA(t)
+	cfg := transport{name: "https"}.use("", ca.client())
+	var conn upstream.Exchanger
+	t.Run("server", func(t *testing.T) { // which ends with this
+		var err error
+		if conn, err = connect(t, cfg, serveHTTPS(t, ca.server(valid()), same, untold)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exchange(t.Context(), question(".")); err != nil {
+			t.Error(err)
+		}
+	})
+	<-conn.Done()
+	conn.Close()
 }
 
 var discard = log.New(io.Discard, "", 0)

@@ -57,13 +57,13 @@ func (s *stream) serveExchanger(conn Exchanger) error {
 		s.hire()
 	}
 	s.u.mu.Unlock()
-	defer context.AfterFunc(s.ctx, s.dismiss)()
 	select {
 	case <-conn.Done():
 		s.leave()
 	case <-s.ctx.Done():
 	}
 	<-s.ctx.Done()
+	s.dismiss()
 	return errGivenUp
 }
 
@@ -128,7 +128,7 @@ func (w *worker) work() {
 	}
 }
 
-// take waits for the next exchange that is of use. It returns false when the
+// take waits for the next exchange. It returns false when the
 // stream is closed.
 func (w *worker) take() bool {
 	s := w.s
@@ -141,14 +141,8 @@ func (w *worker) take() bool {
 	for s.ctx.Err() == nil {
 		for len(s.queue) > 0 {
 			w.id, s.queue = s.queue[0], s.queue[1:]
-			x := s.pending[w.id]
-			switch {
-			case x == nil:
-			case x.done || !x.to.Waiting():
-				delete(s.pending, w.id)
-			default:
-				w.x = x
-				w.msg = append(w.msg[:0], x.msg...)
+			if w.x = s.pending[w.id]; w.x != nil { // else it was forgotten
+				w.msg = append(w.msg[:0], w.x.msg...)
 				wire.Header(w.msg).SetID(0)
 				return true
 			}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,8 +94,8 @@ func TestStreamHangUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) { p.send(nil) })
 		o := ask(f.upstream(t, forceTCP), query("host.example."))
-		if o.err == nil || o.calls != 1 {
-			t.Errorf("%d calls, reply % x", o.calls, o.reply)
+		if o.err != errClosed || o.calls != 1 {
+			t.Errorf("%d calls, error %v, reply % x", o.calls, o.err, o.reply)
 		}
 		equal(t, "queries", len(f.log()), maxDials)
 	})
@@ -208,4 +209,44 @@ func TestStreamIsWarm(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		equal(t, "connections", f.opened("tcp"), 2)
 	})
+}
+
+// A resolver that cannot be connected to, or hangs up on everybody, is not dialled
+// for each query. When it is back, the next query has its answer.
+func TestStreamPauses(t *testing.T) {
+	for _, way := range []string{"refuses", "hangs up"} {
+		synctest.Test(t, func(t *testing.T) {
+			away := true
+			f := newFake(answerAfter(0, nil))
+			f.dial = func(string, int) error {
+				time.Sleep(5 * ms)
+				if away && way == "refuses" {
+					return syscall.ECONNREFUSED
+				}
+				return nil
+			}
+			if way == "hangs up" {
+				f.script(func(p packet) { p.send(nil) })
+			}
+			u := f.upstream(t, forceTCP)
+			var all sync.WaitGroup
+			for range 5000 {
+				all.Go(func() {
+					if o := ask(u, query("host.example.")); o.good() || o.after > maxDials*(maxPause+10*ms) {
+						t.Errorf("%s: good %v after %v", way, o.good(), o.after)
+					}
+				})
+				time.Sleep(ms / 5)
+			}
+			all.Wait()
+			if n := f.opened("tcp"); n < 5 || n > 25 {
+				t.Errorf("%s: %d connections for 5000 queries in a second", way, n)
+			}
+			away = false
+			f.script(answerAfter(0, nil))
+			if o := ask(u, query("host.example.")); !o.good() || o.after > maxPause+10*ms {
+				t.Errorf("%s: when it is back, good %v after %v", way, o.good(), o.after)
+			}
+		})
+	}
 }
