@@ -287,13 +287,15 @@ func (x *Exchange) udpFailed(err error) {
 
 // streamFailed asks again on a fresh connection, if that makes sense, or ends the
 // way over TCP. A resolver may close an idle connection at the moment that a query
-// is on its way (RFC 7766, section 6.2.4). One that was given up to make room for
-// another does not count: it is silence, which has to show as such.
+// is on its way (RFC 7766, section 6.2.4). An [Exchanger] that was given up to make
+// room for another does not count: nothing but silence ends it so, and that has to
+// show as such.
 func (x *Exchange) streamFailed(err error, again bool) {
 	now := time.Now()
 	x.u.mu.Lock()
 	x.streams--
-	if again && x.streams == 0 && !x.done && (x.dials < maxDials || err == errGivenUp) && x.to.Waiting() {
+	more := x.dials < maxDials || err == errGivenUp && x.u.cfg.DialExchanger != nil
+	if again && more && x.streams == 0 && !x.done && x.to.Waiting() {
 		x.u.stream(now, now).ask(x, now)
 	}
 	left := x.streams

@@ -46,7 +46,7 @@ type worker struct {
 
 // serveExchanger lets workers exchange what is queued, until the connection has
 // ended or the stream is closed.
-func (s *stream) serveExchanger(conn Exchanger) error {
+func (s *stream) serveExchanger(conn Exchanger) {
 	defer s.all.Wait()
 	defer conn.Close()
 	s.u.mu.Lock()
@@ -64,7 +64,6 @@ func (s *stream) serveExchanger(conn Exchanger) error {
 	}
 	<-s.ctx.Done()
 	s.dismiss()
-	return errGivenUp
 }
 
 // hire wakes a worker, or starts one if too few are idle. u.mu is held.

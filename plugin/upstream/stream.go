@@ -100,7 +100,9 @@ func (s *stream) run() {
 	s.pause()
 	err := plainly(s.serve())
 	s.u.mu.Lock()
-	if now := time.Now(); s.ctx.Err() == nil && !s.used {
+	if now := time.Now(); s.ctx.Err() != nil {
+		err = errGivenUp
+	} else if !s.used {
 		s.u.redial = now.Add(min(pauseFactor*now.Sub(s.dialled), maxPause))
 	}
 	s.close()
@@ -155,7 +157,8 @@ func (s *stream) serve() error {
 		if err != nil {
 			return err
 		}
-		return s.serveExchanger(conn)
+		s.serveExchanger(conn)
+		return nil
 	}
 	conn, err := s.u.dial(dialling, "tcp")
 	if err != nil {
@@ -282,8 +285,6 @@ func plainly(err error) error {
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return errClosed
-	case errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled):
-		return errGivenUp
 	case errors.Is(err, context.DeadlineExceeded):
 		return errNoOpen
 	}
