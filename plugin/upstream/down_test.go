@@ -1,6 +1,10 @@
 package upstream
 
 import (
+	"context"
+	"net"
+	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,5 +156,116 @@ func TestR5Back(t *testing.T) {
 			t.Errorf("good %v after %v", o.good(), o.after)
 		}
 		equal(t, "Up without need", len(o.back), 0)
+	})
+}
+
+func TestDownAfterUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		obs := &upObserver{}
+		f := newFake(func(packet) {})
+		u := f.upstream(t, func(c *Config) { c.Observer = obs })
+		ask(u, query("host.example.")) // it goes down
+		old := newOutcome()
+		u.Ask(query("other.example."), old)
+		var last packet
+		for _, p := range f.log() {
+			if wire.SameQuestion(wire.Question(p.msg), wire.Question(query("other.example.").Msg)) {
+				last = p
+			}
+		}
+		told := make(chan struct{})
+		obs.up = func() { close(told) }
+		f.write = func(string, int) error { // while the next query is on its way out, the upstream speaks
+			f.write = nil
+			last.send(replyTo(last.msg, good))
+			<-told
+			time.Sleep(ms) // and all are told
+			return nil
+		}
+		o := &lastWord{outcome: newOutcome()}
+		u.Ask(query("host.example."), o)
+		if o.isDown.Load() {
+			t.Error("the upstream is up, but its last word to the race was that it is down")
+		}
+		o.waitNoMore()
+		old.waitNoMore()
+	})
+}
+
+// upObserver runs a function when the upstream comes up.
+type upObserver struct {
+	unobserved
+	up   func()
+	near atomic.Int64
+}
+
+func (o *upObserver) NearMiss() { o.near.Add(1) }
+
+func (o *upObserver) Up(time.Duration) {
+	if o.up != nil {
+		o.up()
+	}
+}
+
+// Who asks in the moment in which the upstream comes back must be told last that
+// it is up.
+type lastWord struct {
+	*outcome
+	isDown atomic.Bool
+}
+
+func (l *lastWord) Down() { l.isDown.Store(true); l.outcome.Down() }
+func (l *lastWord) Up()   { l.isDown.Store(false); l.outcome.Up() }
+
+// An upstream far away, that was down, is found to be back by the probes.
+func TestProbeFarAway(t *testing.T) {
+	for _, rtt := range []time.Duration{500 * ms, 1900 * ms} {
+		t.Run(rtt.String(), func(t *testing.T) {
+			t.Parallel()
+			// Real time: in virtual time no timer is late.
+			f := newFake(func(packet) {})
+			obs := &upObserver{}
+			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs}
+			cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if network == "tcp" {
+					return nil, context.DeadlineExceeded
+				}
+				return f.Dial(ctx, network, address)
+			}
+			u := New(cfg)
+			defer u.Close()
+			ask(u, query("host.example."))
+			f.script(answerAfter(rtt, nil))
+			time.Sleep(5 * time.Second)
+			u.mu.Lock()
+			down := u.health.down
+			u.mu.Unlock()
+			_, probes := f.sent()
+			t.Logf("down %v after %d probes that were answered, near misses %d", down, probes, obs.near.Load())
+			if down {
+				t.Fail()
+			}
+		})
+	}
+}
+
+// README: a name does not come back as denied because a VPN was slow.
+func TestSlowNameOfQuietUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := wire.Question(query("slow.example.").Msg)
+		f := newFake(func(p packet) {
+			if wire.SameQuestion(wire.Question(p.msg), slow) {
+				answerAfter(2500*ms, nil)(p)
+			} else {
+				answerAfter(ms, nil)(p)
+			}
+		})
+		u := f.upstream(t)
+		ask(u, query("other.example."))
+		time.Sleep(time.Minute)
+		o := ask(u, query("slow.example."))
+		if o.toldDown {
+			t.Errorf("a resolver that is alive was called down after %v, because nothing else was asked of it", o.down)
+		}
 	})
 }

@@ -1,7 +1,11 @@
 package upstream
 
 import (
+	"context"
 	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -80,6 +84,105 @@ func TestR10ErrorsInBetween(t *testing.T) {
 		time.AfterFunc(400*ms, func() { f.script(answerAfter(ms, nil)) })
 		if o := ask(u, query("host.example.")); !o.good() {
 			t.Errorf("failed after %v: %v", o.after, o.err)
+		}
+	})
+}
+
+// refusing is a socket to an address behind which one backend of some is dead: a
+// part of the packets is refused.
+type refusing struct {
+	*fakeSocket
+	errs chan error
+	part float64
+	rng  *rand.Rand
+	mu   *sync.Mutex
+}
+
+func (s *refusing) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	refuse := s.rng.Float64() < s.part
+	s.mu.Unlock()
+	if refuse {
+		time.AfterFunc(50*time.Millisecond, func() { s.errs <- syscall.ECONNREFUSED })
+		return len(b), nil
+	}
+	return s.fakeSocket.Write(b)
+}
+
+func (s *refusing) Read(b []byte) (int, error) {
+	select {
+	case msg := <-s.in:
+		return copy(b, msg), nil
+	case err := <-s.errs:
+		return 0, err
+	case <-s.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+// A balancer by flows sends one of the sockets to a dead backend: the query that is
+// refused goes out of another.
+func TestOneSocketRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(ms, nil))
+		var mu sync.Mutex
+		rng := rand.New(rand.NewPCG(1, 2))
+		n := 0
+		u := f.upstream(t, func(c *Config) {
+			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if network == "tcp" {
+					return nil, syscall.ECONNREFUSED
+				}
+				conn, err := f.Dial(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				part := 0.0
+				if n++; n == 1 {
+					part = 1
+				}
+				return &refusing{conn.(*fakeSocket), make(chan error, 1024), part, rng, &mu}, nil
+			}
+		})
+		lost := 0
+		for range 50 {
+			if o := ask(u, query("host.example.")); !o.good() {
+				lost++
+			}
+		}
+		if lost > 0 {
+			t.Errorf("%d of 50 were refused twice on the same socket", lost)
+		}
+	})
+}
+
+// Without a file descriptor for another socket, those at hand serve.
+func TestNoFreshSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(ms, nil))
+		full := false
+		f.dial = func(network string, n int) error {
+			if full {
+				return syscall.EMFILE
+			}
+			return nil
+		}
+		u := f.upstream(t)
+		for range 50 {
+			ask(u, query("host.example."))
+		}
+		full = true
+		lost := 0
+		for range 15 {
+			for range 10 {
+				if o := ask(u, query("host.example.")); !o.good() {
+					lost++
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if lost > 0 {
+			t.Errorf("%d of 150 queries failed, although 4 sockets were open", lost)
 		}
 	})
 }

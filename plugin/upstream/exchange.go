@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -33,9 +35,12 @@ type Exchange struct {
 	done     bool      // Reply or Fail was called
 	udp, tcp progress
 	missed   bool // there was a near miss
+	probed   bool // whether the upstream talks at all
 
 	// Of UDP.
 	socket  *socket       // nil: none yet, or it failed
+	shunned *socket       // the one that failed
+	spare   []byte        // a truncated reply, better than none
 	rto     time.Duration // to wait for a reply to the first packet
 	packets uint8         // so many were sent
 	retried bool          // a socket failed since the last packet was due
@@ -73,9 +78,21 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, next time.Time) {
 		x.transmit(s, msg, err)
 	}
 	if down {
-		to.Down()
+		u.tellDown(to)
 	}
 	return x, next
+}
+
+// tellDown tells that the upstream is down. It may have come up in the meantime,
+// and told so: that has to be its last word.
+func (u *Upstream) tellDown(to Receiver) {
+	to.Down()
+	u.mu.Lock()
+	up := !u.health.down
+	u.mu.Unlock()
+	if up {
+		to.Up()
+	}
 }
 
 // overslept is how late Retry can be called before this process must have been
@@ -94,6 +111,9 @@ func (x *Exchange) soonest() time.Time {
 		return time.Time{}
 	}
 	silent := x.u.health.deadline(x.watched, x.u.cfg.Patience)
+	if !silent.IsZero() && !x.probed {
+		silent = silent.Add(-x.u.cfg.Patience / 2)
+	}
 	if x.wants() && (silent.IsZero() || x.due.Before(silent)) {
 		return x.due
 	}
@@ -102,7 +122,8 @@ func (x *Exchange) soonest() time.Time {
 
 // Retry does what is due at now: it sends an unanswered query again, goes over
 // to TCP after the last packet, tries another connection, and finds out that the
-// upstream is down. It returns when it should be called next; zero means never.
+// upstream is down. Before, it asks something that takes no time: it may be the
+// name that is slow. It returns when it should be called next; zero means never.
 // A down upstream is sent nothing more.
 func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	u := x.u
@@ -114,8 +135,9 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	var waiting []Receiver
 	var silence time.Duration
 	if !x.expected.IsZero() && now.Sub(x.expected) > overslept {
-		x.watched = now
+		x.watched, x.probed = now, false
 	}
+	toProbe := x.toProbe(now)
 	if u.health.silent(x.watched, now, u.cfg.Patience) {
 		waiting = u.waiting()
 		silence = now.Sub(x.watched)
@@ -136,7 +158,10 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		u.cfg.Observer.Down(silence, len(waiting))
 	}
 	for _, to := range waiting {
-		to.Down()
+		u.tellDown(to)
+	}
+	if toProbe {
+		u.probe()
 	}
 	switch {
 	case !due:
@@ -153,6 +178,17 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 	return x.next()
 }
 
+// toProbe reports whether it is time to ask the upstream something else, once, and
+// not for each exchange that waits. u.mu is held.
+func (x *Exchange) toProbe(now time.Time) bool {
+	u := x.u
+	if silent := u.health.deadline(x.watched, u.cfg.Patience); x.probed || silent.IsZero() || now.Before(silent.Add(-u.cfg.Patience/2)) {
+		return false
+	}
+	x.probed = true
+	return now.Sub(u.probed) >= u.cfg.Patience/2
+}
+
 // wants reports whether there is more to try when it is due: another packet,
 // then TCP, then another connection, for the one at hand may have lost its
 // source address without a word. u.mu is held.
@@ -166,14 +202,20 @@ func (x *Exchange) wants() bool {
 	return x.tcp == underway && x.dials < maxDials
 }
 
-// anotherStream asks on another connection, unless that would be the same.
+// anotherStream asks on another connection, unless that would be the same. Where
+// none can be opened, because a filter drops the packets of TCP, UDP may pass.
 func (x *Exchange) anotherStream(now time.Time) {
 	x.u.mu.Lock()
-	defer x.u.mu.Unlock()
-	if s := x.u.stream(now, x.due.Add(-stallAfter)); s != x.stream {
+	s := x.u.stream(now, now.Add(-x.u.stallAfter()))
+	if s != x.stream {
 		s.ask(x, now)
 	} else { // it is still being dialled, or speaks but not of this
-		x.due = now.Add(stallAfter)
+		x.due = now.Add(x.u.stallAfter())
+	}
+	udp := !s.open && !x.u.cfg.ForceTCP && x.udp != spent && x.packets < maxPackets
+	x.u.mu.Unlock()
+	if udp {
+		x.send(now)
 	}
 }
 
@@ -193,7 +235,7 @@ func (x *Exchange) send(now time.Time) {
 // send it on and the packet, or why there is none. u.mu is held.
 func (x *Exchange) enter(now time.Time) (*socket, []byte, error) {
 	if x.socket == nil {
-		s, err := x.u.socket(now)
+		s, err := x.u.socket(now, x.shunned)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -203,6 +245,7 @@ func (x *Exchange) enter(now time.Time) (*socket, []byte, error) {
 		}
 		wire.Header(x.msg).SetID(s.pending.add(x, x.u.random))
 	}
+	x.socket.sent(wire.Header(x.msg).ID(), now)
 	if x.packets == 0 {
 		x.rto = x.u.rtt.timeout()
 	}
@@ -254,7 +297,7 @@ func (x *Exchange) socketFailed(s *socket, err error) {
 	its := x.socket == s
 	if its {
 		delete(s.pending, wire.Header(x.msg).ID())
-		x.socket = nil
+		x.socket, x.shunned = nil, s
 	}
 	if spoilt(err) {
 		u.retireAll()
@@ -325,10 +368,38 @@ func (x *Exchange) fail(err error) {
 	x.u.mu.Lock()
 	to := x.end()
 	x.u.mu.Unlock()
-	if to != nil {
+	switch {
+	case to == nil:
+	case x.spare != nil:
+		to.Reply(x.spare)
+	default:
 		x.u.cfg.Observer.Failed(err)
 		to.Fail(err)
 	}
+}
+
+// keep takes a truncated reply, to be handed on if there is none over TCP: as far
+// as it goes, for there is no more to be had.
+func (x *Exchange) keep(msg []byte) {
+	if wire.Check(msg) == nil {
+		x.spare = bytes.Clone(msg)
+		wire.Header(x.spare).SetTruncated(false)
+	}
+}
+
+// withoutEDNS makes the exchange one without EDNS, if reply is that of a server
+// which does not know it (RFC 6891, section 7). The query is to be sent again then.
+// u.mu is held.
+func (x *Exchange) withoutEDNS(reply []byte) bool {
+	if wire.Header(reply).Rcode() != dns.RcodeFormatError || wire.Header(reply).Additionals() > 0 {
+		return false
+	}
+	plain := wire.WithoutOPT(x.msg)
+	if plain == nil {
+		return false
+	}
+	x.msg = plain
+	return true
 }
 
 // end ends the exchange and returns who is to be told, or nil if it has ended

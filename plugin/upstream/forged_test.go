@@ -165,3 +165,24 @@ func TestMalformedReply(t *testing.T) {
 		}
 	})
 }
+
+// Late replies are no forgeries.
+func TestLateIsNoNearMiss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		obs := &upObserver{}
+		f := newFake(answerAfter(3200*ms, func(p packet) bool { return wire.QuestionType(wire.Question(p.msg)) == dns.TypeA }))
+		f.dial = nil
+		u := f.upstream(t, func(c *Config) { c.Observer = obs })
+		// Another upstream wins at once each time.
+		for range 20 {
+			o := newOutcome()
+			u.Ask(query("host.example."), o)
+			time.Sleep(10 * ms)
+			o.waitNoMore()
+			time.Sleep(time.Second)
+		}
+		if n := obs.near.Load(); n > 0 {
+			t.Errorf("%d late replies were taken for forged ones; %d queries over TCP", n, len(times(f.log(), "tcp")))
+		}
+	})
+}

@@ -13,11 +13,24 @@ import (
 // socket is a connected UDP socket with a port of its own. The kernel lets only
 // packets from the resolver's address and port through.
 type socket struct {
-	u       *Upstream
-	conn    net.Conn
-	born    time.Time
-	pending pending // guarded by u.mu
+	u    *Upstream
+	conn net.Conn
+	born time.Time
+
+	// Guarded by u.mu.
+	pending pending
+	asked   time.Time            // when it was last sent on
+	ids     [1 << 16 / 64]uint64 // those that were used on it, as bits
 }
+
+// sent notes that a query with id is sent. u.mu is held.
+func (s *socket) sent(id uint16, now time.Time) {
+	s.asked = now
+	s.ids[id/64] |= 1 << (id % 64)
+}
+
+// had reports whether a query with id was sent. u.mu is held.
+func (s *socket) had(id uint16) bool { return s.ids[id/64]&(1<<(id%64)) != 0 }
 
 // worn reports whether another socket should take s's place: its port has been
 // open to guesses for long, it leads nowhere, or its ids run low. u.mu is held.
@@ -73,6 +86,8 @@ func (s *socket) received(msg []byte) {
 	s.u.mu.Unlock()
 
 	switch {
+	case err == errNoEDNS:
+		x.send(now)
 	case err != nil:
 		x.overTCP(now, err)
 	case to != nil:
@@ -101,16 +116,29 @@ func (s *socket) answer(x *Exchange, msg []byte, now time.Time) (Receiver, error
 		x.end()
 		return nil, nil
 	}
-	if err := usable(msg, x.truncated); err != nil {
-		return nil, err
+	if x.withoutEDNS(msg) {
+		delete(s.pending, wire.Header(msg).ID())
+		x.udp, x.socket, x.packets = untried, nil, 0
+		return nil, errNoEDNS
 	}
-	return x.end(), nil
+	err := usable(msg, x.truncated)
+	switch err {
+	case nil:
+		return x.end(), nil
+	case errTruncated:
+		x.keep(msg)
+	}
+	return nil, err
 }
 
 // nearMiss returns the exchange that msg would answer if its id were right, or
 // nil. Somebody may be guessing: the exchange leaves UDP, and the socket goes
-// out of use. u.mu is held.
+// out of use. A reply with an id that was used before is one that comes late.
+// u.mu is held.
 func (s *socket) nearMiss(msg []byte) *Exchange {
+	if s.had(wire.Header(msg).ID()) {
+		return nil
+	}
 	for id, x := range s.pending {
 		if x.udp != underway || !matches(x.msg, msg) || wire.Header(msg).Questions() == 0 {
 			continue

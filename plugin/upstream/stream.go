@@ -13,9 +13,14 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
+// leastStall is that of a resolver which replies quickly, or never did.
+const leastStall = 500 * time.Millisecond
+
 // stallAfter is how long a connection may owe a reply before queries pass it
-// over, and its own are asked on another.
-const stallAfter = 500 * time.Millisecond
+// over, and its own are asked on another. u.mu is held.
+func (u *Upstream) stallAfter() time.Duration {
+	return max(leastStall, u.streamRTT.timeout())
+}
 
 // stream is a connection that is shared by exchanges: TCP or TLS, to which their
 // queries are written as they come, and from which replies are read in any order
@@ -53,7 +58,7 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 		s.asked = now
 	}
 	s.u.streamed = now
-	x.due = now.Add(stallAfter)
+	x.due = now.Add(s.u.stallAfter())
 	if len(s.pending) >= maxPending { // ids run low; it is tried again when due
 		return
 	}
@@ -80,7 +85,8 @@ func (s *stream) free(now time.Time) bool {
 // stalled reports whether the server has kept a query waiting for long. u.mu is
 // held.
 func (s *stream) stalled(now time.Time) bool {
-	return len(s.pending) > 0 && now.Sub(s.asked) >= stallAfter && now.Sub(s.heard) >= stallAfter
+	since := now.Add(-s.u.stallAfter())
+	return len(s.pending) > 0 && !s.asked.After(since) && !s.heard.After(since)
 }
 
 // close takes s off the upstream's list and ends it; run takes care of what is
@@ -250,15 +256,25 @@ func (s *stream) received(msg []byte) bool {
 	delete(s.pending, id)
 	s.heard, s.used = now, true
 	back := s.u.heard(now)
+	if x.packets == 0 { // too long a time, if it was asked again; the next is better then
+		s.u.streamRTT.sample(now.Sub(x.begun))
+	}
 	if x.udp == underway && x.packets >= maxPackets {
 		// Three losses, or sockets whose source address no longer leads anywhere.
 		s.u.retireSockets()
 	}
 	var to Receiver
-	err := usable(msg, TruncatedAnswers)
-	if err == nil {
-		to = x.end()
+	var err error
+	switch {
+	case x.withoutEDNS(msg):
+		x.streams--
+		s.ask(x, now)
+	default:
+		if err = usable(msg, TruncatedAnswers); err == nil {
+			to = x.end()
+		}
 	}
+	s.endLeft()
 	s.u.mu.Unlock()
 
 	switch {

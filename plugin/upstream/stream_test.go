@@ -1,8 +1,11 @@
 package upstream
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -122,9 +125,9 @@ func TestStreamStalled(t *testing.T) {
 		held := 0
 		for range 3 * maxStreams {
 			go ask(u, query("slow.example."))
-			time.Sleep(stallAfter + 10*ms)
+			time.Sleep(leastStall + 10*ms)
 			o := ask(u, query("host.example."))
-			if !o.good() || o.after > stallAfter+10*ms {
+			if !o.good() || o.after > leastStall+10*ms {
 				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
 			}
 			if o.after > 10*ms { // it was behind a slow name that was asked again just now
@@ -134,7 +137,7 @@ func TestStreamStalled(t *testing.T) {
 		if held > maxStreams {
 			t.Errorf("slow names held up others %d times", held)
 		}
-		if n := f.stillOpen(); n > maxStreams+1 {
+		if n := f.stillOpen(); n > maxOpen {
 			t.Errorf("%d connections are open", n)
 		}
 	})
@@ -167,7 +170,7 @@ func TestStreamServerWithOneConnection(t *testing.T) {
 		for i := range 2 { // at once: the second opens another connection
 			all.Go(func() {
 				o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
-				if !o.good() || o.after > stallAfter+20*ms {
+				if !o.good() || o.after > leastStall+20*ms {
 					t.Errorf("query %d: good %v after %v", i, o.good(), o.after)
 				}
 			})
@@ -247,6 +250,105 @@ func TestStreamPauses(t *testing.T) {
 			if o := ask(u, query("host.example.")); !o.good() || o.after > maxPause+10*ms {
 				t.Errorf("%s: when it is back, good %v after %v", way, o.good(), o.after)
 			}
+		})
+	}
+}
+
+// A client on TCP is served over UDP by an upstream whose TCP port is filtered,
+// as by one whose port is closed.
+func TestStreamFirstFiltered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(ms, nil))
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			if network == "tcp" { // SYNs are dropped
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return f.Dial(ctx, network, address)
+		}
+		q := query("host.example.")
+		q.Stream = true
+		u := f.upstream(t, func(c *Config) { c.Dial = dial })
+		o := ask(u, q)
+		if !o.good() || o.toldDown {
+			t.Errorf("good %v after %v, told down %v after %v, %d queries over UDP", o.good(), o.after, o.toldDown, o.down, len(times(f.log(), "udp")))
+		}
+	})
+}
+
+// An upstream that takes its time, over a few connections, answers all.
+func TestSlowStreams(t *testing.T) {
+	for _, latency := range []time.Duration{300 * ms, 600 * ms, 1200 * ms, 1800 * ms} {
+		for _, qps := range []int{2, 5, 20} {
+			t.Run(fmt.Sprintf("%v at %d a second", latency, qps), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFake(answerAfter(latency, nil))
+					u := f.upstream(t, forceTCP)
+					var all sync.WaitGroup
+					var lost, down atomic.Int64
+					n := 10 * qps
+					for i := range n {
+						all.Go(func() {
+							o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
+							if !o.good() {
+								lost.Add(1)
+							}
+							if o.toldDown {
+								down.Add(1)
+							}
+						})
+						time.Sleep(time.Second / time.Duration(qps))
+					}
+					all.Wait()
+					t.Logf("%d of %d lost, %d told down, %d connections, %d queries", lost.Load(), n, down.Load(), f.opened("tcp"), len(times(f.log(), "tcp")))
+					if lost.Load() > 0 || down.Load() > 0 {
+						t.Fail()
+					}
+				})
+			})
+		}
+	}
+}
+
+// The same where most names are quick and some slow.
+func TestSomeSlowNames(t *testing.T) {
+	for _, slowEvery := range []int{4, 10, 50} {
+		t.Run(fmt.Sprintf("one of %d", slowEvery), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(p packet) {
+					if wire.Question(p.msg)[wire.HeaderSize-11] == 's' {
+						answerAfter(1200*ms, nil)(p)
+					} else {
+						answerAfter(20*ms, nil)(p)
+					}
+				})
+				u := f.upstream(t, forceTCP)
+				var all sync.WaitGroup
+				var slow, slowLost, quickLost, quickLate atomic.Int64
+				for i := range 400 {
+					all.Go(func() {
+						if i%slowEvery == 0 {
+							slow.Add(1)
+							if o := ask(u, query(fmt.Sprintf("slow%d.example.", i))); !o.good() {
+								slowLost.Add(1)
+							}
+							return
+						}
+						o := ask(u, query(fmt.Sprintf("quick%d.example.", i)))
+						if !o.good() {
+							quickLost.Add(1)
+						} else if o.after > 100*ms {
+							quickLate.Add(1)
+						}
+					})
+					time.Sleep(20 * ms)
+				}
+				all.Wait()
+				t.Logf("lost: %d of %d slow, %d quick; quick ones late: %d; %d connections", slowLost.Load(), slow.Load(), quickLost.Load(), quickLate.Load(), f.opened("tcp"))
+				if slowLost.Load()+quickLost.Load() > 0 {
+					t.Fail()
+				}
+			})
 		})
 	}
 }

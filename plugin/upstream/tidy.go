@@ -20,7 +20,7 @@ func (u *Upstream) scheduleTidy() {
 		down := u.health.down && !u.draining
 		u.mu.Unlock()
 		if down {
-			u.Ask(probe, nobody{})
+			u.probe()
 		}
 	})
 }
@@ -29,7 +29,7 @@ func (u *Upstream) scheduleTidy() {
 // is held.
 func (u *Upstream) tidy(now time.Time) {
 	for _, s := range u.sockets {
-		if s != nil && (u.draining || s.worn(now)) {
+		if s != nil && (u.draining || s.worn(now) && now.Sub(s.asked) >= tidyEvery) { // else the next query replaces it
 			u.retire(s)
 		}
 	}
@@ -67,24 +67,35 @@ func (u *Upstream) tidy(now time.Time) {
 // and none at all while the upstream is being closed. Of those kept it lets go
 // of the races.
 func (u *Upstream) forget(p pending, now time.Time) {
-	keep := min(u.cfg.Timeout, u.cfg.Patience)
+	long := min(u.cfg.Timeout, u.cfg.Patience)
+	short := long
 	if u.health.down {
-		keep = min(keep, tidyEvery)
+		short = min(short, tidyEvery)
 	}
 	for id, x := range p {
+		_, probe := x.to.(prober)
+		age := now.Sub(x.begun)
 		switch {
 		case x.to.Waiting():
-		case u.draining || now.Sub(x.begun) > keep:
+		case u.draining || age > long || age > short && !probe:
 			delete(p, id)
-		default:
+		case !probe:
 			x.to = nobody{}
 		}
 	}
 }
 
-// probe is asked of a down upstream, so that it is found to be up again before a
-// client needs it; any reply will do.
-var probe = func() *Query {
+// probe asks what takes the resolver no time: any reply says that it talks.
+func (u *Upstream) probe() {
+	u.mu.Lock()
+	u.probed = time.Now()
+	u.mu.Unlock()
+	u.Ask(probeQuery, prober{})
+}
+
+// probeQuery is asked of a down upstream, so that it is found to be up again before
+// a client needs it, and of one that may be down.
+var probeQuery = func() *Query {
 	m := new(dns.Msg)
 	m.SetQuestion(".", dns.TypeNS)
 	msg, err := m.Pack()
@@ -93,6 +104,9 @@ var probe = func() *Query {
 	}
 	return &Query{Msg: msg}
 }()
+
+// prober is the Receiver of probes.
+type prober struct{ nobody }
 
 // nobody is the Receiver of exchanges that nobody waits for.
 type nobody struct{}

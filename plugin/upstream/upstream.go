@@ -21,7 +21,7 @@
 // An exchange begins over UDP, or over TCP if [Query.Stream] asks for it. It
 // goes on over TCP when the UDP reply is truncated or malformed, when three
 // packets stay unanswered, and after a near miss (see [socket.nearMiss]). It
-// falls back to UDP when TCP fails before UDP was tried: many resolvers sit
+// falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried: many resolvers sit
 // behind filters that let only one of the two pass. For the same reason a failure
 // of TCP does not end an exchange that has been asked over UDP: three packets
 // without a reply are more often a name that takes long than three losses, and a
@@ -31,9 +31,14 @@
 // An ICMP error or a send error is retried once on a fresh socket and then ends
 // the exchange at once.
 //
+// A resolver that says FORMERR to EDNS is asked once more without it, and a truncated
+// reply is kept for the case that there is none over TCP.
+//
 // # Down
 //
-// An upstream that is silent is down until it speaks (see [health]). A down
+// An upstream that is silent is down until it speaks (see [health]). Before it is
+// taken to be, it is asked something that takes no time: on a quiet machine a name
+// that takes long would look like silence. A down
 // upstream is asked with one packet a query, and probed once a second: under a
 // cache a name that only it knows is asked too seldom to notice its return, and
 // the first query after that return would be denied once more. When it speaks,
@@ -43,7 +48,8 @@
 //
 // A stream is shared, but the first idle one of a few is taken: some resolvers
 // (dnsmasq is one) answer a connection's queries strictly one after another,
-// and a slow name must not hold up the others.
+// and a slow name must not hold up the others. One that has owed a reply for long
+// makes room for another, but is still read from until it owes nothing.
 package upstream
 
 import (
@@ -60,6 +66,7 @@ import (
 const (
 	maxSockets = 4                // UDP sockets in use at a time; more ports are harder to hit (RFC 5452, section 9.2)
 	maxStreams = 4                // TCP connections in use at a time
+	maxOpen    = 16               // the same with those that only owe replies yet
 	maxAge     = 10 * time.Second // a UDP socket's, before another takes its place
 	maxAgeDown = 2 * time.Second  // the same while the upstream is down: its route may have moved away from the socket
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
@@ -151,17 +158,19 @@ type Receiver interface {
 type Upstream struct {
 	cfg Config
 
-	mu       sync.Mutex
-	random   *random
-	rtt      rtt
-	health   health
-	sockets  [maxSockets]*socket
-	retired  []*socket // no longer sent on, still read from
-	streams  []*stream
-	streamed time.Time // when a query last went over TCP
-	redial   time.Time // no connection is dialled before
-	tidying  bool      // a call of tidy is scheduled
-	draining bool      // Close was called
+	mu        sync.Mutex
+	random    *random
+	rtt       rtt // over UDP
+	health    health
+	sockets   [maxSockets]*socket
+	retired   []*socket // no longer sent on, still read from
+	streams   []*stream
+	streamRTT rtt
+	streamed  time.Time // when a query last went over TCP
+	redial    time.Time // no connection is dialled before
+	probed    time.Time // when probe was last called
+	tidying   bool      // a call of tidy is scheduled
+	draining  bool      // Close was called
 }
 
 // New returns an upstream. It opens nothing: sockets are opened by the first
@@ -206,14 +215,27 @@ func (u *Upstream) Close() {
 	u.tidy(time.Now())
 }
 
-// socket returns one of the UDP sockets in use, chosen at random. It opens it
-// if need be. u.mu is held.
-func (u *Upstream) socket(now time.Time) (*socket, error) {
+// socket returns one of the UDP sockets in use, chosen at random, but not but, which
+// may be nil. It opens it if need be; an old one serves where that cannot be, as
+// for lack of file descriptors. u.mu is held.
+func (u *Upstream) socket(now time.Time, but *socket) (*socket, error) {
 	i := int(u.random.uint16()) % maxSockets
+	if but != nil && u.sockets[i] == but {
+		i = (i + 1) % maxSockets
+	}
 	if s := u.sockets[i]; s != nil && !s.worn(now) {
 		return s, nil
 	}
-	return u.open(i, now)
+	fresh, err := u.open(i, now)
+	if err == nil {
+		return fresh, nil
+	}
+	for _, s := range u.sockets {
+		if s != nil && s != but && len(s.pending) < maxPending {
+			return s, nil
+		}
+	}
+	return nil, err
 }
 
 // open opens a UDP socket and puts it into use at i, in the place of another if
@@ -268,14 +290,18 @@ func (u *Upstream) retireSockets() {
 
 // stream returns the TCP connection that the next exchange should use: a free
 // one, else one that is being dialled, else a new one, else the least busy. A
-// free one has to have brought a reply after since, which may be zero; and one
-// that has owed a reply for long makes room. u.mu is held.
+// free one has to have brought a reply after since, which may be zero. One that
+// has owed a reply for long makes room, but what it owes may come yet: the server
+// or the name may just be slow. u.mu is held.
 func (u *Upstream) stream(now, since time.Time) *stream {
 	var free, dialling, stalled, best *stream
+	inUse := 0
 	for _, s := range u.streams {
+		if s.leaving {
+			continue
+		}
+		inUse++
 		switch {
-		case s.leaving:
-			stalled = s
 		case !s.open:
 			dialling = s
 		case s.free(now) && (since.IsZero() || s.heard.After(since)):
@@ -286,13 +312,15 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 			best = s
 		}
 	}
-	switch full := len(u.streams) >= maxStreams; {
+	switch full := inUse >= maxStreams; {
 	case free != nil:
 		return free
 	case dialling != nil: // never two attempts at a time
 		return dialling
 	case full && stalled != nil:
-		stalled.close() // its queries are asked again elsewhere
+		stalled.leaving = true
+		stalled.endLeft()
+		u.endOldest()
 	case full:
 		return best
 	}
@@ -303,8 +331,23 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 	return s
 }
 
+// endOldest ends the connection that owes replies for the longest time, if there
+// are too many of those. u.mu is held.
+func (u *Upstream) endOldest() {
+	if len(u.streams) < maxOpen {
+		return
+	}
+	for _, s := range u.streams { // in the order in which they were opened
+		if s.leaving {
+			s.close()
+			return
+		}
+	}
+}
+
 var (
 	errMalformed = errors.New("malformed reply")
 	errTruncated = errors.New("truncated reply")
 	errNearMiss  = errors.New("reply with a wrong id")
+	errNoEDNS    = errors.New("EDNS not understood")
 )

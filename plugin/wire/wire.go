@@ -19,6 +19,8 @@ const (
 	Additional
 )
 
+const typeOPT = 41 // RFC 6891, section 6.1.2
+
 // ErrMalformed says that a message's sections do not hold what its header
 // promises.
 var ErrMalformed = errors.New("malformed message")
@@ -41,6 +43,14 @@ func (h Header) Opcode() int { return int(h[2]>>3) & 0xf }
 // Truncated reports the TC bit.
 func (h Header) Truncated() bool { return h[2]&0x02 != 0 }
 
+// SetTruncated changes the TC bit in place.
+func (h Header) SetTruncated(tc bool) {
+	h[2] &^= 0x02
+	if tc {
+		h[2] |= 0x02
+	}
+}
+
 // Rcode is the header's part of the response code, its lower four bits.
 func (h Header) Rcode() int { return int(h[3] & 0xf) }
 
@@ -49,6 +59,9 @@ func (h Header) Questions() int { return int(binary.BigEndian.Uint16(h[4:])) }
 
 // Answers is ANCOUNT.
 func (h Header) Answers() int { return int(binary.BigEndian.Uint16(h[6:])) }
+
+// Additionals is ARCOUNT.
+func (h Header) Additionals() int { return h.records(Additional) }
 
 func (h Header) records(section int) int {
 	return int(binary.BigEndian.Uint16(h[6+2*section:]))
@@ -112,6 +125,26 @@ func lower(c byte) byte {
 	return c
 }
 
+// WithoutOPT returns a copy of a query that has no other record than an OPT (RFC
+// 6891, section 6.1.1), without that. It is nil for any other message.
+func WithoutOPT(query []byte) []byte {
+	question := Question(query)
+	if question == nil {
+		return nil
+	}
+	h, records, opt := Header(query), 0, false
+	if Records(query, func(r Record) bool {
+		records++
+		opt = r.Section == Additional && r.Type == typeOPT
+		return true
+	}) != nil || h.Questions() != 1 || records != 1 || !opt {
+		return nil
+	}
+	plain := append([]byte(nil), query[:HeaderSize+len(question)]...)
+	binary.BigEndian.PutUint16(plain[10:], 0)
+	return plain
+}
+
 // Records calls f with each record of msg, in order, until f returns false. It
 // returns [ErrMalformed] if msg ends before the records that its header counts
 // do; records before that place have then been passed to f already. Bytes
@@ -161,9 +194,9 @@ func Check(msg []byte) error {
 // Why returns the text of msg's extended error (RFC 8914, section 2), with what is
 // no printable ASCII replaced by question marks. It is empty if there is none.
 func Why(msg []byte) (text string) {
-	const opt, extended = 41, 15
+	const extended = 15
 	Records(msg, func(r Record) bool {
-		if r.Section != Additional || r.Type != opt {
+		if r.Section != Additional || r.Type != typeOPT {
 			return true
 		}
 		for data := r.Data; len(data) >= 4; {

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -191,10 +192,51 @@ func FuzzRecords(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if plain := WithoutOPT(packed); plain != nil {
+			got := new(dns.Msg)
+			if err := got.Unpack(plain); err != nil || !slices.Equal(got.Question, m.Question) || len(got.Extra) > 0 || !bytes.Equal(plain[:10], packed[:10]) {
+				t.Errorf("without OPT: %v, %v; want %v", err, got, m)
+			}
+		}
 		want := len(m.Answer) + len(m.Ns) + len(m.Extra)
 		got := 0
 		if err := Records(packed, func(Record) bool { got++; return true }); err != nil || got != want {
 			t.Errorf("read %d of %d records, %v: % x", got, want, err, packed)
 		}
 	})
+}
+
+func TestWithoutOPT(t *testing.T) {
+	for what, tc := range map[string]struct {
+		edit func(*dns.Msg)
+		want bool
+	}{
+		"OPT":            {func(m *dns.Msg) { m.SetEdns0(1232, true) }, true},
+		"nothing":        {func(*dns.Msg) {}, false},
+		"OPT and TSIG":   {func(m *dns.Msg) { m.SetEdns0(1232, false); m.SetTsig("key.", dns.HmacSHA256, 300, 1) }, false},
+		"another record": {func(m *dns.Msg) { m.Extra = []dns.RR{&dns.NULL{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNULL}}} }, false},
+	} {
+		m := new(dns.Msg)
+		m.SetQuestion("host.example.", dns.TypeA)
+		m.Id = 4711
+		bare, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tc.edit(m)
+		query, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := bytes.Clone(query)
+		if got := WithoutOPT(query); (got != nil) != tc.want || tc.want && !bytes.Equal(got, bare) {
+			t.Errorf("%s: % x", what, got)
+		}
+		if !bytes.Equal(query, before) {
+			t.Errorf("%s: the query was changed", what)
+		}
+	}
+	if WithoutOPT([]byte("short")) != nil {
+		t.Error("what is no message has a question")
+	}
 }
