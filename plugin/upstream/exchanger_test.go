@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +56,20 @@ func (s *single) opened() int {
 	return len(s.conns)
 }
 
+// conn returns the n-th connection, counted from 0.
+func (s *single) conn(n int) *singleConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[n]
+}
+
+// underway counts the exchanges, now and at the most.
+func (s *single) underway() (now, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.most
+}
+
 func (s *single) dial(context.Context, string) (Exchanger, error) {
 	time.Sleep(5 * ms)
 	s.mu.Lock()
@@ -104,7 +119,8 @@ func TestExchangerIsShared(t *testing.T) {
 		if n := s.opened(); n < 2 || n > maxStreams {
 			t.Errorf("%d connections", n)
 		}
-		equal(t, "exchanges at a time", s.most, s.opened()*maxWorkers)
+		_, most := s.underway()
+		equal(t, "exchanges at a time", most, s.opened()*maxWorkers)
 	})
 }
 
@@ -146,7 +162,7 @@ func TestExchangerFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(single)
 		s.answer = func(ctx context.Context, c *singleConn, msg []byte) ([]byte, error) {
-			if c == s.conns[0] {
+			if c == s.conn(0) {
 				time.Sleep(10 * ms)
 				return nil, errors.New("GOAWAY")
 			}
@@ -181,12 +197,12 @@ func TestExchangerLeaves(t *testing.T) {
 				}
 			})
 			time.Sleep(10 * ms)
-			s.conns[0].Close()
+			s.conn(0).Close()
 			synctest.Wait()
 		}
 		all.Wait()
 		equal(t, "connections", s.opened(), 2)
-		s.conns[1].Close()
+		s.conn(1).Close()
 		time.Sleep(10 * ms)
 		equal(t, "connections, one of them warm", s.opened(), 3)
 	})
@@ -195,9 +211,10 @@ func TestExchangerLeaves(t *testing.T) {
 // Exchanges of a silent server are called off when nobody waits for them.
 func TestExchangerSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		silent := true
+		var silent atomic.Bool
+		silent.Store(true)
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) {
-			if silent {
+			if silent.Load() {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
@@ -213,16 +230,14 @@ func TestExchangerSilent(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if s.most > (maxStreams+1)*maxWorkers { // one is being closed
-			t.Errorf("%d exchanges at a time", s.most)
+		if _, most := s.underway(); most > (maxStreams+1)*maxWorkers { // one is being closed
+			t.Errorf("%d exchanges at a time", most)
 		}
 		time.Sleep(5 * tidyEvery)
-		s.mu.Lock()
-		if s.now > maxWorkers {
-			t.Errorf("%d exchanges for nobody", s.now)
+		if now, _ := s.underway(); now > maxWorkers {
+			t.Errorf("%d exchanges for nobody", now)
 		}
-		s.mu.Unlock()
-		silent = false
+		silent.Store(false)
 		time.Sleep(2 * tidyEvery) // a probe finds it up
 		if o := ask(u, query("host.example.")); !o.good() || o.toldDown {
 			t.Errorf("good %v, down %v: %v", o.good(), o.toldDown, o.err)
