@@ -161,8 +161,10 @@ func TestExchangerAlone(t *testing.T) {
 func TestExchangerFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(single)
+		var asked atomic.Int32
 		s.answer = func(ctx context.Context, c *singleConn, msg []byte) ([]byte, error) {
 			if c == s.conn(0) {
+				asked.Add(1)
 				time.Sleep(10 * ms)
 				return nil, errors.New("GOAWAY")
 			}
@@ -178,6 +180,17 @@ func TestExchangerFails(t *testing.T) {
 			})
 		}
 		all.Wait()
+		for range 10 {
+			if o := ask(u, query("host.example.")); !o.good() || o.after > 0 {
+				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
+			}
+		}
+		equal(t, "queries on the first", asked.Load(), 20)
+		select {
+		case <-s.conn(0).Done():
+		default:
+			t.Error("the first is still open")
+		}
 		equal(t, "connections", s.opened(), 2)
 	})
 }
