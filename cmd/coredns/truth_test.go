@@ -169,16 +169,17 @@ func (l *lab) compare(query, server, dnsmus string) {
 }
 
 var (
-	udpSize = regexp.MustCompile(` udp: \d+$`)
-	cookie  = regexp.MustCompile(`^; COOKIE: `)
+	udpSize  = regexp.MustCompile(` udp: \d+$`)
+	ofOneHop = regexp.MustCompile(`^; (COOKIE|TCP KEEPALIVE): `)
 )
 
 // content is all of a reply that must come through unchanged. What concerns one
-// hop alone is left out: cookies and the size of UDP packets.
+// hop alone is left out: cookies, how long a connection is kept, the size of UDP
+// packets.
 func (r reply) content() map[string][]string {
 	c := map[string][]string{"status": {r.status}, "flags": r.flags}
 	for _, option := range r.options {
-		if !cookie.MatchString(option) {
+		if !ofOneHop.MatchString(option) {
 			c["EDNS"] = append(c["EDNS"], udpSize.ReplaceAllString(option, ""))
 		}
 	}

@@ -106,11 +106,6 @@ func (w *watcher) look() {
 	for _, file := range w.files {
 		w.follow(file)
 	}
-	for dir := range w.dirs {
-		// Also if it is watched already: it may be another by the same name. What
-		// cannot be watched is polled.
-		_ = w.events.Add(dir)
-	}
 	for dir := range old {
 		if !w.dirs[dir] {
 			_ = w.events.Remove(dir) // an error says that it is gone
@@ -118,8 +113,9 @@ func (w *watcher) look() {
 	}
 }
 
-// follow notes all directories on the way to a file, and the names that are
-// looked up in them. It stops where the way ends.
+// follow watches all directories on the way to a file, and notes the names that
+// are looked up in them. It stops where the way ends. Each is watched before it is
+// looked into, so that nothing can change unnoticed in between.
 func (w *watcher) follow(file string) {
 	file, err := filepath.Abs(file)
 	if err != nil {
@@ -134,7 +130,12 @@ func (w *watcher) follow(file string) {
 			dir = filepath.Dir(dir)
 			continue
 		}
-		w.dirs[dir] = true
+		if !w.dirs[dir] {
+			w.dirs[dir] = true
+			// Also if it was watched before: it may be another by the same name. What
+			// cannot be watched is polled.
+			_ = w.events.Add(dir)
+		}
 		path := filepath.Join(dir, name)
 		w.concerns[path] = true
 		target, err := os.Readlink(path)

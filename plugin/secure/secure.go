@@ -68,11 +68,3 @@ func config(cfg *tls.Config, address, protocol string) *tls.Config {
 	}
 	return cfg
 }
-
-// TLS dials DNS over TLS.
-func TLS(cfg *tls.Config) Dial {
-	return func(ctx context.Context, _, address string) (net.Conn, error) {
-		d := tls.Dialer{Config: config(cfg, address, "dot")}
-		return d.DialContext(ctx, "tcp", address)
-	}
-}

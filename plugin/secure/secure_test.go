@@ -500,3 +500,53 @@ func TestDone(t *testing.T) {
 }
 
 var discard = log.New(io.Discard, "", 0)
+
+// Servers that read no more than one message of a record get all of them.
+func TestTLSRecords(t *testing.T) {
+	ca := newCA(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", ca.server(valid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	records := make(chan []byte, 10)
+	go func() {
+		defer close(records)
+		conn, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		for {
+			b := make([]byte, 1<<17)
+			n, err := conn.Read(b) // of one record
+			if err != nil {
+				return
+			}
+			records <- b[:n]
+		}
+	}()
+	conn, err := TLS(ca.client())(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages [][]byte
+	var all []byte
+	for _, name := range []string{"a.example.", "bb.example.", "ccc.example."} {
+		messages = append(messages, frame(question(name)))
+		all = append(all, messages[len(messages)-1]...)
+	}
+	if n, err := conn.Write(all); n != len(all) || err != nil {
+		t.Fatal(n, err)
+	}
+	for _, want := range messages {
+		if got := <-records; !bytes.Equal(got, want) {
+			t.Errorf("a record of % x, want % x", got, want)
+		}
+	}
+	conn.Close()
+	for range records {
+		t.Error("one record too many")
+	}
+}

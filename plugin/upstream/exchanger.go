@@ -175,6 +175,6 @@ func (w *worker) failed(err error) {
 	s.u.mu.Unlock()
 	s.u.tell(back)
 	if its {
-		w.x.streamFailed(plainly(err), !only)
+		w.x.streamFailed(s, plainly(err), !only)
 	}
 }

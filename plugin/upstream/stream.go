@@ -117,7 +117,7 @@ func (s *stream) run() {
 	s.rewarm()
 	s.u.mu.Unlock()
 	for _, x := range left {
-		x.streamFailed(err, s.open || x.begun.After(s.dialled))
+		x.streamFailed(s, err, s.open || x.begun.After(s.dialled))
 	}
 }
 
@@ -209,7 +209,7 @@ func (s *stream) serveConn(conn net.Conn) error {
 }
 
 // frames appends what is queued to b, each query with its length before it. So
-// many leave in one packet, and in one record of TLS.
+// many leave in one packet.
 func (s *stream) frames(b []byte) []byte {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()

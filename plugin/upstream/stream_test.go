@@ -104,6 +104,59 @@ func TestStreamHangUp(t *testing.T) {
 	})
 }
 
+// Some servers take one query a connection. All of many are answered.
+func TestStreamOfOneReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			p.send(replyTo(p.msg, good))
+			p.send(nil)
+		})
+		u := f.upstream(t, forceTCP)
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() {
+				if o := ask(u, query(fmt.Sprintf("host%d.example.", i))); !o.good() {
+					t.Errorf("query %d: %v", i, o.err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// A query that ends the connections of others is not asked for ever either, and
+// the others are answered.
+func TestStreamPoisoned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		poison := query("poison.example.")
+		asked := 0
+		f := newFake(func(p packet) {
+			if wire.SameQuestion(wire.Question(p.msg), wire.Question(poison.Msg)) {
+				asked++
+				p.send(nil)
+			} else {
+				p.send(replyTo(p.msg, good))
+			}
+		})
+		u := f.upstream(t, forceTCP)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if o := ask(u, poison); o.err != errClosed {
+				t.Errorf("%v, % x", o.err, o.reply)
+			}
+		})
+		for i := range 100 {
+			if o := ask(u, query(fmt.Sprintf("host%d.example.", i))); !o.good() {
+				t.Errorf("query %d: %v", i, o.err)
+			}
+		}
+		wg.Wait()
+		if asked > maxDials+maxHangups {
+			t.Errorf("asked %d times", asked)
+		}
+	})
+}
+
 // A server that works on one query of a connection after another must not let
 // one slow name hold up the others.
 func TestStreamStalled(t *testing.T) {

@@ -72,7 +72,8 @@ const (
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
 	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
-	maxDials   = 3                // TCP connections an exchange (likewise): a hang-up ends what others asked, and that happens twice in a row
+	maxDials   = 3                // TCP connections an exchange (likewise) that were of no use
+	maxHangups = 16               // those that were, but ended too early for it: the queries of others may have ended them
 	tidyEvery  = time.Second
 )
 
