@@ -97,8 +97,8 @@ func load(zone string, rate int) error {
 type counts struct {
 	mu                sync.Mutex
 	sent, again, lost int
-	first, last       time.Time // when queries that were lost had been sent
-	why               error
+	first, last       time.Time // when queries were sent that had no answer at first
+	why               error     // of one that was lost
 }
 
 // ask sends a query from a port of its own, and once more if there is no reply,
@@ -110,11 +110,12 @@ func (c *counts) ask(server, name string) {
 	defer c.mu.Unlock()
 	c.sent++
 	c.again += tries - 1
-	if err == nil {
+	if err != nil {
+		c.lost++
+		c.why = err
+	} else if tries == 1 {
 		return
 	}
-	c.lost++
-	c.why = err
 	if c.first.IsZero() || began.Before(c.first) {
 		c.first = began
 	}
@@ -145,8 +146,11 @@ func exchange(server, name string) (tries int, err error) {
 
 func (c *counts) String() string {
 	text := fmt.Sprintf("%d queries, %d asked again, %d lost", c.sent, c.again, c.lost)
-	if c.lost > 0 {
-		text += fmt.Sprintf(" within %s (%v)", c.last.Sub(c.first).Round(time.Millisecond), c.why)
+	if !c.first.IsZero() {
+		text += fmt.Sprintf(", within %s", c.last.Sub(c.first).Round(time.Millisecond))
+	}
+	if c.why != nil {
+		text += fmt.Sprintf(": %v", c.why)
 	}
 	return text
 }
