@@ -163,6 +163,13 @@ func TestDownAfterUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		obs := &upObserver{}
 		f := newFake(func(packet) {})
+		var speaks atomic.Pointer[func()]
+		f.write = func(string, int) error {
+			if speak := speaks.Swap(nil); speak != nil {
+				(*speak)()
+			}
+			return nil
+		}
 		u := f.upstream(t, func(c *Config) { c.Observer = obs })
 		ask(u, query("host.example.")) // it goes down
 		old := newOutcome()
@@ -175,13 +182,12 @@ func TestDownAfterUp(t *testing.T) {
 		}
 		told := make(chan struct{})
 		obs.up = func() { close(told) }
-		f.write = func(string, int) error { // while the next query is on its way out, the upstream speaks
-			f.write = nil
+		speak := func() {
 			last.send(replyTo(last.msg, good))
 			<-told
 			time.Sleep(ms) // and all are told
-			return nil
 		}
+		speaks.Store(&speak) // while the next query is on its way out
 		o := &lastWord{outcome: newOutcome()}
 		u.Ask(query("host.example."), o)
 		if o.isDown.Load() {

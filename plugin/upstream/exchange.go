@@ -332,18 +332,17 @@ func (x *Exchange) udpFailed(err error) {
 // streamFailed is told that s ended without a reply. It asks again on a fresh
 // connection, if that makes sense, or ends the way over TCP. A resolver may close an
 // idle connection at the moment that a query is on its way (RFC 7766, section
-// 6.2.4), or each after a reply or a few. An [Exchanger] that was given up to make
-// room for another does not count: nothing but silence ends it so, and that has to
-// show as such.
+// 6.2.4), or each after a reply or a few. One that was given up to make room for another
+// does not count: nothing but silence ends it so, and that has to show as such.
 func (x *Exchange) streamFailed(s *stream, err error, again bool) {
 	now := time.Now()
 	x.u.mu.Lock()
 	x.streams--
-	if s.used && err != errGivenUp && x.hangups < maxHangups {
+	if s.used && s.exchanger == nil && err != errGivenUp && x.hangups < maxHangups {
 		x.hangups++
 		x.dials--
 	}
-	more := x.dials < maxDials || err == errGivenUp && x.u.cfg.DialExchanger != nil
+	more := x.dials < maxDials || err == errGivenUp
 	if again && more && x.streams == 0 && !x.done && x.to.Waiting() {
 		x.u.stream(now, now).ask(x, now)
 	}

@@ -157,6 +157,35 @@ func TestStreamPoisoned(t *testing.T) {
 	})
 }
 
+// A server that accepts connections and says nothing is down, however many ask,
+// and not one that fails.
+func TestStreamsSilent(t *testing.T) {
+	for _, qps := range []int{1, 10, 100, 1000} {
+		t.Run(fmt.Sprintf("%d a second", qps), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(packet) {})
+				u := f.upstream(t, forceTCP)
+				var all sync.WaitGroup
+				for i := range 6 * qps {
+					all.Go(func() {
+						o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
+						o.mu.Lock()
+						defer o.mu.Unlock()
+						if !o.toldDown || o.calls > 0 && o.after < testTimeout {
+							t.Errorf("query %d: down %v, error %v after %v", i, o.toldDown, o.err, o.after)
+						}
+					})
+					time.Sleep(time.Second / time.Duration(qps))
+				}
+				all.Wait()
+				if n := f.opened("tcp"); n > 100 {
+					t.Errorf("%d connections", n)
+				}
+			})
+		})
+	}
+}
+
 // A server that works on one query of a connection after another must not let
 // one slow name hold up the others.
 func TestStreamStalled(t *testing.T) {
