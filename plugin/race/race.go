@@ -63,8 +63,8 @@ type Leg struct {
 	// Guarded by race.mu.
 	state   state
 	back    bool // it was down and is up again: Retry is due
-	msg     []byte
 	verdict Verdict
+	msg     []byte
 	err     error
 }
 
@@ -166,11 +166,18 @@ func (r *Race) Wait(ctx context.Context) Result {
 	}
 }
 
-// End says that nobody waits any more. It must be called.
+// End says that nobody waits any more. It must be called. An upstream that is silent
+// refers to its leg for a while yet, and so to the race, but not to what that has
+// collected.
 func (r *Race) End() {
 	r.over.Store(true)
 	if r.timer != nil {
 		r.timer.Stop()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.legs {
+		r.legs[i].exchange, r.legs[i].msg = nil, nil
 	}
 }
 

@@ -51,7 +51,7 @@ type Exchange struct {
 	dials   uint8   // so many were tried in vain
 	hangups uint8   // so many ended early, but had been of use
 
-	short [64]byte // what most queries fit in
+	short [56]byte // what most queries fit in
 }
 
 // Ask sends q to the resolver. What comes of it is told to to, possibly before
