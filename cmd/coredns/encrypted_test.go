@@ -3,18 +3,13 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -33,68 +28,33 @@ import (
 // authority signs the certificates of a test's servers. It is in a file that
 // dnsmus may be told to trust.
 type authority struct {
-	lab  *lab
-	name string
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
+	*testkit.Authority
+	lab *lab
 }
 
-func (l *lab) authority(name string) *authority {
+func (l *lab) authority(name string) authority {
 	l.Helper()
-	a := &authority{lab: l, name: name}
-	var err error
-	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		l.Fatal(err)
-	}
-	a.cert = a.sign(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &a.key.PublicKey)
-	l.write(name+".pem", encode("CERTIFICATE", a.cert.Raw))
+	a := authority{testkit.NewAuthority(l), l}
+	l.write(name+".pem", encode("CERTIFICATE", a.Cert.Raw))
 	return a
-}
-
-// sign makes a certificate out of what template says, which is valid now unless
-// it says otherwise.
-func (a *authority) sign(template *x509.Certificate, key *ecdsa.PublicKey) *x509.Certificate {
-	a.lab.Helper()
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.Subject = pkix.Name{CommonName: a.name}
-	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	}
-	parent := a.cert
-	if parent == nil {
-		parent = template
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, a.key)
-	if err != nil {
-		a.lab.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.lab.Fatal(err)
-	}
-	return cert
 }
 
 // issue writes the files of a server: a certificate like template, for
 // dns.example and for all addresses of the tests, and its key.
-func (a *authority) issue(name string, template x509.Certificate) (certFile, keyFile string, cfg *tls.Config) {
+func (a authority) issue(name string, template x509.Certificate) (certFile, keyFile string, cfg *tls.Config) {
 	a.lab.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.lab.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.lab.Fatal(err)
-	}
 	template.DNSNames = []string{"dns.example"}
 	for host := range 30 {
 		template.IPAddresses = append(template.IPAddresses, net.IPv4(127, 0, 0, byte(host)))
 	}
-	cert := a.sign(&template, &key.PublicKey)
-	certFile = a.lab.write(name+".crt", encode("CERTIFICATE", cert.Raw))
-	keyFile = a.lab.write(name+".key", encode("PRIVATE KEY", der))
-	return certFile, keyFile, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+	cert := a.Issue(template)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		a.lab.Fatal(err)
+	}
+	certFile = a.lab.write(name+".crt", encode("CERTIFICATE", cert.Leaf.Raw))
+	keyFile = a.lab.write(name+".key", encode("PRIVATE KEY", key))
+	return certFile, keyFile, &tls.Config{Certificates: []tls.Certificate{cert}}
 }
 
 func encode(kind string, der []byte) string {
@@ -447,7 +407,7 @@ func TestBadCertificates(t *testing.T) {
 	ca, other := l.authority("ca"), l.authority("other")
 	for _, test := range []struct {
 		what, name, why string
-		by              *authority
+		by              authority
 		template        x509.Certificate
 	}{
 		{"wrong name", "%else.example", "valid for dns.example, not else.example", ca, x509.Certificate{}},

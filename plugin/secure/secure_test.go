@@ -3,18 +3,13 @@ package secure
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -29,62 +24,23 @@ import (
 	"github.com/quic-go/quic-go"
 	"go.uber.org/goleak"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testCA is an authority that signs certificates.
-type testCA struct {
-	t    *testing.T
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-func newCA(t *testing.T) *testCA {
-	ca := &testCA{t: t}
-	ca.key, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	ca.cert = ca.sign(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, &ca.key.PublicKey)
-	return ca
-}
-
-func (ca *testCA) sign(template, parent *x509.Certificate, key *ecdsa.PublicKey) *x509.Certificate {
-	template.SerialNumber = big.NewInt(1)
-	template.Subject = pkix.Name{CommonName: "test"}
-	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	}
-	if parent == nil {
-		parent = template
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, ca.key)
-	if err != nil {
-		ca.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		ca.t.Fatal(err)
-	}
-	return cert
-}
-
 // server returns a configuration with a certificate of that template.
-func (ca *testCA) server(template *x509.Certificate) *tls.Config {
-	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	cert := ca.sign(template, ca.cert, &key.PublicKey)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+func server(ca *testkit.Authority, template x509.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{ca.Issue(template)}}
 }
 
 // client returns a configuration that trusts ca.
-func (ca *testCA) client() *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
-	return &tls.Config{RootCAs: pool}
-}
+func client(ca *testkit.Authority) *tls.Config { return &tls.Config{RootCAs: ca.Pool()} }
 
 // valid is what the certificate of an honest server says.
-func valid() *x509.Certificate {
-	return &x509.Certificate{DNSNames: []string{"dns.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+func valid() x509.Certificate {
+	return x509.Certificate{DNSNames: []string{"dns.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 }
 
 // transport is one of those under test, with a server that answers each message
@@ -302,11 +258,11 @@ func (receiver) Waiting() bool      { return true }
 // question of its query.
 func TestShared(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
+		ca := testkit.NewAuthority(t)
 		const n = 50
 		var arrived atomic.Int32
 		all := make(chan struct{})
-		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte {
+		address := tr.serve(t, server(ca, valid()), func(msg []byte) []byte {
 			if arrived.Add(1) == n {
 				close(all)
 			}
@@ -314,7 +270,7 @@ func TestShared(t *testing.T) {
 			return same(msg)
 		}, untold)
 		for _, name := range []string{"", "dns.example"} {
-			cfg := tr.use(name, ca.client())
+			cfg := tr.use(name, client(ca))
 			cfg.Addr = netip.MustParseAddrPort(address)
 			u := upstream.New(*cfg)
 			receivers := make([]receiver, n)
@@ -339,10 +295,10 @@ func TestShared(t *testing.T) {
 
 func TestLargeReply(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
+		ca := testkit.NewAuthority(t)
 		large := func(msg []byte) []byte { return append(msg, make([]byte, maxMessage-len(msg))...) }
-		address := tr.serve(t, ca.server(valid()), large, untold)
-		reply, err := exchangeOnce(t, tr.use("", ca.client()), address, question("."))
+		address := tr.serve(t, server(ca, valid()), large, untold)
+		reply, err := exchangeOnce(t, tr.use("", client(ca)), address, question("."))
 		if want := large(question(".")); err != nil || !bytes.Equal(reply, want) {
 			t.Errorf("got %d bytes, %v", len(reply), err)
 		}
@@ -352,15 +308,15 @@ func TestLargeReply(t *testing.T) {
 // A session is resumed when a server is dialled again.
 func TestResumes(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
+		ca := testkit.NewAuthority(t)
 		var mu sync.Mutex
 		var resumed []bool
-		address := tr.serve(t, ca.server(valid()), same, func(state tls.ConnectionState) {
+		address := tr.serve(t, server(ca, valid()), same, func(state tls.ConnectionState) {
 			mu.Lock()
 			defer mu.Unlock()
 			resumed = append(resumed, state.DidResume)
 		})
-		cfg := tr.use("dns.example", ca.client())
+		cfg := tr.use("dns.example", client(ca))
 		for range 3 {
 			if _, err := exchangeOnce(t, cfg, address, question(".")); err != nil {
 				t.Fatal(err)
@@ -377,7 +333,7 @@ func TestResumes(t *testing.T) {
 // A server that cannot be trusted is not asked, and the error says why.
 func TestDialErrors(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
-		ca, other := newCA(t), newCA(t)
+		ca, other := testkit.NewAuthority(t), testkit.NewAuthority(t)
 		expired := valid()
 		expired.NotBefore, expired.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
 		for _, tc := range []struct {
@@ -386,13 +342,13 @@ func TestDialErrors(t *testing.T) {
 			name   string
 			want   string
 		}{
-			{"wrong name", ca.server(valid()), "other.example", "valid for dns.example, not other.example"},
-			{"wrong address", ca.server(&x509.Certificate{DNSNames: []string{"dns.example"}}), "", "doesn't contain any IP SANs"},
-			{"expired", ca.server(expired), "dns.example", "certificate has expired"},
-			{"unknown authority", other.server(valid()), "dns.example", "unknown authority"},
+			{"wrong name", server(ca, valid()), "other.example", "valid for dns.example, not other.example"},
+			{"wrong address", server(ca, x509.Certificate{DNSNames: []string{"dns.example"}}), "", "doesn't contain any IP SANs"},
+			{"expired", server(ca, expired), "dns.example", "certificate has expired"},
+			{"unknown authority", server(other, valid()), "dns.example", "unknown authority"},
 		} {
 			address := tr.serve(t, tc.server, func([]byte) []byte { t.Error("it was asked"); return nil }, untold)
-			conn, err := connect(t, tr.use(tc.name, ca.client()), address)
+			conn, err := connect(t, tr.use(tc.name, client(ca)), address)
 			if err == nil {
 				conn.Close()
 				t.Errorf("%s: connected", tc.what)
@@ -432,9 +388,9 @@ func TestDialEnds(t *testing.T) {
 // says so, and the connection goes on.
 func TestFailedExchange(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
-		ca := newCA(t)
-		address := tr.serve(t, ca.server(valid()), func([]byte) []byte { return nil }, untold)
-		conn, err := connect(t, tr.use("", ca.client()), address)
+		ca := testkit.NewAuthority(t)
+		address := tr.serve(t, server(ca, valid()), func([]byte) []byte { return nil }, untold)
+		conn, err := connect(t, tr.use("", client(ca)), address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -461,10 +417,10 @@ func TestCalledOff(t *testing.T) {
 		if tr.name == "tls" {
 			return // there package upstream matches replies itself
 		}
-		ca := newCA(t)
+		ca := testkit.NewAuthority(t)
 		asked, release := make(chan struct{}, 2), make(chan struct{})
-		address := tr.serve(t, ca.server(valid()), func(msg []byte) []byte { asked <- struct{}{}; <-release; return msg }, untold)
-		conn, err := connect(t, tr.use("", ca.client()), address)
+		address := tr.serve(t, server(ca, valid()), func(msg []byte) []byte { asked <- struct{}{}; <-release; return msg }, untold)
+		conn, err := connect(t, tr.use("", client(ca)), address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -483,12 +439,12 @@ func TestCalledOff(t *testing.T) {
 
 // A connection that the server closes while it is idle says so.
 func TestDone(t *testing.T) {
-	ca := newCA(t)
-	cfg := transport{name: "https"}.use("", ca.client())
+	ca := testkit.NewAuthority(t)
+	cfg := transport{name: "https"}.use("", client(ca))
 	var conn upstream.Exchanger
 	t.Run("server", func(t *testing.T) { // which ends with this
 		var err error
-		if conn, err = connect(t, cfg, serveHTTPS(t, ca.server(valid()), same, untold)); err != nil {
+		if conn, err = connect(t, cfg, serveHTTPS(t, server(ca, valid()), same, untold)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Exchange(t.Context(), question(".")); err != nil {
@@ -503,8 +459,8 @@ var discard = log.New(io.Discard, "", 0)
 
 // Servers that read no more than one message of a record get all of them.
 func TestTLSRecords(t *testing.T) {
-	ca := newCA(t)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", ca.server(valid()))
+	ca := testkit.NewAuthority(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", server(ca, valid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -527,7 +483,7 @@ func TestTLSRecords(t *testing.T) {
 			records <- b[:n]
 		}
 	}()
-	conn, err := TLS(ca.client())(t.Context(), "tcp", l.Addr().String())
+	conn, err := TLS(client(ca))(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
