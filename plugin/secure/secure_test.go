@@ -80,7 +80,7 @@ func serveTLS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told fu
 				defer conn.Close()
 				var write sync.Mutex
 				for {
-					msg, err := readMessage(conn)
+					msg, err := testkit.ReadFrame(conn)
 					if err != nil {
 						return
 					}
@@ -196,16 +196,6 @@ func same(msg []byte) []byte {
 	return reply
 }
 
-func readMessage(r io.Reader) ([]byte, error) {
-	var length [2]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, err
-	}
-	msg := make([]byte, binary.BigEndian.Uint16(length[:]))
-	_, err := io.ReadFull(r, msg)
-	return msg, err
-}
-
 // connect opens a connection, which is an Exchanger for all transports here.
 func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.Exchanger, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -229,7 +219,7 @@ func (p plain) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
 	if _, err := p.Write(frame(msg)); err != nil {
 		return nil, err
 	}
-	return readMessage(p)
+	return testkit.ReadFrame(p)
 }
 
 // exchangeOnce asks a query over a connection of its own.
