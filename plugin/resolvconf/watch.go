@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -117,9 +118,12 @@ func (w *watcher) look() {
 // are looked up in them. It stops where the way ends. Each is watched before it is
 // looked into, so that nothing can change unnoticed in between.
 func (w *watcher) follow(file string) {
-	file, err := filepath.Abs(file)
-	if err != nil {
-		return
+	if !filepath.IsAbs(file) {
+		dir, err := os.Getwd()
+		if err != nil {
+			return
+		}
+		file = dir + string(filepath.Separator) + file
 	}
 	root := filepath.VolumeName(file) + string(filepath.Separator)
 	dir, rest := root, split(file[len(root):])
@@ -154,7 +158,8 @@ func (w *watcher) follow(file string) {
 	}
 }
 
-// split returns the names in a path.
+// split returns the names in a path. Those before ".." stay, for one may be a link.
 func split(path string) []string {
-	return strings.FieldsFunc(filepath.Clean(path), func(r rune) bool { return r == filepath.Separator })
+	names := strings.FieldsFunc(path, func(r rune) bool { return r == filepath.Separator })
+	return slices.DeleteFunc(names, func(name string) bool { return name == "." })
 }

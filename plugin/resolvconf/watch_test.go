@@ -179,6 +179,13 @@ func TestWatchEvents(t *testing.T) {
 			d.remove("second")
 			d.write("second", conf(after))
 		}},
+		{"a link up from where a link leads", "resolv.conf", func(d tree) {
+			d.mkdir("far")
+			d.mkdir("far/sub")
+			d.write("far/target", conf(before))
+			d.link("near", "far/sub")
+			d.link("resolv.conf", "near/../target")
+		}, func(d tree) { d.write("far/target", conf(after)) }},
 		{"a ConfigMap's swap", "resolv.conf", func(d tree) {
 			d.mkdir("..1")
 			d.write("..1/resolv.conf", conf(before))

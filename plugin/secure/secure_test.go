@@ -496,3 +496,45 @@ func TestTLSRecords(t *testing.T) {
 		t.Error("one record too many")
 	}
 }
+
+// Close ends a write that is stuck because the server does not read.
+func TestCloseBesideStuckWrite(t *testing.T) {
+	ca := testkit.NewAuthority(t)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", server(ca, valid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	end := make(chan struct{})
+	defer close(end)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		conn.(*tls.Conn).Handshake()
+		<-end
+		conn.Close()
+	}()
+	conn, err := TLS(client(ca))(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetWriteDeadline(time.Now().Add(time.Hour))
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		batch := bytes.Repeat(frame(make([]byte, 1000)), 2000)
+		for {
+			if _, err := conn.Write(batch); err != nil {
+				if !errors.Is(err, net.ErrClosed) {
+					t.Error(err) // such as that of a deadline
+				}
+				return
+			}
+		}
+	}()
+	time.Sleep(500 * time.Millisecond)
+	conn.Close()
+	<-wrote
+}

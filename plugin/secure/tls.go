@@ -52,6 +52,15 @@ func (c tlsConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Close says goodbye, unless a write is stuck.
+func (c tlsConn) Close() error {
+	if !c.packed.mu.TryLock() {
+		return c.packed.Conn.Close()
+	}
+	c.packed.mu.Unlock()
+	return c.Conn.Close()
+}
+
 // packedConn can hold back what is written, so that many records leave at once.
 type packedConn struct {
 	net.Conn

@@ -111,6 +111,25 @@ func (x *Exchange) soonest() time.Time {
 	if x.done {
 		return time.Time{}
 	}
+	soonest := x.dueOrSilent()
+	if enough := x.spareTime(); !enough.IsZero() && (soonest.IsZero() || enough.Before(soonest)) {
+		return enough
+	}
+	return soonest
+}
+
+// spareTime is when a truncated reply has to do, lest there be none; zero means
+// that there is no such reply. u.mu is held.
+func (x *Exchange) spareTime() time.Time {
+	if x.spare == nil {
+		return time.Time{}
+	}
+	return x.begun.Add(x.u.cfg.Timeout / 4 * 3)
+}
+
+// dueOrSilent is when there is more to try, or a silence to note; zero means never.
+// u.mu is held.
+func (x *Exchange) dueOrSilent() time.Time {
 	silent := x.u.health.deadline(x.watched, x.u.cfg.Patience)
 	if !silent.IsZero() && !x.probed {
 		silent = silent.Add(-x.u.cfg.Patience / 2)
@@ -133,6 +152,11 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		u.mu.Unlock()
 		return time.Time{}
 	}
+	if enough := x.spareTime(); !enough.IsZero() && !now.Before(enough) {
+		u.mu.Unlock()
+		x.fail(errNoOpen)
+		return time.Time{}
+	}
 	var waiting []Receiver
 	var silence time.Duration
 	if !x.expected.IsZero() && now.Sub(x.expected) > overslept {
@@ -145,7 +169,7 @@ func (x *Exchange) Retry(now time.Time) (next time.Time) {
 		u.retireAll() // the silence may be theirs
 	}
 	due := x.wants() && !now.Before(x.due)
-	overUDP := x.tcp == untried
+	overUDP := x.tcp != underway
 	last := x.packets >= maxPackets
 	if due && overUDP {
 		x.retried = false // its socket was all right until now
@@ -197,10 +221,10 @@ func (x *Exchange) wants() bool {
 	switch {
 	case x.done || x.u.health.down:
 		return false
-	case x.tcp == untried:
-		return x.udp == underway
+	case x.tcp == underway:
+		return x.dials < maxDials
 	}
-	return x.tcp == underway && x.dials < maxDials
+	return x.udp == underway && (x.tcp == untried || x.packets < maxPackets)
 }
 
 // anotherStream asks on another connection, unless that would be the same. Where
@@ -338,13 +362,19 @@ func (x *Exchange) streamFailed(s *stream, err error, again bool) {
 	now := time.Now()
 	x.u.mu.Lock()
 	x.streams--
-	if s.used && s.exchanger == nil && err != errGivenUp && x.hangups < maxHangups {
+	if s.used && err != errGivenUp && x.hangups < maxHangups {
 		x.hangups++
 		x.dials--
 	}
+	again = again || err == errNoOpen // there was no time yet for a SYN to be lost and sent again
+	crowded := x.u.isCrowded(now)
 	more := x.dials < maxDials || err == errGivenUp
-	if again && more && x.streams == 0 && !x.done && x.to.Waiting() {
-		x.u.stream(now, now).ask(x, now)
+	if (again || crowded) && more && x.streams == 0 && !x.done && x.to.Waiting() {
+		if s.open && s.exchanger == nil && x.dials+x.hangups > 1 && !crowded {
+			x.u.streamAlone(now).ask(x, now)
+		} else {
+			x.u.stream(now, now).ask(x, now)
+		}
 	}
 	left := x.streams
 	x.u.mu.Unlock()

@@ -184,3 +184,21 @@ func TestR10SilentSockets(t *testing.T) {
 		}
 	})
 }
+
+// A truncated reply is handed on when TCP opens, but says nothing.
+func TestTruncatedTCPSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			if p.network == "udp" {
+				p.send(replyTo(p.msg, func(m *dns.Msg) { good(m); m.Truncated = true }))
+			}
+		})
+		u := f.upstream(t)
+		q := query("host.example.")
+		q.Truncated = TruncatedNever
+		o := ask(u, q)
+		if !o.good() {
+			t.Errorf("%v after %v", o.err, o.after)
+		}
+	})
+}

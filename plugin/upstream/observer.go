@@ -1,6 +1,9 @@
 package upstream
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // Observer is told what happens to an upstream, for metrics and logs. Its methods
 // are called from any goroutine, without locks held.
@@ -44,7 +47,13 @@ func (u *Upstream) heard(now time.Time) *comeback {
 	if !down {
 		return nil
 	}
-	return &comeback{after, u.waiting()}
+	back := &comeback{after: after}
+	for x := range u.open() {
+		x.due = now
+		x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
+		back.waiting = append(back.waiting, x.to)
+	}
+	return back
 }
 
 // tell tells all who want to know.
@@ -61,25 +70,47 @@ func (u *Upstream) tell(c *comeback) {
 // waiting returns who waits for an exchange under way. u.mu is held.
 func (u *Upstream) waiting() []Receiver {
 	var all []Receiver
-	seen := make(map[*Exchange]bool) // one may be pending on several sockets
-	add := func(p pending) {
-		for _, x := range p {
-			if !x.done && !seen[x] && x.to.Waiting() {
+	for x := range u.open() {
+		all = append(all, x.to)
+	}
+	return all
+}
+
+// open yields each exchange that somebody waits for. u.mu is held.
+func (u *Upstream) open() iter.Seq[*Exchange] {
+	return func(yield func(*Exchange) bool) {
+		seen := make(map[*Exchange]bool) // one may be pending on several sockets
+		for p := range u.tables() {
+			for _, x := range p {
+				if x.done || seen[x] || !x.to.Waiting() {
+					continue
+				}
 				seen[x] = true
-				all = append(all, x.to)
+				if !yield(x) {
+					return
+				}
 			}
 		}
 	}
-	for _, s := range u.sockets {
-		if s != nil {
-			add(s.pending)
+}
+
+// tables yields the table of each socket. u.mu is held.
+func (u *Upstream) tables() iter.Seq[pending] {
+	return func(yield func(pending) bool) {
+		for _, s := range u.sockets {
+			if s != nil && !yield(s.pending) {
+				return
+			}
+		}
+		for _, s := range u.retired {
+			if !yield(s.pending) {
+				return
+			}
+		}
+		for _, s := range u.streams {
+			if !yield(s.pending) {
+				return
+			}
 		}
 	}
-	for _, s := range u.retired {
-		add(s.pending)
-	}
-	for _, s := range u.streams {
-		add(s.pending)
-	}
-	return all
 }

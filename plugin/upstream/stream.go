@@ -110,6 +110,9 @@ func (s *stream) run() {
 		err = errGivenUp
 	} else if !s.used {
 		s.u.redial = now.Add(min(pauseFactor*now.Sub(s.dialled), maxPause))
+		if s.u.works() {
+			s.u.crowded = now.Add(maxCrowded)
+		}
 	}
 	s.close()
 	left := s.pending
@@ -173,10 +176,17 @@ func (s *stream) serve() error {
 	return s.serveConn(conn)
 }
 
-// opened notes that the connection is there. u.mu is held.
+// opened notes that the connection is there. For what waited for the first it is a
+// sign of life, and no silence: handshakes may have taken most of patience. u.mu is
+// held.
 func (s *stream) opened() {
 	s.open = true
 	s.heard = time.Now()
+	for _, x := range s.pending {
+		if x.dials == 1 && x.udp == untried {
+			x.watched = s.heard
+		}
+	}
 }
 
 // serveConn writes what is queued.
@@ -273,6 +283,9 @@ func (s *stream) received(msg []byte) bool {
 		if err = usable(msg, TruncatedAnswers); err == nil {
 			to = x.end()
 		}
+	}
+	if back != nil && !x.done { // it was in no table
+		back.waiting = append(back.waiting, x.to)
 	}
 	s.endLeft()
 	s.u.mu.Unlock()

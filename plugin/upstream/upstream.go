@@ -21,8 +21,8 @@
 // An exchange begins over UDP, or over TCP if [Query.Stream] asks for it. It
 // goes on over TCP when the UDP reply is truncated or malformed, when three
 // packets stay unanswered, and after a near miss (see [socket.nearMiss]). It
-// falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried: many resolvers sit
-// behind filters that let only one of the two pass. For the same reason a failure
+// falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried:
+// many resolvers sit behind filters that let only one of the two pass. For the same reason a failure
 // of TCP does not end an exchange that has been asked over UDP: three packets
 // without a reply are more often a name that takes long than three losses, and a
 // slow answer must not become a denial. Where it was losses, and TCP is closed,
@@ -49,7 +49,11 @@
 // A stream is shared, but the first idle one of a few is taken: some resolvers
 // (dnsmasq is one) answer a connection's queries strictly one after another,
 // and a slow name must not hold up the others. One that has owed a reply for long
-// makes room for another, but is still read from until it owes nothing.
+// makes room for another, but is still read from until it owes nothing. Where a
+// resolver refuses another beside those that work, or leaves it unanswered, these are
+// used for a while: many allow a client only a few. And a query whose connections
+// ended twice without a reply gets one of its own, for it may be what ends them, or
+// have shared them with such a query.
 package upstream
 
 import (
@@ -66,7 +70,7 @@ import (
 const (
 	maxSockets = 4                // UDP sockets in use at a time; more ports are harder to hit (RFC 5452, section 9.2)
 	maxStreams = 4                // TCP connections in use at a time
-	maxOpen    = 16               // the same with those that only owe replies yet
+	maxOpen    = 40               // the same with those that only owe replies yet: more than stall within the usual timeout
 	maxAge     = 10 * time.Second // a UDP socket's, before another takes its place
 	maxAgeDown = 2 * time.Second  // the same while the upstream is down: its route may have moved away from the socket
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
@@ -74,6 +78,7 @@ const (
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
 	maxDials   = 3                // TCP connections an exchange (likewise) that were of no use
 	maxHangups = 16               // those that were, but ended too early for it: the queries of others may have ended them
+	maxCrowded = 5 * time.Second  // then another connection is tried
 	tidyEvery  = time.Second
 )
 
@@ -169,6 +174,7 @@ type Upstream struct {
 	streamRTT rtt
 	streamed  time.Time // when a query last went over TCP
 	redial    time.Time // no connection is dialled before
+	crowded   time.Time // so long the resolver is taken to allow no more connections
 	probed    time.Time // when probe was last called
 	tidying   bool      // a call of tidy is scheduled
 	draining  bool      // Close was called
@@ -227,7 +233,7 @@ func (u *Upstream) socket(now time.Time, but *socket) (*socket, error) {
 	if s := u.sockets[i]; s != nil && !s.worn(now) {
 		return s, nil
 	}
-	fresh, err := u.open(i, now)
+	fresh, err := u.openSocket(i, now)
 	if err == nil {
 		return fresh, nil
 	}
@@ -239,9 +245,9 @@ func (u *Upstream) socket(now time.Time, but *socket) (*socket, error) {
 	return nil, err
 }
 
-// open opens a UDP socket and puts it into use at i, in the place of another if
+// openSocket opens a UDP socket and puts it into use at i, in the place of another if
 // there is one. u.mu is held.
-func (u *Upstream) open(i int, now time.Time) (*socket, error) {
+func (u *Upstream) openSocket(i int, now time.Time) (*socket, error) {
 	conn, err := u.dial(context.Background(), "udp")
 	if err != nil {
 		return nil, err
@@ -293,8 +299,10 @@ func (u *Upstream) retireSockets() {
 // one, else one that is being dialled, else a new one, else the least busy. A
 // free one has to have brought a reply after since, which may be zero. One that
 // has owed a reply for long makes room, but what it owes may come yet: the server
-// or the name may just be slow. u.mu is held.
+// or the name may just be slow. Where the resolver allows no more connections than
+// work already, those are used. u.mu is held.
 func (u *Upstream) stream(now, since time.Time) *stream {
+	crowded := u.isCrowded(now)
 	var free, dialling, stalled, best *stream
 	inUse := 0
 	for _, s := range u.streams {
@@ -305,7 +313,7 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 		switch {
 		case !s.open:
 			dialling = s
-		case s.free(now) && (since.IsZero() || s.heard.After(since)):
+		case s.free(now) && (since.IsZero() || s.heard.After(since) || crowded):
 			free = s
 		case len(s.pending) == 0 || s.stalled(now):
 			stalled = s
@@ -316,6 +324,8 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 	switch full := inUse >= maxStreams; {
 	case free != nil:
 		return free
+	case crowded && best != nil:
+		return best
 	case dialling != nil: // never two attempts at a time
 		return dialling
 	case full && stalled != nil:
@@ -325,11 +335,7 @@ func (u *Upstream) stream(now, since time.Time) *stream {
 	case full:
 		return best
 	}
-	s := newStream(u)
-	u.streams = append(u.streams, s)
-	go s.run()
-	u.scheduleTidy()
-	return s
+	return u.openStream()
 }
 
 // endOldest ends the connection that owes replies for the longest time, if there
@@ -344,6 +350,53 @@ func (u *Upstream) endOldest() {
 			return
 		}
 	}
+}
+
+// streamAlone returns a connection for one exchange, whose query may be what ends
+// connections, or may have shared them with such a query. Where all connections
+// end, and it is no query's fault, it is one for many. u.mu is held.
+func (u *Upstream) streamAlone(now time.Time) *stream {
+	if len(u.streams) >= maxOpen || now.Sub(u.health.last) > maxIdle {
+		return u.stream(now, now)
+	}
+	s := u.openStream()
+	s.leaving = true
+	return s
+}
+
+// openStream begins to dial a TCP connection. u.mu is held.
+func (u *Upstream) openStream() *stream {
+	s := newStream(u)
+	u.streams = append(u.streams, s)
+	go s.run()
+	u.scheduleTidy()
+	return s
+}
+
+// isCrowded reports whether the resolver takes no more connections than there are:
+// while some work, another failed not long ago, or is not taken in time. u.mu is
+// held.
+func (u *Upstream) isCrowded(now time.Time) bool {
+	crowded := now.Before(u.crowded)
+	for _, s := range u.streams {
+		if s.stalled(now) { // then these may be of no use themselves
+			return false
+		}
+		if !s.open && !s.dialled.IsZero() && now.Sub(s.dialled) > u.stallAfter() {
+			crowded = true
+		}
+	}
+	return crowded
+}
+
+// works reports whether some connection does. u.mu is held.
+func (u *Upstream) works() bool {
+	for _, s := range u.streams {
+		if s.open && s.used && !s.leaving {
+			return true
+		}
+	}
+	return false
 }
 
 var (
