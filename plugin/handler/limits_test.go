@@ -16,8 +16,8 @@ import (
 
 // tcpOnly is a resolver over TCP that knows all names, each after a while, allows
 // a client so many connections at a time, and hangs up on "drop.".
-func tcpOnly(t *testing.T, addr string, limit int, after time.Duration) {
-	l, err := net.Listen("tcp", addr)
+func tcpOnly(t *testing.T, limit int, after time.Duration) netip.AddrPort {
+	l, err := net.Listen("tcp", "127.0.0.9:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,19 +72,14 @@ func tcpOnly(t *testing.T, addr string, limit int, after time.Duration) {
 		}
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })
+	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // besideDenier asks for the names at once, of a resolver that knows them beside one
 // that denies all.
 func besideDenier(t *testing.T, limit int, after time.Duration, names ...string) {
 	denier := resolver(t, func(a asked) { a.reply(0, nxdomain) })
-	l, err := net.Listen("tcp", "127.0.0.9:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	knower := l.Addr().(*net.TCPAddr).AddrPort()
-	l.Close()
-	tcpOnly(t, knower.String(), limit, after)
+	knower := tcpOnly(t, limit, after)
 	server := serve(t, []netip.AddrPort{denier, knower}, nil, func(c *Config) { c.ForceTCP = true })
 	mustExchange(t, "udp", server, question("warm.example.", dns.TypeA))
 	var all sync.WaitGroup

@@ -9,14 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-// asks reports whether msg asks for name.
-func asks(msg []byte, name string) bool {
-	return wire.SameQuestion(wire.Question(msg), wire.Question(query(name).Msg))
-}
 
 // A server allows a client one connection; further ones are refused, reset or dropped.
 func TestStreamOnlyOneAllowed(t *testing.T) {

@@ -176,7 +176,7 @@ func TestDownAfterUp(t *testing.T) {
 		u.Ask(query("other.example."), old)
 		var last packet
 		for _, p := range f.log() {
-			if wire.SameQuestion(wire.Question(p.msg), wire.Question(query("other.example.").Msg)) {
+			if asks(p.msg, "other.example.") {
 				last = p
 			}
 		}

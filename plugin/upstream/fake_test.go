@@ -257,6 +257,11 @@ func query(name string) *Query {
 	return &Query{Msg: b}
 }
 
+// asks reports whether msg asks for name.
+func asks(msg []byte, name string) bool {
+	return wire.SameQuestion(wire.Question(msg), wire.Question(query(name).Msg))
+}
+
 // outcome is a Receiver that notes what it is told, and when.
 type outcome struct {
 	start time.Time

@@ -22,10 +22,10 @@
 // goes on over TCP when the UDP reply is truncated or malformed, when three
 // packets stay unanswered, and after a near miss (see [socket.nearMiss]). It
 // falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried:
-// many resolvers sit behind filters that let only one of the two pass. For the same reason a failure
-// of TCP does not end an exchange that has been asked over UDP: three packets
-// without a reply are more often a name that takes long than three losses, and a
-// slow answer must not become a denial. Where it was losses, and TCP is closed,
+// many resolvers sit behind filters that let only one of the two pass. For the same
+// reason a failure of TCP does not end an exchange that has been asked over UDP:
+// three packets without a reply are more often a name that takes long than three
+// losses, and a slow answer must not become a denial. Where it was losses, and TCP is closed,
 // the price is that the race takes until its timeout.
 //
 // An ICMP error or a send error is retried once on a fresh socket and then ends
