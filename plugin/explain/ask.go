@@ -71,7 +71,8 @@ type leg struct {
 
 	// Guarded by a.mu.
 	opinion opinion
-	back    bool // it was down and is up again: Retry is due
+	turn    uint64 // of the last word on whether the upstream is down
+	back    bool   // Retry is due
 }
 
 func newAsking(cfg *config, servers []resolvconf.Server) *asking {
@@ -96,7 +97,7 @@ func newAsking(cfg *config, servers []resolvconf.Server) *asking {
 // done.
 func (a *asking) ask(ctx context.Context) *outcome {
 	query := &upstream.Query{Msg: a.cfg.message}
-	r := a.cfg.rules.Start(len(a.legs), func(i int, to *race.Leg) (race.Exchange, time.Time) {
+	r := a.cfg.rules.Start(len(a.legs), func(i int, to *race.Leg) (race.Retrier, time.Time) {
 		l := a.legs[i]
 		l.race = to
 		l.exchange, l.due = l.upstream.Ask(query, l)
@@ -209,8 +210,8 @@ func (l *leg) note(change func(op *opinion)) {
 }
 
 // Reply implements upstream.Receiver.
-func (l *leg) Reply(msg []byte) {
-	after := time.Since(l.a.start)
+func (l *leg) Reply(msg []byte, at time.Time, stream bool) {
+	after := at.Sub(l.a.start)
 	m, err := unpack(msg)
 	l.note(func(op *opinion) {
 		op.after, op.msg, op.err = after, m, err
@@ -218,7 +219,7 @@ func (l *leg) Reply(msg []byte) {
 			op.verdict = race.Judge(msg, l.a.cfg.rules.Policy)
 		}
 	})
-	l.race.Reply(msg)
+	l.race.Reply(msg, at, stream)
 }
 
 // unpack reads hostile bytes in a goroutine that has nobody above it.
@@ -242,16 +243,20 @@ func (l *leg) Fail(err error) {
 	l.race.Fail(err)
 }
 
-// Down implements upstream.Receiver.
-func (l *leg) Down() {
-	l.note(func(op *opinion) { op.down = true })
-	l.race.Down()
+// Presence implements upstream.Receiver.
+func (l *leg) Presence(down bool, turn uint64) {
+	l.note(func(op *opinion) {
+		if turn > l.turn {
+			l.turn, op.down = turn, down
+		}
+	})
+	l.race.Presence(down, turn)
 }
 
-// Up implements upstream.Receiver.
-func (l *leg) Up() {
-	l.note(func(op *opinion) { op.down, l.back = false, true })
-	l.race.Up()
+// Again implements upstream.Receiver.
+func (l *leg) Again() {
+	l.note(func(*opinion) { l.back = true })
+	l.race.Again()
 }
 
 // Waiting implements upstream.Receiver.
@@ -261,7 +266,7 @@ func (l *leg) Waiting() bool {
 	return !l.a.ended
 }
 
-// Retry implements race.Exchange.
+// Retry implements race.Retrier.
 func (l *leg) Retry(now time.Time) time.Time {
 	l.due = l.exchange.Retry(now)
 	return l.due

@@ -185,10 +185,10 @@ func (h *Handler) race(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, qu
 		}
 		return query
 	}
-	ask := func(i int, leg *race.Leg) (race.Exchange, time.Time) { return f.set[i].Ask(of(f.set[i]), leg) }
+	ask := func(i int, leg *race.Leg) (race.Retrier, time.Time) { return f.set[i].Ask(of(f.set[i]), leg) }
 	seen := h.witness(ctx, query, len(f.set))
 	if seen != nil {
-		ask = func(i int, leg *race.Leg) (race.Exchange, time.Time) { return seen.ask(i, f.set[i], of(f.set[i]), leg) }
+		ask = func(i int, leg *race.Leg) (race.Retrier, time.Time) { return seen.ask(i, f.set[i], of(f.set[i]), leg) }
 	}
 	rc := h.cfg.Rules.Start(len(f.set), ask)
 	defer rc.End()

@@ -55,7 +55,7 @@ func (h *Handler) witness(ctx context.Context, query *upstream.Query, n int) *wi
 }
 
 // ask starts leg i at c.
-func (w *witness) ask(i int, c *contender, query *upstream.Query, leg *race.Leg) (race.Exchange, time.Time) {
+func (w *witness) ask(i int, c *contender, query *upstream.Query, leg *race.Leg) (race.Retrier, time.Time) {
 	l := &w.legs[i]
 	l.Leg, l.to, l.begun = leg, c.server, time.Now()
 	if w.span != nil {
@@ -66,9 +66,9 @@ func (w *witness) ask(i int, c *contender, query *upstream.Query, leg *race.Leg)
 }
 
 // Reply implements upstream.Receiver.
-func (l *witnessed) Reply(msg []byte) {
+func (l *witnessed) Reply(msg []byte, at time.Time, stream bool) {
 	l.end(msg, nil)
-	l.Leg.Reply(msg)
+	l.Leg.Reply(msg, at, stream)
 }
 
 // Fail implements upstream.Receiver.

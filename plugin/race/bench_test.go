@@ -19,11 +19,11 @@ func BenchmarkRace(b *testing.B) {
 		b.Run(fmt.Sprintf("legs=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Exchange, time.Time) {
+				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Retrier, time.Time) {
 					if i == n-1 {
-						leg.Reply(goodReply)
+						leg.Reply(goodReply, time.Now(), false)
 					} else {
-						leg.Reply(nxdomain)
+						leg.Reply(nxdomain, time.Now(), false)
 					}
 					return silent{}, time.Time{}
 				})

@@ -32,17 +32,17 @@ type script struct {
 	leg     *Leg
 }
 
-func (s *script) ask(leg *Leg) (Exchange, time.Time) {
+func (s *script) ask(leg *Leg) (Retrier, time.Time) {
 	s.asked, s.leg = time.Now(), leg
 	for _, e := range s.events {
 		do := func() {
 			switch what := e.what.(type) {
 			case []byte:
-				leg.Reply(what)
+				leg.Reply(what, time.Now(), false)
 			case error:
 				leg.Fail(what)
 			case nil:
-				leg.Down()
+				leg.Presence(true, 1)
 			}
 		}
 		if e.after == 0 {
@@ -114,7 +114,7 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(ctx)
 	for res.Leg >= 0 && unreadable != nil && string(res.Msg) == string(unreadable) {
@@ -261,7 +261,7 @@ func TestRetry(t *testing.T) {
 		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		r.End()
 		time.Sleep(timeout)
@@ -284,12 +284,12 @@ func (d stopped) Retry(time.Time) time.Time {
 func TestOverslept(t *testing.T) {
 	const pause = 30 * time.Second
 	synctest.Test(t, func(t *testing.T) {
-		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Retrier, time.Time) {
 			switch i {
 			case 0:
-				leg.Reply(nxdomain)
+				leg.Reply(nxdomain, time.Now(), false)
 			case 1:
-				time.AfterFunc(time.Second+pause+ms, func() { leg.Reply(goodReply) })
+				time.AfterFunc(time.Second+pause+ms, func() { leg.Reply(goodReply, time.Now(), false) })
 			}
 			return stopped(pause), time.Now().Add(time.Second)
 		})
@@ -299,11 +299,11 @@ func TestOverslept(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // it was stopped before it began to wait
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) {
 			if i == 0 {
-				leg.Reply(nxdomain)
+				leg.Reply(nxdomain, time.Now(), false)
 			} else {
-				time.AfterFunc(pause+ms, func() { leg.Reply(goodReply) })
+				time.AfterFunc(pause+ms, func() { leg.Reply(goodReply, time.Now(), false) })
 			}
 			return stopped(0), time.Now().Add(time.Second)
 		})
@@ -315,7 +315,7 @@ func TestOverslept(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Exchange, time.Time) {
+		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Retrier, time.Time) {
 			return stopped(pause), time.Now().Add(time.Second)
 		})
 		defer r.End()
@@ -330,14 +330,14 @@ func TestR5Back(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := new(script)
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) {
 			if i == 0 {
-				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain) })
+				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, time.Now(), false) })
 				return new(script), time.Time{}
 			}
-			leg.Down()
-			time.AfterFunc(time.Second, func() { leg.Up(); leg.Up() })
-			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply) })
+			leg.Presence(true, 1)
+			time.AfterFunc(time.Second, func() { leg.Presence(false, 2); leg.Again(); leg.Again() })
+			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply, time.Now(), false) })
 			s.retries = []time.Duration{5 * time.Second} // when it would be due if it were not for that
 			return s, s.Retry(time.Now())
 		})
@@ -355,7 +355,7 @@ func TestR5Back(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
-		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Exchange, time.Time) {
+		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Retrier, time.Time) {
 			time.AfterFunc(5*ms, func() {
 				if !leg.Waiting() {
 					t.Error("is not waiting while the race is on")

@@ -21,8 +21,8 @@ const (
 )
 
 // HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST at /dns-query.
-func HTTPS(cfg *tls.Config) DialExchanger {
-	return func(ctx context.Context, address string) (upstream.Exchanger, error) {
+func HTTPS(cfg *tls.Config) DialRoundTripper {
+	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)
 		own := config(cfg, address, "h2")
@@ -65,8 +65,8 @@ type httpsConn struct {
 func (c *httpsConn) Done() <-chan struct{} { return c.done }
 func (c *httpsConn) Close() error          { return c.conn.Close() }
 
-// Exchange implements upstream.Exchanger (RFC 8484, section 4.1).
-func (c *httpsConn) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+// RoundTrip implements upstream.RoundTripper (RFC 8484, section 4.1).
+func (c *httpsConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	req := c.request.WithContext(ctx)
 	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(bytes.Clone(msg))), int64(len(msg))
 	resp, err := c.conn.RoundTrip(req)

@@ -23,8 +23,8 @@ const (
 var errNoReply = errors.New("stream closed by the upstream without a reply")
 
 // QUIC dials DNS over QUIC.
-func QUIC(cfg *tls.Config) DialExchanger {
-	return func(ctx context.Context, address string) (upstream.Exchanger, error) {
+func QUIC(cfg *tls.Config) DialRoundTripper {
+	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
 		own := config(cfg, address, "doq")
 		own.MinVersion = tls.VersionTLS13
 		conn, err := quic.DialAddr(ctx, address, own, nil)
@@ -40,8 +40,8 @@ type quicConn struct{ conn *quic.Conn }
 func (c quicConn) Done() <-chan struct{} { return c.conn.Context().Done() }
 func (c quicConn) Close() error          { return c.conn.CloseWithError(noError, "") }
 
-// Exchange implements upstream.Exchanger (RFC 9250, section 4.2).
-func (c quicConn) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+// RoundTrip implements upstream.RoundTripper (RFC 9250, section 4.2).
+func (c quicConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	s, err := c.conn.OpenStreamSync(ctx)
 	if err != nil {
 		return nil, err

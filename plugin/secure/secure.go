@@ -4,7 +4,7 @@
 // Package upstream shares these connections, notices that one stalls, and asks
 // again on another; so its rules hold for all transports. A connection of TLS is
 // to it like one of TCP. Over HTTPS and QUIC each query has a stream of its own,
-// so these are each an [upstream.Exchanger].
+// so these are each a [upstream.RoundTripper].
 //
 // The connections are those of crypto/tls, net/http and quic-go, which are kept
 // well, let an exchange be called off, and bound what a server can make them hold.
@@ -42,9 +42,9 @@ func Use(own *upstream.Config, transport, name string, cfg *tls.Config) {
 	case "tls":
 		own.Dial = TLS(cfg)
 	case "https":
-		own.DialExchanger = HTTPS(cfg)
+		own.DialRoundTripper = HTTPS(cfg)
 	case "quic":
-		own.DialExchanger = QUIC(cfg)
+		own.DialRoundTripper = QUIC(cfg)
 	}
 }
 
@@ -53,8 +53,8 @@ func Use(own *upstream.Config, transport, name string, cfg *tls.Config) {
 // connection.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-// DialExchanger likewise opens a connection.
-type DialExchanger func(ctx context.Context, address string) (upstream.Exchanger, error)
+// DialRoundTripper likewise opens a connection.
+type DialRoundTripper func(ctx context.Context, address string) (upstream.RoundTripper, error)
 
 // config returns what cfg says for one address and protocol. The certificate must
 // be valid for cfg.ServerName or, if that is empty, for the address.

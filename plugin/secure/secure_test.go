@@ -196,12 +196,12 @@ func same(msg []byte) []byte {
 	return reply
 }
 
-// connect opens a connection, which is an Exchanger for all transports here.
-func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.Exchanger, error) {
+// connect opens a connection, which is a RoundTripper for all transports here.
+func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.RoundTripper, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if cfg.DialExchanger != nil {
-		return cfg.DialExchanger(ctx, address)
+	if cfg.DialRoundTripper != nil {
+		return cfg.DialRoundTripper(ctx, address)
 	}
 	conn, err := cfg.Dial(ctx, "tcp", address)
 	return plain{conn}, err
@@ -212,7 +212,7 @@ type plain struct{ net.Conn }
 
 func (p plain) Done() <-chan struct{} { return nil }
 
-func (p plain) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+func (p plain) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		p.SetDeadline(deadline)
 	}
@@ -229,7 +229,7 @@ func exchangeOnce(t *testing.T, cfg *upstream.Config, address string, msg []byte
 		return nil, err
 	}
 	defer conn.Close()
-	return conn.Exchange(t.Context(), msg)
+	return conn.RoundTrip(t.Context(), msg)
 }
 
 // receiver is an upstream.Receiver.
@@ -238,11 +238,11 @@ type receiver struct {
 	fail  chan error
 }
 
-func (r receiver) Reply(msg []byte) { r.reply <- msg }
-func (r receiver) Fail(err error)   { r.fail <- err }
-func (receiver) Down()              {}
-func (receiver) Up()                {}
-func (receiver) Waiting() bool      { return true }
+func (r receiver) Reply(msg []byte, _ time.Time, _ bool) { r.reply <- msg }
+func (r receiver) Fail(err error)                        { r.fail <- err }
+func (receiver) Presence(bool, uint64)                   {}
+func (receiver) Again()                                  {}
+func (receiver) Waiting() bool                           { return true }
 
 // Many queries share few connections, replies come in any order, and each has the
 // question of its query.
@@ -386,7 +386,7 @@ func TestFailedExchange(t *testing.T) {
 		}
 		defer conn.Close()
 		for range 2 {
-			_, err = conn.Exchange(t.Context(), question("."))
+			_, err = conn.RoundTrip(t.Context(), question("."))
 			var alone upstream.AloneError
 			if err == nil || errors.As(err, &alone) != (tr.name == "https") {
 				t.Errorf("alone %v: %v", alone.Err != nil, err)
@@ -417,11 +417,11 @@ func TestCalledOff(t *testing.T) {
 		defer conn.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-asked; cancel() }()
-		if reply, err := conn.Exchange(ctx, question(".")); err == nil {
+		if reply, err := conn.RoundTrip(ctx, question(".")); err == nil {
 			t.Errorf("reply % x", reply)
 		}
 		close(release)
-		if _, err := conn.Exchange(t.Context(), question(".")); err != nil {
+		if _, err := conn.RoundTrip(t.Context(), question(".")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -431,13 +431,13 @@ func TestCalledOff(t *testing.T) {
 func TestDone(t *testing.T) {
 	ca := testkit.NewAuthority(t)
 	cfg := transport{name: "https"}.use("", client(ca))
-	var conn upstream.Exchanger
+	var conn upstream.RoundTripper
 	t.Run("server", func(t *testing.T) { // which ends with this
 		var err error
 		if conn, err = connect(t, cfg, serveHTTPS(t, server(ca, valid()), same, untold)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := conn.Exchange(t.Context(), question(".")); err != nil {
+		if _, err := conn.RoundTrip(t.Context(), question(".")); err != nil {
 			t.Error(err)
 		}
 	})

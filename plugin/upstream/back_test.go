@@ -63,14 +63,14 @@ func TestBackWithoutEDNS(t *testing.T) {
 				answerAfter(200*ms, nil)(p)
 			}
 		})
-		o := &lastWord{outcome: newOutcome()}
+		o := newOutcome()
 		defer o.waitNoMore()
 		u.Ask(&Query{Msg: b}, o)
 		time.Sleep(100 * ms)
 		u.mu.Lock()
-		down := u.health.down
+		down := u.presence.down
 		u.mu.Unlock()
-		if !down && o.isDown.Load() {
+		if !down && o.isDown() {
 			t.Error("the upstream is up, but the last word to the race was that it is down")
 		}
 		time.Sleep(200 * ms)

@@ -61,15 +61,15 @@ func TestStreamOnlyOneAllowed(t *testing.T) {
 	}
 }
 
-// The same over an exchanger, with more queries than workers.
-func TestExchangerOnlyOneAllowed(t *testing.T) {
+// The same over a round tripper, with more queries than workers.
+func TestRoundTripperOnlyOneAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) { return slowly(ctx, 100*ms, msg) }}
 		s.t = t
 		n := 0 // connections tried
 		u := newFake(nil).upstream(t, func(c *Config) {
 			c.ForceTCP, c.Warm = true, time.Minute
-			c.DialExchanger = func(ctx context.Context, a string) (Exchanger, error) {
+			c.DialRoundTripper = func(ctx context.Context, a string) (RoundTripper, error) {
 				if n++; n > 1 {
 					return nil, syscall.ECONNREFUSED
 				}
@@ -122,8 +122,8 @@ func TestStreamPoisonedForOthers(t *testing.T) {
 	})
 }
 
-// A server of one reply a connection, asked over an exchanger.
-func TestExchangerOfOneReply(t *testing.T) {
+// A server of one reply a connection, asked over a round tripper.
+func TestRoundTripperOfOneReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(single)
 		s.answer = func(ctx context.Context, c *singleConn, msg []byte) ([]byte, error) {

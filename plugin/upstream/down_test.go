@@ -159,6 +159,8 @@ func TestR5Back(t *testing.T) {
 	})
 }
 
+// Who asks in the moment in which the upstream comes back must be told last that
+// it is up.
 func TestDownAfterUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		obs := &upObserver{}
@@ -188,9 +190,9 @@ func TestDownAfterUp(t *testing.T) {
 			time.Sleep(ms) // and all are told
 		}
 		speaks.Store(&speak) // while the next query is on its way out
-		o := &lastWord{outcome: newOutcome()}
+		o := newOutcome()
 		u.Ask(query("host.example."), o)
-		if o.isDown.Load() {
+		if o.isDown() {
 			t.Error("the upstream is up, but its last word to the race was that it is down")
 		}
 		o.waitNoMore()
@@ -213,16 +215,6 @@ func (o *upObserver) Up(time.Duration) {
 	}
 }
 
-// Who asks in the moment in which the upstream comes back must be told last that
-// it is up.
-type lastWord struct {
-	*outcome
-	isDown atomic.Bool
-}
-
-func (l *lastWord) Down() { l.isDown.Store(true); l.outcome.Down() }
-func (l *lastWord) Up()   { l.isDown.Store(false); l.outcome.Up() }
-
 // An upstream far away, that was down, is found to be back by the probes.
 func TestProbeFarAway(t *testing.T) {
 	for _, rtt := range []time.Duration{500 * ms, 1900 * ms} {
@@ -244,7 +236,7 @@ func TestProbeFarAway(t *testing.T) {
 			f.script(answerAfter(rtt, nil))
 			time.Sleep(5 * time.Second)
 			u.mu.Lock()
-			down := u.health.down
+			down := u.presence.down
 			u.mu.Unlock()
 			_, probes := f.sent()
 			t.Logf("down %v after %d probes that were answered, near misses %d", down, probes, obs.near.Load())

@@ -275,7 +275,9 @@ type outcome struct {
 	after    time.Duration // of the reply or the failure
 	calls    int           // of Reply and Fail
 	done     chan struct{}
-	back     chan struct{} // Up was called
+	back     chan struct{} // Again was called
+	turn     uint64        // of the last word on the upstream
+	lastDown bool          // that word
 }
 
 func newOutcome() *outcome {
@@ -292,18 +294,25 @@ func (o *outcome) end(reply []byte, err error) {
 	}
 }
 
-func (o *outcome) Reply(msg []byte) { o.end(msg, nil) }
-func (o *outcome) Fail(err error)   { o.end(nil, err) }
-func (o *outcome) Waiting() bool    { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
-func (o *outcome) Down() {
+func (o *outcome) Reply(msg []byte, _ time.Time, _ bool) { o.end(msg, nil) }
+func (o *outcome) Fail(err error)                        { o.end(nil, err) }
+func (o *outcome) Waiting() bool                         { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
+func (o *outcome) Presence(down bool, turn uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.toldDown {
+	if turn <= o.turn {
+		return
+	}
+	o.turn, o.lastDown = turn, down
+	if down && !o.toldDown {
 		o.toldDown, o.down = true, time.Since(o.start)
 	}
 }
 
-func (o *outcome) Up() {
+// isDown reports the last word on the upstream.
+func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lastDown }
+
+func (o *outcome) Again() {
 	select {
 	case o.back <- struct{}{}:
 	default:

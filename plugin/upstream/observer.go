@@ -1,9 +1,6 @@
 package upstream
 
-import (
-	"iter"
-	"time"
-)
+import "time"
 
 // Observer is told what happens to an upstream, for metrics and logs. Its methods
 // are called from any goroutine, without locks held.
@@ -33,84 +30,3 @@ func (unobserved) Retransmitted()             {}
 func (unobserved) NearMiss()                  {}
 func (unobserved) Down(time.Duration, int)    {}
 func (unobserved) Up(time.Duration)           {}
-
-// comeback is the end of a time in which an upstream was down. Nil is none.
-type comeback struct {
-	after   time.Duration
-	waiting []Receiver
-}
-
-// heard notes a reply. u.mu is held.
-func (u *Upstream) heard(now time.Time) *comeback {
-	down, after := u.health.down, now.Sub(u.health.fell)
-	u.health.heard(now)
-	if !down {
-		return nil
-	}
-	back := &comeback{after: after}
-	for x := range u.open() {
-		x.due = now
-		x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
-		back.waiting = append(back.waiting, x.to)
-	}
-	return back
-}
-
-// tell tells all who want to know.
-func (u *Upstream) tell(c *comeback) {
-	if c == nil {
-		return
-	}
-	u.cfg.Observer.Up(c.after)
-	for _, to := range c.waiting {
-		to.Up()
-	}
-}
-
-// waiting returns who waits for an exchange under way. u.mu is held.
-func (u *Upstream) waiting() []Receiver {
-	var all []Receiver
-	for x := range u.open() {
-		all = append(all, x.to)
-	}
-	return all
-}
-
-// open yields each exchange that somebody waits for. u.mu is held.
-func (u *Upstream) open() iter.Seq[*Exchange] {
-	return func(yield func(*Exchange) bool) {
-		seen := make(map[*Exchange]bool) // one may be pending on several sockets
-		for p := range u.tables() {
-			for _, x := range p {
-				if x.done || seen[x] || !x.to.Waiting() {
-					continue
-				}
-				seen[x] = true
-				if !yield(x) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// tables yields the table of each socket. u.mu is held.
-func (u *Upstream) tables() iter.Seq[pending] {
-	return func(yield func(pending) bool) {
-		for _, s := range u.sockets {
-			if s != nil && !yield(s.pending) {
-				return
-			}
-		}
-		for _, s := range u.retired {
-			if !yield(s.pending) {
-				return
-			}
-		}
-		for _, s := range u.streams {
-			if !yield(s.pending) {
-				return
-			}
-		}
-	}
-}

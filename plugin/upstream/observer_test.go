@@ -74,7 +74,6 @@ func TestObserver(t *testing.T) {
 1.3s: retransmitted
 1.3s: retransmitted
 3s: down after 2s, 2 wait
-6s: replied 0 after 0s
 6s: up after 3s
 10s: near miss
 10s: replied 0 after 0s`

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"syscall"
@@ -11,32 +10,57 @@ import (
 )
 
 // socket is a connected UDP socket with a port of its own. The kernel lets only
-// packets from the resolver's address and port through.
+// packets from the resolver's address and port through (R9).
 type socket struct {
 	u    *Upstream
 	conn net.Conn
 	born time.Time
 
 	// Guarded by u.mu.
-	pending pending
-	asked   time.Time            // when it was last sent on
-	ids     [1 << 16 / 64]uint64 // those that were used on it, as bits
+	pending   pending
+	sent      time.Time            // when it was last sent on
+	ids       [1 << 16 / 64]uint64 // those that were used on it, as bits
+	questions map[uint64]int       // how many exchanges are pending by what they ask; nil: nobody wanted to know yet
 }
 
-// sent notes that a query with id is sent. u.mu is held.
-func (s *socket) sent(id uint16, now time.Time) {
-	s.asked = now
+// addLocked enters x under a free id.
+func (s *socket) addLocked(x *Exchange) uint16 {
+	if s.questions != nil {
+		s.questions[wire.QuestionHash(wire.Question(x.msg))]++
+	}
+	return s.pending.add(x, s.u.random)
+}
+
+// removeLocked takes out what was entered under the id.
+func (s *socket) removeLocked(id uint16) {
+	x := s.pending[id]
+	if x == nil {
+		return
+	}
+	delete(s.pending, id)
+	if s.questions == nil {
+		return
+	}
+	hash := wire.QuestionHash(wire.Question(x.msg))
+	if s.questions[hash]--; s.questions[hash] <= 0 {
+		delete(s.questions, hash)
+	}
+}
+
+// sentLocked notes that a query with id is sent.
+func (s *socket) sentLocked(id uint16, now time.Time) {
+	s.sent = now
 	s.ids[id/64] |= 1 << (id % 64)
 }
 
-// had reports whether a query with id was sent. u.mu is held.
-func (s *socket) had(id uint16) bool { return s.ids[id/64]&(1<<(id%64)) != 0 }
+// hadLocked reports whether a query with id was sent.
+func (s *socket) hadLocked(id uint16) bool { return s.ids[id/64]&(1<<(id%64)) != 0 }
 
-// worn reports whether another socket should take s's place: its port has been
-// open to guesses for long, it leads nowhere, or its ids run low. u.mu is held.
-func (s *socket) worn(now time.Time) bool {
+// wornLocked reports whether another socket should take s's place: its port has been
+// open to guesses for long, it leads nowhere, or its ids run low.
+func (s *socket) wornLocked(now time.Time) bool {
 	age := now.Sub(s.born)
-	return age > maxAge || age > maxAgeDown && s.u.health.down || len(s.pending) >= maxPending
+	return age > maxAge || age > maxAgeDown && s.u.presence.down || len(s.pending) >= maxPending
 }
 
 // read takes packets until the socket is closed.
@@ -58,124 +82,102 @@ func (s *socket) read() {
 }
 
 // received takes one packet. One that answers nothing is ignored, so that a
-// forged or stray packet ends no exchange (RFC 5452, section 9.1).
+// forged or stray packet ends no exchange (R9; RFC 5452, section 9.1).
 func (s *socket) received(msg []byte) {
 	if len(msg) < wire.HeaderSize {
 		return
 	}
+	var out outbox
 	now := time.Now()
 	s.u.mu.Lock()
 	s.u.random.fill()
-	x := s.pending[wire.Header(msg).ID()]
+	s.receivedLocked(msg, now, &out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}
+
+func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
+	id := wire.Header(msg).ID()
+	x := s.pending[id]
 	if x == nil {
-		x = s.nearMiss(msg)
-		s.u.mu.Unlock()
-		if x != nil {
-			s.u.cfg.Observer.NearMiss()
-			x.overTCP(now, errNearMiss)
-		}
+		s.nearMissLocked(msg, now, out)
 		return
 	}
 	if !matches(x.msg, msg) {
-		s.u.mu.Unlock()
 		return
 	}
-	back := s.u.heard(now)
-	first := x.udp == underway
-	to, err := s.answer(x, msg, now)
-	s.u.mu.Unlock()
-
-	switch {
-	case err == errNoEDNS:
-		x.send(now)
-	case err != nil:
-		x.overTCP(now, err)
-	case to != nil:
-		to.Reply(bytes.Clone(msg))
-	}
-	if first && err == nil {
-		s.u.cfg.Observer.Replied(wire.Header(msg).Rcode(), now.Sub(x.begun))
-	}
-	s.u.tell(back)
-}
-
-// answer takes msg for the reply to x, and returns who is to be told, or why the
-// reply is of no use. u.mu is held.
-func (s *socket) answer(x *Exchange, msg []byte, now time.Time) (Receiver, error) {
 	if x.packets == 1 {
 		if took := now.Sub(x.begun); x.dials == 0 && took <= s.u.cfg.Timeout {
 			s.u.rtt.sample(took)
 		}
-		delete(s.pending, wire.Header(msg).ID())
+		s.removeLocked(id)
 	} // else its other packets may be answered too, and that is no near miss
-	if x.udp != underway {
-		return nil, nil
-	}
-	x.udp = spent
-	if !x.to.Waiting() {
-		x.end()
-		return nil, nil
-	}
-	if x.withoutEDNS(msg) {
-		delete(s.pending, wire.Header(msg).ID())
-		x.udp, x.socket, x.packets = untried, nil, 0
-		return nil, errNoEDNS
-	}
-	err := usable(msg, x.truncated)
-	switch err {
-	case nil:
-		return x.end(), nil
-	case errTruncated:
-		x.keep(msg)
-	}
-	return nil, err
+	x.repliedLocked(msg, s, nil, now, out)
 }
 
-// nearMiss returns the exchange that msg would answer if its id were right, or
-// nil. Somebody may be guessing: the exchange leaves UDP, and the socket goes
-// out of use. A reply with an id that was used before is one that comes late.
-// u.mu is held.
-func (s *socket) nearMiss(msg []byte) *Exchange {
-	if s.had(wire.Header(msg).ID()) {
-		return nil
+// nearMissLocked looks for the exchange that msg would answer if its id were right.
+// Somebody may be guessing: the exchange leaves UDP, and the socket goes out of use
+// (R9). A reply with an id that was used before is one that comes late.
+func (s *socket) nearMissLocked(msg []byte, now time.Time, out *outbox) {
+	h := wire.Header(msg)
+	if !h.Response() || h.Questions() == 0 || s.hadLocked(h.ID()) || !s.hasQuestionLocked(wire.Question(msg)) {
+		return
 	}
 	for id, x := range s.pending {
-		if x.udp != underway || !matches(x.msg, msg) || wire.Header(msg).Questions() == 0 {
+		if !x.phase.onUDP() || !matches(x.msg, msg) {
 			continue
 		}
-		s.u.retire(s)
-		delete(s.pending, id)
+		s.u.retireLocked(s)
+		s.removeLocked(id)
 		x.socket = nil
-		x.udp = spent
-		if !x.missed { // should TCP fail, another port and id may be tried
-			x.udp = untried
+		out.add(job{kind: nearMissJob})
+		e := forged // should the stream fail, another port and id may be tried
+		if x.missed {
+			e = useless
 		}
 		x.missed = true
-		return x
+		x.stepLocked(e, errNearMiss, now, out)
+		return
 	}
-	return nil
+}
+
+// hasQuestionLocked reports whether an exchange may be pending that asks this. It
+// spares the look at each of them: a flood of packets that answer nothing must not
+// hold up the others.
+func (s *socket) hasQuestionLocked(question []byte) bool {
+	if question == nil {
+		return false
+	}
+	if s.questions == nil {
+		s.questions = make(map[uint64]int, len(s.pending))
+		for _, x := range s.pending {
+			s.questions[wire.QuestionHash(wire.Question(x.msg))]++
+		}
+	}
+	return s.questions[wire.QuestionHash(question)] > 0
 }
 
 // failed handles an error of Read, which is the word of some ICMP message or of
 // a link that went away. It reports whether reading can go on.
 func (s *socket) failed(err error) bool {
 	forgetICMP(s.conn)
+	var out outbox
+	now := time.Now()
 	s.u.mu.Lock()
 	var hit []*Exchange
 	for _, x := range s.pending {
-		if x.udp == underway {
+		if x.phase.onUDP() {
 			hit = append(hit, x)
 		}
 	}
-	s.u.mu.Unlock()
 	for _, x := range hit {
-		x.socketFailed(s, err)
+		x.socketFailedLocked(s, err, now, &out)
 	}
 	if spoilt(err) {
-		s.u.mu.Lock()
-		defer s.u.mu.Unlock()
-		s.u.retireAll()
+		s.u.retireAllLocked()
 	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
 	// Linux reports each ICMP error once, and the socket goes on; any other
 	// error could come back for ever.
 	var errno syscall.Errno

@@ -13,18 +13,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// leastStall is that of a resolver which replies quickly, or never did.
-const leastStall = 500 * time.Millisecond
-
-// stallAfter is how long a connection may owe a reply before queries pass it
-// over, and its own are asked on another. u.mu is held.
-func (u *Upstream) stallAfter() time.Duration {
-	return max(leastStall, u.streamRTT.timeout())
-}
-
 // stream is a connection that is shared by exchanges: TCP or TLS, to which their
 // queries are written as they come, and from which replies are read in any order
-// (RFC 7766, sections 6.2.1.1 and 7); or an [Exchanger].
+// (RFC 7766, sections 6.2.1.1 and 7); or an [RoundTripper].
 type stream struct {
 	u      *Upstream
 	ctx    context.Context // done: the stream is closed
@@ -33,18 +24,18 @@ type stream struct {
 	all    sync.WaitGroup // workers
 
 	// Guarded by u.mu.
-	dialled   time.Time // when dialling began
-	open      bool      // else it is being dialled
-	leaving   bool      // it takes no more queries
-	pending   pending
-	queue     []uint16  // ids of those yet to be sent
-	heard     time.Time // when it brought a reply, or was opened
-	asked     time.Time // when it was asked while it owed nothing
-	used      bool      // it brought a reply
-	exchanger Exchanger // nil: a connection that is written to and read from
-	workers   []*worker
-	idle      sync.Cond // that the queue has something for them, or the stream is closed
-	idlers    int       // workers that wait for it
+	dialled time.Time // when dialling began
+	open    bool      // else it is being dialled
+	leaving bool      // it takes no more queries
+	pending pending
+	queue   []uint16     // ids of those yet to be sent
+	heard   time.Time    // when it brought a reply, or was opened
+	owing   time.Time    // since when it owes a reply
+	used    bool         // it brought a reply
+	tripper RoundTripper // nil: a connection that is written to and read from
+	workers []*worker
+	idle    sync.Cond // that the queue has something for them, or the stream is closed
+	idlers  int       // workers that wait for it
 }
 
 func newStream(u *Upstream) *stream {
@@ -52,22 +43,22 @@ func newStream(u *Upstream) *stream {
 	return &stream{u: u, ctx: ctx, cancel: cancel, queued: make(chan struct{}, 1), pending: make(pending)}
 }
 
-// ask queues x's query. u.mu is held.
-func (s *stream) ask(x *Exchange, now time.Time) {
+// askLocked queues x's query.
+func (s *stream) askLocked(x *Exchange, now time.Time) {
 	if len(s.pending) == 0 {
-		s.asked = now
+		s.owing = now
 	}
 	s.u.streamed = now
-	x.due = now.Add(s.u.stallAfter())
+	x.due = now.Add(s.u.stallAfterLocked())
 	if len(s.pending) >= maxPending { // ids run low; it is tried again when due
 		return
 	}
 	x.stream = s
-	x.streams++
+	x.owed++
 	x.dials++
 	s.queue = append(s.queue, s.pending.add(x, s.u.random))
-	if s.exchanger != nil {
-		s.hire()
+	if s.tripper != nil {
+		s.hireLocked()
 		return
 	}
 	select {
@@ -76,22 +67,20 @@ func (s *stream) ask(x *Exchange, now time.Time) {
 	}
 }
 
-// free reports whether another query would not have to wait for those under way.
-// u.mu is held.
-func (s *stream) free(now time.Time) bool {
-	return len(s.pending) == 0 || s.exchanger != nil && len(s.pending) < maxWorkers && !s.stalled(now)
+// freeLocked reports whether another query would not have to wait for those under way.
+func (s *stream) freeLocked(now time.Time) bool {
+	return len(s.pending) == 0 || s.tripper != nil && len(s.pending) < maxWorkers && !s.stalledLocked(now)
 }
 
-// stalled reports whether the server has kept a query waiting for long. u.mu is
-// held.
-func (s *stream) stalled(now time.Time) bool {
-	since := now.Add(-s.u.stallAfter())
-	return len(s.pending) > 0 && !s.asked.After(since) && !s.heard.After(since)
+// stalledLocked reports whether the server has kept a query waiting for long.
+func (s *stream) stalledLocked(now time.Time) bool {
+	since := now.Add(-s.u.stallAfterLocked())
+	return len(s.pending) > 0 && !s.owing.After(since) && !s.heard.After(since)
 }
 
-// close takes s off the upstream's list and ends it; run takes care of what is
-// pending. u.mu is held.
-func (s *stream) close() {
+// closeLocked takes s off the upstream's list and ends it; run takes care of what is
+// pending.
+func (s *stream) closeLocked() {
 	for i := range s.u.streams {
 		if s.u.streams[i] == s {
 			s.u.streams = append(s.u.streams[:i:i], s.u.streams[i+1:]...)
@@ -105,23 +94,26 @@ func (s *stream) close() {
 func (s *stream) run() {
 	s.pause()
 	err := plainly(s.serve())
+	var out outbox
+	now := time.Now()
 	s.u.mu.Lock()
-	if now := time.Now(); s.ctx.Err() != nil {
+	if s.ctx.Err() != nil {
 		err = errGivenUp
 	} else if !s.used {
 		s.u.redial = now.Add(min(pauseFactor*now.Sub(s.dialled), maxPause))
-		if s.u.works() {
+		if s.u.worksLocked() {
 			s.u.crowded = now.Add(maxCrowded)
 		}
 	}
-	s.close()
+	s.closeLocked()
 	left := s.pending
 	s.pending = nil
-	s.rewarm()
-	s.u.mu.Unlock()
+	s.rewarmLocked()
 	for _, x := range left {
-		x.streamFailed(s, err, s.open || x.begun.After(s.dialled))
+		x.streamEndedLocked(s, err, s.open || x.begun.After(s.dialled), now, &out)
 	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
 }
 
 // After a connection of no use there is none for some times as long as it took to
@@ -148,25 +140,24 @@ func (s *stream) pause() {
 	s.dialled = time.Now()
 }
 
-// rewarm opens another connection in the place of s, if one is to be held open.
-// A resolver that closes connections which it did not use is let be. u.mu is
-// held.
-func (s *stream) rewarm() {
+// rewarmLocked opens another connection in the place of s, if one is to be held open.
+// A resolver that closes connections which it did not use is let be.
+func (s *stream) rewarmLocked() {
 	now := time.Now()
 	if s.used && len(s.u.streams) == 0 && !s.u.draining && now.Sub(s.u.streamed) < s.u.cfg.Warm {
-		s.u.stream(now, time.Time{})
+		s.u.streamLocked(now, time.Time{})
 	}
 }
 
 func (s *stream) serve() error {
 	dialling, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
 	defer cancel()
-	if s.u.cfg.DialExchanger != nil {
-		conn, err := s.u.cfg.DialExchanger(dialling, s.u.address())
+	if s.u.cfg.DialRoundTripper != nil {
+		conn, err := s.u.cfg.DialRoundTripper(dialling, s.u.address())
 		if err != nil {
 			return err
 		}
-		s.serveExchanger(conn)
+		s.serveRoundTripper(conn)
 		return nil
 	}
 	conn, err := s.u.dial(dialling, "tcp")
@@ -176,14 +167,13 @@ func (s *stream) serve() error {
 	return s.serveConn(conn)
 }
 
-// opened notes that the connection is there. For what waited for the first it is a
-// sign of life, and no silence: handshakes may have taken most of patience. u.mu is
-// held.
-func (s *stream) opened() {
+// openedLocked notes that the connection is there. For what waited for the first it is a
+// sign of life, and no silence: handshakes may have taken most of patience.
+func (s *stream) openedLocked() {
 	s.open = true
 	s.heard = time.Now()
 	for _, x := range s.pending {
-		if x.dials == 1 && x.udp == untried {
+		if x.dials == 1 && x.packets == 0 {
 			x.watched = s.heard
 		}
 	}
@@ -194,7 +184,7 @@ func (s *stream) serveConn(conn net.Conn) error {
 	defer conn.Close()
 	defer context.AfterFunc(s.ctx, func() { conn.Close() })()
 	s.u.mu.Lock()
-	s.opened()
+	s.openedLocked()
 	s.u.mu.Unlock()
 
 	broken := make(chan error, 1)
@@ -255,51 +245,29 @@ func (s *stream) received(msg []byte) bool {
 	if len(msg) < wire.HeaderSize {
 		return false
 	}
+	var out outbox
 	now := time.Now()
 	s.u.mu.Lock()
+	answers := s.receivedLocked(msg, now, &out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
+	return answers
+}
+
+func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
 	id := wire.Header(msg).ID()
 	x := s.pending[id]
 	if x == nil || !matches(x.msg, msg) {
-		s.u.mu.Unlock()
 		return false
 	}
 	delete(s.pending, id)
+	x.owed--
 	s.heard, s.used = now, true
-	back := s.u.heard(now)
 	if x.packets == 0 { // too long a time, if it was asked again; the next is better then
 		s.u.streamRTT.sample(now.Sub(x.begun))
 	}
-	if x.udp == underway && x.packets >= maxPackets {
-		// Three losses, or sockets whose source address no longer leads anywhere.
-		s.u.retireSockets()
-	}
-	var to Receiver
-	var err error
-	switch {
-	case x.withoutEDNS(msg):
-		x.streams--
-		s.ask(x, now)
-	default:
-		if err = usable(msg, TruncatedAnswers); err == nil {
-			to = x.end()
-		}
-	}
-	if back != nil && !x.done { // it was in no table
-		back.waiting = append(back.waiting, x.to)
-	}
-	s.endLeft()
-	s.u.mu.Unlock()
-
-	switch {
-	case err != nil:
-		x.tcpFailed(err)
-	case to != nil:
-		to.Reply(msg)
-	}
-	if to != nil {
-		s.u.cfg.Observer.Replied(wire.Header(msg).Rcode(), now.Sub(x.begun))
-	}
-	s.u.tell(back)
+	x.repliedLocked(msg, nil, s, now, out)
+	s.endLeftLocked()
 	return true
 }
 

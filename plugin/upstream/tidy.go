@@ -6,9 +6,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// scheduleTidy makes sure that tidy is called as long as there is something to
-// tidy up. u.mu is held.
-func (u *Upstream) scheduleTidy() {
+// scheduleTidyLocked makes sure that tidy is called as long as there is something to
+// tidy up.
+func (u *Upstream) scheduleTidyLocked() {
 	if u.tidying {
 		return
 	}
@@ -16,8 +16,8 @@ func (u *Upstream) scheduleTidy() {
 	time.AfterFunc(tidyEvery, func() {
 		u.mu.Lock()
 		u.tidying = false
-		u.tidy(time.Now())
-		down := u.health.down && !u.draining
+		u.tidyLocked(time.Now())
+		down := u.presence.down && !u.draining
 		u.mu.Unlock()
 		if down {
 			u.probe()
@@ -25,17 +25,16 @@ func (u *Upstream) scheduleTidy() {
 	})
 }
 
-// tidy forgets old exchanges, and closes sockets that are worn and unused. u.mu
-// is held.
-func (u *Upstream) tidy(now time.Time) {
+// tidyLocked forgets old exchanges, and closes sockets that are worn and unused.
+func (u *Upstream) tidyLocked(now time.Time) {
 	for _, s := range u.sockets {
-		if s != nil && (u.draining || s.worn(now) && now.Sub(s.asked) >= tidyEvery) { // else the next query replaces it
-			u.retire(s)
+		if s != nil && (u.draining || s.wornLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
+			u.retireLocked(s)
 		}
 	}
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
-		u.forget(s.pending, now)
+		s.forgetLocked(now)
 		if len(s.pending) == 0 {
 			s.conn.Close()
 		} else {
@@ -46,30 +45,30 @@ func (u *Upstream) tidy(now time.Time) {
 	u.retired = inUse
 	for _, s := range u.sockets {
 		if s != nil {
-			u.forget(s.pending, now)
+			s.forgetLocked(now)
 		}
 	}
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
-		u.forget(s.pending, now)
-		s.callOff()
+		u.forgetLocked(s.pending, now)
+		s.callOffLocked()
 		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
-			s.close()
+			s.closeLocked()
 		}
 	}
-	if u.health.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
-		u.scheduleTidy()
+	if u.presence.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
+		u.scheduleTidyLocked()
 	}
 }
 
-// forget drops exchanges that nobody waits for: late replies only have to teach,
+// forgetLocked drops exchanges that nobody waits for: late replies only have to teach,
 // so none is kept for long, less so those of a down upstream, which is probed,
 // and none at all while the upstream is being closed. Of those kept it lets go
 // of the races.
-func (u *Upstream) forget(p pending, now time.Time) {
+func (u *Upstream) forgetLocked(p pending, now time.Time) {
 	long := min(u.cfg.Timeout, u.cfg.Patience)
 	short := long
-	if u.health.down {
+	if u.presence.down {
 		short = min(short, tidyEvery)
 	}
 	for id, x := range p {
@@ -85,10 +84,16 @@ func (u *Upstream) forget(p pending, now time.Time) {
 	}
 }
 
+// forgetLocked drops what nobody waits for on a socket.
+func (s *socket) forgetLocked(now time.Time) {
+	s.u.forgetLocked(s.pending, now)
+	s.questions = nil // rebuilt when it is needed again
+}
+
 // probe asks what takes the resolver no time: any reply says that it talks.
 func (u *Upstream) probe() {
 	u.mu.Lock()
-	u.probed = time.Now()
+	u.presence.probed = time.Now()
 	u.mu.Unlock()
 	u.Ask(probeQuery, prober{})
 }
@@ -111,8 +116,8 @@ type prober struct{ nobody }
 // nobody is the Receiver of exchanges that nobody waits for.
 type nobody struct{}
 
-func (nobody) Reply([]byte)  {}
-func (nobody) Fail(error)    {}
-func (nobody) Down()         {}
-func (nobody) Up()           {}
-func (nobody) Waiting() bool { return false }
+func (nobody) Reply([]byte, time.Time, bool) {}
+func (nobody) Fail(error)                    {}
+func (nobody) Presence(bool, uint64)         {}
+func (nobody) Again()                        {}
+func (nobody) Waiting() bool                 { return false }

@@ -12,15 +12,22 @@
 // one timer for all its exchanges, and exchanges whose race is over send
 // nothing more but still teach the round-trip time when their reply comes.
 //
-// One mutex an upstream guards all its state. While it is held no call is made
-// that could wait: of system calls only the opening of a UDP socket and the
-// closing of any, of a [Receiver]'s methods only Waiting.
+// One mutex an upstream guards all its state; functions whose names end in Locked
+// are called with it held. While it is held no call is made that could wait: of
+// system calls only the opening of a UDP socket and the closing of any, of a
+// [Receiver]'s methods only Waiting. All other work goes into an [outbox], and is
+// done when the lock is let go.
+//
+// How far an exchange has come over its two ways, UDP and a stream, is a [phase];
+// what comes next is decided by [phase.next], which is pure. A reply is taken in
+// one place, whatever it came over: [Exchange.repliedLocked]. Whether the upstream
+// talks is its [presence].
 //
 // # Which transport
 //
 // An exchange begins over UDP, or over TCP if [Query.Stream] asks for it. It
 // goes on over TCP when the UDP reply is truncated or malformed, when three
-// packets stay unanswered, and after a near miss (see [socket.nearMiss]). It
+// packets stay unanswered, and after a near miss (see [socket.nearMissLocked]). It
 // falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried:
 // many resolvers sit behind filters that let only one of the two pass. For the same
 // reason a failure of TCP does not end an exchange that has been asked over UDP:
@@ -117,8 +124,8 @@ type Config struct {
 	// socket's Read and Write carry one packet each. Nil means real sockets.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// DialExchanger, unless it is nil, opens what is used in the place of TCP.
-	DialExchanger func(ctx context.Context, address string) (Exchanger, error)
+	// DialRoundTripper, unless it is nil, opens what is used in the place of TCP.
+	DialRoundTripper func(ctx context.Context, address string) (RoundTripper, error)
 }
 
 // Query is one message to be asked.
@@ -143,18 +150,20 @@ const (
 // Receiver is told what becomes of an exchange. Its methods are called from any
 // goroutine, also from within Ask and Retry, and must not block.
 type Receiver interface {
-	// Reply takes the resolver's reply: well-formed, of the same question, its
-	// id to be ignored. It is called at most once, and nothing follows.
-	Reply(msg []byte)
+	// Reply takes the resolver's reply, which came at that time, over a stream or over
+	// UDP: well-formed, of the same question, its id to be ignored. It is called at
+	// most once, and nothing follows.
+	Reply(msg []byte, at time.Time, stream bool)
 	// Fail says that the exchange ended without a reply. It is called at most
 	// once, and nothing follows.
 	Fail(err error)
-	// Down says that the upstream does not talk at present. A reply may follow
-	// all the same.
-	Down()
-	// Up says, after Down, that the upstream talks again. Retry has something to do
-	// then.
-	Up()
+	// Presence says that the upstream is down, or up again: its turn-th change, counted
+	// from 1. Goroutines may bring two of them in any order, so one whose turn is not
+	// greater than that of another before it is old, and of no interest. From a down
+	// upstream a reply may come all the same.
+	Presence(down bool, turn uint64)
+	// Again says that Retry has something to do now.
+	Again()
 	// Waiting reports whether a reply is still of use. It is called with locks
 	// held, and must do no more than look.
 	Waiting() bool
@@ -167,7 +176,7 @@ type Upstream struct {
 	mu        sync.Mutex
 	random    *random
 	rtt       rtt // over UDP
-	health    health
+	presence  presence
 	sockets   [maxSockets]*socket
 	retired   []*socket // no longer sent on, still read from
 	streams   []*stream
@@ -175,7 +184,6 @@ type Upstream struct {
 	streamed  time.Time // when a query last went over TCP
 	redial    time.Time // no connection is dialled before
 	crowded   time.Time // so long the resolver is taken to allow no more connections
-	probed    time.Time // when probe was last called
 	tidying   bool      // a call of tidy is scheduled
 	draining  bool      // Close was called
 }
@@ -219,189 +227,11 @@ func (u *Upstream) Close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.draining = true
-	u.tidy(time.Now())
-}
-
-// socket returns one of the UDP sockets in use, chosen at random, but not but, which
-// may be nil. It opens it if need be; an old one serves where that cannot be, as
-// for lack of file descriptors. u.mu is held.
-func (u *Upstream) socket(now time.Time, but *socket) (*socket, error) {
-	i := int(u.random.uint16()) % maxSockets
-	if but != nil && u.sockets[i] == but {
-		i = (i + 1) % maxSockets
-	}
-	if s := u.sockets[i]; s != nil && !s.worn(now) {
-		return s, nil
-	}
-	fresh, err := u.openSocket(i, now)
-	if err == nil {
-		return fresh, nil
-	}
-	for _, s := range u.sockets {
-		if s != nil && s != but && len(s.pending) < maxPending {
-			return s, nil
-		}
-	}
-	return nil, err
-}
-
-// openSocket opens a UDP socket and puts it into use at i, in the place of another if
-// there is one. u.mu is held.
-func (u *Upstream) openSocket(i int, now time.Time) (*socket, error) {
-	conn, err := u.dial(context.Background(), "udp")
-	if err != nil {
-		return nil, err
-	}
-	u.retire(u.sockets[i])
-	s := &socket{u: u, conn: conn, born: now, pending: make(pending)}
-	u.sockets[i] = s
-	go s.read()
-	u.scheduleTidy()
-	return s, nil
-}
-
-// retire takes the UDP socket out of use; replies are still read from it until
-// none is pending. u.mu is held.
-func (u *Upstream) retire(s *socket) {
-	for i := range u.sockets {
-		if u.sockets[i] != s || s == nil {
-			continue
-		}
-		u.sockets[i] = nil
-		if len(s.pending) == 0 {
-			s.conn.Close()
-		} else {
-			u.retired = append(u.retired, s)
-		}
-	}
-}
-
-// retireAll takes all sockets out of use after an error of one, or a silence:
-// what is wrong with one, such as its source address, is wrong with all. TCP
-// connections that owe a reply are left to show by themselves. u.mu is held.
-func (u *Upstream) retireAll() {
-	u.retireSockets()
-	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
-		if s := u.streams[i]; s.open && len(s.pending) == 0 {
-			s.close()
-		}
-	}
-}
-
-// retireSockets takes the UDP sockets out of use. u.mu is held.
-func (u *Upstream) retireSockets() {
-	for _, s := range u.sockets {
-		u.retire(s)
-	}
-}
-
-// stream returns the TCP connection that the next exchange should use: a free
-// one, else one that is being dialled, else a new one, else the least busy. A
-// free one has to have brought a reply after since, which may be zero. One that
-// has owed a reply for long makes room, but what it owes may come yet: the server
-// or the name may just be slow. Where the resolver allows no more connections than
-// work already, those are used. u.mu is held.
-func (u *Upstream) stream(now, since time.Time) *stream {
-	crowded := u.isCrowded(now)
-	var free, dialling, stalled, best *stream
-	inUse := 0
-	for _, s := range u.streams {
-		if s.leaving {
-			continue
-		}
-		inUse++
-		switch {
-		case !s.open:
-			dialling = s
-		case s.free(now) && (since.IsZero() || s.heard.After(since) || crowded):
-			free = s
-		case len(s.pending) == 0 || s.stalled(now):
-			stalled = s
-		case best == nil || len(s.pending) < len(best.pending):
-			best = s
-		}
-	}
-	switch full := inUse >= maxStreams; {
-	case free != nil:
-		return free
-	case crowded && best != nil:
-		return best
-	case dialling != nil: // never two attempts at a time
-		return dialling
-	case full && stalled != nil:
-		stalled.leaving = true
-		stalled.endLeft()
-		u.endOldest()
-	case full:
-		return best
-	}
-	return u.openStream()
-}
-
-// endOldest ends the connection that owes replies for the longest time, if there
-// are too many of those. u.mu is held.
-func (u *Upstream) endOldest() {
-	if len(u.streams) < maxOpen {
-		return
-	}
-	for _, s := range u.streams { // in the order in which they were opened
-		if s.leaving {
-			s.close()
-			return
-		}
-	}
-}
-
-// streamAlone returns a connection for one exchange, whose query may be what ends
-// connections, or may have shared them with such a query. Where all connections
-// end, and it is no query's fault, it is one for many. u.mu is held.
-func (u *Upstream) streamAlone(now time.Time) *stream {
-	if len(u.streams) >= maxOpen || now.Sub(u.health.last) > maxIdle {
-		return u.stream(now, now)
-	}
-	s := u.openStream()
-	s.leaving = true
-	return s
-}
-
-// openStream begins to dial a TCP connection. u.mu is held.
-func (u *Upstream) openStream() *stream {
-	s := newStream(u)
-	u.streams = append(u.streams, s)
-	go s.run()
-	u.scheduleTidy()
-	return s
-}
-
-// isCrowded reports whether the resolver takes no more connections than there are:
-// while some work, another failed not long ago, or is not taken in time. u.mu is
-// held.
-func (u *Upstream) isCrowded(now time.Time) bool {
-	crowded := now.Before(u.crowded)
-	for _, s := range u.streams {
-		if s.stalled(now) { // then these may be of no use themselves
-			return false
-		}
-		if !s.open && !s.dialled.IsZero() && now.Sub(s.dialled) > u.stallAfter() {
-			crowded = true
-		}
-	}
-	return crowded
-}
-
-// works reports whether some connection does. u.mu is held.
-func (u *Upstream) works() bool {
-	for _, s := range u.streams {
-		if s.open && s.used && !s.leaving {
-			return true
-		}
-	}
-	return false
+	u.tidyLocked(time.Now())
 }
 
 var (
 	errMalformed = errors.New("malformed reply")
 	errTruncated = errors.New("truncated reply")
 	errNearMiss  = errors.New("reply with a wrong id")
-	errNoEDNS    = errors.New("EDNS not understood")
 )

@@ -155,7 +155,10 @@ func TestBounds(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			u.mu.Lock()
-			n := len(u.waiting())
+			n := 0
+			for p := range u.tablesLocked() {
+				n += len(p)
+			}
 			u.mu.Unlock()
 			if n > (int(testPatience/time.Second)+2)*perSecond || f.stillOpen() > 16 {
 				t.Fatalf("%d exchanges pending on %d sockets", n, f.stillOpen())

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 )
 
 // HeaderSize is the length of a message's header in bytes.
@@ -117,6 +118,19 @@ func SameQuestion(a, b []byte) bool {
 	}
 	return string(a[name:]) == string(b[name:])
 }
+
+// QuestionHash is a number that is equal for questions which are the same by
+// [SameQuestion], and for others hardly ever. It differs from process to process.
+func QuestionHash(question []byte) uint64 {
+	var room [256 + 4]byte // a name has 255 bytes at most
+	folded := append(room[:0], question...)
+	for i, c := range folded[:max(0, len(folded)-4)] {
+		folded[i] = lower(c)
+	}
+	return maphash.Bytes(hashSeed, folded)
+}
+
+var hashSeed = maphash.MakeSeed()
 
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {

@@ -8,13 +8,13 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Exchanger is a connection on which each query has a stream of its own, as over
+// RoundTripper is a connection on which each query has a stream of its own, as over
 // HTTPS and QUIC. Its methods may be called from any goroutine.
-type Exchanger interface {
-	// Exchange asks msg, whose id is 0, and returns the reply. It returns early
+type RoundTripper interface {
+	// RoundTrip asks msg, whose id is 0, and returns the reply. It returns early
 	// when ctx is done or the connection is closed. The connection is asked no
 	// more after any error but an [AloneError].
-	Exchange(ctx context.Context, msg []byte) (reply []byte, err error)
+	RoundTrip(ctx context.Context, msg []byte) (reply []byte, err error)
 	// Done is closed when the connection has ended.
 	Done() <-chan struct{}
 	Close() error
@@ -26,7 +26,7 @@ type AloneError struct{ Err error }
 func (e AloneError) Error() string { return e.Err.Error() }
 func (e AloneError) Unwrap() error { return e.Err }
 
-// maxWorkers is how many exchanges are under way on an [Exchanger] at a time, each
+// maxWorkers is how many exchanges are under way on a [RoundTripper] at a time, each
 // with a goroutine; others queue up. Servers are asked to allow as many (RFC 9113,
 // section 6.5.2), and few allow many more.
 const maxWorkers = 100
@@ -44,17 +44,17 @@ type worker struct {
 	cancel context.CancelFunc // calls it off
 }
 
-// serveExchanger lets workers exchange what is queued, until the connection has
+// serveRoundTripper lets workers exchange what is queued, until the connection has
 // ended or the stream is closed.
-func (s *stream) serveExchanger(conn Exchanger) {
+func (s *stream) serveRoundTripper(conn RoundTripper) {
 	defer s.all.Wait()
 	defer conn.Close()
 	s.u.mu.Lock()
-	s.exchanger = conn
+	s.tripper = conn
 	s.idle.L = &s.u.mu
-	s.opened()
+	s.openedLocked()
 	for range s.queue {
-		s.hire()
+		s.hireLocked()
 	}
 	s.u.mu.Unlock()
 	select {
@@ -66,8 +66,8 @@ func (s *stream) serveExchanger(conn Exchanger) {
 	s.dismiss()
 }
 
-// hire wakes a worker, or starts one if too few are idle. u.mu is held.
-func (s *stream) hire() {
+// hireLocked wakes a worker, or starts one if too few are idle.
+func (s *stream) hireLocked() {
 	if len(s.queue) <= s.idlers {
 		s.idle.Signal()
 	} else if len(s.workers) < maxWorkers {
@@ -90,18 +90,18 @@ func (s *stream) leave() {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
 	s.leaving = true
-	s.endLeft()
+	s.endLeftLocked()
 }
 
-// endLeft closes a stream that is out of use and owes nothing. u.mu is held.
-func (s *stream) endLeft() {
+// endLeftLocked closes a stream that is out of use and owes nothing.
+func (s *stream) endLeftLocked() {
 	if s.leaving && len(s.pending) == 0 {
-		s.close()
+		s.closeLocked()
 	}
 }
 
-// callOff ends the exchanges that are not pending any longer. u.mu is held.
-func (s *stream) callOff() {
+// callOffLocked ends the exchanges that are not pending any longer.
+func (s *stream) callOffLocked() {
 	for _, w := range s.workers {
 		if w.x != nil && s.pending[w.id] != w.x {
 			w.cancel()
@@ -112,7 +112,7 @@ func (s *stream) callOff() {
 func (w *worker) work() {
 	s := w.s
 	for w.take() {
-		reply, err := s.exchanger.Exchange(w.ctx, w.msg)
+		reply, err := s.tripper.RoundTrip(w.ctx, w.msg)
 		switch {
 		case err == nil:
 			if len(reply) >= wire.HeaderSize {
@@ -146,7 +146,7 @@ func (w *worker) take() bool {
 				return true
 			}
 		}
-		s.endLeft()
+		s.endLeftLocked()
 		s.idlers++
 		s.idle.Wait()
 		s.idlers--
@@ -159,22 +159,22 @@ func (w *worker) failed(err error) {
 	s, now := w.s, time.Now()
 	var alone AloneError
 	only := errors.As(err, &alone)
+	var out outbox
 	s.u.mu.Lock()
 	its := s.pending[w.id] == w.x
 	if its {
 		delete(s.pending, w.id)
 	}
-	var back *comeback
 	if only { // it spoke
 		s.heard, s.used = now, true
-		back = s.u.heard(now)
+		s.u.heardLocked(now, &out)
 	} else {
 		s.leaving = true
 	}
-	s.endLeft()
-	s.u.mu.Unlock()
-	s.u.tell(back)
+	s.endLeftLocked()
 	if its {
-		w.x.streamFailed(s, plainly(err), !only)
+		w.x.streamEndedLocked(s, plainly(err), !only, now, &out)
 	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// single is a resolver that is asked over Exchangers.
+// single is a resolver that is asked over RoundTrippers.
 type single struct {
 	t      *testing.T
 	answer func(ctx context.Context, c *singleConn, msg []byte) ([]byte, error)
@@ -34,7 +34,7 @@ type singleConn struct {
 func (c *singleConn) Done() <-chan struct{} { return c.done }
 func (c *singleConn) Close() error          { c.once.Do(func() { close(c.done) }); return nil }
 
-func (c *singleConn) Exchange(ctx context.Context, msg []byte) ([]byte, error) {
+func (c *singleConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	if id := wire.Header(msg).ID(); id != 0 {
 		c.s.t.Errorf("a message has the id %d", id)
 	}
@@ -70,7 +70,7 @@ func (s *single) underway() (now, most int) {
 	return s.now, s.most
 }
 
-func (s *single) dial(context.Context, string) (Exchanger, error) {
+func (s *single) dial(context.Context, string) (RoundTripper, error) {
 	time.Sleep(5 * ms)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *single) dial(context.Context, string) (Exchanger, error) {
 func (s *single) upstream(t *testing.T) *Upstream {
 	s.t = t
 	return newFake(nil).upstream(t, func(c *Config) {
-		c.ForceTCP, c.DialExchanger, c.Warm = true, s.dial, time.Minute
+		c.ForceTCP, c.DialRoundTripper, c.Warm = true, s.dial, time.Minute
 	})
 }
 
@@ -98,7 +98,7 @@ func slowly(ctx context.Context, d time.Duration, msg []byte) ([]byte, error) {
 }
 
 // Queries share a connection up to a bound, and then a few.
-func TestExchangerIsShared(t *testing.T) {
+func TestRoundTripperIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) { return slowly(ctx, 100*ms, msg) }}
 		u := s.upstream(t)
@@ -125,7 +125,7 @@ func TestExchangerIsShared(t *testing.T) {
 }
 
 // What fails alone has no consequence for others.
-func TestExchangerAlone(t *testing.T) {
+func TestRoundTripperAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := AloneError{errors.New("HTTP status 404")}
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) {
@@ -158,7 +158,7 @@ func TestExchangerAlone(t *testing.T) {
 }
 
 // When a connection fails, what was asked on it is asked again on another.
-func TestExchangerFails(t *testing.T) {
+func TestRoundTripperFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(single)
 		var asked atomic.Int32
@@ -197,7 +197,7 @@ func TestExchangerFails(t *testing.T) {
 
 // A connection that the server ends is replaced at once, and what is under way on
 // it may still be answered.
-func TestExchangerLeaves(t *testing.T) {
+func TestRoundTripperLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) { return slowly(ctx, 100*ms, msg) }}
 		u := s.upstream(t)
@@ -222,7 +222,7 @@ func TestExchangerLeaves(t *testing.T) {
 }
 
 // Exchanges of a silent server are called off when nobody waits for them.
-func TestExchangerSilent(t *testing.T) {
+func TestRoundTripperSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var silent atomic.Bool
 		silent.Store(true)

@@ -1,0 +1,120 @@
+package race
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// What becomes of a leg besides errors of its exchange.
+var (
+	ErrServFail   = errors.New("SERVFAIL")
+	ErrUnable     = errors.New("query not understood")
+	ErrSilent     = errors.New("no reply in time")
+	ErrDown       = errors.New("no reply in time, and none to others")
+	ErrUnreadable = errors.New("reply that cannot be unpacked")
+)
+
+// Result is how a race ended.
+type Result struct {
+	Leg     int     // whose reply is given, by index; -1 if there is none
+	Verdict Verdict // of that reply
+	Msg     []byte  // that reply
+
+	// Errs says why each leg gave no opinion of the name asked for (R7); it is nil
+	// for one that did. It is empty if the reply is good, for then nobody asks.
+	Errs []error
+}
+
+// Conclusive reports whether every upstream gave its opinion, or one a good
+// answer.
+func (r Result) Conclusive() bool {
+	for _, err := range r.Errs {
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Inconclusive reports whether the reply is a denial, or bogus, and some upstream
+// had no word in it (R7).
+func (r Result) Inconclusive() bool {
+	return (r.Verdict.Negative() || r.Verdict == Bogus) && !r.Conclusive()
+}
+
+// result describes the end of the race, with the reply of leg i or none.
+func (r *Race) result(i int) Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := Result{Leg: i}
+	if i >= 0 {
+		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
+	}
+	if res.Verdict == Good {
+		return res
+	}
+	res.Errs = make([]error, len(r.legs))
+	for j := range r.legs {
+		res.Errs[j] = r.legs[j].noOpinionLocked()
+	}
+	return res
+}
+
+// noOpinionLocked is why the leg says nothing of the name, or nil if it does.
+func (l *Leg) noOpinionLocked() error {
+	switch {
+	case l.state == waiting:
+		return ErrSilent
+	case l.state == down:
+		return ErrDown
+	case l.state == failed:
+		return l.err
+	case l.verdict == ServFail:
+		if why := wire.Why(l.msg); why != "" {
+			return fmt.Errorf("%w: %s", ErrServFail, why)
+		}
+		return ErrServFail
+	case l.verdict == Error: // it speaks of the query, not of the name
+		return ErrUnable
+	}
+	return nil
+}
+
+// LegReport is what has become of a leg so far.
+type LegReport struct {
+	Verdict Verdict       // of the reply; None: there is none
+	Msg     []byte        // the reply
+	Stream  bool          // it came over a stream, not over UDP
+	Err     error         // why there is no reply; nil: it may still come
+	At      time.Time     // of the reply or the failure; zero: nothing has come yet
+	After   time.Duration // the same, from the race's beginning
+	Down    bool          // its upstream does not talk at present
+	Late    bool          // the race was decided without it
+}
+
+// Open reports whether something may yet come of the leg.
+func (l LegReport) Open() bool { return l.At.IsZero() }
+
+// Legs tells what has become of each leg so far. It must not be called after End.
+func (r *Race) Legs() []LegReport {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]LegReport, len(r.legs))
+	for i := range r.legs {
+		l := &r.legs[i]
+		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down, Late: l.late}
+		if !l.at.IsZero() {
+			all[i].After = l.at.Sub(r.begun)
+		}
+		if l.state == failed {
+			all[i].Verdict, all[i].Msg = None, nil
+		}
+	}
+	return all
+}
+
+// Begun is when all were asked.
+func (r *Race) Begun() time.Time { return r.begun }

@@ -1,0 +1,96 @@
+package upstream
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// outbox is work to be done once the upstream's lock is let go: what could wait, as
+// the sending of a packet, and what calls others, who may call back. Whoever takes
+// the lock fills one, lets go, and has it done by [Upstream.do].
+type outbox struct {
+	jobs []job
+	room [2]job // that most need
+}
+
+type job struct {
+	kind   jobKind
+	x      *Exchange // of sendJob
+	s      *socket   // of sendJob, and of replyJob if the reply came over one
+	to     Receiver
+	msg    []byte // of sendJob, replyJob and repliedJob
+	stream bool   // of replyJob: it came over one
+	err    error
+	at     time.Time     // of the reply
+	took   time.Duration // a reply, a silence
+	n      int           // exchanges that wait
+	down   bool
+	turn   uint64
+}
+
+type jobKind uint8
+
+const (
+	sendJob jobKind = iota
+	probeJob
+	// To a Receiver.
+	replyJob
+	failJob
+	presenceJob
+	againJob
+	// To the Observer.
+	repliedJob
+	failedJob
+	retransmittedJob
+	nearMissJob
+	downJob
+	upJob
+)
+
+func (o *outbox) add(j job) {
+	if o.jobs == nil {
+		o.jobs = o.room[:0]
+	}
+	o.jobs = append(o.jobs, j)
+}
+
+// do does the work, in order. The lock must not be held.
+func (u *Upstream) do(o *outbox) {
+	for i := range o.jobs {
+		j := &o.jobs[i]
+		switch j.kind {
+		case sendJob:
+			if _, err := j.s.conn.Write(j.msg); err != nil {
+				u.notSent(j.x, j.s, err)
+			}
+		case probeJob:
+			u.probe()
+		case replyJob:
+			msg := j.msg
+			if j.s != nil { // it is in the buffer that the next packet is read into
+				msg = bytes.Clone(msg)
+			}
+			j.to.Reply(msg, j.at, j.stream)
+		case failJob:
+			j.to.Fail(j.err)
+		case presenceJob:
+			j.to.Presence(j.down, j.turn)
+		case againJob:
+			j.to.Again()
+		case repliedJob:
+			u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
+		case failedJob:
+			u.cfg.Observer.Failed(j.err)
+		case retransmittedJob:
+			u.cfg.Observer.Retransmitted()
+		case nearMissJob:
+			u.cfg.Observer.NearMiss()
+		case downJob:
+			u.cfg.Observer.Down(j.took, j.n)
+		case upJob:
+			u.cfg.Observer.Up(j.took)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package upstream
+
+import (
+	"iter"
+	"time"
+)
+
+// presence is what is known of whether the upstream talks. Its zero value is one
+// that was not heard yet and is taken to be up.
+type presence struct {
+	health
+	turn   uint64    // how often it went down or came up
+	probed time.Time // when it was last probed
+}
+
+// heardLocked notes that the upstream talks. If it was down, whoever still waits for
+// it has to ask once more.
+func (u *Upstream) heardLocked(now time.Time, out *outbox) {
+	down, after := u.presence.down, now.Sub(u.presence.fell)
+	u.presence.heard(now)
+	if !down {
+		return
+	}
+	u.presence.turn++
+	out.add(job{kind: upJob, took: after})
+	for x := range u.openLocked() {
+		x.due = now
+		x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
+		out.add(u.presence.job(x.to))
+		out.add(job{kind: againJob, to: x.to})
+	}
+}
+
+// job tells to of the presence.
+func (p *presence) job(to Receiver) job {
+	return job{kind: presenceJob, to: to, down: p.down, turn: p.turn}
+}
+
+// silentLocked notes that x is unanswered at now, and makes the upstream down if that
+// proves it.
+func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
+	if !u.presence.silent(x.watched, now, u.cfg.Patience) {
+		return
+	}
+	u.presence.turn++
+	down := job{kind: downJob, took: now.Sub(x.watched)}
+	at := len(out.jobs)
+	out.add(down)
+	for x := range u.openLocked() {
+		out.jobs[at].n++
+		out.add(u.presence.job(x.to))
+	}
+	u.retireAllLocked() // the silence may be theirs
+}
+
+// probeDueLocked reports whether it is time to ask the upstream something that takes
+// it no time, once, and not for each exchange that waits: the name asked for may be
+// one that takes long.
+func (u *Upstream) probeDueLocked(x *Exchange, now time.Time) bool {
+	silence := u.presence.deadline(x.watched, u.cfg.Patience)
+	if x.probed || silence.IsZero() || now.Before(silence.Add(-u.cfg.Patience/2)) {
+		return false
+	}
+	x.probed = true
+	return now.Sub(u.presence.probed) >= u.cfg.Patience/2
+}
+
+// openLocked yields each exchange that somebody waits for.
+func (u *Upstream) openLocked() iter.Seq[*Exchange] {
+	return func(yield func(*Exchange) bool) {
+		seen := make(map[*Exchange]bool) // one may be pending on several sockets
+		for p := range u.tablesLocked() {
+			for _, x := range p {
+				if x.phase == ended || seen[x] || !x.to.Waiting() {
+					continue
+				}
+				seen[x] = true
+				if !yield(x) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tablesLocked yields the table of each socket.
+func (u *Upstream) tablesLocked() iter.Seq[pending] {
+	return func(yield func(pending) bool) {
+		for _, s := range u.sockets {
+			if s != nil && !yield(s.pending) {
+				return
+			}
+		}
+		for _, s := range u.retired {
+			if !yield(s.pending) {
+				return
+			}
+		}
+		for _, s := range u.streams {
+			if !yield(s.pending) {
+				return
+			}
+		}
+	}
+}
