@@ -25,6 +25,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -125,9 +126,9 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
 	list := new(resolvconf.List)
 	for _, word := range to {
-		server, notServer := resolvconf.ParseServer(word)
+		s, notServer := server.Parse(word)
 		if notServer == nil {
-			list.AddServer(server)
+			list.AddServer(s)
 			continue
 		}
 		if strings.Contains(word, "://") {
@@ -144,7 +145,7 @@ func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
 
 // upstreams returns the upstreams to begin with. A file may be of no use yet, as
 // that of a VPN that is not up, while others name some.
-func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners) ([]resolvconf.Server, error) {
+func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners) ([]server.Server, error) {
 	r := list.Read()
 	for _, text := range r.Warnings {
 		log.Warning(text)
@@ -160,8 +161,8 @@ func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners
 	if len(others) == 0 {
 		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
 	}
-	for _, server := range loops {
-		log.Warning(handler.LeftOut(server))
+	for _, s := range loops {
+		log.Warning(handler.LeftOut(s))
 	}
 	return others, nil
 }
@@ -176,9 +177,10 @@ func listeners(c *caddy.Controller) handler.Listeners {
 		}
 	}
 	for _, key := range c.ServerBlockKeys {
-		trans, _, port, err := dnsserver.SplitProtocolHostPort(key)
-		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
-			l.Ports = append(l.Ports, handler.Port{Transport: resolvconf.Transport(trans), Number: uint16(n)})
+		name, _, port, err := dnsserver.SplitProtocolHostPort(key)
+		transport, known := server.ParseTransport(name) // by which upstreams can be asked
+		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil && known {
+			l.Ports = append(l.Ports, handler.Port{Transport: transport, Number: uint16(n)})
 		}
 	}
 	return l

@@ -27,6 +27,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 const prefix = "coredns_dnsmus_"
@@ -102,7 +103,7 @@ func live(t *testing.T) map[string]exported {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
 	h := handler.New(handler.Config{
-		Upstreams:     []resolvconf.Server{resolvconf.Plain(knows), resolvconf.Plain(fails)},
+		Upstreams:     []server.Server{server.Plain(knows), server.Plain(fails)},
 		Rules:         race.Rules{Timeout: 2 * time.Second},
 		Patience:      time.Second,
 		MaxConcurrent: 1,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -137,13 +138,13 @@ func parse(args []string) (*config, error) {
 				break
 			}
 		}
-		server, isServer := strings.CutPrefix(args[0], "@")
+		word, isServer := strings.CutPrefix(args[0], "@")
 		if isServer {
-			addr, err := resolvconf.ParseServer(server)
+			s, err := server.Parse(word)
 			if err != nil {
 				return nil, err
 			}
-			cfg.list.AddServer(addr)
+			cfg.list.AddServer(s)
 			named = true
 		} else {
 			words = append(words, args[0])

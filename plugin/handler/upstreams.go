@@ -9,6 +9,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 var log = clog.NewWithPlugin(Name)
@@ -17,7 +18,7 @@ var log = clog.NewWithPlugin(Name)
 type follower struct {
 	list *resolvconf.List
 	own  Listeners
-	left []resolvconf.Server // out of the list, because they are own
+	left []server.Server // out of the list, because they are own
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
@@ -79,9 +80,9 @@ func (h *Handler) reread() {
 		reloadTime.SetToCurrentTime()
 	}
 	others, own := f.own.Drop(f.list.Servers())
-	for _, server := range own {
-		if !slices.Contains(f.left, server) {
-			log.Warning(LeftOut(server))
+	for _, s := range own {
+		if !slices.ContainsFunc(f.left, s.Equal) {
+			log.Warning(LeftOut(s))
 		}
 	}
 	f.left = own
@@ -103,11 +104,11 @@ func (h *Handler) reread() {
 }
 
 // LeftOut says why an upstream is not asked.
-func LeftOut(s resolvconf.Server) string {
+func LeftOut(s server.Server) string {
 	return fmt.Sprintf("Upstream %s is left out: this server block itself listens there", s)
 }
 
-func words(servers []resolvconf.Server) string {
+func words(servers []server.Server) string {
 	if len(servers) == 0 {
 		return "none"
 	}
@@ -121,21 +122,21 @@ func words(servers []resolvconf.Server) string {
 // replace makes these the upstreams. Those that are upstreams already go on with
 // their sockets and all that is known about them; the others end when their last
 // exchange does. Races under way end by the set that they began with.
-func (h *Handler) replace(servers []resolvconf.Server) (added, removed []resolvconf.Server) {
+func (h *Handler) replace(servers []server.Server) (added, removed []server.Server) {
 	old := *h.set.Load()
 	set := make([]*contender, len(servers))
-	for i, server := range servers {
-		at := slices.IndexFunc(old, func(c *contender) bool { return c.server == server })
+	for i, s := range servers {
+		at := slices.IndexFunc(old, func(c *contender) bool { return c.server.Equal(s) })
 		if at >= 0 {
 			set[i] = old[at]
 			continue
 		}
-		set[i] = h.newContender(server)
-		added = append(added, server)
+		set[i] = h.newContender(s)
+		added = append(added, s)
 	}
 	h.set.Store(&set)
 	for _, c := range old {
-		if !slices.Contains(servers, c.server) {
+		if !slices.ContainsFunc(servers, c.server.Equal) {
 			c.Close()
 			c.series.release(c)
 			removed = append(removed, c.server)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"syscall"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // maxFile is the size in bytes of the largest file that is read.
@@ -22,7 +23,7 @@ type List struct {
 // source is a server, or a file and what it said when it was last of use.
 type source struct {
 	file    string // empty: a server
-	servers []Server
+	servers []server.Server
 	data    []byte // what servers was read from
 	problem string // that the file has now; empty: none
 }
@@ -35,8 +36,8 @@ type Report struct {
 }
 
 // AddServer adds a server.
-func (l *List) AddServer(s Server) {
-	l.sources = append(l.sources, &source{servers: []Server{s}})
+func (l *List) AddServer(s server.Server) {
+	l.sources = append(l.sources, &source{servers: []server.Server{s}})
 }
 
 // AddFile adds the servers of a resolv.conf. It is first read by Read.
@@ -56,12 +57,14 @@ func (l *List) Files() []string {
 }
 
 // Servers returns all servers that are named, as of the last Read.
-func (l *List) Servers() []Server {
-	var all []Server
-	for _, s := range l.sources {
-		for _, server := range s.servers {
-			if !slices.Contains(all, server) {
-				all = append(all, server)
+func (l *List) Servers() []server.Server {
+	var all []server.Server
+	seen := make(map[server.ID]bool)
+	for _, source := range l.sources {
+		for _, s := range source.servers {
+			if !seen[s.ID] {
+				seen[s.ID] = true
+				all = append(all, s)
 			}
 		}
 	}
@@ -86,7 +89,7 @@ func (s *source) read(r *Report) {
 	if err == nil && s.problem == "" && s.data != nil && bytes.Equal(data, s.data) {
 		return
 	}
-	var servers []Server
+	var servers []server.Server
 	var warnings []Warning
 	if err == nil {
 		servers, warnings, err = Parse(bytes.NewReader(data))

@@ -11,6 +11,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +60,7 @@ func (d tree) rename(from, to string) { d.t.Helper(); d.ok(os.Rename(d.path(from
 func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name))) }
 
 // follow watches the file and sends what it says, whenever that is new.
-func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []Server {
+func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []server.Server {
 	list := new(List)
 	for _, file := range files {
 		list.AddFile(file)
@@ -70,7 +72,7 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 			t.Fatal(err)
 		}
 	}
-	said := make(chan []Server, 100)
+	said := make(chan []server.Server, 100)
 	stop := watch(files, watcher, poll, func() {
 		if r := list.Read(); len(r.Reloaded) > 0 {
 			said <- list.Servers()
@@ -81,13 +83,13 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 }
 
 // await returns when what is said is wanted.
-func await(t *testing.T, said <-chan []Server, want ...string) {
+func await(t *testing.T, said <-chan []server.Server, want ...string) {
 	t.Helper()
 	late := time.After(soon)
 	for {
 		select {
 		case got := <-said:
-			if slices.Equal(got, plain(want...)) {
+			if equal(got, plain(want...)) {
 				return
 			}
 		case <-late:
@@ -324,7 +326,7 @@ func TestListRead(t *testing.T) {
 		t.Errorf("an empty list names %v", got)
 	}
 	list.AddFile(d.path("a"))
-	list.AddServer(Plain(netip.MustParseAddrPort("192.0.2.9:53")))
+	list.AddServer(server.Plain(netip.MustParseAddrPort("192.0.2.9:53")))
 	list.AddFile(d.path("b"))
 	if got := list.Files(); !slices.Equal(got, []string{d.path("a"), d.path("b")}) {
 		t.Errorf("files are %v", got)
@@ -364,7 +366,7 @@ func TestListRead(t *testing.T) {
 		begins := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
 		inDir := func(got, want string) bool { return begins(got, d.path(want)) }
 		if !slices.EqualFunc(r.Reloaded, step.reloaded, inDir) || !slices.EqualFunc(r.Warnings, step.warnings, inDir) ||
-			!slices.EqualFunc(problems, step.problems, begins) || !slices.Equal(list.Servers(), plain(step.servers...)) {
+			!slices.EqualFunc(problems, step.problems, begins) || !equal(list.Servers(), plain(step.servers...)) {
 			t.Errorf("%s: got %+v and %v", step.what, r, list.Servers())
 		}
 	}
