@@ -571,7 +571,7 @@ var mayImport = map[string][]string{
 	"plugin/handler":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream", "plugin/wire"},
 	"plugin/race":       {"plugin/wire"},
 	"plugin/upstream":   {"plugin/wire"},
-	"plugin/secure":     {"plugin/upstream"},
+	"plugin/secure":     {"plugin/server", "plugin/upstream"},
 	"plugin/resolvconf": {"plugin/server"},
 	"plugin/server":     {},
 	"plugin/wire":       {},

@@ -84,7 +84,7 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 			ForceTCP: cfg.tcp,
 		}
 		if s.Transport.Encrypted() {
-			secure.Use(&to, s.Transport.String(), s.Name, cfg.tls)
+			secure.Use(&to, s.Transport, s.Name, cfg.tls)
 		}
 		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(to), opinion: opinion{server: s}})
 	}

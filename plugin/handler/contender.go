@@ -50,7 +50,7 @@ func (h *Handler) newContender(s server.Server) *contender {
 	}
 	if c.encrypted() {
 		cfg.Warm = warm
-		secure.Use(&cfg, s.Transport.String(), cmp.Or(s.Name, h.cfg.ServerName), h.cfg.TLS)
+		secure.Use(&cfg, s.Transport, cmp.Or(s.Name, h.cfg.ServerName), h.cfg.TLS)
 	}
 	c.Upstream = upstream.New(cfg)
 	return c
