@@ -24,8 +24,8 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -62,7 +62,7 @@ func setup(c *caddy.Controller) error {
 // stanza is what a stanza says, and where its server block listens.
 type stanza struct {
 	handler.Config
-	list *resolvconf.List
+	list *source.List
 	own  handler.Listeners
 }
 
@@ -77,7 +77,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
-		to = []string{resolvconf.DefaultFile}
+		to = []string{source.DefaultFile}
 	}
 	var err error
 	if cfg.list, err = parseTo(c, to); err != nil {
@@ -123,8 +123,8 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 
 // parseTo reads the words after the plugin's name: each is an address or the name
 // of a resolv.conf.
-func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
-	list := new(resolvconf.List)
+func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
+	list := new(source.List)
 	for _, word := range to {
 		s, notServer := server.Parse(word)
 		if notServer == nil {
@@ -138,14 +138,14 @@ func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/") {
 			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notServer)
 		}
-		list.AddFile(file)
+		list.Add(source.File(file))
 	}
 	return list, nil
 }
 
 // upstreams returns the upstreams to begin with. A file may be of no use yet, as
 // that of a VPN that is not up, while others name some.
-func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners) ([]server.Server, error) {
+func upstreams(c *caddy.Controller, list *source.List, own handler.Listeners) ([]server.Server, error) {
 	r := list.Read()
 	for _, text := range r.Warnings {
 		log.Warning(text)

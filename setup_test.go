@@ -565,16 +565,16 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // What each package may import of this module; "." is the root. All others,
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
-	".":                 {"plugin/handler", "plugin/race", "plugin/resolvconf", "plugin/server", "plugin/upstream"},
-	"cmd/coredns":       {".", "plugin/explain"},
-	"plugin/explain":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream"},
-	"plugin/handler":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream", "plugin/wire"},
-	"plugin/race":       {"plugin/wire"},
-	"plugin/upstream":   {"plugin/wire"},
-	"plugin/secure":     {"plugin/server", "plugin/upstream"},
-	"plugin/resolvconf": {"plugin/server"},
-	"plugin/server":     {},
-	"plugin/wire":       {},
+	".":               {"plugin/handler", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
+	"cmd/coredns":     {".", "plugin/explain"},
+	"plugin/explain":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream"},
+	"plugin/handler":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/race":     {"plugin/wire"},
+	"plugin/upstream": {"plugin/wire"},
+	"plugin/secure":   {"plugin/server", "plugin/upstream"},
+	"plugin/source":   {"plugin/server"},
+	"plugin/server":   {},
+	"plugin/wire":     {},
 }
 
 // Imports point one way, and CoreDNS is known at the top only. Tests may import

@@ -26,8 +26,8 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 const prefix = "coredns_dnsmus_"
@@ -133,8 +133,8 @@ func live(t *testing.T) map[string]exported {
 	}
 	nameserver := fmt.Sprintf("nameserver %s\n", knows)
 	write(nameserver)
-	list := new(resolvconf.List)
-	list.AddFile(file)
+	list := new(source.List)
+	list.Add(source.File(file))
 	list.Read()
 	h.Follow(list, handler.Listeners{})
 	for text, result := range map[string]string{"": "failure", nameserver + nameserver: "success"} {

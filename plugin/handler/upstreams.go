@@ -8,15 +8,15 @@ import (
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 var log = clog.NewWithPlugin(Name)
 
 // follower keeps the upstreams as files say.
 type follower struct {
-	list *resolvconf.List
+	list *source.List
 	own  Listeners
 	left []server.Server // out of the list, because they are own
 
@@ -31,7 +31,7 @@ func (h *Handler) upstreams() []*contender {
 	return *h.set.Load()
 }
 
-// Follow keeps the upstreams as list says whenever its files change, until Stop. It
+// Follow keeps the upstreams as list says whenever its sources change, until Stop. It
 // must be called before the first query, and once.
 // Upstreams that are own are left out. The list has been read once, for the
 // upstreams that the handler began with, and is the handler's from now on.
@@ -39,8 +39,8 @@ func (h *Handler) upstreams() []*contender {
 // It begins with the first query, which finds what the files say at that time.
 // Before, the handler may be one that CoreDNS gives up without a word, when
 // something else of a new configuration fails; watches would be left behind.
-func (h *Handler) Follow(list *resolvconf.List, own Listeners) {
-	if len(list.Files()) == 0 {
+func (h *Handler) Follow(list *source.List, own Listeners) {
+	if len(list.Sources()) == 0 {
 		return
 	}
 	reloadTime.SetToCurrentTime()
@@ -51,7 +51,7 @@ func (h *Handler) Follow(list *resolvconf.List, own Listeners) {
 
 func (h *Handler) watch() {
 	h.reread()
-	stop, err := resolvconf.Watch(h.follow.list.Files(), h.reread)
+	stop, err := h.follow.list.Watch(h.reread)
 	if err != nil {
 		log.Warning(err)
 	}
@@ -145,7 +145,7 @@ func (h *Handler) replace(servers []server.Server) (added, removed []server.Serv
 	return added, removed
 }
 
-// Stop ends the watching of files and lets go of all sockets. Queries under way
+// Stop ends the watching of sources and lets go of all sockets. Queries under way
 // get their answers, and so do those that still come. It may be called more than
 // once.
 func (h *Handler) Stop() error {

@@ -15,8 +15,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // gives is a resolver that gives every name this address.
@@ -130,8 +130,8 @@ func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
 	golog.SetOutput(f)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
 	f.say(addrs...)
-	list := new(resolvconf.List)
-	list.AddFile(f.file)
+	list := new(source.List)
+	list.Add(source.File(f.file))
 	list.Read()
 	others, _ := own.Drop(list.Servers())
 	f.h = started(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})

@@ -1,4 +1,4 @@
-package resolvconf
+package source
 
 import (
 	"fmt"
@@ -63,7 +63,7 @@ func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name)
 func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []server.Server {
 	list := new(List)
 	for _, file := range files {
-		list.AddFile(file)
+		list.Add(File(file))
 	}
 	var watcher *fsnotify.Watcher
 	if events {
@@ -111,7 +111,7 @@ func TestWatchEvents(t *testing.T) {
 	for _, tc := range []struct {
 		what   string
 		file   string
-		begin  func(d tree)
+		before func(d tree)
 		change func(d tree)
 	}{
 		{"written in place", "resolv.conf", plain, func(d tree) { d.write("resolv.conf", conf(after)) }},
@@ -232,7 +232,7 @@ func TestWatchEvents(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
 			d := tree{t, t.TempDir()}
-			tc.begin(d)
+			tc.before(d)
 			_, err := os.Stat(d.path(tc.file))
 			said := follow(t, true, never, d.path(tc.file))
 			if err == nil {
@@ -325,16 +325,16 @@ func TestListRead(t *testing.T) {
 	if got := list.Servers(); got != nil {
 		t.Errorf("an empty list names %v", got)
 	}
-	list.AddFile(d.path("a"))
+	list.Add(File(d.path("a")))
 	list.AddServer(server.Plain(netip.MustParseAddrPort("192.0.2.9:53")))
-	list.AddFile(d.path("b"))
-	if got := list.Files(); !slices.Equal(got, []string{d.path("a"), d.path("b")}) {
-		t.Errorf("files are %v", got)
+	list.Add(File(d.path("b")))
+	if got := list.Sources(); !slices.Equal(got, []Source{File(d.path("a")), File(d.path("b"))}) {
+		t.Errorf("sources are %v", got)
 	}
 	for _, step := range []struct {
 		what                         string
 		change                       func()
-		reloaded, warnings, problems []string // the latter by how they begin
+		reloaded, warnings, problems []string // the latter by how they start
 		servers                      []string
 	}{
 		{"first", func() {}, []string{"a"}, []string{"a:4: \"x\" is not an IP address"},
@@ -363,10 +363,10 @@ func TestListRead(t *testing.T) {
 		for _, err := range r.Problems {
 			problems = append(problems, err.Error())
 		}
-		begins := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
-		inDir := func(got, want string) bool { return begins(got, d.path(want)) }
+		starts := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
+		inDir := func(got, want string) bool { return starts(got, d.path(want)) }
 		if !slices.EqualFunc(r.Reloaded, step.reloaded, inDir) || !slices.EqualFunc(r.Warnings, step.warnings, inDir) ||
-			!slices.EqualFunc(problems, step.problems, begins) || !equal(list.Servers(), plain(step.servers...)) {
+			!slices.EqualFunc(problems, step.problems, starts) || !equal(list.Servers(), plain(step.servers...)) {
 			t.Errorf("%s: got %+v and %v", step.what, r, list.Servers())
 		}
 	}

@@ -1,15 +1,4 @@
-// Package resolvconf reads the nameservers of a resolv.conf(5).
-//
-// It takes more than resolv.conf(5) does: any number of nameservers instead of
-// three, white space before the keyword, a comment after the address, and an
-// address with a port or an IPv6 zone, in the forms that [server.Parse] lists.
-// Keywords other than nameserver are ignored.
-//
-// The parsers at hand do not serve: that of the DNS library takes any word
-// after nameserver for a server, and the helper of CoreDNS built on it strips
-// IPv6 zones, without which a link-local server cannot be reached. Here a
-// line that cannot be used is skipped, and a [Warning] says why.
-package resolvconf
+package source
 
 import (
 	"bufio"
@@ -21,9 +10,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
-
-// DefaultFile names the upstreams where nothing else does.
-const DefaultFile = "/etc/resolv.conf.dnsmus"
 
 const (
 	maxLine     = 64 << 10 // bytes of a line before its "\n"
@@ -43,11 +29,20 @@ type Warning struct {
 // String returns the warning with its line number, as "line 3: ...".
 func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.Text) }
 
-// Parse reads a resolv.conf(5) up to its end. It returns the nameservers in the
-// order in which they first appear, without duplicates, and a warning for each
-// line that it could not use or not wholly use; if those are many, the last one
-// only counts the rest. A line of more than 64 KiB is such a line. The error is
-// that of reading r, and then nothing else is returned.
+// Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does:
+// any number of nameservers instead of three, white space before the keyword, a
+// comment after the address, and a server in any form that [server.Parse] lists.
+// Keywords other than nameserver are ignored.
+//
+// The parsers at hand do not serve: that of the DNS library takes any word
+// after nameserver for a server, and the helper of CoreDNS built on it strips
+// IPv6 zones, without which a link-local server cannot be reached. Here a
+// line that cannot be used is skipped, and a [Warning] says why.
+//
+// It returns the nameservers in the order in which they first appear, without
+// duplicates, and a warning for each line that it could not use or not wholly use;
+// if those are many, the last one only counts the rest. A line of more than 64 KiB
+// is such a line. The error is that of reading r, and then nothing else is returned.
 func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error) {
 	lines := bufio.NewReaderSize(r, maxLine+1) // a line and its "\n"
 	seen := make(map[server.ID]bool)

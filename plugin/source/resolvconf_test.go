@@ -1,4 +1,4 @@
-package resolvconf
+package source
 
 import (
 	"bytes"
