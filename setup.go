@@ -24,7 +24,8 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -61,7 +62,7 @@ func setup(c *caddy.Controller) error {
 // stanza is what a stanza says, and where its server block listens.
 type stanza struct {
 	handler.Config
-	list *resolvconf.List
+	list *source.List
 	own  handler.Listeners
 }
 
@@ -76,7 +77,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
-		to = []string{resolvconf.DefaultFile}
+		to = []string{source.DefaultFile}
 	}
 	var err error
 	if cfg.list, err = parseTo(c, to); err != nil {
@@ -122,12 +123,12 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 
 // parseTo reads the words after the plugin's name: each is an address or the name
 // of a resolv.conf.
-func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
-	list := new(resolvconf.List)
+func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
+	list := new(source.List)
 	for _, word := range to {
-		server, notServer := resolvconf.ParseServer(word)
+		s, notServer := server.Parse(word)
 		if notServer == nil {
-			list.AddServer(server)
+			list.AddServer(s)
 			continue
 		}
 		if strings.Contains(word, "://") {
@@ -137,14 +138,14 @@ func parseTo(c *caddy.Controller, to []string) (*resolvconf.List, error) {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/") {
 			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notServer)
 		}
-		list.AddFile(file)
+		list.Add(source.File(file))
 	}
 	return list, nil
 }
 
 // upstreams returns the upstreams to begin with. A file may be of no use yet, as
 // that of a VPN that is not up, while others name some.
-func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners) ([]resolvconf.Server, error) {
+func upstreams(c *caddy.Controller, list *source.List, own handler.Listeners) ([]server.Server, error) {
 	r := list.Read()
 	for _, text := range r.Warnings {
 		log.Warning(text)
@@ -160,8 +161,8 @@ func upstreams(c *caddy.Controller, list *resolvconf.List, own handler.Listeners
 	if len(others) == 0 {
 		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
 	}
-	for _, server := range loops {
-		log.Warning(handler.LeftOut(server))
+	for _, s := range loops {
+		log.Warning(handler.LeftOut(s))
 	}
 	return others, nil
 }
@@ -176,9 +177,10 @@ func listeners(c *caddy.Controller) handler.Listeners {
 		}
 	}
 	for _, key := range c.ServerBlockKeys {
-		trans, _, port, err := dnsserver.SplitProtocolHostPort(key)
-		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
-			l.Ports = append(l.Ports, handler.Port{Transport: resolvconf.Transport(trans), Number: uint16(n)})
+		name, _, port, err := dnsserver.SplitProtocolHostPort(key)
+		transport, known := server.ParseTransport(name) // by which upstreams can be asked
+		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil && known {
+			l.Ports = append(l.Ports, handler.Port{Transport: transport, Number: uint16(n)})
 		}
 	}
 	return l

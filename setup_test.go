@@ -24,7 +24,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 func parseText(text string) (stanza, error) {
@@ -32,9 +32,9 @@ func parseText(text string) (stanza, error) {
 }
 
 // servers reads servers as they are written in a stanza.
-func servers(words ...string) (list []resolvconf.Server) {
+func servers(words ...string) (list []server.Server) {
 	for _, w := range words {
-		s, err := resolvconf.ParseServer(w)
+		s, err := server.Parse(w)
 		if err != nil {
 			panic(err)
 		}
@@ -42,6 +42,8 @@ func servers(words ...string) (list []resolvconf.Server) {
 	}
 	return list
 }
+
+func equal(a, b []server.Server) bool { return slices.EqualFunc(a, b, server.Server.Equal) }
 
 func prefixes(words ...string) (list []netip.Prefix) {
 	for _, w := range words {
@@ -69,7 +71,7 @@ func TestUpstreams(t *testing.T) {
 		"192.0.2.9", "nameserver 192.0.2.99\n",
 	)
 	t.Chdir(dir)
-	for to, want := range map[string][]resolvconf.Server{
+	for to, want := range map[string][]server.Server{
 		"192.0.2.1":                              servers("192.0.2.1:53"),
 		"192.0.2.1:5353":                         servers("192.0.2.1:5353"),
 		"2001:db8::1":                            servers("[2001:db8::1]:53"),
@@ -99,7 +101,7 @@ func TestUpstreams(t *testing.T) {
 		"\"192.0.2.1#5353\" # a.conf\n":          servers("192.0.2.1:5353"),
 	} {
 		cfg, err := parseText("dnsmus " + to)
-		if err != nil || !slices.Equal(cfg.Upstreams, want) {
+		if err != nil || !equal(cfg.Upstreams, want) {
 			t.Errorf("dnsmus %s: upstreams %v, %v, want %v", to, cfg.Upstreams, err, want)
 		}
 	}
@@ -353,7 +355,7 @@ func TestR11OwnAddresses(t *testing.T) {
 	defer golog.SetOutput(os.Stderr)
 	for _, tc := range []struct {
 		bind, key, to string
-		want          []resolvconf.Server
+		want          []server.Server
 	}{
 		{"127.0.0.1", "dns://.:53", "127.0.0.1 192.0.2.1", servers("192.0.2.1:53")},
 		{"127.0.0.1", "dns://.:53", "192.0.2.1 ::ffff:127.0.0.1", servers("192.0.2.1:53")},
@@ -369,7 +371,7 @@ func TestR11OwnAddresses(t *testing.T) {
 		c.ServerBlockKeys = []string{tc.key}
 		dnsserver.GetConfig(c).ListenHosts = []string{tc.bind}
 		cfg, err := parseStanza(c)
-		if err != nil || !slices.Equal(cfg.Upstreams, tc.want) {
+		if err != nil || !equal(cfg.Upstreams, tc.want) {
 			t.Errorf("bind %s, %s, dnsmus %s: upstreams %v, %v, want %v", tc.bind, tc.key, tc.to, cfg.Upstreams, err, tc.want)
 		}
 	}
@@ -391,7 +393,7 @@ func TestFileWarnings(t *testing.T) {
 	defer golog.SetOutput(os.Stderr)
 	name := filepath.Join(writeFiles(t, "some.conf", "nameserver 192.0.2.1\nnameserver x\n"), "some.conf")
 	cfg, err := parseText("dnsmus " + name)
-	if err != nil || !slices.Equal(cfg.Upstreams, servers("192.0.2.1:53")) {
+	if err != nil || !equal(cfg.Upstreams, servers("192.0.2.1:53")) {
 		t.Errorf("upstreams %v, %v", cfg.Upstreams, err)
 	}
 	if want := name + `:2: "x" is not an IP address`; !strings.Contains(out.String(), want) {
@@ -405,7 +407,7 @@ func TestFilesOfNoUseYet(t *testing.T) {
 	dir := writeFiles(t, "empty.conf", "", "good.conf", "nameserver 192.0.2.2\n")
 	for _, tc := range []struct {
 		to   string
-		want []resolvconf.Server
+		want []server.Server
 		log  string
 	}{
 		{"192.0.2.1 " + dir + "/missing.conf", servers("192.0.2.1:53"), "missing.conf: no such file"},
@@ -416,7 +418,7 @@ func TestFilesOfNoUseYet(t *testing.T) {
 		golog.SetOutput(&out)
 		st, err := parseText("dnsmus " + tc.to)
 		golog.SetOutput(os.Stderr)
-		if err != nil || !slices.Equal(st.Upstreams, tc.want) {
+		if err != nil || !equal(st.Upstreams, tc.want) {
 			t.Errorf("dnsmus %s: upstreams %v, %v, want %v", tc.to, st.Upstreams, err, tc.want)
 		}
 		if !strings.Contains(out.String(), tc.log) {
@@ -474,7 +476,7 @@ func TestRoot(t *testing.T) {
 		c := caddy.NewTestController("dns", "dnsmus "+tc.to)
 		dnsserver.GetConfig(c).Root = tc.root
 		cfg, err := parseStanza(c)
-		if err != nil || !slices.Equal(cfg.Upstreams, servers(tc.want)) {
+		if err != nil || !equal(cfg.Upstreams, servers(tc.want)) {
 			t.Errorf("root %q, %s: upstreams %v, %v, want %s", tc.root, tc.to, cfg.Upstreams, err, tc.want)
 		}
 	}
@@ -563,15 +565,16 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // What each package may import of this module; "." is the root. All others,
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
-	".":                 {"plugin/handler", "plugin/race", "plugin/resolvconf", "plugin/upstream"},
-	"cmd/coredns":       {".", "plugin/explain"},
-	"plugin/explain":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/upstream"},
-	"plugin/handler":    {"plugin/resolvconf", "plugin/race", "plugin/secure", "plugin/upstream", "plugin/wire"},
-	"plugin/race":       {"plugin/wire"},
-	"plugin/upstream":   {"plugin/wire"},
-	"plugin/secure":     {"plugin/upstream"},
-	"plugin/resolvconf": {},
-	"plugin/wire":       {},
+	".":               {"plugin/handler", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
+	"cmd/coredns":     {".", "plugin/explain"},
+	"plugin/explain":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream"},
+	"plugin/handler":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/race":     {"plugin/wire"},
+	"plugin/upstream": {"plugin/wire"},
+	"plugin/secure":   {"plugin/server", "plugin/upstream"},
+	"plugin/source":   {"plugin/server"},
+	"plugin/server":   {},
+	"plugin/wire":     {},
 }
 
 // Imports point one way, and CoreDNS is known at the top only. Tests may import

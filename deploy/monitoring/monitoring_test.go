@@ -26,7 +26,8 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 const prefix = "coredns_dnsmus_"
@@ -102,7 +103,7 @@ func live(t *testing.T) map[string]exported {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
 	h := handler.New(handler.Config{
-		Upstreams:     []resolvconf.Server{resolvconf.Plain(knows), resolvconf.Plain(fails)},
+		Upstreams:     []server.Server{server.Plain(knows), server.Plain(fails)},
 		Rules:         race.Rules{Timeout: 2 * time.Second},
 		Patience:      time.Second,
 		MaxConcurrent: 1,
@@ -132,8 +133,8 @@ func live(t *testing.T) map[string]exported {
 	}
 	nameserver := fmt.Sprintf("nameserver %s\n", knows)
 	write(nameserver)
-	list := new(resolvconf.List)
-	list.AddFile(file)
+	list := new(source.List)
+	list.Add(source.File(file))
 	list.Read()
 	h.Follow(list, handler.Listeners{})
 	for text, result := range map[string]string{"": "failure", nameserver + nameserver: "success"} {

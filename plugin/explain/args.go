@@ -16,15 +16,16 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 // config is what the command line asks for.
 type config struct {
 	question    dns.Question
-	message     []byte           // that asks it
-	list        *resolvconf.List // not read yet
+	message     []byte       // that asks it
+	list        *source.List // not read yet
 	rules       race.Rules
 	patience    time.Duration
 	negativeTTL time.Duration
@@ -45,7 +46,7 @@ or PTR with -x. NAME is taken as absolute. Options may stand anywhere.
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
                         @tls://192.0.2.1%dns.example; may be given again
   -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + resolvconf.DefaultFile + `)
+                        given again (default ` + source.DefaultFile + `)
   -x ADDR               ask for the name of this address
   --ca FILE             trust the authorities in this file of PEM for encrypted
                         upstreams, and no others
@@ -78,7 +79,7 @@ Exit status, by the reply:
 // parse reads the command line. The error is [flag.ErrHelp] if it asks for help.
 func parse(args []string) (*config, error) {
 	cfg := &config{
-		list:        new(resolvconf.List),
+		list:        new(source.List),
 		rules:       race.Rules{Timeout: race.DefaultTimeout},
 		patience:    upstream.DefaultPatience,
 		negativeTTL: race.DefaultNegativeTTL,
@@ -92,7 +93,7 @@ func parse(args []string) (*config, error) {
 		if s == "" {
 			return errors.New("it is empty")
 		}
-		cfg.list.AddFile(s)
+		cfg.list.Add(source.File(s))
 		named = true
 		return nil
 	})
@@ -137,13 +138,13 @@ func parse(args []string) (*config, error) {
 				break
 			}
 		}
-		server, isServer := strings.CutPrefix(args[0], "@")
+		word, isServer := strings.CutPrefix(args[0], "@")
 		if isServer {
-			addr, err := resolvconf.ParseServer(server)
+			s, err := server.Parse(word)
 			if err != nil {
 				return nil, err
 			}
-			cfg.list.AddServer(addr)
+			cfg.list.AddServer(s)
 			named = true
 		} else {
 			words = append(words, args[0])
@@ -151,7 +152,7 @@ func parse(args []string) (*config, error) {
 		args = args[1:]
 	}
 	if !named {
-		cfg.list.AddFile(resolvconf.DefaultFile)
+		cfg.list.Add(source.File(source.DefaultFile))
 	}
 	err := cfg.ask(reverse, words)
 	return cfg, err

@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 func TestArgs(t *testing.T) {
@@ -62,8 +63,8 @@ func TestArgs(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 			continue
 		}
-		if got := cfg.list.Files(); !slices.Equal(got, []string{"/etc/resolv.conf.dnsmus"}) {
-			t.Errorf("%s: files are %v", line, got)
+		if got := cfg.list.Sources(); !slices.Equal(got, []source.Source{source.File("/etc/resolv.conf.dnsmus")}) {
+			t.Errorf("%s: sources are %v", line, got)
 		}
 		m := new(dns.Msg)
 		if err := m.Unpack(cfg.message); err != nil || m.Question[0] != want.question || !m.RecursionDesired || m.IsEdns0() == nil {

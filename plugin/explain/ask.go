@@ -8,14 +8,14 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/secure"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 // opinion is what became of one upstream.
 type opinion struct {
-	server  resolvconf.Server
+	server  server.Server
 	after   time.Duration // when it replied or failed
 	msg     *dns.Msg      // its reply; nil: none that can be read
 	verdict race.Verdict
@@ -75,19 +75,19 @@ type leg struct {
 	back    bool   // Retry is due
 }
 
-func newAsking(cfg *config, servers []resolvconf.Server) *asking {
+func newAsking(cfg *config, servers []server.Server) *asking {
 	a := &asking{cfg: cfg, changed: make(chan struct{}, 1)}
-	for _, server := range servers {
-		own := upstream.Config{
-			Addr:     server.Addr,
+	for _, s := range servers {
+		to := upstream.Config{
+			Addr:     s.Addr,
 			Timeout:  cfg.rules.Timeout,
 			Patience: cfg.patience,
 			ForceTCP: cfg.tcp,
 		}
-		if server.Transport != resolvconf.DNS {
-			secure.Use(&own, string(server.Transport), server.Name, cfg.tls)
+		if s.Transport.Encrypted() {
+			secure.Use(&to, s.Transport, s.Name, cfg.tls)
 		}
-		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(own), opinion: opinion{server: server}})
+		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(to), opinion: opinion{server: s}})
 	}
 	a.start = time.Now()
 	return a

@@ -13,7 +13,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 const soon = 20 * time.Second // in which a busy machine comes round to it
@@ -206,9 +206,9 @@ func begin(t *testing.T, args string, upstreams ...behaviour) (a *asking, until 
 	if err != nil {
 		t.Fatal(err)
 	}
-	var servers []resolvconf.Server
+	var servers []server.Server
 	for _, b := range upstreams {
-		servers = append(servers, resolvconf.Plain(resolver(t, b)))
+		servers = append(servers, server.Plain(resolver(t, b)))
 	}
 	a = newAsking(cfg, servers)
 	ctx, stop := context.WithCancel(t.Context())
@@ -316,7 +316,7 @@ func TestInTheMomentOfTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := reply(knows("host.example. 60 IN A 192.0.2.1"))
-	a := newAsking(cfg, make([]resolvconf.Server, 1))
+	a := newAsking(cfg, make([]server.Server, 1))
 	a.legs[0].opinion.msg = answer
 	a.decided(race.Result{Leg: -1, Errs: []error{race.ErrSilent}}, new(dns.Msg), false)
 	if o := a.snapshot(); !o.opinions[0].late {

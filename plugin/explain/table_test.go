@@ -15,7 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 const ms = time.Millisecond
@@ -34,7 +34,7 @@ func example(opinions ...opinion) *outcome {
 	}
 	o := &outcome{cfg: cfg, winner: -1, since: 4 * time.Second, ended: true, over: true, reply: &dns.Msg{}}
 	for i, op := range opinions {
-		op.server = resolvconf.Plain(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i + 1), 0, 53}), 53))
+		op.server = server.Plain(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i + 1), 0, 53}), 53))
 		o.opinions = append(o.opinions, op)
 	}
 	return o

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
 	"github.com/dnsmus/dnsmus/plugin/secure"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -19,7 +19,7 @@ import (
 // metrics and the log.
 type contender struct {
 	*upstream.Upstream
-	server resolvconf.Server
+	server server.Server
 	series *series
 	fails  atomic.Bool   // the last that is known is an error
 	says   *rate.Limiter // what is logged about it
@@ -37,12 +37,12 @@ const (
 	logEvery = 30 * time.Second
 )
 
-func (h *Handler) newContender(server resolvconf.Server) *contender {
-	c := &contender{server: server, says: rate.NewLimiter(rate.Every(logEvery), logBurst)}
-	c.series = seriesOf(server.String(), c)
+func (h *Handler) newContender(s server.Server) *contender {
+	c := &contender{server: s, says: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+	c.series = seriesOf(s.String(), c)
 	cfg := upstream.Config{
-		Addr:     server.Addr,
-		Name:     server.String(),
+		Addr:     s.Addr,
+		Name:     s.String(),
 		Timeout:  h.cfg.Rules.Timeout,
 		Patience: h.cfg.Patience,
 		ForceTCP: h.cfg.ForceTCP,
@@ -50,14 +50,14 @@ func (h *Handler) newContender(server resolvconf.Server) *contender {
 	}
 	if c.encrypted() {
 		cfg.Warm = warm
-		secure.Use(&cfg, string(server.Transport), cmp.Or(server.Name, h.cfg.ServerName), h.cfg.TLS)
+		secure.Use(&cfg, s.Transport, cmp.Or(s.Name, h.cfg.ServerName), h.cfg.TLS)
 	}
 	c.Upstream = upstream.New(cfg)
 	return c
 }
 
 // encrypted reports whether only the upstream can read what it is asked.
-func (c *contender) encrypted() bool { return c.server.Transport != resolvconf.DNS }
+func (c *contender) encrypted() bool { return c.server.Transport.Encrypted() }
 
 // Replied implements upstream.Observer.
 func (c *contender) Replied(rcode int, took time.Duration) {

@@ -21,7 +21,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -30,8 +30,8 @@ const Name = "dnsmus"
 
 // Config is what a stanza says.
 type Config struct {
-	Upstreams     []resolvconf.Server // in the order of preference
-	Except        plugin.Zones        // names that go to the next plugin
+	Upstreams     []server.Server // in the order of preference
+	Except        plugin.Zones    // names that go to the next plugin
 	Rules         race.Rules
 	Patience      time.Duration // an upstream silent for so long is down
 	NegativeTTL   time.Duration // a denial that not all upstreams had a word in lives so long at most

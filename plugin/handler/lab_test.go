@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 func TestMain(m *testing.M) {
@@ -100,12 +101,14 @@ func started(cfg Config) *Handler {
 }
 
 // plain are servers of plain DNS at these addresses.
-func plain(addrs ...netip.AddrPort) (list []resolvconf.Server) {
+func plain(addrs ...netip.AddrPort) (list []server.Server) {
 	for _, addr := range addrs {
-		list = append(list, resolvconf.Plain(addr))
+		list = append(list, server.Plain(addr))
 	}
 	return list
 }
+
+func equal(a, b []server.Server) bool { return slices.EqualFunc(a, b, server.Server.Equal) }
 
 // testRules are those of the stanza's defaults.
 var testRules = race.Rules{Timeout: 4 * time.Second}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // Listeners are the addresses that a server block listens on.
@@ -17,13 +17,13 @@ type Listeners struct {
 
 // Port is where one transport is listened for.
 type Port struct {
-	Transport resolvconf.Transport
+	Transport server.Transport
 	Number    uint16
 }
 
 // Include reports whether a query to s would come back to the server block. A
 // wildcard listens on all that local returns, and on the loopback addresses.
-func (l Listeners) Include(s resolvconf.Server, local func() []netip.Addr) bool {
+func (l Listeners) Include(s server.Server, local func() []netip.Addr) bool {
 	if !slices.Contains(l.Ports, Port{s.Transport, s.Addr.Port()}) {
 		return false
 	}
@@ -59,7 +59,7 @@ func link(addr netip.Addr) string {
 }
 
 // Drop takes those upstreams out of the list to which a query would come back.
-func (l Listeners) Drop(upstreams []resolvconf.Server) (left, own []resolvconf.Server) {
+func (l Listeners) Drop(upstreams []server.Server) (left, own []server.Server) {
 	for _, s := range upstreams {
 		if l.Include(s, localAddrs) {
 			own = append(own, s)

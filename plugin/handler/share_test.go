@@ -12,7 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // R11: who asks the same while a race is on shares it, and gets a reply of his
@@ -139,12 +139,12 @@ func TestListeners(t *testing.T) {
 		{hosts("127.0.0.1"), "127.0.0.1:853", false},
 		{hosts("127.0.0.1"), "tls://127.0.0.1:53", false},
 	} {
-		server, err := resolvconf.ParseServer(tc.addr)
+		s, err := server.Parse(tc.addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := Listeners{Hosts: tc.hosts, Ports: []Port{{resolvconf.DNS, 53}, {resolvconf.DNS, 54}, {resolvconf.TLS, 853}}}
-		if got := l.Include(server, local); got != tc.want {
+		l := Listeners{Hosts: tc.hosts, Ports: []Port{{server.DNS, 53}, {server.DNS, 54}, {server.TLS, 853}}}
+		if got := l.Include(s, local); got != tc.want {
 			t.Errorf("listening on %v, %s is its own: %v, want %v", tc.hosts, tc.addr, got, tc.want)
 		}
 	}

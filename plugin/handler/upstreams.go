@@ -8,16 +8,17 @@ import (
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 var log = clog.NewWithPlugin(Name)
 
 // follower keeps the upstreams as files say.
 type follower struct {
-	list *resolvconf.List
+	list *source.List
 	own  Listeners
-	left []resolvconf.Server // out of the list, because they are own
+	left []server.Server // out of the list, because they are own
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
@@ -30,7 +31,7 @@ func (h *Handler) upstreams() []*contender {
 	return *h.set.Load()
 }
 
-// Follow keeps the upstreams as list says whenever its files change, until Stop. It
+// Follow keeps the upstreams as list says whenever its sources change, until Stop. It
 // must be called before the first query, and once.
 // Upstreams that are own are left out. The list has been read once, for the
 // upstreams that the handler began with, and is the handler's from now on.
@@ -38,8 +39,8 @@ func (h *Handler) upstreams() []*contender {
 // It begins with the first query, which finds what the files say at that time.
 // Before, the handler may be one that CoreDNS gives up without a word, when
 // something else of a new configuration fails; watches would be left behind.
-func (h *Handler) Follow(list *resolvconf.List, own Listeners) {
-	if len(list.Files()) == 0 {
+func (h *Handler) Follow(list *source.List, own Listeners) {
+	if len(list.Sources()) == 0 {
 		return
 	}
 	reloadTime.SetToCurrentTime()
@@ -50,7 +51,7 @@ func (h *Handler) Follow(list *resolvconf.List, own Listeners) {
 
 func (h *Handler) watch() {
 	h.reread()
-	stop, err := resolvconf.Watch(h.follow.list.Files(), h.reread)
+	stop, err := h.follow.list.Watch(h.reread)
 	if err != nil {
 		log.Warning(err)
 	}
@@ -79,9 +80,9 @@ func (h *Handler) reread() {
 		reloadTime.SetToCurrentTime()
 	}
 	others, own := f.own.Drop(f.list.Servers())
-	for _, server := range own {
-		if !slices.Contains(f.left, server) {
-			log.Warning(LeftOut(server))
+	for _, s := range own {
+		if !slices.ContainsFunc(f.left, s.Equal) {
+			log.Warning(LeftOut(s))
 		}
 	}
 	f.left = own
@@ -103,11 +104,11 @@ func (h *Handler) reread() {
 }
 
 // LeftOut says why an upstream is not asked.
-func LeftOut(s resolvconf.Server) string {
+func LeftOut(s server.Server) string {
 	return fmt.Sprintf("Upstream %s is left out: this server block itself listens there", s)
 }
 
-func words(servers []resolvconf.Server) string {
+func words(servers []server.Server) string {
 	if len(servers) == 0 {
 		return "none"
 	}
@@ -121,21 +122,21 @@ func words(servers []resolvconf.Server) string {
 // replace makes these the upstreams. Those that are upstreams already go on with
 // their sockets and all that is known about them; the others end when their last
 // exchange does. Races under way end by the set that they began with.
-func (h *Handler) replace(servers []resolvconf.Server) (added, removed []resolvconf.Server) {
+func (h *Handler) replace(servers []server.Server) (added, removed []server.Server) {
 	old := *h.set.Load()
 	set := make([]*contender, len(servers))
-	for i, server := range servers {
-		at := slices.IndexFunc(old, func(c *contender) bool { return c.server == server })
+	for i, s := range servers {
+		at := slices.IndexFunc(old, func(c *contender) bool { return c.server.Equal(s) })
 		if at >= 0 {
 			set[i] = old[at]
 			continue
 		}
-		set[i] = h.newContender(server)
-		added = append(added, server)
+		set[i] = h.newContender(s)
+		added = append(added, s)
 	}
 	h.set.Store(&set)
 	for _, c := range old {
-		if !slices.Contains(servers, c.server) {
+		if !slices.ContainsFunc(servers, c.server.Equal) {
 			c.Close()
 			c.series.release(c)
 			removed = append(removed, c.server)
@@ -144,7 +145,7 @@ func (h *Handler) replace(servers []resolvconf.Server) (added, removed []resolvc
 	return added, removed
 }
 
-// Stop ends the watching of files and lets go of all sockets. Queries under way
+// Stop ends the watching of sources and lets go of all sockets. Queries under way
 // get their answers, and so do those that still come. It may be called more than
 // once.
 func (h *Handler) Stop() error {

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +15,8 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // gives is a resolver that gives every name this address.
@@ -55,7 +55,7 @@ func TestReplace(t *testing.T) {
 		}
 	})
 	<-arrived
-	if added, removed := h.replace(plain(one, two)); !slices.Equal(added, plain(one, two)) || !slices.Equal(removed, plain(slow)) {
+	if added, removed := h.replace(plain(one, two)); !equal(added, plain(one, two)) || !equal(removed, plain(slow)) {
 		t.Errorf("added %v, removed %v", added, removed)
 	}
 	both.Wait()
@@ -130,8 +130,8 @@ func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
 	golog.SetOutput(f)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
 	f.say(addrs...)
-	list := new(resolvconf.List)
-	list.AddFile(f.file)
+	list := new(source.List)
+	list.Add(source.File(f.file))
 	list.Read()
 	others, _ := own.Drop(list.Servers())
 	f.h = started(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
@@ -182,7 +182,7 @@ func TestFollow(t *testing.T) {
 func TestR11FollowDropsOwn(t *testing.T) {
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
 	self := netip.MustParseAddrPort("127.0.0.77:5353")
-	own := Listeners{Hosts: []netip.Addr{self.Addr()}, Ports: []Port{{resolvconf.DNS, 5353}}}
+	own := Listeners{Hosts: []netip.Addr{self.Addr()}, Ports: []Port{{server.DNS, 5353}}}
 	f := follow(t, own, self, one)
 	f.say(two, self)
 	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })

@@ -16,7 +16,7 @@ import (
 	otext "github.com/opentracing/opentracing-go/ext"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/resolvconf"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -32,7 +32,7 @@ type witness struct {
 // witnessed is a leg that is seen.
 type witnessed struct {
 	*race.Leg
-	to    resolvconf.Server
+	to    server.Server
 	begun time.Time
 	span  ot.Span // nil: it is not traced
 
@@ -126,7 +126,7 @@ func (l *witnessed) tap(ctx context.Context, t *dnstap.Dnstap, state request.Req
 		msg.SetType(m, kind)
 		msg.SetQueryTime(m, l.begun)
 		ip, port := net.IP(l.to.Addr.Addr().AsSlice()), int(l.to.Addr.Port())
-		if stream || l.to.Transport == resolvconf.TLS || l.to.Transport == resolvconf.HTTPS {
+		if stream || !l.to.Transport.Datagram() {
 			_ = msg.SetResponseAddress(m, &net.TCPAddr{IP: ip, Port: port})
 		} else {
 			_ = msg.SetResponseAddress(m, &net.UDPAddr{IP: ip, Port: port})

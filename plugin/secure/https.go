@@ -25,13 +25,13 @@ func HTTPS(cfg *tls.Config) DialRoundTripper {
 	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)
-		own := config(cfg, address, "h2")
-		t := &http.Transport{TLSClientConfig: own, Protocols: &protocols, DisableCompression: true}
+		cfg := config(cfg, address, "h2")
+		t := &http.Transport{TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true}
 		conn, err := t.NewClientConn(ctx, "https", address)
 		if err != nil {
 			return nil, err
 		}
-		req, err := http.NewRequest(http.MethodPost, "https://"+authority(own.ServerName, address)+path, nil)
+		req, err := http.NewRequest(http.MethodPost, "https://"+authority(cfg.ServerName, address)+path, nil)
 		if err != nil {
 			conn.Close()
 			return nil, err

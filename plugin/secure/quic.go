@@ -25,9 +25,9 @@ var errNoReply = errors.New("stream closed by the upstream without a reply")
 // QUIC dials DNS over QUIC.
 func QUIC(cfg *tls.Config) DialRoundTripper {
 	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
-		own := config(cfg, address, "doq")
-		own.MinVersion = tls.VersionTLS13
-		conn, err := quic.DialAddr(ctx, address, own, nil)
+		cfg := config(cfg, address, "doq")
+		cfg.MinVersion = tls.VersionTLS13
+		conn, err := quic.DialAddr(ctx, address, cfg, nil)
 		if err != nil {
 			return nil, err
 		}

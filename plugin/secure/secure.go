@@ -16,9 +16,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -26,25 +28,31 @@ const maxMessage = 1<<16 - 1
 
 var errTooLong = errors.New("reply is too long")
 
-// Use makes own that of a resolver which is spoken to over the transport: "tls",
-// "https" or "quic". The resolver's certificate must be valid for name or, if that
-// is empty, for its address. A nil cfg trusts whom the system does. Sessions are
-// resumed (RFC 8446, section 2.2).
-func Use(own *upstream.Config, transport, name string, cfg *tls.Config) {
+// dialers has a row for each encrypted transport.
+var dialers = map[server.Transport]func(to *upstream.Config, cfg *tls.Config){
+	server.TLS:   func(to *upstream.Config, cfg *tls.Config) { to.Dial = TLS(cfg) },
+	server.HTTPS: func(to *upstream.Config, cfg *tls.Config) { to.DialRoundTripper = HTTPS(cfg) },
+	server.QUIC:  func(to *upstream.Config, cfg *tls.Config) { to.DialRoundTripper = QUIC(cfg) },
+}
+
+// Use has to's resolver spoken to over an encrypted transport. Its certificate
+// must be valid for name or, if that is empty, for its address. A nil cfg trusts
+// whom the system does. Sessions are resumed (RFC 8446, section 2.2). Over a
+// transport that is none of these every dial fails; nothing is sent in plain text.
+func Use(to *upstream.Config, transport server.Transport, name string, cfg *tls.Config) {
 	if cfg == nil {
 		cfg = new(tls.Config)
 	}
 	cfg = cfg.Clone()
 	cfg.ServerName = name
 	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-	own.ForceTCP = true // there is nothing else to fall back to
-	switch transport {
-	case "tls":
-		own.Dial = TLS(cfg)
-	case "https":
-		own.DialRoundTripper = HTTPS(cfg)
-	case "quic":
-		own.DialRoundTripper = QUIC(cfg)
+	to.ForceTCP = true // there is nothing else to fall back to
+	if use, ok := dialers[transport]; ok {
+		use(to, cfg)
+		return
+	}
+	to.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, fmt.Errorf("there are no encrypted connections over transport %s", transport)
 	}
 }
 

@@ -25,13 +25,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// server returns a configuration with a certificate of that template.
-func server(ca *testkit.Authority, template x509.Certificate) *tls.Config {
+// serverOf returns a configuration with a certificate of that template.
+func serverOf(ca *testkit.Authority, template x509.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{ca.Issue(template)}}
 }
 
@@ -55,9 +56,10 @@ var transports = []transport{{"tls", serveTLS}, {"https", serveHTTPS}, {"quic", 
 
 // use is the configuration of a client.
 func (tr transport) use(name string, cfg *tls.Config) *upstream.Config {
-	own := &upstream.Config{Timeout: 20 * time.Second, Patience: 20 * time.Second}
-	Use(own, tr.name, name, cfg)
-	return own
+	to := &upstream.Config{Timeout: 20 * time.Second, Patience: 20 * time.Second}
+	over, _ := server.ParseTransport(tr.name)
+	Use(to, over, name, cfg)
+	return to
 }
 
 // untold is for servers of which nobody wants to know.
@@ -252,7 +254,7 @@ func TestShared(t *testing.T) {
 		const n = 50
 		var arrived atomic.Int32
 		all := make(chan struct{})
-		address := tr.serve(t, server(ca, valid()), func(msg []byte) []byte {
+		address := tr.serve(t, serverOf(ca, valid()), func(msg []byte) []byte {
 			if arrived.Add(1) == n {
 				close(all)
 			}
@@ -287,7 +289,7 @@ func TestLargeReply(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
 		ca := testkit.NewAuthority(t)
 		large := func(msg []byte) []byte { return append(msg, make([]byte, maxMessage-len(msg))...) }
-		address := tr.serve(t, server(ca, valid()), large, untold)
+		address := tr.serve(t, serverOf(ca, valid()), large, untold)
 		reply, err := exchangeOnce(t, tr.use("", client(ca)), address, question("."))
 		if want := large(question(".")); err != nil || !bytes.Equal(reply, want) {
 			t.Errorf("got %d bytes, %v", len(reply), err)
@@ -301,7 +303,7 @@ func TestResumes(t *testing.T) {
 		ca := testkit.NewAuthority(t)
 		var mu sync.Mutex
 		var resumed []bool
-		address := tr.serve(t, server(ca, valid()), same, func(state tls.ConnectionState) {
+		address := tr.serve(t, serverOf(ca, valid()), same, func(state tls.ConnectionState) {
 			mu.Lock()
 			defer mu.Unlock()
 			resumed = append(resumed, state.DidResume)
@@ -332,10 +334,10 @@ func TestDialErrors(t *testing.T) {
 			name   string
 			want   string
 		}{
-			{"wrong name", server(ca, valid()), "other.example", "valid for dns.example, not other.example"},
-			{"wrong address", server(ca, x509.Certificate{DNSNames: []string{"dns.example"}}), "", "doesn't contain any IP SANs"},
-			{"expired", server(ca, expired), "dns.example", "certificate has expired"},
-			{"unknown authority", server(other, valid()), "dns.example", "unknown authority"},
+			{"wrong name", serverOf(ca, valid()), "other.example", "valid for dns.example, not other.example"},
+			{"wrong address", serverOf(ca, x509.Certificate{DNSNames: []string{"dns.example"}}), "", "doesn't contain any IP SANs"},
+			{"expired", serverOf(ca, expired), "dns.example", "certificate has expired"},
+			{"unknown authority", serverOf(other, valid()), "dns.example", "unknown authority"},
 		} {
 			address := tr.serve(t, tc.server, func([]byte) []byte { t.Error("it was asked"); return nil }, untold)
 			conn, err := connect(t, tr.use(tc.name, client(ca)), address)
@@ -379,7 +381,7 @@ func TestDialEnds(t *testing.T) {
 func TestFailedExchange(t *testing.T) {
 	forEach(t, func(t *testing.T, tr transport) {
 		ca := testkit.NewAuthority(t)
-		address := tr.serve(t, server(ca, valid()), func([]byte) []byte { return nil }, untold)
+		address := tr.serve(t, serverOf(ca, valid()), func([]byte) []byte { return nil }, untold)
 		conn, err := connect(t, tr.use("", client(ca)), address)
 		if err != nil {
 			t.Fatal(err)
@@ -409,7 +411,7 @@ func TestCalledOff(t *testing.T) {
 		}
 		ca := testkit.NewAuthority(t)
 		asked, release := make(chan struct{}, 2), make(chan struct{})
-		address := tr.serve(t, server(ca, valid()), func(msg []byte) []byte { asked <- struct{}{}; <-release; return msg }, untold)
+		address := tr.serve(t, serverOf(ca, valid()), func(msg []byte) []byte { asked <- struct{}{}; <-release; return msg }, untold)
 		conn, err := connect(t, tr.use("", client(ca)), address)
 		if err != nil {
 			t.Fatal(err)
@@ -434,7 +436,7 @@ func TestDone(t *testing.T) {
 	var conn upstream.RoundTripper
 	t.Run("server", func(t *testing.T) { // which ends with this
 		var err error
-		if conn, err = connect(t, cfg, serveHTTPS(t, server(ca, valid()), same, untold)); err != nil {
+		if conn, err = connect(t, cfg, serveHTTPS(t, serverOf(ca, valid()), same, untold)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.RoundTrip(t.Context(), question(".")); err != nil {
@@ -450,7 +452,7 @@ var discard = log.New(io.Discard, "", 0)
 // Servers that read no more than one message of a record get all of them.
 func TestTLSRecords(t *testing.T) {
 	ca := testkit.NewAuthority(t)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", server(ca, valid()))
+	l, err := tls.Listen("tcp", "127.0.0.1:0", serverOf(ca, valid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +502,7 @@ func TestTLSRecords(t *testing.T) {
 // Close ends a write that is stuck because the server does not read.
 func TestCloseBesideStuckWrite(t *testing.T) {
 	ca := testkit.NewAuthority(t)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", server(ca, valid()))
+	l, err := tls.Listen("tcp", "127.0.0.1:0", serverOf(ca, valid()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package resolvconf
+package source
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,10 +60,10 @@ func (d tree) rename(from, to string) { d.t.Helper(); d.ok(os.Rename(d.path(from
 func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name))) }
 
 // follow watches the file and sends what it says, whenever that is new.
-func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []Server {
+func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []server.Server {
 	list := new(List)
 	for _, file := range files {
-		list.AddFile(file)
+		list.Add(File(file))
 	}
 	var watcher *fsnotify.Watcher
 	if events {
@@ -70,7 +72,7 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 			t.Fatal(err)
 		}
 	}
-	said := make(chan []Server, 100)
+	said := make(chan []server.Server, 100)
 	stop := watch(files, watcher, poll, func() {
 		if r := list.Read(); len(r.Reloaded) > 0 {
 			said <- list.Servers()
@@ -81,13 +83,13 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 }
 
 // await returns when what is said is wanted.
-func await(t *testing.T, said <-chan []Server, want ...string) {
+func await(t *testing.T, said <-chan []server.Server, want ...string) {
 	t.Helper()
 	late := time.After(soon)
 	for {
 		select {
 		case got := <-said:
-			if slices.Equal(got, plain(want...)) {
+			if equal(got, plain(want...)) {
 				return
 			}
 		case <-late:
@@ -109,7 +111,7 @@ func TestWatchEvents(t *testing.T) {
 	for _, tc := range []struct {
 		what   string
 		file   string
-		begin  func(d tree)
+		before func(d tree)
 		change func(d tree)
 	}{
 		{"written in place", "resolv.conf", plain, func(d tree) { d.write("resolv.conf", conf(after)) }},
@@ -230,7 +232,7 @@ func TestWatchEvents(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
 			d := tree{t, t.TempDir()}
-			tc.begin(d)
+			tc.before(d)
 			_, err := os.Stat(d.path(tc.file))
 			said := follow(t, true, never, d.path(tc.file))
 			if err == nil {
@@ -323,16 +325,16 @@ func TestListRead(t *testing.T) {
 	if got := list.Servers(); got != nil {
 		t.Errorf("an empty list names %v", got)
 	}
-	list.AddFile(d.path("a"))
-	list.AddServer(Plain(netip.MustParseAddrPort("192.0.2.9:53")))
-	list.AddFile(d.path("b"))
-	if got := list.Files(); !slices.Equal(got, []string{d.path("a"), d.path("b")}) {
-		t.Errorf("files are %v", got)
+	list.Add(File(d.path("a")))
+	list.AddServer(server.Plain(netip.MustParseAddrPort("192.0.2.9:53")))
+	list.Add(File(d.path("b")))
+	if got := list.Sources(); !slices.Equal(got, []Source{File(d.path("a")), File(d.path("b"))}) {
+		t.Errorf("sources are %v", got)
 	}
 	for _, step := range []struct {
 		what                         string
 		change                       func()
-		reloaded, warnings, problems []string // the latter by how they begin
+		reloaded, warnings, problems []string // the latter by how they start
 		servers                      []string
 	}{
 		{"first", func() {}, []string{"a"}, []string{"a:4: \"x\" is not an IP address"},
@@ -361,10 +363,10 @@ func TestListRead(t *testing.T) {
 		for _, err := range r.Problems {
 			problems = append(problems, err.Error())
 		}
-		begins := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
-		inDir := func(got, want string) bool { return begins(got, d.path(want)) }
+		starts := func(got, want string) bool { return len(got) >= len(want) && got[:len(want)] == want }
+		inDir := func(got, want string) bool { return starts(got, d.path(want)) }
 		if !slices.EqualFunc(r.Reloaded, step.reloaded, inDir) || !slices.EqualFunc(r.Warnings, step.warnings, inDir) ||
-			!slices.EqualFunc(problems, step.problems, begins) || !slices.Equal(list.Servers(), plain(step.servers...)) {
+			!slices.EqualFunc(problems, step.problems, starts) || !equal(list.Servers(), plain(step.servers...)) {
 			t.Errorf("%s: got %+v and %v", step.what, r, list.Servers())
 		}
 	}

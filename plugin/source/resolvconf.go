@@ -1,15 +1,4 @@
-// Package resolvconf reads the nameservers of a resolv.conf(5).
-//
-// It takes more than resolv.conf(5) does: any number of nameservers instead of
-// three, white space before the keyword, a comment after the address, and an
-// address with a port or an IPv6 zone, in the forms that [ParseServer] lists.
-// Keywords other than nameserver are ignored.
-//
-// The parsers at hand do not serve: that of the DNS library takes any word
-// after nameserver for a server, and the helper of CoreDNS built on it strips
-// IPv6 zones, without which a link-local server cannot be reached. Here a
-// line that cannot be used is skipped, and a [Warning] says why.
-package resolvconf
+package source
 
 import (
 	"bufio"
@@ -17,26 +6,16 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-)
 
-// DefaultFile names the upstreams where nothing else does.
-const DefaultFile = "/etc/resolv.conf.dnsmus"
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
 
 const (
 	maxLine     = 64 << 10 // bytes of a line before its "\n"
-	maxZone     = 255      // bytes of a zone, far more than the 15 of a Linux interface name
-	maxQuoted   = 64       // bytes of a word quoted in a warning or an error
 	maxWarnings = 20       // warnings for a file, without the one that counts the rest
 
 	byteOrderMark = "\uFEFF"
-
-	// notInZone holds what separates the parts of an address, without the "#"
-	// that is cut off before, and what bytes that are not UTF-8 decode to.
-	notInZone = " %/:;[]\uFFFD"
-
-	howToWrite = "write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353"
 )
 
 var errLongLine = errors.New("line too long")
@@ -50,14 +29,23 @@ type Warning struct {
 // String returns the warning with its line number, as "line 3: ...".
 func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.Text) }
 
-// Parse reads a resolv.conf(5) up to its end. It returns the nameservers in the
-// order in which they first appear, without duplicates, and a warning for each
-// line that it could not use or not wholly use; if those are many, the last one
-// only counts the rest. A line of more than 64 KiB is such a line. The error is
-// that of reading r, and then nothing else is returned.
-func Parse(r io.Reader) (servers []Server, warnings []Warning, err error) {
+// Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does:
+// any number of nameservers instead of three, white space before the keyword, a
+// comment after the address, and a server in any form that [server.Parse] lists.
+// Keywords other than nameserver are ignored.
+//
+// The parsers at hand do not serve: that of the DNS library takes any word
+// after nameserver for a server, and the helper of CoreDNS built on it strips
+// IPv6 zones, without which a link-local server cannot be reached. Here a
+// line that cannot be used is skipped, and a [Warning] says why.
+//
+// It returns the nameservers in the order in which they first appear, without
+// duplicates, and a warning for each line that it could not use or not wholly use;
+// if those are many, the last one only counts the rest. A line of more than 64 KiB
+// is such a line. The error is that of reading r, and then nothing else is returned.
+func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error) {
 	lines := bufio.NewReaderSize(r, maxLine+1) // a line and its "\n"
-	seen := make(map[Server]bool)
+	seen := make(map[server.ID]bool)
 	var found warningList
 	for n := 1; ; n++ {
 		line, err := readLine(lines)
@@ -74,13 +62,13 @@ func Parse(r io.Reader) (servers []Server, warnings []Warning, err error) {
 		if n == 1 {
 			line = strings.TrimPrefix(line, byteOrderMark)
 		}
-		server, warning := parseLine(line)
+		s, warning := parseLine(line)
 		if warning != "" {
 			found.add(n, warning)
 		}
-		if server.Addr.IsValid() && !seen[server] {
-			seen[server] = true
-			servers = append(servers, server)
+		if s.Addr.IsValid() && !seen[s.ID] {
+			seen[s.ID] = true
+			servers = append(servers, s)
 		}
 	}
 }
@@ -107,37 +95,29 @@ func readLine(r *bufio.Reader) (string, error) {
 
 // parseLine returns the server that a line names, which is the zero value if
 // there is none, and what is wrong with the line, if anything is.
-func parseLine(line string) (server Server, warning string) {
+func parseLine(line string) (s server.Server, warning string) {
 	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
 	if len(words) == 0 || words[0] != "nameserver" {
-		return server, ""
+		return s, ""
 	}
 	words = words[1:]
 	if i := slices.IndexFunc(words, startsComment); i >= 0 {
 		words = words[:i]
 	}
 	if len(words) == 0 {
-		return server, `"nameserver" has no address after it; ` + howToWrite
+		return s, `"nameserver" has no address after it; ` + server.HowToWrite
 	}
-	server, err := ParseServer(words[0])
+	s, err := server.Parse(words[0])
 	switch {
 	case err != nil:
 		warning = err.Error()
 	case len(words) > 1:
-		warning = quote(words[1]) + " after the address is not used; write a nameserver line for each address, and # before a comment"
+		warning = server.Quote(words[1]) + " after the address is not used; write a nameserver line for each address, and # before a comment"
 	}
-	return server, warning
+	return s, warning
 }
 
 func startsComment(word string) bool { return word[0] == '#' || word[0] == ';' }
-
-// quote quotes a word for a log line: escaped, and cut if it is long.
-func quote(word string) string {
-	if len(word) <= maxQuoted {
-		return strconv.Quote(word)
-	}
-	return strconv.Quote(word[:maxQuoted]) + "..."
-}
 
 // warningList keeps the first warnings and counts the rest, so that a file of
 // junk does not flood a log.

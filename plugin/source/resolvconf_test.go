@@ -1,4 +1,4 @@
-package resolvconf
+package source
 
 import (
 	"bytes"
@@ -14,72 +14,19 @@ import (
 	"testing"
 	"testing/iotest"
 	"unicode"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-func TestParseEncrypted(t *testing.T) {
-	for _, tc := range []struct {
-		in, addr, name string
-		transport      Transport
-		text           string
-	}{
-		{"dns://192.0.2.1", "192.0.2.1:53", "", DNS, "192.0.2.1:53"},
-		{"tls://192.0.2.1", "192.0.2.1:853", "", TLS, "tls://192.0.2.1:853"},
-		{"tls://192.0.2.1:8853", "192.0.2.1:8853", "", TLS, "tls://192.0.2.1:8853"},
-		{"tls://192.0.2.1#8853", "192.0.2.1:8853", "", TLS, "tls://192.0.2.1:8853"},
-		{"tls://192.0.2.1%dns.example", "192.0.2.1:853", "dns.example", TLS, "tls://192.0.2.1%dns.example:853"},
-		{"tls://192.0.2.1%dns.example:10853", "192.0.2.1:10853", "dns.example", TLS, "tls://192.0.2.1%dns.example:10853"},
-		{"tls://2001:db8::1", "[2001:db8::1]:853", "", TLS, "tls://[2001:db8::1]:853"},
-		{"tls://2001:db8::1%dns.example", "[2001:db8::1]:853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:853"},
-		{"tls://[2001:db8::1]%dns.example:1853", "[2001:db8::1]:1853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:1853"},
-		{"tls://[fe80::1%eth0]", "[fe80::1%eth0]:853", "", TLS, "tls://[fe80::1%eth0]:853"},
-		{"tls://[fe80::1%eth0]%dns.example", "[fe80::1%eth0]:853", "dns.example", TLS, "tls://[fe80::1%eth0]%dns.example:853"},
-		{"https://192.0.2.1", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
-		{"https://192.0.2.1/dns-query", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
-		{"https://192.0.2.1%dns.example:8443/dns-query", "192.0.2.1:8443", "dns.example", HTTPS, "https://192.0.2.1%dns.example:8443"},
-		{"quic://192.0.2.1", "192.0.2.1:853", "", QUIC, "quic://192.0.2.1:853"},
-	} {
-		got, err := ParseServer(tc.in)
-		want := Server{Transport: tc.transport, Addr: netip.MustParseAddrPort(tc.addr), Name: tc.name}
-		if err != nil || got != want || got.String() != tc.text {
-			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
-		}
-		if again, err := ParseServer(got.String()); err != nil || again != got {
-			t.Errorf("%s is read back as %v, %v", got, again, err)
-		}
-	}
-	for in, want := range map[string]string{
-		"grpc://192.0.2.1":              "has a transport that is not spoken to upstreams; write dns, tls, https or quic",
-		"TLS://192.0.2.1":               "has a transport that is not spoken",
-		"://192.0.2.1":                  "has a transport that is not spoken",
-		"tls://tls://192.0.2.1":         "is not an IP address",
-		"tls://dns.example":             "is not an IP address",
-		"https://dns.example/dns-query": "is not an IP address",
-		"https://192.0.2.1/other":       "is not an IP address",
-		"tls://192.0.2.1%":              "has a bad name after the %; write the one in the server's certificate",
-		"tls://192.0.2.1%:853":          "has a bad name",
-		"tls://192.0.2.1%dns/example":   "has a bad name",
-		"tls://192.0.2.1%dns.example:":  "has a bad port",
-		"tls://192.0.2.1%dns.example:x": "has a bad port",
-		"tls://192.0.2.1:":              "has a bad port",
-		"tls://192.0.2.1:0":             "has a bad port",
-		"tls://fe80::1":                 "is link-local and has no zone",
-		"tls://[2001:db8::1]x":          "is not an IP address",
-		"tls://":                        "is not an IP address",
-		"quic://0.0.0.0":                "is the unspecified address",
-	} {
-		if got, err := ParseServer(in); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, %v, want %s", in, got, err, want)
-		}
-	}
-}
-
 // plain reads addresses as netip writes them.
-func plain(words ...string) (list []Server) {
+func plain(words ...string) (list []server.Server) {
 	for _, w := range words {
-		list = append(list, Plain(netip.MustParseAddrPort(w)))
+		list = append(list, server.Plain(netip.MustParseAddrPort(w)))
 	}
 	return list
 }
+
+func equal(a, b []server.Server) bool { return slices.EqualFunc(a, b, server.Server.Equal) }
 
 // same reports whether each warning starts with its line and has the text wanted.
 func same(warnings []Warning, want []string) bool {
@@ -89,158 +36,10 @@ func same(warnings []Warning, want []string) bool {
 	})
 }
 
-func TestParseServer(t *testing.T) {
-	for _, tc := range []struct{ in, want string }{
-		{"192.0.2.1", "192.0.2.1:53"},
-		{"[192.0.2.1]", "192.0.2.1:53"},
-		{"192.0.2.3:5353", "192.0.2.3:5353"},
-		{"[192.0.2.3]:5353", "192.0.2.3:5353"},
-		{"192.0.2.4#5353", "192.0.2.4:5353"},
-		{"192.0.2.4#1", "192.0.2.4:1"},
-		{"192.0.2.4#65535", "192.0.2.4:65535"},
-		{"169.254.0.1", "169.254.0.1:53"},
-		{"127.0.0.53", "127.0.0.53:53"},
-		{"::1", "[::1]:53"},
-		{"2001:db8::1", "[2001:db8::1]:53"},
-		{"2001:DB8:0::1", "[2001:db8::1]:53"},
-		{"[2001:db8::1]", "[2001:db8::1]:53"},
-		{"[2001:db8::1]:5353", "[2001:db8::1]:5353"},
-		{"2001:db8::1#5353", "[2001:db8::1]:5353"},
-		{"2001:db8::1%eth0", "[2001:db8::1%eth0]:53"},
-		{"fe80::1%eth0", "[fe80::1%eth0]:53"},
-		{"fe80::1%2", "[fe80::1%2]:53"},
-		{"[fe80::1%eth0]", "[fe80::1%eth0]:53"},
-		{"[fe80::1%eth0]:54", "[fe80::1%eth0]:54"},
-		{"fe80::1%eth0#54", "[fe80::1%eth0]:54"},
-		{"fe80::1%eth0.10", "[fe80::1%eth0.10]:53"},
-		{"::ffff:192.0.2.1", "192.0.2.1:53"},
-		{"[::ffff:192.0.2.1]:54", "192.0.2.1:54"},
-		{"::ffff:169.254.0.1", "169.254.0.1:53"},
-		{"fe80::1%" + strings.Repeat("z", maxZone), "[fe80::1%" + strings.Repeat("z", maxZone) + "]:53"},
-	} {
-		got, err := ParseServer(tc.in)
-		if err != nil || got != Plain(netip.MustParseAddrPort(tc.want)) {
-			t.Errorf("%q is %v, %v, want %v", tc.in, got, err, tc.want)
-		}
-	}
-}
-
-func TestParseServerErrors(t *testing.T) {
-	const (
-		notIP       = "is not an IP address; write an address such as 192.0.2.1"
-		badPort     = "bad port; write a number from 1 to 65535"
-		badZone     = "bad zone; write the name or number of an interface"
-		zoneOnIPv4  = "has a zone, which IPv4 does not know; write 192.0.2.1"
-		unspecified = "is the unspecified address; for this host write 127.0.0.1 or ::1"
-		multicast   = "is a multicast address; write the address of one server"
-	)
-	for in, want := range map[string]string{
-		"":                       notIP,
-		"192.0.2":                notIP,
-		"192.0.2.018":            notIP,
-		"192.0.2.1;x":            notIP,
-		"192.0.2.1\x00":          notIP,
-		"192.0.2.1 ":             notIP,
-		"192.0.2.1:53:54":        notIP,
-		"192.0.2.1:53#54":        notIP,
-		"dns.example":            notIP,
-		"dns.example:53":         notIP,
-		":53":                    notIP,
-		"#53":                    notIP,
-		"[":                      notIP,
-		"[]":                     notIP,
-		"[]:53":                  notIP,
-		"%eth0":                  notIP,
-		"[2001:db8::1":           notIP,
-		"2001:db8::1]":           notIP,
-		"[2001:db8::1]x":         notIP,
-		"[[2001:db8::1]]":        notIP,
-		"[2001:db8::1]53":        notIP,
-		"[2001:db8::1]#53":       notIP,
-		"2001:db8:1:2:3:4:5:6:7": notIP,
-
-		"192.0.2.1#":             badPort,
-		"192.0.2.1:":             badPort,
-		"192.0.2.1#0":            badPort,
-		"192.0.2.1:65536":        badPort,
-		"192.0.2.1:-1":           badPort,
-		"192.0.2.1:+53":          badPort,
-		"192.0.2.1:0x35":         badPort,
-		"192.0.2.1:domain":       badPort,
-		"192.0.2.1#comment":      badPort,
-		"192.0.2.1#53#54":        badPort,
-		"[2001:db8::1]:":         badPort,
-		"[2001:db8::1]:0":        badPort,
-		"2001:db8::1#4294967349": badPort,
-
-		"192.0.2.1%eth0":        zoneOnIPv4,
-		"192.0.2.1%":            zoneOnIPv4,
-		"192.0.2.1%eth0:53":     zoneOnIPv4,
-		"::ffff:192.0.2.1%eth0": zoneOnIPv4,
-
-		"fe80::1%":         badZone,
-		"fe80::1%#53":      badZone,
-		"2001:db8::1%":     badZone,
-		"fe80::1%eth0:53":  badZone,
-		"fe80::1%eth0;x":   badZone,
-		"fe80::1%eth0/64":  badZone,
-		"fe80::1%a%b":      badZone,
-		"[fe80::1%a]]":     badZone,
-		"[fe80::1%[a]:53":  badZone,
-		"fe80::1%a b":      badZone,
-		"fe80::1%a\tb":     badZone,
-		"fe80::1%a\u00a0b": badZone,
-		"fe80::1%\x00":     badZone,
-		"fe80::1%\xff":     badZone,
-		"fe80::1%" + strings.Repeat("z", maxZone+1): badZone,
-
-		"0.0.0.0":        unspecified,
-		"::":             unspecified,
-		"[::]:53":        unspecified,
-		"::%eth0":        unspecified,
-		"::ffff:0.0.0.0": unspecified,
-
-		"224.0.0.251":        multicast,
-		"ff02::fb%eth0":      multicast,
-		"::ffff:239.1.2.3":   multicast,
-		"[ff02::fb]:5353":    multicast,
-		"239.255.255.250:53": multicast,
-
-		"fe80::1":         "is link-local and has no zone; write the interface after it, as in fe80::1%eth0",
-		"[fe80::2]:53":    "as in fe80::2%eth0",
-		"febf::1#53":      "as in febf::1%eth0",
-		"\u202e192.0.2.1": `"\u202e192.0.2.1"`,
-	} {
-		got, err := ParseServer(in)
-		if err == nil || got.Addr.IsValid() {
-			t.Errorf("%q is taken for %v", in, got)
-			continue
-		}
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", in, err, want)
-		}
-	}
-}
-
-func TestErrorQuotes(t *testing.T) {
-	for _, tc := range []struct{ in, want string }{
-		{"192.0.2", `"192.0.2" is not an IP address; write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353`},
-		{"a\nb\x1b", `"a\nb\x1b" is `},
-		{strings.Repeat("x", 64), `"` + strings.Repeat("x", 64) + `" is `},
-		{strings.Repeat("x", 65), `"` + strings.Repeat("x", 64) + `"... is `},
-		{"192.0.2.1#" + strings.Repeat("9", 1000), `"192.0.2.1#` + strings.Repeat("9", 54) + `"... has a bad port`},
-	} {
-		_, err := ParseServer(tc.in)
-		if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
-			t.Errorf("error for %.70q is %v, want it to start with %s", tc.in, err, tc.want)
-		}
-	}
-}
-
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		what, in string
-		servers  []Server
+		servers  []server.Server
 		warnings []string // as "line N: a part of the text"
 	}{
 		{what: "nothing"},
@@ -272,7 +71,7 @@ func TestParse(t *testing.T) {
 			"data and EOF": iotest.DataErrReader(strings.NewReader(tc.in)),
 		} {
 			servers, warnings, err := Parse(r)
-			if err != nil || !slices.Equal(servers, tc.servers) {
+			if err != nil || !equal(servers, tc.servers) {
 				t.Errorf("%s, read %s: servers %v, %v, want %v", tc.what, how, servers, err, tc.servers)
 			}
 			if !same(warnings, tc.warnings) {
@@ -290,7 +89,7 @@ func TestWarningString(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	want := map[string]struct {
-		servers  []Server
+		servers  []server.Server
 		warnings []string
 	}{
 		"networkmanager.conf": {servers: plain("192.0.2.1:53", "[2001:db8::1]:53", "198.51.100.7:53", "[fe80::1%enp2s0]:53")},
@@ -321,7 +120,7 @@ func TestFiles(t *testing.T) {
 			continue
 		}
 		servers, warnings, err := Parse(bytes.NewReader(b))
-		if err != nil || !slices.Equal(servers, w.servers) {
+		if err != nil || !equal(servers, w.servers) {
 			t.Errorf("%s: servers %v, %v, want %v", name, servers, err, w.servers)
 		}
 		if !same(warnings, w.warnings) {
@@ -342,7 +141,7 @@ func TestLongLine(t *testing.T) {
 	after := "\nnameserver x\nnameserver 192.0.2.2"
 	for _, tc := range []struct {
 		what, in string
-		servers  []Server
+		servers  []server.Server
 		warnings []string
 	}{
 		{"the longest", line(maxLine) + after, plain("192.0.2.1:53", "192.0.2.2:53"), []string{`line 2: "x"`}},
@@ -354,7 +153,7 @@ func TestLongLine(t *testing.T) {
 		{"two of them", line(maxLine+1) + "\n" + line(3*maxLine) + after, plain("192.0.2.2:53"), []string{"line 1: longer than", "line 2: longer than", `line 3: "x"`}},
 	} {
 		servers, warnings, err := Parse(strings.NewReader(tc.in))
-		if err != nil || !slices.Equal(servers, tc.servers) || !same(warnings, tc.warnings) {
+		if err != nil || !equal(servers, tc.servers) || !same(warnings, tc.warnings) {
 			t.Errorf("%s: %v, %q, %v, want %v, %q", tc.what, servers, warnings, err, tc.servers, tc.warnings)
 		}
 	}
@@ -424,7 +223,7 @@ func TestManyWarnings(t *testing.T) {
 		// A blank line before the 21st warning tells its line from its number.
 		in := strings.Repeat("nameserver x\n", maxWarnings) + "\n" + strings.Repeat("nameserver y\n", tc.lines-maxWarnings) + "nameserver 192.0.2.1\n"
 		servers, warnings, err := Parse(strings.NewReader(in))
-		if err != nil || !slices.Equal(servers, plain("192.0.2.1:53")) {
+		if err != nil || !equal(servers, plain("192.0.2.1:53")) {
 			t.Errorf("%d bad lines: servers %v, %v", tc.lines, servers, err)
 		}
 		if len(warnings) != tc.warnings || !same(warnings[len(warnings)-1:], []string{tc.last}) {
@@ -444,16 +243,16 @@ func FuzzParse(f *testing.F) {
 		}
 		checkWarnings(t, warnings)
 		var file strings.Builder
-		seen := make(map[Server]bool)
+		seen := make(map[server.ID]bool)
 		for _, s := range servers {
-			if !s.Addr.IsValid() || s.Addr.Port() == 0 || seen[s] {
+			if !s.Addr.IsValid() || s.Addr.Port() == 0 || seen[s.ID] {
 				t.Errorf("server %v is invalid or not the only one", s)
 			}
-			seen[s] = true
+			seen[s.ID] = true
 			fmt.Fprintf(&file, "nameserver %s\n", s)
 		}
 		again, warnings, err := Parse(strings.NewReader(file.String()))
-		if err != nil || len(warnings) > 0 || !slices.Equal(again, servers) {
+		if err != nil || len(warnings) > 0 || !equal(again, servers) {
 			t.Errorf("%q is read back as %v, %q, %v", file.String(), again, warnings, err)
 		}
 	})

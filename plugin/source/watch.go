@@ -1,4 +1,4 @@
-package resolvconf
+package source
 
 import (
 	"fmt"
@@ -20,15 +20,13 @@ const (
 	maxLinks   = 40                     // symbolic links in a path, as in Linux
 )
 
-// Watch calls changed soon after any of the files may have changed, and now and
-// then without reason, one call at a time, until stop is called. That may be done
-// more than once, and does not wait for a call under way.
+// watchFiles watches several files as one, by the rules of [Source].
 //
 // A file is known by its path, so all directories on the way to it are watched,
 // through symbolic links: then it does not matter how somebody replaces the
 // file, a link, or a directory. The error says that there are no events; then
 // the files are looked at once a second.
-func Watch(files []string, changed func()) (stop func(), err error) {
+func watchFiles(files []string, changed func()) (stop func(), err error) {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		return watch(files, nil, fastPoll, changed), fmt.Errorf("files are looked at once a second, because the system gives no events: %w", err)
@@ -36,7 +34,7 @@ func Watch(files []string, changed func()) (stop func(), err error) {
 	return watch(files, events, slowPoll, changed), nil
 }
 
-// watcher is one call of Watch.
+// watcher is one call of watchFiles.
 type watcher struct {
 	files    []string
 	events   *fsnotify.Watcher // nil: there are none

@@ -1,0 +1,162 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+const (
+	maxZone   = 255 // bytes of a zone, far more than the 15 of a Linux interface name
+	maxName   = 255 // bytes of a domain name (RFC 1035, section 2.3.4)
+	maxQuoted = 64  // bytes of a word quoted in an error
+
+	// notInZone holds what separates the parts of an address, without the "#"
+	// that is cut off before, and what bytes that are not UTF-8 decode to.
+	notInZone = " %/:;[]\uFFFD"
+)
+
+// HowToWrite tells a user, after what is wrong, how to write a server.
+const HowToWrite = "write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353"
+
+// Parse reads one server: an IP address, alone or in brackets, or with a port as
+// [addr]:port, addr#port or, for IPv4, addr:port. The port is 53 if there is none.
+// An IPv6 address may have a zone, as in fe80::1%eth0, and a link-local one must. An
+// IPv4-mapped IPv6 address becomes the IPv4 address. Addresses that cannot be a
+// server's are errors: the unspecified ones and multicast.
+//
+// With tls://, https:// or quic:// before it the server is spoken to over that
+// transport, at port 853, 443 or 853 if there is none. The name in its
+// certificate may follow the address, before the port, as in
+// tls://192.0.2.1%dns.example:853; an IPv6 zone is then within the brackets.
+//
+// The text of an error quotes s, cut if it is long, and says how to write it.
+func Parse(s string) (Server, error) {
+	transport, rest, err := cutTransport(s)
+	if err != nil {
+		return Server{}, err
+	}
+	var w words
+	if transport == DNS {
+		w = splitPort(rest)
+	} else {
+		w = splitName(strings.TrimSuffix(rest, "/dns-query"))
+	}
+	addr, err := parseAddr(w.addr)
+	if err != nil {
+		return Server{}, fmt.Errorf("%s %w", Quote(s), err)
+	}
+	if w.hasName && !validName(w.name) {
+		return Server{}, fmt.Errorf("%s has a bad name after the %%; write the one in the server's certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
+	}
+	port := transports[transport].port
+	if w.hasPort {
+		n, err := strconv.ParseUint(w.port, 10, 16)
+		if err != nil || n == 0 {
+			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a blank before a comment", Quote(s))
+		}
+		port = uint16(n)
+	}
+	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Name: w.name}}, nil
+}
+
+// Quote quotes a user's word for an error or a log line: escaped, and cut if it is
+// long.
+func Quote(word string) string {
+	if len(word) <= maxQuoted {
+		return strconv.Quote(word)
+	}
+	return strconv.Quote(word[:maxQuoted]) + "..."
+}
+
+func cutTransport(s string) (t Transport, rest string, err error) {
+	name, rest, found := strings.Cut(s, "://")
+	if !found {
+		return DNS, s, nil
+	}
+	t, ok := ParseTransport(name)
+	if !ok {
+		return 0, "", fmt.Errorf("%s has a transport that is not spoken to upstreams; write %s before ://, or nothing", Quote(s), transportNames())
+	}
+	return t, rest, nil
+}
+
+// words are the parts of a server without its transport, as they are written. A
+// name or a port may be announced by its separator and be empty all the same.
+type words struct {
+	addr             string // with its zone
+	name, port       string
+	hasName, hasPort bool
+}
+
+// splitName splits what follows the "://" of an encrypted transport.
+func splitName(s string) words {
+	addr, after, hasName := strings.Cut(s, "%")
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		addr, after, hasName = strings.Cut(inner, "]%") // another "%" is before a zone
+	}
+	if !hasName {
+		return splitPort(s)
+	}
+	name, port, hasPort := strings.Cut(after, ":")
+	return words{addr: addr, name: name, hasName: true, port: port, hasPort: hasPort}
+}
+
+// splitPort splits an address from its port. What has none of the forms that
+// [Parse] takes is left whole, and so is not an address.
+func splitPort(s string) words {
+	if addr, port, ok := strings.Cut(s, "#"); ok {
+		return words{addr: addr, port: port, hasPort: true}
+	}
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if addr, port, ok := strings.Cut(inner, "]:"); ok {
+			return words{addr: addr, port: port, hasPort: true}
+		}
+		if addr, ok := strings.CutSuffix(inner, "]"); ok {
+			return words{addr: addr}
+		}
+	}
+	// An IPv6 address has two colons at least, so a single one is before a port.
+	if addr, port, ok := strings.Cut(s, ":"); ok && !strings.Contains(port, ":") {
+		return words{addr: addr, port: port, hasPort: true}
+	}
+	return words{addr: s}
+}
+
+// parseAddr reads an address with an optional zone. The text of an error goes
+// on from the word that is wrong.
+func parseAddr(s string) (netip.Addr, error) {
+	host, zone, zoned := strings.Cut(s, "%")
+	addr, err := netip.ParseAddr(host)
+	addr = addr.Unmap()
+	switch {
+	case err != nil:
+		return addr, errors.New("is not an IP address; " + HowToWrite)
+	case zoned && addr.Is4():
+		return addr, fmt.Errorf("has a zone, which IPv4 does not know; write %s", addr)
+	case zoned && !validZone(zone):
+		return addr, errors.New("has a bad zone; write the name or number of an interface, as in fe80::1%eth0 or [fe80::1%eth0]:5353")
+	case addr.IsUnspecified():
+		return addr, errors.New("is the unspecified address; for this host write 127.0.0.1 or ::1")
+	case addr.IsMulticast():
+		return addr, errors.New("is a multicast address; write the address of one server")
+	case addr.Is6() && addr.IsLinkLocalUnicast() && !zoned:
+		return addr, fmt.Errorf("is link-local and has no zone; write the interface after it, as in %s%%eth0", addr)
+	}
+	return addr.WithZone(zone), nil
+}
+
+func validZone(zone string) bool {
+	return zone != "" && len(zone) <= maxZone && !strings.ContainsFunc(zone, func(r rune) bool {
+		return !unicode.IsPrint(r) || strings.ContainsRune(notInZone, r)
+	})
+}
+
+func validName(s string) bool {
+	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+	})
+}

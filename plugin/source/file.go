@@ -1,0 +1,80 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// maxFile is the size in bytes of the largest file that is read.
+const maxFile = 1 << 20
+
+// File is the name of a file like resolv.conf(5), as a [Source] of its nameservers.
+// One that has no nameserver is of no use.
+type File string
+
+// String implements [Source].
+func (f File) String() string { return string(f) }
+
+// Watch implements [Source].
+func (f File) Watch(changed func()) (stop func(), err error) {
+	return watchFiles([]string{string(f)}, changed)
+}
+
+// Read implements [Source].
+func (f File) Read() (Reading, error) {
+	text, err := readFile(string(f))
+	if err != nil {
+		return Reading{}, fmt.Errorf("cannot read upstreams: %w", err)
+	}
+	servers, warnings, err := Parse(bytes.NewReader(text))
+	if err == nil && len(servers) == 0 {
+		err = f.noServers(warnings)
+	}
+	if err != nil {
+		return Reading{}, err
+	}
+	r := Reading{Servers: servers, Text: text}
+	for _, w := range warnings {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
+	}
+	return r, nil
+}
+
+func (f File) noServers(warnings []Warning) error {
+	detail := ""
+	if len(warnings) > 0 {
+		detail = " (" + warnings[0].String() + ")"
+	}
+	return fmt.Errorf("%s has no usable nameserver line%s; add one such as 'nameserver 192.0.2.1'", f, detail)
+}
+
+// readFile returns what is in a regular file. Opening anything else, such as a
+// pipe, could wait for ever.
+func readFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%w; create it with lines such as 'nameserver 192.0.2.1'", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d bytes; is it a resolv.conf?", name, maxFile)
+	}
+	return data, nil
+}

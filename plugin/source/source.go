@@ -1,0 +1,32 @@
+// Package source tells where upstreams come from. Each kind of [Source] is a file of
+// this package; a [List] merges several.
+package source
+
+import "github.com/dnsmus/dnsmus/plugin/server"
+
+// DefaultFile names the upstreams where nothing else does.
+const DefaultFile = "/etc/resolv.conf.dnsmus"
+
+// Source names servers, and may name others later.
+type Source interface {
+	// String names the source for people, as in the log.
+	String() string
+
+	// Read returns what the source says now. The error tells the user why it is of
+	// no use, and what to do.
+	Read() (Reading, error)
+
+	// Watch calls changed once at the beginning, soon after the source may have
+	// something else to say, and now and then without reason, one call at a time,
+	// until stop is called. That may be done more than once, and does not wait for
+	// a call under way. The error tells what makes changes be noticed late; stop is
+	// to be called all the same.
+	Watch(changed func()) (stop func(), err error)
+}
+
+// Reading is what a source says at one moment.
+type Reading struct {
+	Servers  []server.Server
+	Warnings []string // about what it says that is of no use, each with its place
+	Text     []byte   // what it was read from: equal texts say the same
+}
