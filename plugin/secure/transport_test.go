@@ -59,8 +59,8 @@ func TestNoDialer(t *testing.T) {
 // failure is told why an exchange fails.
 type failure chan error
 
-func (f failure) Fail(err error) { f <- err }
-func (f failure) Reply([]byte)   {}
-func (f failure) Down()          {}
-func (f failure) Up()            {}
-func (f failure) Waiting() bool  { return true }
+func (f failure) Fail(err error)                { f <- err }
+func (f failure) Reply([]byte, time.Time, bool) {}
+func (f failure) Presence(bool, uint64)         {}
+func (f failure) Again()                        {}
+func (f failure) Waiting() bool                 { return true }
