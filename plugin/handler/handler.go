@@ -1,7 +1,7 @@
 // Package handler is dnsmus as CoreDNS sees it: a plugin.Handler that sends each
 // query to all upstreams at once and writes the best reply. It is the only
-// package below the setup that knows CoreDNS, and the place where package race,
-// which holds the rules, and package upstream, which holds the sockets, meet.
+// package below the setup that knows CoreDNS; package pool has the upstreams and
+// asks them.
 package handler
 
 import (
@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -47,20 +47,24 @@ type Handler struct {
 	Next plugin.Handler
 
 	cfg     Config
+	pool    *pool.Pool
 	taps    []*dnstap.Dnstap
-	set     atomic.Pointer[[]*contender] // stored by replace alone
-	servers sync.Map                     // *serverMetrics by the server's name
+	servers sync.Map // *serverMetrics by the server's name
 	follow  follower
-	begin   func() // to follow; nothing but the first call does anything
-	flights flights
+	begin   func()       // to follow; nothing but the first call does anything
 	clients atomic.Int64 // that wait for a race
 }
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	h := &Handler{cfg: cfg, begin: func() {}}
-	h.set.Store(new([]*contender))
-	return h
+	return &Handler{cfg: cfg, begin: func() {}, pool: pool.New(pool.Config{
+		Rules:      cfg.Rules,
+		Patience:   cfg.Patience,
+		ForceTCP:   cfg.ForceTCP,
+		TLS:        cfg.TLS,
+		ServerName: cfg.ServerName,
+		Observe:    observe,
+	})}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
@@ -70,7 +74,7 @@ func (h *Handler) Start() { h.replace(h.cfg.Upstreams) }
 func (h *Handler) Name() string { return Name }
 
 // Ready implements ready.Readiness: there are upstreams to ask.
-func (h *Handler) Ready() bool { return len(*h.set.Load()) > 0 }
+func (h *Handler) Ready() bool { return len(h.pool.Members()) > 0 }
 
 // ServeDNS implements plugin.Handler.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -95,8 +99,23 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeFormatError, err
 	}
 	reply := new(incoming)
-	out := h.race(ctx, w, r, query, reply)
+	out := h.ask(ctx, w, r, query, reply)
 	return h.finish(ctx, w, r, out, reply)
+}
+
+// ask races the query. If the race is its own, the reply is unpacked into reply.
+func (h *Handler) ask(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, query *upstream.Query, reply *incoming) *pool.Outcome {
+	h.begin()
+	out, first := h.pool.Ask(ctx, pool.Query{
+		Plain:     query,
+		Encrypted: func() *upstream.Query { return padded(query, r) },
+		Read:      reply.unpack,
+		Look:      h.look(ctx, request.Request{W: w, Req: r}),
+	})
+	if first {
+		h.count(ctx, out)
+	}
+	return out
 }
 
 // query is what upstreams are asked for r.
@@ -113,19 +132,15 @@ func (h *Handler) query(w dns.ResponseWriter, r *dns.Msg) (*upstream.Query, erro
 	return query, err
 }
 
-// padded is the query for encrypted upstreams, if there are any in the set: its
-// length tells less.
-func padded(query *upstream.Query, r *dns.Msg, set []*contender) *upstream.Query {
-	if !slices.ContainsFunc(set, (*contender).encrypted) {
-		return query
-	}
+// padded is the query for encrypted upstreams: its length tells less.
+func padded(query *upstream.Query, r *dns.Msg) *upstream.Query {
 	msg, err := outgoing(r, true)
 	if err != nil {
 		return query
 	}
-	own := *query
-	own.Msg = msg
-	return &own
+	private := *query
+	private.Msg = msg
+	return &private
 }
 
 // overStream reports whether the client is on a transport without truncation.
@@ -136,7 +151,7 @@ func overStream(w dns.ResponseWriter) bool {
 
 // finish answers r with what came of its race. The reply is empty if the race was
 // another client's.
-func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, out *outcome, reply *incoming) (int, error) {
+func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, out *pool.Outcome, reply *incoming) (int, error) {
 	if reply.raw == nil && out.Leg >= 0 {
 		if err := reply.unpack(out.Msg); err != nil {
 			return dns.RcodeServerFailure, err
@@ -146,65 +161,14 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, 
 	if out.Leg < 0 {
 		w.WriteMsg(failure(r, out))
 		// Written already, for the extended error; the errors plugin logs the rest.
-		return dns.RcodeSuccess, errors.New("no upstream replied: " + story(out.set, out.Errs))
+		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
 	}
 	if out.Inconclusive() {
-		reply.temper(r, uint32(h.cfg.NegativeTTL/time.Second), out)
+		reply.inconclusive(r, h.cfg.NegativeTTL, out)
 	}
-	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.set[out.Leg].String)
+	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
 	reply.write(w, r, overStream(w))
 	return dns.RcodeSuccess, nil
-}
-
-// outcome is the end of a race. It is shared by all that asked the same while it
-// was on, and must not be changed.
-type outcome struct {
-	race.Result
-	set []*contender
-}
-
-// race races the query, or waits for the race of an equal one that is under way
-// (R11; RFC 5452, section 5). Equal queries are the same to the last byte but
-// for the id. If the race is its own, the reply is unpacked into reply.
-func (h *Handler) race(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, query *upstream.Query, reply *incoming) *outcome {
-	key := string(query.Msg[2:])
-	if query.Truncated == upstream.TruncatedNever {
-		key += "whole"
-	}
-	f, first := h.flights.board(key, h.upstreams())
-	if !first {
-		f.landed.Wait()
-		return &f.outcome
-	}
-	defer h.flights.land(key, f)
-	start := time.Now()
-	private := padded(query, r, f.set)
-	of := func(c *contender) *upstream.Query {
-		if c.encrypted() {
-			return private
-		}
-		return query
-	}
-	ask := func(i int, leg *race.Leg) (race.Retrier, time.Time) { return f.set[i].Ask(of(f.set[i]), leg) }
-	seen := h.witness(ctx, query, len(f.set))
-	if seen != nil {
-		ask = func(i int, leg *race.Leg) (race.Retrier, time.Time) { return seen.ask(i, f.set[i], of(f.set[i]), leg) }
-	}
-	rc := h.cfg.Rules.Start(len(f.set), ask)
-	defer rc.End()
-	// A client that goes away, as one of HTTPS or QUIC may, does not end what
-	// others wait for too.
-	staying := context.WithoutCancel(ctx)
-	f.Result = rc.Wait(staying)
-	for f.Leg >= 0 && reply.unpack(f.Msg) != nil {
-		rc.Discard(f.Leg)
-		f.Result = rc.Wait(staying)
-	}
-	h.count(ctx, &f.outcome, time.Since(start))
-	if seen != nil {
-		seen.testify(ctx, h.taps, request.Request{W: w, Req: r}, query)
-	}
-	return &f.outcome
 }
 
 // raced reports whether r is a query that resolvers can be asked (R12).

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -29,33 +31,34 @@ func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
 	m := *r
 	m.Compress = false
 	if opt := r.IsEdns0(); opt != nil && r.IsTsig() == nil {
-		own := ownOPT(opt)
+		hop := hopOPT(opt)
 		m.Extra = make([]dns.RR, len(r.Extra))
 		for i, rr := range r.Extra {
 			if rr == opt {
-				rr = own
+				rr = hop
 			}
 			m.Extra[i] = rr
 		}
 		if encrypted {
-			own.SetUDPSize(dns.MaxMsgSize) // some servers keep to it over QUIC too
+			hop.SetUDPSize(dns.MaxMsgSize) // some servers keep to it over QUIC too
 			const empty = 4                // an option without data
 			n := (maxPadding - (m.Len()+empty)%maxPadding) % maxPadding
-			own.Option = append(own.Option, &dns.EDNS0_PADDING{Padding: make([]byte, n)})
+			hop.Option = append(hop.Option, &dns.EDNS0_PADDING{Padding: make([]byte, n)})
 		}
 	}
 	return m.Pack()
 }
 
-func ownOPT(opt *dns.OPT) *dns.OPT {
-	own := &dns.OPT{Hdr: opt.Hdr}
-	own.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
+// hopOPT is the OPT for the way to an upstream.
+func hopOPT(opt *dns.OPT) *dns.OPT {
+	hop := &dns.OPT{Hdr: opt.Hdr}
+	hop.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
 	for _, o := range opt.Option {
 		if !ofOneHop(o) {
-			own.Option = append(own.Option, o)
+			hop.Option = append(hop.Option, o)
 		}
 	}
-	return own
+	return hop
 }
 
 // ofOneHop reports whether an option means nothing beyond those who exchange it:
@@ -85,9 +88,9 @@ func (in *incoming) unpack(raw []byte) error {
 func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	if in.msg.IsTsig() != nil {
 		// Unpacking and packing again would break the signature.
-		own := bytes.Clone(in.raw)
-		wire.Header(own).SetID(r.Id)
-		w.Write(own)
+		raw := bytes.Clone(in.raw)
+		wire.Header(raw).SetID(r.Id)
+		w.Write(raw)
 		return
 	}
 	if opt := in.msg.IsEdns0(); opt != nil {
@@ -101,30 +104,25 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	w.WriteMsg(&in.msg)
 }
 
-// temper makes a denial soon forgotten to which some upstreams gave no opinion
-// (R7): caches keep it for as long as its SOA lives (RFC 2308, section 5), which
-// is then at most ttl seconds. A client that speaks EDNS is told why.
-func (in *incoming) temper(r *dns.Msg, ttl uint32, out *outcome) {
-	for _, section := range [][]dns.RR{in.msg.Answer, in.msg.Ns} {
-		for _, rr := range section {
-			rr.Header().Ttl = min(rr.Header().Ttl, ttl)
-		}
-	}
-	tell(&in.msg, r, out)
+// inconclusive makes a denial soon forgotten to which some upstreams gave no opinion
+// (R7). A client that speaks EDNS is told why.
+func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcome) {
+	race.CapTTL(&in.msg, ttl)
+	addExtendedError(&in.msg, r, out)
 }
 
 // failure is the reply to r when no upstream replied.
-func failure(r *dns.Msg, out *outcome) *dns.Msg {
+func failure(r *dns.Msg, out *pool.Outcome) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(r, dns.RcodeServerFailure)
 	m.RecursionAvailable = true
-	tell(m, r, out)
+	addExtendedError(m, r, out)
 	return m
 }
 
-// tell adds an extended error to m, the reply to r, if the client speaks EDNS
-// (RFC 8914, section 2).
-func tell(m, r *dns.Msg, out *outcome) {
+// addExtendedError adds an extended error to m, the reply to r, if the client speaks
+// EDNS (RFC 8914, section 2).
+func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 	opt := r.IsEdns0()
 	if opt == nil {
 		return
@@ -132,8 +130,8 @@ func tell(m, r *dns.Msg, out *outcome) {
 	if m.IsEdns0() == nil {
 		m.SetEdns0(opt.UDPSize(), opt.Do())
 	}
-	own := m.IsEdns0()
-	own.Option = append(own.Option, extendedError(out.set, out.Errs))
+	to := m.IsEdns0()
+	to.Option = append(to.Option, extendedError(out))
 }
 
 // notOfNetwork is what becomes of upstreams that can be reached, as far as is
@@ -143,13 +141,13 @@ var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnreadable, rac
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,
 // section 4).
-func extendedError(set []*contender, errs []error) *dns.EDNS0_EDE {
-	text := story(set, errs)
+func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
+	text := reasons(out)
 	if len(text) > maxExtraText {
 		text = text[:maxExtraText] + "..."
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
-	for _, err := range errs {
+	for _, err := range out.Errs {
 		if slices.ContainsFunc(notOfNetwork, func(e error) bool { return errors.Is(err, e) }) {
 			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 		}
@@ -157,12 +155,12 @@ func extendedError(set []*contender, errs []error) *dns.EDNS0_EDE {
 	return ede
 }
 
-// story tells which upstreams gave no opinion, and why.
-func story(set []*contender, errs []error) string {
+// reasons says which upstreams gave no opinion, and why.
+func reasons(out *pool.Outcome) string {
 	var parts []string
-	for i, err := range errs {
+	for i, err := range out.Errs {
 		if err != nil {
-			parts = append(parts, fmt.Sprintf("%s: %v", set[i], err))
+			parts = append(parts, fmt.Sprintf("%s: %v", out.Members[i], err))
 		}
 	}
 	return strings.Join(parts, "; ")

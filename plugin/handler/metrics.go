@@ -2,13 +2,13 @@ package handler
 
 import (
 	"context"
-	"time"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -138,12 +138,12 @@ func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 }
 
 // count counts a race that is over.
-func (h *Handler) count(ctx context.Context, out *outcome, took time.Duration) {
+func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 	m := h.metricsOf(ctx)
 	m.races[out.Verdict].Inc()
-	m.duration.Observe(took.Seconds())
+	m.duration.Observe(out.Took.Seconds())
 	if out.Leg >= 0 {
-		out.set[out.Leg].series.wins.Inc()
+		observerOf(out.Members[out.Leg]).series.wins.Inc()
 	}
 	if out.Inconclusive() {
 		m.inconclusive.Inc()

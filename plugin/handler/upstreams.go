@@ -8,6 +8,7 @@ import (
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -23,12 +24,6 @@ type follower struct {
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
 	stopped bool       // Stop was called
-}
-
-// upstreams returns whom to ask now.
-func (h *Handler) upstreams() []*contender {
-	h.begin()
-	return *h.set.Load()
 }
 
 // Follow keeps the upstreams as list says whenever its sources change, until Stop. It
@@ -119,30 +114,20 @@ func words(servers []server.Server) string {
 	return strings.Join(list, ", ")
 }
 
-// replace makes these the upstreams. Those that are upstreams already go on with
-// their sockets and all that is known about them; the others end when their last
-// exchange does. Races under way end by the set that they began with.
+// replace makes these the upstreams.
 func (h *Handler) replace(servers []server.Server) (added, removed []server.Server) {
-	old := *h.set.Load()
-	set := make([]*contender, len(servers))
-	for i, s := range servers {
-		at := slices.IndexFunc(old, func(c *contender) bool { return c.server.Equal(s) })
-		if at >= 0 {
-			set[i] = old[at]
-			continue
-		}
-		set[i] = h.newContender(s)
-		added = append(added, s)
+	came, gone := h.pool.Replace(servers)
+	for _, m := range gone {
+		observerOf(m).forget()
 	}
-	h.set.Store(&set)
-	for _, c := range old {
-		if !slices.ContainsFunc(servers, c.server.Equal) {
-			c.Close()
-			c.series.release(c)
-			removed = append(removed, c.server)
-		}
+	return serversOf(came), serversOf(gone)
+}
+
+func serversOf(members []*pool.Member) (list []server.Server) {
+	for _, m := range members {
+		list = append(list, m.Server)
 	}
-	return added, removed
+	return list
 }
 
 // Stop ends the watching of sources and lets go of all sockets. Queries under way
@@ -158,9 +143,9 @@ func (h *Handler) Stop() error {
 	if h.follow.stop != nil {
 		h.follow.stop()
 	}
-	for _, c := range *h.set.Load() {
-		c.Close()
-		c.series.release(c)
+	h.pool.Close()
+	for _, m := range h.pool.Members() {
+		observerOf(m).forget()
 	}
 	return nil
 }

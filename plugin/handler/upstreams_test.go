@@ -63,9 +63,9 @@ func TestReplace(t *testing.T) {
 		t.Errorf("the new ones say %s", got)
 	}
 
-	before := *h.set.Load()
+	before := h.pool.Members()
 	added, removed := h.replace(plain(two, slow, one))
-	after := *h.set.Load()
+	after := h.pool.Members()
 	if len(added) != 1 || len(removed) != 0 || after[0] != before[1] || after[2] != before[0] {
 		t.Errorf("added %v, removed %v: %v became %v", added, removed, before, after)
 	}
@@ -173,7 +173,7 @@ func TestFollow(t *testing.T) {
 	f.h.Stop()
 	f.say(two)
 	time.Sleep(time.Second)
-	if got := (*f.h.set.Load())[0].server.Addr; got != one {
+	if got := f.h.pool.Members()[0].Server.Addr; got != one {
 		t.Errorf("after Stop the upstream became %s", got)
 	}
 }
@@ -188,7 +188,7 @@ func TestR11FollowDropsOwn(t *testing.T) {
 	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.say(self)
 	f.until("the warning", func() bool { return f.logged("no upstream is left; the old ones stay") == 1 })
-	if set := *f.h.set.Load(); len(set) != 1 || set[0].server.Addr != two {
+	if set := f.h.pool.Members(); len(set) != 1 || set[0].Server.Addr != two {
 		t.Errorf("upstreams are %v", set)
 	}
 	if n := f.logged("127.0.0.77:5353 is left out"); n != 0 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -118,3 +120,13 @@ func (r *Race) Legs() []LegReport {
 
 // Begun is when all were asked.
 func (r *Race) Begun() time.Time { return r.begun }
+
+// CapTTL cuts the times that caches may keep an inconclusive reply (R7): a denial
+// lives as long as its SOA does (RFC 2308, section 5).
+func CapTTL(reply *dns.Msg, most time.Duration) {
+	for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
+		for _, rr := range section {
+			rr.Header().Ttl = min(rr.Header().Ttl, uint32(most/time.Second))
+		}
+	}
+}

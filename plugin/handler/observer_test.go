@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -47,10 +48,9 @@ func TestUpstreamMetrics(t *testing.T) {
 			a.reply(0, good)
 		}
 	})
-	h := started(Config{Upstreams: plain(lossy), Rules: testRules, Patience: 100 * time.Millisecond})
-	h.cfg.Rules.Timeout = 2 * time.Second
+	h := started(Config{Upstreams: plain(lossy), Rules: race.Rules{Timeout: 2 * time.Second}, Patience: 100 * time.Millisecond})
 	server := serveHandler(t, h)
-	s := (*h.set.Load())[0].series
+	s := observerOf(h.pool.Members()[0]).series
 	expect := func(what string, c prometheus.Collector, want float64) {
 		t.Helper()
 		if got := testutil.ToFloat64(c); got != want {
@@ -81,7 +81,7 @@ func TestSeriesGo(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.101:53"), netip.MustParseAddrPort("192.0.2.102:53")
 	h := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
 	other := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
-	late := (*h.set.Load())[0]
+	late := observerOf(h.pool.Members()[0])
 	late.Replied(dns.RcodeSuccess, time.Second)
 	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up wins_total"
 	if got := strings.Join(seriesWith(t, one.String()), " "); got != all {
@@ -111,7 +111,7 @@ func TestSeriesGo(t *testing.T) {
 // An upstream that comes and goes does not fill the log.
 func TestLogIsBounded(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
-	c := (*f.h.set.Load())[0]
+	c := observerOf(f.h.pool.Members()[0])
 	for range 100 {
 		c.Down(2*time.Second, 1)
 		c.Up(time.Minute)
@@ -119,7 +119,7 @@ func TestLogIsBounded(t *testing.T) {
 	if n := f.logged("Upstream 192.0.2.1:53 is"); n != logBurst {
 		t.Errorf("%d lines", n)
 	}
-	if n := c.unsaid.Load(); n != 200-logBurst {
+	if n := c.dropped.Load(); n != 200-logBurst {
 		t.Errorf("%d lines are said to be left out", n)
 	}
 }
@@ -128,7 +128,7 @@ func TestLogIsBounded(t *testing.T) {
 // counts.
 func TestFailures(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("127.0.0.1:1"))
-	c := (*f.h.set.Load())[0]
+	c := observerOf(f.h.pool.Members()[0])
 	before := testutil.ToFloat64(c.series.failures)
 	for range 3 {
 		if got := address(t, f.server); got != "SERVFAIL" {
@@ -154,8 +154,8 @@ func TestGaugeAfterReload(t *testing.T) {
 	old := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
 	now := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
 	old.Stop()
-	(*old.set.Load())[0].Down(time.Second, 1) // found out by a query that was under way at the reload
-	s := (*now.set.Load())[0].series
+	observerOf(old.pool.Members()[0]).Down(time.Second, 1) // found out by a query that was under way at the reload
+	s := observerOf(now.pool.Members()[0]).series
 	if got := testutil.ToFloat64(s.up); got != 1 {
 		t.Errorf("up is %v, and stays, for to the only handler the upstream never was down", got)
 	}
@@ -166,7 +166,7 @@ func TestGaugeAfterReload(t *testing.T) {
 func TestSeriesAfterReload(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.114:53"), netip.MustParseAddrPort("192.0.2.115:53")
 	old := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
-	(*old.set.Load())[0].Down(time.Second, 1)
+	observerOf(old.pool.Members()[0]).Down(time.Second, 1)
 	now := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
 	old.Stop()
 	if got := seriesWith(t, one.String()); got != nil {

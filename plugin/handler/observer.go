@@ -1,0 +1,90 @@
+package handler
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// observer is told what happens to an upstream, for metrics and the log.
+type observer struct {
+	name    string
+	series  *series
+	failing atomic.Bool   // the last that is known is an error
+	lines   *rate.Limiter // that are logged about it
+	dropped atomic.Int64  // lines that were not, since the last that was
+}
+
+// An upstream that comes and goes, or is forged, must not fill the log: so many
+// lines about it may follow at once, and then one each so long.
+const (
+	logBurst = 10
+	logEvery = 30 * time.Second
+)
+
+func observe(s server.Server) upstream.Observer {
+	o := &observer{name: s.String(), lines: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+	o.series = seriesOf(o.name, o)
+	return o
+}
+
+// observerOf is the observer of a member of the handler's pool.
+func observerOf(m *pool.Member) *observer { return m.Observer.(*observer) }
+
+// forget lets go of the metrics.
+func (o *observer) forget() { o.series.release(o) }
+
+// Replied implements upstream.Observer.
+func (o *observer) Replied(rcode int, took time.Duration) {
+	o.series.duration(rcode).Observe(took.Seconds())
+	if o.failing.Load() && o.failing.Swap(false) {
+		o.log(log.Infof, "Upstream %s replies again", o.name)
+	}
+}
+
+// Failed implements upstream.Observer.
+func (o *observer) Failed(err error) {
+	o.series.failures.Inc()
+	if !o.failing.Swap(true) {
+		o.log(log.Warningf, "Upstream %s fails: %v", o.name, err)
+	}
+}
+
+// Retransmitted implements upstream.Observer.
+func (o *observer) Retransmitted() { o.series.retransmits.Inc() }
+
+// NearMiss implements upstream.Observer.
+func (o *observer) NearMiss() {
+	o.series.nearMisses.Inc()
+	o.log(log.Warningf, "Upstream %s: a reply with a wrong id, which may be forged; that query goes over TCP", o.name)
+}
+
+// Down implements upstream.Observer.
+func (o *observer) Down(silence time.Duration, unanswered int) {
+	o.series.note(o, true)
+	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries that wait: %d", o.name, silence.Round(time.Millisecond), unanswered)
+}
+
+// Up implements upstream.Observer.
+func (o *observer) Up(after time.Duration) {
+	o.series.note(o, false)
+	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
+}
+
+// log writes a line, unless there were too many already.
+func (o *observer) log(printf func(string, ...any), format string, args ...any) {
+	if !o.lines.Allow() {
+		o.dropped.Add(1)
+		return
+	}
+	if n := o.dropped.Swap(0); n > 0 {
+		format += "; lines about it that were left out before: %d"
+		args = append(args, n)
+	}
+	printf(format, args...)
+}

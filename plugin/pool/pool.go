@@ -1,0 +1,114 @@
+// Package pool holds the upstreams in use, and asks them. It is where races meet
+// upstreams; CoreDNS is not known here, so the server and the command `explain` ask
+// by the same code.
+package pool
+
+import (
+	"cmp"
+	"crypto/tls"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/secure"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// warm is how long after the last query an encrypted connection is held open: to
+// open one takes as long as some queries.
+const warm = 2 * time.Minute
+
+// Config says how the upstreams of a pool are asked.
+type Config struct {
+	Rules      race.Rules
+	Patience   time.Duration // an upstream silent for so long is down
+	ForceTCP   bool          // ask over TCP only
+	TLS        *tls.Config   // of encrypted transports; nil: as the system has it
+	ServerName string        // in the certificates of upstreams that do not name their own; empty: their address
+
+	// Observe returns who is told what happens to an upstream; nil tells nobody.
+	Observe func(server.Server) upstream.Observer
+}
+
+// Member is an upstream in use.
+type Member struct {
+	*upstream.Upstream
+	Server   server.Server
+	Observer upstream.Observer // what Config.Observe returned
+}
+
+// Pool is the upstreams in use. Its methods may be called from any goroutine.
+type Pool struct {
+	cfg    Config
+	set    atomic.Pointer[[]*Member] // stored by Replace alone
+	shared shared
+}
+
+// New returns a pool without upstreams.
+func New(cfg Config) *Pool {
+	p := &Pool{cfg: cfg}
+	p.set.Store(new([]*Member))
+	return p
+}
+
+// Members returns the upstreams in use, in the order of preference. The list must not
+// be changed.
+func (p *Pool) Members() []*Member { return *p.set.Load() }
+
+// Replace makes these the upstreams in use, and returns which came and which went.
+// Those that stay go on with their sockets and all that is known about them; those
+// that went end when their last exchange does. Races under way end by the set that
+// they began with. It must not be called by two goroutines at a time.
+func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
+	old := p.Members()
+	set := make([]*Member, len(servers))
+	for i, s := range servers {
+		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
+		if at >= 0 {
+			set[i] = old[at]
+			continue
+		}
+		set[i] = p.newMember(s)
+		added = append(added, set[i])
+	}
+	p.set.Store(&set)
+	for _, m := range old {
+		if !slices.Contains(set, m) {
+			m.Close()
+			removed = append(removed, m)
+		}
+	}
+	return added, removed
+}
+
+// Close lets go of all sockets. Queries under way get their answers, and so do those
+// that still come.
+func (p *Pool) Close() {
+	for _, m := range p.Members() {
+		m.Close()
+	}
+}
+
+// newMember is the one place where upstreams are made.
+func (p *Pool) newMember(s server.Server) *Member {
+	m := &Member{Server: s}
+	if p.cfg.Observe != nil {
+		m.Observer = p.cfg.Observe(s)
+	}
+	cfg := upstream.Config{
+		Addr:     s.Addr,
+		Name:     s.String(),
+		Timeout:  p.cfg.Rules.Timeout,
+		Patience: p.cfg.Patience,
+		ForceTCP: p.cfg.ForceTCP,
+		Observer: m.Observer,
+	}
+	if s.Transport.Encrypted() {
+		cfg.Warm = warm
+		secure.Use(&cfg, s.Transport, cmp.Or(s.Name, p.cfg.ServerName), p.cfg.TLS)
+	}
+	m.Upstream = upstream.New(cfg)
+	return m
+}

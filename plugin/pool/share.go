@@ -1,0 +1,91 @@
+package pool
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// Outcome is the end of a race. It is shared by all that asked the same while it
+// was on, and must not be changed.
+type Outcome struct {
+	race.Result
+	Members []*Member     // by leg
+	Took    time.Duration // the race
+}
+
+// Ask races the query, or waits for the race of an equal one that is under way
+// (R11; RFC 5452, section 5). Equal queries are the same to the last byte but
+// for the id. It reports whether the race was this query's own; else q.Read has not
+// been called.
+func (p *Pool) Ask(ctx context.Context, q Query) (out *Outcome, first bool) {
+	key := string(q.Plain.Msg[2:])
+	if q.Plain.Truncated == upstream.TruncatedNever {
+		key += "whole"
+	}
+	f, first := p.shared.join(key, p.Members())
+	if !first {
+		f.done.Wait()
+		return &f.Outcome, false
+	}
+	defer p.shared.finish(key, f)
+	a := p.start(q, f.Members)
+	defer a.End()
+	// A client that goes away, as one of HTTPS or QUIC may, does not end what
+	// others wait for too.
+	f.Result = a.Wait(context.WithoutCancel(ctx))
+	f.Took = time.Since(a.Begun())
+	if q.Look != nil {
+		q.Look(a)
+	}
+	return &f.Outcome, true
+}
+
+// shared are the races under way, by what is asked. Package singleflight would
+// do, but its frames would lie below those of every race: goroutines that serve
+// a query begin with a small stack, and growing it costs more than a race's own
+// work.
+type shared struct {
+	mu       sync.Mutex
+	underway map[string]*flight
+}
+
+// flight is a race that more than one client may wait for.
+type flight struct {
+	done sync.WaitGroup
+	Outcome
+}
+
+// join returns the flight with that key and set of upstreams, and whether it is a
+// new one. Whoever is first must finish it; everybody else waits for that. A race
+// of a set that was replaced goes on for those who wait, and takes in no others.
+func (s *shared) join(key string, set []*Member) (f *flight, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.underway[key]; ok && slices.Equal(f.Members, set) {
+		return f, false
+	}
+	f = new(flight)
+	f.Members = set
+	f.Leg = -1 // should the race end in a panic
+	f.done.Add(1)
+	if s.underway == nil {
+		s.underway = make(map[string]*flight)
+	}
+	s.underway[key] = f
+	return f, true
+}
+
+// finish says that the outcome is known.
+func (s *shared) finish(key string, f *flight) {
+	s.mu.Lock()
+	if s.underway[key] == f {
+		delete(s.underway, key)
+	}
+	s.mu.Unlock()
+	f.done.Done()
+}
