@@ -46,19 +46,19 @@ type Config struct {
 type Handler struct {
 	Next plugin.Handler
 
-	cfg     Config
-	taps    []*dnstap.Dnstap
-	set     atomic.Pointer[[]*contender] // stored by replace alone
-	servers sync.Map                     // *serverMetrics by the server's name
-	follow  follower
-	begin   func() // to follow; nothing but the first call does anything
-	flights flights
-	clients atomic.Int64 // that wait for a race
+	cfg            Config
+	taps           []*dnstap.Dnstap
+	set            atomic.Pointer[[]*contender] // stored by replace alone
+	servers        sync.Map                     // *serverMetrics by the server's name
+	follow         follower
+	startFollowing func() // only the first call does anything
+	flights        flights
+	clients        atomic.Int64 // that wait for a race
 }
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	h := &Handler{cfg: cfg, begin: func() {}}
+	h := &Handler{cfg: cfg, startFollowing: func() {}}
 	h.set.Store(new([]*contender))
 	return h
 }
