@@ -52,7 +52,7 @@ func setup(c *caddy.Controller) error {
 			}
 		}
 		h.Start()
-		h.Follow(st.list, st.own)
+		h.Follow(st.list, st.listeners)
 		return nil
 	})
 	c.OnShutdown(h.Stop)
@@ -62,8 +62,8 @@ func setup(c *caddy.Controller) error {
 // stanza is what a stanza says, and where its server block listens.
 type stanza struct {
 	handler.Config
-	list *source.List
-	own  handler.Listeners
+	list      *source.List
+	listeners handler.Listeners
 }
 
 // parseStanza reads the one stanza of a server block.
@@ -83,8 +83,8 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	if cfg.list, err = parseTo(c, to); err != nil {
 		return cfg, err
 	}
-	cfg.own = listeners(c)
-	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.own); err != nil {
+	cfg.listeners = listeners(c)
+	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.listeners); err != nil {
 		return cfg, err
 	}
 
@@ -143,9 +143,9 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 	return list, nil
 }
 
-// upstreams returns the upstreams to begin with. A file may be of no use yet, as
+// upstreams returns the first upstreams. A file may be of no use yet, as
 // that of a VPN that is not up, while others name some.
-func upstreams(c *caddy.Controller, list *source.List, own handler.Listeners) ([]server.Server, error) {
+func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listeners) ([]server.Server, error) {
 	r := list.Read()
 	for _, text := range r.Warnings {
 		log.Warning(text)
@@ -157,7 +157,7 @@ func upstreams(c *caddy.Controller, list *source.List, own handler.Listeners) ([
 	for _, err := range r.Problems {
 		log.Warningf("%v; the other upstreams are asked until then", err)
 	}
-	others, loops := own.Drop(servers)
+	others, loops := listeners.Drop(servers)
 	if len(others) == 0 {
 		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
 	}

@@ -46,18 +46,18 @@ type Config struct {
 type Handler struct {
 	Next plugin.Handler
 
-	cfg     Config
-	pool    *pool.Pool
-	taps    []*dnstap.Dnstap
-	servers sync.Map // *serverMetrics by the server's name
-	follow  follower
-	begin   func()       // to follow; nothing but the first call does anything
-	clients atomic.Int64 // that wait for a race
+	cfg            Config
+	pool           *pool.Pool
+	taps           []*dnstap.Dnstap
+	servers        sync.Map // *serverMetrics by the server's name
+	follow         follower
+	startFollowing func()       // only the first call does anything
+	clients        atomic.Int64 // that wait for a race
 }
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, begin: func() {}, pool: pool.New(pool.Config{
+	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{
 		Rules:      cfg.Rules,
 		Patience:   cfg.Patience,
 		ForceTCP:   cfg.ForceTCP,
@@ -105,7 +105,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 // ask races the query. If the race is its own, the reply is unpacked into reply.
 func (h *Handler) ask(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, query *upstream.Query, reply *incoming) *pool.Outcome {
-	h.begin()
+	h.startFollowing()
 	out, first := h.pool.Ask(ctx, pool.Query{
 		Plain:     query,
 		Encrypted: func() *upstream.Query { return padded(query, r) },

@@ -58,16 +58,17 @@ func link(addr netip.Addr) string {
 	return addr.Zone()
 }
 
-// Drop takes those upstreams out of the list to which a query would come back.
-func (l Listeners) Drop(upstreams []server.Server) (left, own []server.Server) {
+// Drop splits upstreams into those that may be asked and those to which a query
+// would come back.
+func (l Listeners) Drop(upstreams []server.Server) (others, loops []server.Server) {
 	for _, s := range upstreams {
 		if l.Include(s, localAddrs) {
-			own = append(own, s)
+			loops = append(loops, s)
 		} else {
-			left = append(left, s)
+			others = append(others, s)
 		}
 	}
-	return left, own
+	return others, loops
 }
 
 // localAddrs returns the addresses of this host's interfaces, those of one link

@@ -15,11 +15,11 @@ import (
 
 var log = clog.NewWithPlugin(Name)
 
-// follower keeps the upstreams as files say.
+// follower keeps the upstreams as a list of sources says.
 type follower struct {
-	list *source.List
-	own  Listeners
-	left []server.Server // out of the list, because they are own
+	list      *source.List
+	listeners Listeners
+	leftOut   []server.Server // of the list, because they are the server block itself
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
@@ -28,24 +28,26 @@ type follower struct {
 
 // Follow keeps the upstreams as list says whenever its sources change, until Stop. It
 // must be called before the first query, and once.
-// Upstreams that are own are left out. The list has been read once, for the
-// upstreams that the handler began with, and is the handler's from now on.
+// Upstreams that are listeners of the server block are left out. The list has been
+// read once, for the handler's first upstreams, and is the handler's from now on.
 //
-// It begins with the first query, which finds what the files say at that time.
-// Before, the handler may be one that CoreDNS gives up without a word, when
-// something else of a new configuration fails; watches would be left behind.
-func (h *Handler) Follow(list *source.List, own Listeners) {
+// It starts with the first query, which does not wait for it: a file can hang, as
+// on a mount whose server is gone. Before that query the handler may be one that
+// CoreDNS gives up without a word, when something else of a new configuration
+// fails; watches would be left behind.
+func (h *Handler) Follow(list *source.List, listeners Listeners) {
 	if len(list.Sources()) == 0 {
 		return
 	}
 	reloadTime.SetToCurrentTime()
-	h.follow.list, h.follow.own = list, own
-	_, h.follow.left = own.Drop(list.Servers())
-	h.begin = sync.OnceFunc(h.watch)
+	h.follow.list, h.follow.listeners = list, listeners
+	_, h.follow.leftOut = listeners.Drop(list.Servers())
+	h.startFollowing = sync.OnceFunc(func() { go h.watch() })
 }
 
+// watch starts to follow. The list is read at once, because it may have changed
+// since it was read last.
 func (h *Handler) watch() {
-	h.reread()
 	stop, err := h.follow.list.Watch(h.reread)
 	if err != nil {
 		log.Warning(err)
@@ -74,13 +76,13 @@ func (h *Handler) reread() {
 		reloads.WithLabelValues("success").Add(float64(n))
 		reloadTime.SetToCurrentTime()
 	}
-	others, own := f.own.Drop(f.list.Servers())
-	for _, s := range own {
-		if !slices.ContainsFunc(f.left, s.Equal) {
+	others, loops := f.listeners.Drop(f.list.Servers())
+	for _, s := range loops {
+		if !slices.ContainsFunc(f.leftOut, s.Equal) {
 			log.Warning(LeftOut(s))
 		}
 	}
-	f.left = own
+	f.leftOut = loops
 	if len(others) == 0 {
 		if len(r.Reloaded) > 0 {
 			log.Warningf("%s: no upstream is left; the old ones stay", strings.Join(r.Reloaded, ", "))

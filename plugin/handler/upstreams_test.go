@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -125,7 +126,7 @@ func (f *follows) until(what string, ok func() bool) {
 	f.t.Fatalf("%s: in vain; log: %s", what, &f.log)
 }
 
-func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
+func follow(t *testing.T, listeners Listeners, addrs ...netip.AddrPort) *follows {
 	f := &follows{t: t, file: filepath.Join(t.TempDir(), "resolv.conf")}
 	golog.SetOutput(f)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
@@ -133,9 +134,9 @@ func follow(t *testing.T, own Listeners, addrs ...netip.AddrPort) *follows {
 	list := new(source.List)
 	list.Add(source.File(f.file))
 	list.Read()
-	others, _ := own.Drop(list.Servers())
+	others, _ := listeners.Drop(list.Servers())
 	f.h = started(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
-	f.h.Follow(list, own)
+	f.h.Follow(list, listeners)
 	f.server = serveHandler(t, f.h)
 	return f
 }
@@ -182,8 +183,8 @@ func TestFollow(t *testing.T) {
 func TestR11FollowDropsOwn(t *testing.T) {
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
 	self := netip.MustParseAddrPort("127.0.0.77:5353")
-	own := Listeners{Hosts: []netip.Addr{self.Addr()}, Ports: []Port{{server.DNS, 5353}}}
-	f := follow(t, own, self, one)
+	listeners := Listeners{Hosts: []netip.Addr{self.Addr()}, Ports: []Port{{server.DNS, 5353}}}
+	f := follow(t, listeners, self, one)
 	f.say(two, self)
 	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.say(self)
@@ -198,4 +199,70 @@ func TestR11FollowDropsOwn(t *testing.T) {
 	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
 	f.say(one, self)
 	f.until("the warning", func() bool { return f.logged("127.0.0.77:5353 is left out") == 1 })
+}
+
+// hanging is a source that can hang, as a file does on a mount whose server is
+// gone.
+type hanging struct {
+	ended   <-chan struct{} // the test is over
+	says    server.Server
+	reading chan chan server.Server // each Read but the first waits for what to say
+	changed chan func()
+	read    bool
+}
+
+func (s *hanging) String() string { return "hanging" }
+
+func (s *hanging) Read() (source.Reading, error) {
+	if s.read {
+		says := make(chan server.Server)
+		select {
+		case s.reading <- says:
+			s.says = <-says
+		case <-s.ended:
+		}
+	}
+	s.read = true
+	return source.Reading{Servers: []server.Server{s.says}, Text: []byte(s.says.String())}, nil
+}
+
+func (s *hanging) Watch(changed func()) (stop func(), err error) {
+	s.changed <- changed
+	go changed()
+	return func() {}, nil
+}
+
+// A source that hangs keeps no query waiting, nor the end.
+func TestFollowHangs(t *testing.T) {
+	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
+	s := &hanging{ended: t.Context().Done(), says: server.Plain(one), reading: make(chan chan server.Server), changed: make(chan func(), 1)}
+	list := new(source.List)
+	list.Add(s)
+	list.Read()
+	h := started(Config{Upstreams: list.Servers(), Rules: testRules, Patience: 2 * time.Second})
+	h.Follow(list, Listeners{})
+	addr := serveHandler(t, h)
+	for range 3 {
+		if got := address(t, addr); got != "192.0.2.11" {
+			t.Errorf("while the source hangs: %s", got)
+		}
+	}
+	says := <-s.reading
+	says <- server.Plain(two)
+	testkit.Eventually(t, func() error {
+		if got := address(t, addr); got != "192.0.2.12" {
+			return fmt.Errorf("when the source goes on: %s", got)
+		}
+		return nil
+	})
+
+	changed, done := <-s.changed, make(chan struct{})
+	go func() { defer close(done); changed() }()
+	says = <-s.reading
+	h.Stop() // returns although the source hangs
+	says <- server.Plain(one)
+	<-done
+	if got := h.pool.Members()[0].Server.Addr; got != two {
+		t.Errorf("after Stop the upstream became %s", got)
+	}
 }
