@@ -567,7 +567,7 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 var mayImport = map[string][]string{
 	".":               {"plugin/handler", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
 	"cmd/coredns":     {".", "plugin/explain"},
-	"plugin/explain":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream"},
+	"plugin/explain":  {"plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
 	"plugin/handler":  {"plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/pool":     {"plugin/race", "plugin/secure", "plugin/server", "plugin/upstream"},
 	"plugin/race":     {"plugin/wire"},

@@ -7,8 +7,8 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -45,87 +45,63 @@ type outcome struct {
 	reply       *dns.Msg // what dnsmus replies
 }
 
-// asking is a race and the notes on it.
+// asking is a race that goes on listening when it is over.
 type asking struct {
-	cfg     *config
-	start   time.Time
-	legs    []*leg
-	changed chan struct{} // there is something for the goroutine that listens
+	cfg   *config
+	pool  *pool.Pool
+	query pool.Query
 
-	mu      sync.Mutex // guards what follows, and the legs' notes
-	ended   bool
-	outcome *outcome // of the race; nil: it is not over
-	errs    []error  // why legs gave no opinion
-}
-
-// leg is a race's leg that takes notes, and goes on to listen when the race is
-// over. It is both the upstream's Receiver and the race's Exchange.
-type leg struct {
-	a        *asking
-	upstream *upstream.Upstream
-	race     *race.Leg
-
-	// Of the goroutine that asks.
-	exchange *upstream.Exchange
-	due      time.Time
-
-	// Guarded by a.mu.
-	opinion opinion
-	turn    uint64 // of the last word on whether the upstream is down
-	back    bool   // Retry is due
+	mu    sync.Mutex
+	race  *pool.Asking     // nil: it has not begun
+	legs  []race.LegReport // when it has ended
+	over  *outcome         // of the race; nil: it is not over
+	ended bool
 }
 
 func newAsking(cfg *config, servers []server.Server) *asking {
-	a := &asking{cfg: cfg, changed: make(chan struct{}, 1)}
-	for _, s := range servers {
-		to := upstream.Config{
-			Addr:     s.Addr,
-			Timeout:  cfg.rules.Timeout,
-			Patience: cfg.patience,
-			ForceTCP: cfg.tcp,
-		}
-		if s.Transport.Encrypted() {
-			secure.Use(&to, s.Transport, s.Name, cfg.tls)
-		}
-		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(to), opinion: opinion{server: s}})
-	}
-	a.start = time.Now()
+	a := &asking{cfg: cfg, query: pool.Query{Plain: &upstream.Query{Msg: cfg.message}}}
+	a.pool = pool.New(pool.Config{Rules: cfg.rules, Patience: cfg.patience, ForceTCP: cfg.tcp, TLS: cfg.tls})
+	a.pool.Replace(servers)
 	return a
 }
 
 // ask holds the race and listens until all have spoken, the time is up or ctx is
 // done.
 func (a *asking) ask(ctx context.Context) *outcome {
-	query := &upstream.Query{Msg: a.cfg.message}
-	r := a.cfg.rules.Start(len(a.legs), func(i int, to *race.Leg) (race.Retrier, time.Time) {
-		l := a.legs[i]
-		l.race = to
-		l.exchange, l.due = l.upstream.Ask(query, l)
-		return l, l.due
-	})
-	res := r.Wait(ctx)
-	reply := new(dns.Msg)
-	for res.Leg >= 0 && reply.Unpack(res.Msg) != nil {
-		r.Discard(res.Leg)
-		res = r.Wait(ctx)
+	defer a.pool.Close()
+	var reply *dns.Msg
+	a.query.Read = func(msg []byte) error {
 		reply = new(dns.Msg)
+		return reply.Unpack(msg)
 	}
-	r.End()
-	a.decided(res, reply, ctx.Err() != nil)
-	a.listen(ctx)
-	a.mu.Lock()
-	a.ended = true
-	a.mu.Unlock()
-	for _, l := range a.legs {
-		l.upstream.Close()
+	r := a.pool.Start(a.query)
+	defer r.End()
+	a.change(func() { a.race = r })
+	res := r.Wait(ctx)
+	if res.Leg < 0 {
+		reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
 	}
+	o := a.decided(res, reply, time.Since(r.Begun()), ctx.Err() != nil)
+	a.change(func() { a.over = o })
+	r.Linger(ctx)
+	a.change(func() { a.legs, a.ended = r.Legs(), true })
 	return a.snapshot()
 }
 
-// decided notes how the race ended.
-func (a *asking) decided(res race.Result, reply *dns.Msg, stopped bool) {
+func (a *asking) change(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f()
+}
+
+// decided is how the race ended. A reply that not all had a word in lives as long as
+// the server would let it.
+func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
+	if res.Inconclusive() {
+		race.CapTTL(reply, a.cfg.negativeTTL)
+	}
 	o := &outcome{
-		cfg: a.cfg, over: true, took: time.Since(a.start),
+		cfg: a.cfg, over: true, took: took, reply: reply,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
 		interrupted: stopped && !res.Conclusive(),
 	}
@@ -134,92 +110,47 @@ func (a *asking) decided(res race.Result, reply *dns.Msg, stopped bool) {
 			o.missing = append(o.missing, i)
 		}
 	}
-	if res.Leg < 0 {
-		reply.Rcode = dns.RcodeServerFailure
-	}
-	if res.Inconclusive() {
-		for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
-			for _, rr := range section {
-				rr.Header().Ttl = min(rr.Header().Ttl, uint32(a.cfg.negativeTTL/time.Second))
-			}
-		}
-	}
-	o.reply = reply
+	return o
+}
+
+// snapshot is what is known now.
+func (a *asking) snapshot() *outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.outcome, a.errs = o, res.Errs
-}
-
-// listen waits for those that have not spoken in the race, and drives their
-// exchanges.
-func (a *asking) listen(ctx context.Context) {
-	end := a.start.Add(a.cfg.rules.Timeout)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		now := time.Now()
-		wake, open := end, false
-		for _, l := range a.legs {
-			pending, back := l.look()
-			if !pending {
-				continue
-			}
-			if back {
-				l.due = now
-			}
-			if !l.due.IsZero() && !now.Before(l.due) {
-				l.Retry(now)
-			}
-			if !l.due.IsZero() && l.due.Before(wake) {
-				wake = l.due
-			}
-			open = true
-		}
-		if !open || !now.Before(end) {
-			return
-		}
-		timer.Reset(time.Until(wake))
-		select {
-		case <-a.changed:
-		case <-timer.C:
-		case <-ctx.Done():
-			return
+	o := &outcome{cfg: a.cfg, winner: -1}
+	if a.over != nil {
+		*o = *a.over
+	}
+	o.ended = a.ended
+	legs := a.legs
+	if a.race != nil {
+		o.since = time.Since(a.race.Begun())
+		if !a.ended {
+			legs = a.race.Legs()
 		}
 	}
-}
-
-// look reports whether nothing has come of the leg yet, and whether its upstream
-// is back since the last call.
-func (l *leg) look() (pending, back bool) {
-	l.a.mu.Lock()
-	defer l.a.mu.Unlock()
-	back = l.back
-	l.back = false
-	return l.opinion.pending(), back
-}
-
-// note changes the leg's notes.
-func (l *leg) note(change func(op *opinion)) {
-	l.a.mu.Lock()
-	change(&l.opinion)
-	l.a.mu.Unlock()
-	select {
-	case l.a.changed <- struct{}{}:
-	default:
-	}
-}
-
-// Reply implements upstream.Receiver.
-func (l *leg) Reply(msg []byte, at time.Time, stream bool) {
-	after := at.Sub(l.a.start)
-	m, err := unpack(msg)
-	l.note(func(op *opinion) {
-		op.after, op.msg, op.err = after, m, err
-		if m != nil {
-			op.verdict = race.Judge(msg, l.a.cfg.rules.Policy)
+	for i, m := range a.pool.Members() {
+		op := opinion{server: m.Server}
+		if i < len(legs) {
+			op.read(legs[i])
 		}
-	})
-	l.race.Reply(msg, at, stream)
+		if o.verdict == race.Good { // then nobody else was waited for
+			op.late = false
+		}
+		o.opinions = append(o.opinions, op)
+	}
+	return o
+}
+
+// read takes what a leg reports.
+func (op *opinion) read(leg race.LegReport) {
+	op.after, op.err, op.down = leg.After, leg.Err, leg.Down
+	if leg.Msg == nil {
+		return
+	}
+	if op.msg, op.err = unpack(leg.Msg); op.msg != nil {
+		op.verdict, op.late = leg.Verdict, leg.Late
+	}
 }
 
 // unpack reads hostile bytes in a goroutine that has nobody above it.
@@ -234,59 +165,4 @@ func unpack(msg []byte) (m *dns.Msg, err error) {
 		return nil, race.ErrUnreadable
 	}
 	return m, nil
-}
-
-// Fail implements upstream.Receiver.
-func (l *leg) Fail(err error) {
-	after := time.Since(l.a.start)
-	l.note(func(op *opinion) { op.after, op.err = after, err })
-	l.race.Fail(err)
-}
-
-// Presence implements upstream.Receiver.
-func (l *leg) Presence(down bool, turn uint64) {
-	l.note(func(op *opinion) {
-		if turn > l.turn {
-			l.turn, op.down = turn, down
-		}
-	})
-	l.race.Presence(down, turn)
-}
-
-// Again implements upstream.Receiver.
-func (l *leg) Again() {
-	l.note(func(*opinion) { l.back = true })
-	l.race.Again()
-}
-
-// Waiting implements upstream.Receiver.
-func (l *leg) Waiting() bool {
-	l.a.mu.Lock()
-	defer l.a.mu.Unlock()
-	return !l.a.ended
-}
-
-// Retry implements race.Retrier.
-func (l *leg) Retry(now time.Time) time.Time {
-	l.due = l.exchange.Retry(now)
-	return l.due
-}
-
-// snapshot is what is known now.
-func (a *asking) snapshot() *outcome {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	o := &outcome{cfg: a.cfg, winner: -1}
-	if a.outcome != nil {
-		*o = *a.outcome
-	}
-	o.since, o.ended = time.Since(a.start), a.ended
-	for i, l := range a.legs {
-		op := l.opinion
-		if i < len(a.errs) && op.msg != nil {
-			op.late = a.errs[i] == race.ErrSilent || a.errs[i] == race.ErrDown
-		}
-		o.opinions = append(o.opinions, op)
-	}
-	return o
 }

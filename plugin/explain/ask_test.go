@@ -316,13 +316,18 @@ func TestInTheMomentOfTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := reply(knows("host.example. 60 IN A 192.0.2.1"))
+	packed, err := answer.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := newAsking(cfg, make([]server.Server, 1))
-	a.legs[0].opinion.msg = answer
-	a.decided(race.Result{Leg: -1, Errs: []error{race.ErrSilent}}, new(dns.Msg), false)
+	a.legs, a.ended = []race.LegReport{{Verdict: race.Good, Msg: packed, At: time.Now(), Late: true}}, true
+	a.over = a.decided(race.Result{Leg: -1, Errs: []error{race.ErrSilent}}, new(dns.Msg), 0, false)
 	if o := a.snapshot(); !o.opinions[0].late {
 		t.Error("a reply to nobody is not late")
 	}
-	a.decided(race.Result{Leg: 0, Verdict: race.Good}, answer, true)
+	a.legs[0].Late = false
+	a.over = a.decided(race.Result{Leg: 0, Verdict: race.Good}, answer, 0, true)
 	if o := a.snapshot(); o.interrupted || o.opinions[0].late || o.exit() != 0 {
 		t.Error("a good answer was interrupted")
 	}
