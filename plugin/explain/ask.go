@@ -47,9 +47,8 @@ type outcome struct {
 
 // asking is a race that goes on listening when it is over.
 type asking struct {
-	cfg   *config
-	pool  *pool.Pool
-	query pool.Query
+	cfg  *config
+	pool *pool.Pool
 
 	mu    sync.Mutex
 	race  *pool.Asking     // nil: it has not begun
@@ -59,7 +58,7 @@ type asking struct {
 }
 
 func newAsking(cfg *config, servers []server.Server) *asking {
-	a := &asking{cfg: cfg, query: pool.Query{Plain: &upstream.Query{Msg: cfg.message}}}
+	a := &asking{cfg: cfg}
 	a.pool = pool.New(pool.Config{Rules: cfg.rules, Patience: cfg.patience, ForceTCP: cfg.tcp, TLS: cfg.tls})
 	a.pool.Replace(servers)
 	return a
@@ -69,23 +68,33 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 // done.
 func (a *asking) ask(ctx context.Context) *outcome {
 	defer a.pool.Close()
-	var reply *dns.Msg
-	a.query.Read = func(msg []byte) error {
-		reply = new(dns.Msg)
-		return reply.Unpack(msg)
-	}
-	r := a.pool.Start(a.query)
+	q := &query{msg: a.cfg.message}
+	r := a.pool.Start(q)
 	defer r.End()
 	a.change(func() { a.race = r })
 	res := r.Wait(ctx)
 	if res.Leg < 0 {
-		reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
+		q.reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
 	}
-	o := a.decided(res, reply, time.Since(r.Begun()), ctx.Err() != nil)
+	o := a.decided(res, q.reply, time.Since(r.Begun()), ctx.Err() != nil)
 	a.change(func() { a.over = o })
 	r.Linger(ctx)
 	a.change(func() { a.legs, a.ended = r.Legs(), true })
 	return a.snapshot()
+}
+
+// query is a [pool.Query], and the reply to it.
+type query struct {
+	msg   []byte
+	reply *dns.Msg
+}
+
+func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg} }
+func (q *query) Encrypted() *upstream.Query { return q.Plain() }
+
+func (q *query) Read(reply []byte) error {
+	q.reply = new(dns.Msg)
+	return q.reply.Unpack(reply)
 }
 
 func (a *asking) change(f func()) {

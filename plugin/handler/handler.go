@@ -94,54 +94,55 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 			return dns.RcodeRefused, fmt.Errorf("more than %d queries under way; see max_concurrent", limit)
 		}
 	}
-	query, err := h.query(w, r)
-	if err != nil {
+	c := &client{request: r, stream: overStream(w)}
+	if err := h.prepare(c); err != nil {
 		return dns.RcodeFormatError, err
 	}
-	reply := new(incoming)
-	out := h.ask(ctx, w, r, query, reply)
-	return h.finish(ctx, w, r, out, reply)
-}
-
-// ask races the query. If the race is its own, the reply is unpacked into reply.
-func (h *Handler) ask(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, query *upstream.Query, reply *incoming) *pool.Outcome {
 	h.startFollowing()
-	out, first := h.pool.Ask(ctx, pool.Query{
-		Plain:     query,
-		Encrypted: func() *upstream.Query { return padded(query, r) },
-		Read:      reply.unpack,
-		Look:      h.look(ctx, request.Request{W: w, Req: r}),
-	})
+	out, first := h.pool.Ask(ctx, c, h.look(ctx, w, r))
 	if first {
 		h.count(ctx, out)
 	}
-	return out
+	return h.finish(ctx, w, c, out)
 }
 
-// query is what upstreams are asked for r.
-func (h *Handler) query(w dns.ResponseWriter, r *dns.Msg) (*upstream.Query, error) {
-	stream := overStream(w)
-	msg, err := outgoing(r, false)
-	query := &upstream.Query{Msg: msg, Stream: stream && !h.cfg.PreferUDP}
+// client is a query of a client's, which is a [pool.Query].
+type client struct {
+	request *dns.Msg
+	stream  bool // on a transport without truncation
+	query   upstream.Query
+	reply   incoming // empty if the race was another client's
+}
+
+// prepare makes what upstreams are asked.
+func (h *Handler) prepare(c *client) (err error) {
+	c.query.Stream = c.stream && !h.cfg.PreferUDP
 	switch {
-	case stream, h.cfg.Rules.Policy.NeedType: // which may be what had no room
-		query.Truncated = upstream.TruncatedNever
-	case r.IsTsig() != nil:
-		query.Truncated = upstream.TruncatedAlways
+	case c.stream, h.cfg.Rules.Policy.NeedType: // which may be what had no room
+		c.query.Truncated = upstream.TruncatedNever
+	case c.request.IsTsig() != nil:
+		c.query.Truncated = upstream.TruncatedAlways
 	}
-	return query, err
+	c.query.Msg, err = outgoing(c.request, false)
+	return err
 }
 
-// padded is the query for encrypted upstreams: its length tells less.
-func padded(query *upstream.Query, r *dns.Msg) *upstream.Query {
-	msg, err := outgoing(r, true)
+// Plain implements pool.Query.
+func (c *client) Plain() *upstream.Query { return &c.query }
+
+// Encrypted implements pool.Query: the length of a padded query tells less.
+func (c *client) Encrypted() *upstream.Query {
+	msg, err := outgoing(c.request, true)
 	if err != nil {
-		return query
+		return &c.query
 	}
-	private := *query
-	private.Msg = msg
-	return &private
+	padded := c.query
+	padded.Msg = msg
+	return &padded
 }
+
+// Read implements pool.Query.
+func (c *client) Read(reply []byte) error { return c.reply.unpack(reply) }
 
 // overStream reports whether the client is on a transport without truncation.
 func overStream(w dns.ResponseWriter) bool {
@@ -149,25 +150,24 @@ func overStream(w dns.ResponseWriter) bool {
 	return state.Proto() == "tcp"
 }
 
-// finish answers r with what came of its race. The reply is empty if the race was
-// another client's.
-func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, out *pool.Outcome, reply *incoming) (int, error) {
-	if reply.raw == nil && out.Leg >= 0 {
-		if err := reply.unpack(out.Msg); err != nil {
+// finish answers the client with what came of its race.
+func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Outcome) (int, error) {
+	if c.reply.raw == nil && out.Leg >= 0 {
+		if err := c.reply.unpack(out.Msg); err != nil {
 			return dns.RcodeServerFailure, err
 		}
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
 	if out.Leg < 0 {
-		w.WriteMsg(failure(r, out))
+		w.WriteMsg(failure(c.request, out))
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
 	}
 	if out.Inconclusive() {
-		reply.inconclusive(r, h.cfg.NegativeTTL, out)
+		c.reply.inconclusive(c.request, h.cfg.NegativeTTL, out)
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
-	reply.write(w, r, overStream(w))
+	c.reply.write(w, c.request, c.stream)
 	return dns.RcodeSuccess, nil
 }
 

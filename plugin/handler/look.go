@@ -27,7 +27,7 @@ func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 // look returns who shows a race to the plugins dnstap and trace, or nil if neither
 // cares. It is called when the race is over, in the goroutine that serves the query,
 // whose metadata the taps may want; what upstreams say later nobody is shown.
-func (h *Handler) look(ctx context.Context, state request.Request) func(*pool.Asking) {
+func (h *Handler) look(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) func(*pool.Asking) {
 	span := ot.SpanFromContext(ctx)
 	if span == nil && len(h.taps) == 0 {
 		return nil
@@ -38,7 +38,7 @@ func (h *Handler) look(ctx context.Context, state request.Request) func(*pool.As
 				trace(span, a, i, leg)
 			}
 			for _, t := range h.taps {
-				h.tap(ctx, t, state, a, i, leg)
+				h.tap(ctx, t, request.Request{W: w, Req: r}, a, i, leg)
 			}
 		}
 	}

@@ -10,45 +10,42 @@ import (
 )
 
 // Query is what a client asks.
-type Query struct {
-	Plain *upstream.Query // of upstreams in plain DNS, and of all if Encrypted is nil
-
-	// Encrypted returns the same query for upstreams that only they can read. It is
-	// called if there are any.
-	Encrypted func() *upstream.Query
-
+type Query interface {
+	// Plain is asked of upstreams in plain DNS.
+	Plain() *upstream.Query
+	// Encrypted is asked of upstreams that only they can read. It is called if there
+	// are any.
+	Encrypted() *upstream.Query
 	// Read unpacks a reply that is to be given. One that it returns an error for
-	// counts as none. Nil takes all.
-	Read func(reply []byte) error
-
-	// Look is shown the race when it is over, if this query began it: what each leg
-	// was asked, and what became of it. Nil looks at nothing.
-	Look func(*Asking)
+	// counts as none.
+	Read(reply []byte) error
 }
 
 // Asking is a race over the upstreams of a pool. Its methods are for one goroutine,
 // but for Legs.
 type Asking struct {
 	Members []*Member // by leg
-	Rules   race.Rules
 
+	query            Query
 	plain, encrypted *upstream.Query
-	read             func([]byte) error
 	race             *race.Race
 }
 
 // Start asks all upstreams in use (R1).
-func (p *Pool) Start(q Query) *Asking { return p.start(q, p.Members()) }
+func (p *Pool) Start(q Query) *Asking {
+	a := &Asking{Members: p.Members()}
+	a.start(p.cfg.Rules, q)
+	return a
+}
 
-func (p *Pool) start(q Query, set []*Member) *Asking {
-	a := &Asking{Members: set, Rules: p.cfg.Rules, plain: q.Plain, encrypted: q.Plain, read: q.Read}
-	if q.Encrypted != nil && slices.ContainsFunc(set, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
+func (a *Asking) start(rules race.Rules, q Query) {
+	a.query, a.plain = q, q.Plain()
+	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
-	a.race = p.cfg.Rules.Start(len(set), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
-		return set[i].Ask(a.Query(i), leg)
+	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
+		return a.Members[i].Ask(a.Query(i), leg)
 	})
-	return a
 }
 
 // Query is what leg i asks.
@@ -62,7 +59,7 @@ func (a *Asking) Query(i int) *upstream.Query {
 // Wait returns how the race ends. A reply that cannot be read is none.
 func (a *Asking) Wait(ctx context.Context) race.Result {
 	res := a.race.Wait(ctx)
-	for res.Leg >= 0 && a.read != nil && a.read(res.Msg) != nil {
+	for res.Leg >= 0 && a.query.Read(res.Msg) != nil {
 		a.race.Discard(res.Leg)
 		res = a.race.Wait(ctx)
 	}

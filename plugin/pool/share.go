@@ -21,10 +21,12 @@ type Outcome struct {
 // Ask races the query, or waits for the race of an equal one that is under way
 // (R11; RFC 5452, section 5). Equal queries are the same to the last byte but
 // for the id. It reports whether the race was this query's own; else q.Read has not
-// been called.
-func (p *Pool) Ask(ctx context.Context, q Query) (out *Outcome, first bool) {
-	key := string(q.Plain.Msg[2:])
-	if q.Plain.Truncated == upstream.TruncatedNever {
+// been called. When its own race is over, look is shown what each leg was asked and
+// what became of it, unless it is nil.
+func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outcome, first bool) {
+	query := q.Plain()
+	key := string(query.Msg[2:])
+	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
 	f, first := p.shared.join(key, p.Members())
@@ -33,14 +35,14 @@ func (p *Pool) Ask(ctx context.Context, q Query) (out *Outcome, first bool) {
 		return &f.Outcome, false
 	}
 	defer p.shared.finish(key, f)
-	a := p.start(q, f.Members)
-	defer a.End()
+	f.asking.start(p.cfg.Rules, q)
+	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
-	f.Result = a.Wait(context.WithoutCancel(ctx))
-	f.Took = time.Since(a.Begun())
-	if q.Look != nil {
-		q.Look(a)
+	f.Result = f.asking.Wait(context.WithoutCancel(ctx))
+	f.Took = time.Since(f.asking.Begun())
+	if look != nil {
+		look(&f.asking)
 	}
 	return &f.Outcome, true
 }
@@ -58,6 +60,7 @@ type shared struct {
 type flight struct {
 	done sync.WaitGroup
 	Outcome
+	asking Asking
 }
 
 // join returns the flight with that key and set of upstreams, and whether it is a
@@ -70,7 +73,7 @@ func (s *shared) join(key string, set []*Member) (f *flight, first bool) {
 		return f, false
 	}
 	f = new(flight)
-	f.Members = set
+	f.Members, f.asking.Members = set, set
 	f.Leg = -1 // should the race end in a panic
 	f.done.Add(1)
 	if s.underway == nil {

@@ -11,8 +11,9 @@ import (
 // the sending of a packet, and what calls others, who may call back. Whoever takes
 // the lock fills one, lets go, and has it done by [Upstream.do].
 type outbox struct {
-	jobs []job
-	room [2]job // that most need
+	n     int    // of first
+	first [2]job // most need no more, and no allocation then
+	more  []job
 }
 
 type job struct {
@@ -50,47 +51,55 @@ const (
 )
 
 func (o *outbox) add(j job) {
-	if o.jobs == nil {
-		o.jobs = o.room[:0]
+	if o.n < len(o.first) {
+		o.first[o.n] = j
+		o.n++
+		return
 	}
-	o.jobs = append(o.jobs, j)
+	o.more = append(o.more, j)
 }
 
 // do does the work, in order. The lock must not be held.
 func (u *Upstream) do(o *outbox) {
-	for i := range o.jobs {
-		j := &o.jobs[i]
-		switch j.kind {
-		case sendJob:
-			if _, err := j.s.conn.Write(j.msg); err != nil {
-				u.notSent(j.x, j.s, err)
-			}
-		case probeJob:
-			u.probe()
-		case replyJob:
-			msg := j.msg
-			if j.s != nil { // it is in the buffer that the next packet is read into
-				msg = bytes.Clone(msg)
-			}
-			j.to.Reply(msg, j.at, j.stream)
-		case failJob:
-			j.to.Fail(j.err)
-		case presenceJob:
-			j.to.Presence(j.down, j.turn)
-		case againJob:
-			j.to.Again()
-		case repliedJob:
-			u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
-		case failedJob:
-			u.cfg.Observer.Failed(j.err)
-		case retransmittedJob:
-			u.cfg.Observer.Retransmitted()
-		case nearMissJob:
-			u.cfg.Observer.NearMiss()
-		case downJob:
-			u.cfg.Observer.Down(j.took, j.n)
-		case upJob:
-			u.cfg.Observer.Up(j.took)
+	for i := range o.first[:o.n] {
+		u.doJob(&o.first[i])
+	}
+	for i := range o.more {
+		u.doJob(&o.more[i])
+	}
+}
+
+func (u *Upstream) doJob(j *job) {
+	switch j.kind {
+	case sendJob:
+		if _, err := j.s.conn.Write(j.msg); err != nil {
+			u.notSent(j.x, j.s, err)
 		}
+	case probeJob:
+		u.probe()
+	case replyJob:
+		msg := j.msg
+		if j.s != nil { // it is in the buffer that the next packet is read into
+			msg = bytes.Clone(msg)
+		}
+		j.to.Reply(msg, j.at, j.stream)
+	case failJob:
+		j.to.Fail(j.err)
+	case presenceJob:
+		j.to.Presence(j.down, j.turn)
+	case againJob:
+		j.to.Again()
+	case repliedJob:
+		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
+	case failedJob:
+		u.cfg.Observer.Failed(j.err)
+	case retransmittedJob:
+		u.cfg.Observer.Retransmitted()
+	case nearMissJob:
+		u.cfg.Observer.NearMiss()
+	case downJob:
+		u.cfg.Observer.Down(j.took, j.n)
+	case upJob:
+		u.cfg.Observer.Up(j.took)
 	}
 }

@@ -43,11 +43,12 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 		return
 	}
 	u.presence.turn++
-	down := job{kind: downJob, took: now.Sub(x.watched)}
-	at := len(out.jobs)
-	out.add(down)
+	n := 0
+	for range u.openLocked() {
+		n++
+	}
+	out.add(job{kind: downJob, took: now.Sub(x.watched), n: n})
 	for x := range u.openLocked() {
-		out.jobs[at].n++
 		out.add(u.presence.job(x.to))
 	}
 	u.retireAllLocked() // the silence may be theirs
