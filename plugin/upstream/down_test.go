@@ -192,6 +192,7 @@ func TestDownAfterUp(t *testing.T) {
 		speaks.Store(&speak) // while the next query is on its way out
 		o := newOutcome()
 		u.Ask(query("host.example."), o)
+		synctest.Wait() // it may have been a probe's packet that was held up
 		if o.isDown() {
 			t.Error("the upstream is up, but its last word to the race was that it is down")
 		}
