@@ -23,6 +23,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -171,11 +172,13 @@ func TestOptions(t *testing.T) {
 		},
 	} {
 		want := handler.Config{
-			Upstreams:     servers("192.0.2.1:53"),
-			Rules:         race.Rules{Timeout: 4 * time.Second},
-			Patience:      2 * time.Second,
-			NegativeTTL:   5 * time.Second,
-			MaxConcurrent: 10000,
+			Upstreams: servers("192.0.2.1:53"),
+			Values: option.Values{
+				Rules:         race.Rules{Timeout: 4 * time.Second},
+				Patience:      2 * time.Second,
+				NegativeTTL:   5 * time.Second,
+				MaxConcurrent: 10000,
+			},
 		}
 		change(&want)
 		cfg, err := parseText("dnsmus 192.0.2.1 {\n " + block + "\n}")
@@ -276,7 +279,7 @@ func TestOptionErrors(t *testing.T) {
 		given[name] = true
 		wantError(t, "dnsmus 192.0.2.1 {\n "+option+"\n "+option+"\n}", 3, "option '"+name+"' is given twice")
 	}
-	for name := range options {
+	for _, name := range option.Names() {
 		if !given[name] {
 			t.Errorf("option %s is not tested", name)
 		}
@@ -565,14 +568,15 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // What each package may import of this module; "." is the root. All others,
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
-	".":               {"plugin/handler", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
+	".":               {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
 	"cmd/coredns":     {".", "plugin/explain"},
-	"plugin/explain":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream"},
-	"plugin/handler":  {"plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/explain":  {"plugin/option", "plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream"},
+	"plugin/handler":  {"plugin/option", "plugin/race", "plugin/secure", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/option":   {"plugin/race"},
 	"plugin/race":     {"plugin/wire"},
-	"plugin/upstream": {"plugin/wire"},
 	"plugin/secure":   {"plugin/server", "plugin/upstream"},
 	"plugin/source":   {"plugin/server"},
+	"plugin/upstream": {"plugin/wire"},
 	"plugin/server":   {},
 	"plugin/wire":     {},
 }

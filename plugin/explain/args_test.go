@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -40,22 +41,25 @@ func TestArgs(t *testing.T) {
 			c.question = dns.Question{Name: "1." + strings.Repeat("0.", 31) + "ip6.arpa.", Qtype: dns.TypePTR, Qclass: 1}
 		},
 
-		"--tcp host.example":                           func(c *config) { c.tcp = true },
-		"host.example -tcp":                            func(c *config) { c.tcp = true },
-		"host.example --tcp A --json":                  func(c *config) { c.tcp, c.json = true, true },
-		"host.example --good qtype":                    func(c *config) { c.rules.Policy.NeedType = true },
+		"--tcp host.example":                           func(c *config) { c.ForceTCP = true },
+		"host.example -tcp":                            func(c *config) { c.ForceTCP = true },
+		"host.example --tcp A --json":                  func(c *config) { c.ForceTCP, c.json = true, true },
+		"host.example --good qtype":                    func(c *config) { c.Rules.Policy.NeedType = true },
 		"host.example --good=answer":                   func(*config) {},
-		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.rules.Timeout, c.patience = time.Second, 500*time.Millisecond },
-		"host.example --negative-ttl 0s":               func(c *config) { c.negativeTTL = 0 },
+		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.Rules.Timeout, c.Patience = time.Second, 500*time.Millisecond },
+		"host.example --negative-ttl 0s":               func(c *config) { c.NegativeTTL = 0 },
 		"--bogus 192.0.2.7/24 host.example --bogus ::ffff:198.51.100.1": func(c *config) {
-			c.rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
+			c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
 		},
 	} {
 		want := config{
-			question:    dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
-			rules:       race.Rules{Timeout: 4 * time.Second},
-			patience:    2 * time.Second,
-			negativeTTL: 5 * time.Second,
+			question: dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
+			Values: option.Values{
+				Rules:         race.Rules{Timeout: 4 * time.Second},
+				Patience:      2 * time.Second,
+				NegativeTTL:   5 * time.Second,
+				MaxConcurrent: 10000,
+			},
 		}
 		change(&want)
 		cfg, err := parse(strings.Fields(line))

@@ -79,12 +79,12 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 	for _, s := range servers {
 		to := upstream.Config{
 			Addr:     s.Addr,
-			Timeout:  cfg.rules.Timeout,
-			Patience: cfg.patience,
-			ForceTCP: cfg.tcp,
+			Timeout:  cfg.Rules.Timeout,
+			Patience: cfg.Patience,
+			ForceTCP: cfg.ForceTCP,
 		}
 		if s.Transport.Encrypted() {
-			secure.Use(&to, s.Transport, s.Name, cfg.tls)
+			secure.Use(&to, s.Transport, s.Name, cfg.TLS)
 		}
 		a.legs = append(a.legs, &leg{a: a, upstream: upstream.New(to), opinion: opinion{server: s}})
 	}
@@ -96,7 +96,7 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 // done.
 func (a *asking) ask(ctx context.Context) *outcome {
 	query := &upstream.Query{Msg: a.cfg.message}
-	r := a.cfg.rules.Start(len(a.legs), func(i int, to *race.Leg) (race.Exchange, time.Time) {
+	r := a.cfg.Rules.Start(len(a.legs), func(i int, to *race.Leg) (race.Exchange, time.Time) {
 		l := a.legs[i]
 		l.race = to
 		l.exchange, l.due = l.upstream.Ask(query, l)
@@ -139,7 +139,7 @@ func (a *asking) decided(res race.Result, reply *dns.Msg, stopped bool) {
 	if res.Inconclusive() {
 		for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
 			for _, rr := range section {
-				rr.Header().Ttl = min(rr.Header().Ttl, uint32(a.cfg.negativeTTL/time.Second))
+				rr.Header().Ttl = min(rr.Header().Ttl, uint32(a.cfg.NegativeTTL/time.Second))
 			}
 		}
 	}
@@ -152,7 +152,7 @@ func (a *asking) decided(res race.Result, reply *dns.Msg, stopped bool) {
 // listen waits for those that have not spoken in the race, and drives their
 // exchanges.
 func (a *asking) listen(ctx context.Context) {
-	end := a.start.Add(a.cfg.rules.Timeout)
+	end := a.start.Add(a.cfg.Rules.Timeout)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -215,7 +215,7 @@ func (l *leg) Reply(msg []byte) {
 	l.note(func(op *opinion) {
 		op.after, op.msg, op.err = after, m, err
 		if m != nil {
-			op.verdict = race.Judge(msg, l.a.cfg.rules.Policy)
+			op.verdict = race.Judge(msg, l.a.cfg.Rules.Policy)
 		}
 	})
 	l.race.Reply(msg)
