@@ -253,6 +253,7 @@ func TestOptionErrors(t *testing.T) {
 		{"negative_ttl", []string{"negative_ttl: " + count, "write: negative_ttl DURATION"}},
 		{"negative_ttl 5s 6s", []string{"negative_ttl: " + count}},
 		{"negative_ttl 5", []string{"negative_ttl: '5' " + duration}},
+		{"negative_ttl 500ms", []string{"negative_ttl: '500ms' is not in whole seconds, as a TTL is; take 0s or 1s; write: negative_ttl DURATION"}},
 		{"negative_ttl -5s", []string{"negative_ttl: '-5s' is not between 0s and 24h0m0s"}},
 		{"negative_ttl 24h1s", []string{"negative_ttl: '24h1s' is not between 0s and 24h0m0s"}},
 		{"max_concurrent", []string{"max_concurrent: " + count, "write: max_concurrent N"}},

@@ -76,6 +76,9 @@ func TestArgErrors(t *testing.T) {
 		{"timeout", "4", "'4' is not a duration such as 4s or 500ms", "write a duration such as 4s or 500ms"},
 		{"patience", "9ms", "'9ms' is not between 10ms and 1m0s", ""},
 		{"negative_ttl", "25h", "'25h' is not between 0s and 24h0m0s", ""},
+		{"negative_ttl", "500ms", "'500ms' is not in whole seconds, as a TTL is; take 0s or 1s", ""},
+		{"negative_ttl", "59.5s", "'59.5s' is not in whole seconds, as a TTL is; take 59s or 1m0s", ""},
+		{"negative_ttl", "1ns", "'1ns' is not in whole seconds, as a TTL is; take 0s or 1s", ""},
 		{"max_concurrent", "-1", "'-1' is not a number of queries, or 0 for no limit", ""},
 	} {
 		o, _ := Find(tc.name)

@@ -31,7 +31,7 @@ var Table = []Option{
 		set:   duration(func(v *Values) *time.Duration { return &v.Patience }, minWait, maxWait)},
 	{Name: "negative_ttl", Args: "DURATION", Default: "5s", Flag: "negative-ttl",
 		About: "how long an inconclusive denial is cached",
-		set:   duration(func(v *Values) *time.Duration { return &v.NegativeTTL }, 0, maxNegativeTTL)},
+		set:   ttl(func(v *Values) *time.Duration { return &v.NegativeTTL }, maxNegativeTTL)},
 	{Name: "max_concurrent", Args: "N", Default: "10000", set: setMaxConcurrent},
 	{Name: "force_tcp", Flag: "tcp",
 		About: "ask over TCP only, as with force_tcp",
@@ -96,6 +96,18 @@ func flag(field func(*Values) *bool) func(*Values, []string, Reader) error {
 	return func(v *Values, _ []string, _ Reader) error {
 		*field(v) = true
 		return nil
+	}
+}
+
+// ttl sets a field to a duration that is a TTL: whole seconds (RFC 2181, section 8).
+func ttl(field func(*Values) *time.Duration, most time.Duration) func(*Values, []string, Reader) error {
+	read := duration(field, 0, most)
+	return func(v *Values, args []string, r Reader) error {
+		if d, err := time.ParseDuration(args[0]); err == nil && 0 < d && d < most && d%time.Second != 0 {
+			down := d.Truncate(time.Second)
+			return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not in whole seconds, as a TTL is; take %v or %v", down, down+time.Second)}
+		}
+		return read(v, args, r)
 	}
 }
 
