@@ -4,16 +4,14 @@
 package dnsmus
 
 import (
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -23,13 +21,10 @@ import (
 	pkgtls "github.com/coredns/coredns/plugin/pkg/tls"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
-	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
-
-const defaultMaxConcurrent = 10000
 
 var log = clog.NewWithPlugin(handler.Name)
 
@@ -68,12 +63,7 @@ type stanza struct {
 
 // parseStanza reads the one stanza of a server block.
 func parseStanza(c *caddy.Controller) (stanza, error) {
-	cfg := stanza{Config: handler.Config{
-		Rules:         race.Rules{Timeout: race.DefaultTimeout},
-		Patience:      upstream.DefaultPatience,
-		NegativeTTL:   race.DefaultNegativeTTL,
-		MaxConcurrent: defaultMaxConcurrent,
-	}}
+	cfg := stanza{Config: handler.Config{Values: option.Default()}}
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
@@ -88,12 +78,13 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 		return cfg, err
 	}
 
+	words := reader(c)
 	seen := make(map[string]bool)
 	for c.NextBlock() {
 		name := c.Val()
-		option, ok := options[name]
+		o, ok := option.Find(name)
 		if !ok {
-			return cfg, c.Errf("unknown option '%s'; the options are %s", name, optionNames())
+			return cfg, c.Errf("unknown option '%s'; the options are %s", name, strings.Join(option.Names(), ", "))
 		}
 		if seen[name] {
 			return cfg, c.Errf("option '%s' is given twice", name)
@@ -103,22 +94,30 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 		if c.NextArg() { // RemainingArgs stops before a brace
 			return cfg, c.Errf("option '%s' has no block; take the '%s' away", name, c.Val())
 		}
-		if name == "tls" {
-			for i := range args {
-				args[i] = filename(c, args[i])
-			}
+		if err := o.Set(&cfg.Values, args, words); err != nil {
+			return cfg, c.Errf("%s: %v; write: %s", name, err, o.Usage())
 		}
-		if err := option.set(&cfg.Config, args); err != nil {
-			return cfg, c.Errf("%s: %v; write: %s", name, err, strings.TrimSpace(name+" "+option.usage))
-		}
-		if cfg.ForceTCP && cfg.PreferUDP {
-			return cfg, c.Err("force_tcp and prefer_udp exclude each other; leave one of them out")
+		if err := cfg.Check(); err != nil {
+			return cfg, c.Err(err.Error())
 		}
 	}
 	if c.Next() {
 		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
 	}
 	return cfg, nil
+}
+
+// reader reads arguments of options as CoreDNS's plugins do.
+func reader(c *caddy.Controller) option.Reader {
+	return option.Reader{
+		Zones: func(word string) []string { return plugin.Host(word).NormalizeExact() },
+		TLS: func(files []string) (*tls.Config, error) {
+			for i := range files {
+				files[i] = filename(c, files[i])
+			}
+			return pkgtls.NewTLSConfigFromArgs(files...)
+		},
+	}
 }
 
 // parseTo reads the words after the plugin's name: each is an address or the name
@@ -192,121 +191,4 @@ func filename(c *caddy.Controller, name string) string {
 		return filepath.Join(root, name)
 	}
 	return name
-}
-
-// option is a word in the stanza's block.
-type option struct {
-	usage string
-	set   func(cfg *handler.Config, args []string) error
-}
-
-var errCount = errors.New("wrong number of arguments")
-
-var options = map[string]option{
-	"except": {"ZONE...", func(cfg *handler.Config, args []string) error {
-		if len(args) == 0 {
-			return errCount
-		}
-		for _, arg := range args {
-			zones := plugin.Host(arg).NormalizeExact()
-			if len(zones) == 0 {
-				return fmt.Errorf("'%s' is not a zone", arg)
-			}
-			cfg.Except = append(cfg.Except, zones...)
-		}
-		return nil
-	}},
-	"good": {"answer|qtype", func(cfg *handler.Config, args []string) error {
-		if len(args) != 1 {
-			return errCount
-		}
-		switch args[0] {
-		case "answer", "qtype":
-			cfg.Rules.Policy.NeedType = args[0] == "qtype"
-			return nil
-		}
-		return fmt.Errorf("'%s' is unknown", args[0])
-	}},
-	"bogus": {"CIDR...", func(cfg *handler.Config, args []string) error {
-		if len(args) == 0 {
-			return errCount
-		}
-		for _, arg := range args {
-			prefix, err := race.ParsePrefix(arg)
-			if err != nil {
-				return fmt.Errorf("'%s' is not an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32", arg)
-			}
-			cfg.Rules.Policy.Bogus = append(cfg.Rules.Policy.Bogus, prefix)
-		}
-		return nil
-	}},
-	"timeout": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Rules.Timeout, args, race.MinWait, race.MaxWait)
-	}},
-	"patience": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.Patience, args, race.MinWait, race.MaxWait)
-	}},
-	"negative_ttl": {"DURATION", func(cfg *handler.Config, args []string) error {
-		return setDuration(&cfg.NegativeTTL, args, 0, race.MaxNegativeTTL)
-	}},
-	"max_concurrent": {"N", func(cfg *handler.Config, args []string) error {
-		if len(args) != 1 {
-			return errCount
-		}
-		n, err := strconv.ParseInt(args[0], 10, 32)
-		if err != nil || n < 0 {
-			return fmt.Errorf("'%s' is not a number of queries, or 0 for no limit", args[0])
-		}
-		cfg.MaxConcurrent = n
-		return nil
-	}},
-	"tls": {"[CERT KEY] [CA]", func(cfg *handler.Config, args []string) error {
-		if len(args) > 3 {
-			return errCount
-		}
-		var err error
-		cfg.TLS, err = pkgtls.NewTLSConfigFromArgs(args...)
-		return err
-	}},
-	"tls_servername": {"NAME", func(cfg *handler.Config, args []string) error {
-		if len(args) != 1 {
-			return errCount
-		}
-		cfg.ServerName = args[0]
-		return nil
-	}},
-	"force_tcp":  {"", func(cfg *handler.Config, args []string) error { return setFlag(&cfg.ForceTCP, args) }},
-	"prefer_udp": {"", func(cfg *handler.Config, args []string) error { return setFlag(&cfg.PreferUDP, args) }},
-}
-
-func optionNames() string {
-	names := make([]string, 0, len(options))
-	for name := range options {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}
-
-func setFlag(flag *bool, args []string) error {
-	if len(args) != 0 {
-		return errCount
-	}
-	*flag = true
-	return nil
-}
-
-func setDuration(d *time.Duration, args []string, least, most time.Duration) error {
-	if len(args) != 1 {
-		return errCount
-	}
-	v, err := time.ParseDuration(args[0])
-	if err != nil {
-		return fmt.Errorf("'%s' is not a duration such as 4s or 500ms", args[0])
-	}
-	if v < least || v > most {
-		return fmt.Errorf("'%s' is not between %v and %v", args[0], least, most)
-	}
-	*d = v
-	return nil
 }

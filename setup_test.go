@@ -23,6 +23,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -171,11 +172,13 @@ func TestOptions(t *testing.T) {
 		},
 	} {
 		want := handler.Config{
-			Upstreams:     servers("192.0.2.1:53"),
-			Rules:         race.Rules{Timeout: 4 * time.Second},
-			Patience:      2 * time.Second,
-			NegativeTTL:   5 * time.Second,
-			MaxConcurrent: 10000,
+			Upstreams: servers("192.0.2.1:53"),
+			Values: option.Values{
+				Rules:         race.Rules{Timeout: 4 * time.Second},
+				Patience:      2 * time.Second,
+				NegativeTTL:   5 * time.Second,
+				MaxConcurrent: 10000,
+			},
 		}
 		change(&want)
 		cfg, err := parseText("dnsmus 192.0.2.1 {\n " + block + "\n}")
@@ -250,6 +253,7 @@ func TestOptionErrors(t *testing.T) {
 		{"negative_ttl", []string{"negative_ttl: " + count, "write: negative_ttl DURATION"}},
 		{"negative_ttl 5s 6s", []string{"negative_ttl: " + count}},
 		{"negative_ttl 5", []string{"negative_ttl: '5' " + duration}},
+		{"negative_ttl 500ms", []string{"negative_ttl: '500ms' is not in whole seconds, as a TTL is; take 0s or 1s; write: negative_ttl DURATION"}},
 		{"negative_ttl -5s", []string{"negative_ttl: '-5s' is not between 0s and 24h0m0s"}},
 		{"negative_ttl 24h1s", []string{"negative_ttl: '24h1s' is not between 0s and 24h0m0s"}},
 		{"max_concurrent", []string{"max_concurrent: " + count, "write: max_concurrent N"}},
@@ -276,7 +280,7 @@ func TestOptionErrors(t *testing.T) {
 		given[name] = true
 		wantError(t, "dnsmus 192.0.2.1 {\n "+option+"\n "+option+"\n}", 3, "option '"+name+"' is given twice")
 	}
-	for name := range options {
+	for _, name := range option.Names() {
 		if !given[name] {
 			t.Errorf("option %s is not tested", name)
 		}
@@ -565,15 +569,16 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // What each package may import of this module; "." is the root. All others,
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
-	".":               {"plugin/handler", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
+	".":               {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
 	"cmd/coredns":     {".", "plugin/explain"},
-	"plugin/explain":  {"plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
-	"plugin/handler":  {"plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
-	"plugin/pool":     {"plugin/race", "plugin/secure", "plugin/server", "plugin/upstream"},
+	"plugin/explain":  {"plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
+	"plugin/handler":  {"plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/option":   {"plugin/race"},
+	"plugin/pool":     {"plugin/option", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream"},
 	"plugin/race":     {"plugin/wire"},
-	"plugin/upstream": {"plugin/wire"},
 	"plugin/secure":   {"plugin/server", "plugin/upstream"},
 	"plugin/source":   {"plugin/server"},
+	"plugin/upstream": {"plugin/wire"},
 	"plugin/server":   {},
 	"plugin/wire":     {},
 }

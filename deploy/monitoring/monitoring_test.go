@@ -25,6 +25,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
@@ -103,10 +104,12 @@ func live(t *testing.T) map[string]exported {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
 	h := handler.New(handler.Config{
-		Upstreams:     []server.Server{server.Plain(knows), server.Plain(fails)},
-		Rules:         race.Rules{Timeout: 2 * time.Second},
-		Patience:      time.Second,
-		MaxConcurrent: 1,
+		Upstreams: []server.Server{server.Plain(knows), server.Plain(fails)},
+		Values: option.Values{
+			Rules:         race.Rules{Timeout: 2 * time.Second},
+			Patience:      time.Second,
+			MaxConcurrent: 1,
+		},
 	})
 	h.Start()
 	t.Cleanup(func() { h.Stop() })

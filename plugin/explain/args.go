@@ -11,11 +11,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 
-	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -23,15 +22,11 @@ import (
 
 // config is what the command line asks for.
 type config struct {
-	question    dns.Question
-	message     []byte       // that asks it
-	list        *source.List // not read yet
-	rules       race.Rules
-	patience    time.Duration
-	negativeTTL time.Duration
-	tcp         bool
-	tls         *tls.Config // of encrypted upstreams; nil: as the system has it
-	json        bool
+	option.Values
+	question dns.Question
+	message  []byte       // that asks it
+	list     *source.List // not read yet
+	json     bool
 }
 
 // usage describes the command called name.
@@ -50,15 +45,7 @@ or PTR with -x. NAME is taken as absolute. Options may stand anywhere.
   -x ADDR               ask for the name of this address
   --ca FILE             trust the authorities in this file of PEM for encrypted
                         upstreams, and no others
-  --tcp                 ask over TCP only, as with force_tcp
-  --good answer|qtype   what a good answer is (default answer)
-  --bogus CIDR          an answer with an address in this range is not good;
-                        may be given again
-  --timeout DURATION    end of the race and of the listening (default 4s)
-  --patience DURATION   silence that makes an upstream down (default 2s)
-  --negative-ttl DURATION
-                        how long an inconclusive denial is cached (default 5s)
-  --json                print JSON, with all times in seconds
+` + optionsHelp() + `  --json                print JSON, with all times in seconds
   -h, --help            print this
 
 The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
@@ -78,12 +65,7 @@ Exit status, by the reply:
 
 // parse reads the command line. The error is [flag.ErrHelp] if it asks for help.
 func parse(args []string) (*config, error) {
-	cfg := &config{
-		list:        new(source.List),
-		rules:       race.Rules{Timeout: race.DefaultTimeout},
-		patience:    upstream.DefaultPatience,
-		negativeTTL: race.DefaultNegativeTTL,
-	}
+	cfg := &config{Values: option.Default(), list: new(source.List)}
 	var reverse string
 	named := false // there are upstreams on the command line
 	f := flag.NewFlagSet("", flag.ContinueOnError)
@@ -98,31 +80,13 @@ func parse(args []string) (*config, error) {
 		return nil
 	})
 	f.StringVar(&reverse, "x", "", "")
-	f.BoolVar(&cfg.tcp, "tcp", false, "")
 	f.Func("ca", "", func(s string) error {
 		var err error
-		cfg.tls, err = trusting(s)
+		cfg.TLS, err = trusting(s)
 		return err
 	})
 	f.BoolVar(&cfg.json, "json", false, "")
-	f.Func("good", "", func(s string) error {
-		if s != "answer" && s != "qtype" {
-			return errors.New("write answer or qtype")
-		}
-		cfg.rules.Policy.NeedType = s == "qtype"
-		return nil
-	})
-	f.Func("bogus", "", func(s string) error {
-		prefix, err := race.ParsePrefix(s)
-		if err != nil {
-			return errors.New("write an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32")
-		}
-		cfg.rules.Policy.Bogus = append(cfg.rules.Policy.Bogus, prefix)
-		return nil
-	})
-	f.Func("timeout", "", duration(&cfg.rules.Timeout, race.MinWait, race.MaxWait))
-	f.Func("patience", "", duration(&cfg.patience, race.MinWait, race.MaxWait))
-	f.Func("negative-ttl", "", duration(&cfg.negativeTTL, 0, race.MaxNegativeTTL))
+	addOptions(f, &cfg.Values)
 
 	var words []string
 	for flags := true; len(args) > 0; {
@@ -223,20 +187,6 @@ func parseType(s string) (uint16, error) {
 		return 0, fmt.Errorf("%s is no type that a resolver is asked for", upper)
 	}
 	return qtype, nil
-}
-
-func duration(d *time.Duration, least, most time.Duration) func(string) error {
-	return func(s string) error {
-		v, err := time.ParseDuration(s)
-		if err != nil {
-			return errors.New("write a duration such as 4s or 500ms")
-		}
-		if v < least || v > most {
-			return fmt.Errorf("it is not between %v and %v", least, most)
-		}
-		*d = v
-		return nil
-	}
 }
 
 // trusting returns a configuration that trusts the authorities in a file.

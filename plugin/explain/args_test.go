@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -40,22 +41,25 @@ func TestArgs(t *testing.T) {
 			c.question = dns.Question{Name: "1." + strings.Repeat("0.", 31) + "ip6.arpa.", Qtype: dns.TypePTR, Qclass: 1}
 		},
 
-		"--tcp host.example":                           func(c *config) { c.tcp = true },
-		"host.example -tcp":                            func(c *config) { c.tcp = true },
-		"host.example --tcp A --json":                  func(c *config) { c.tcp, c.json = true, true },
-		"host.example --good qtype":                    func(c *config) { c.rules.Policy.NeedType = true },
+		"--tcp host.example":                           func(c *config) { c.ForceTCP = true },
+		"host.example -tcp":                            func(c *config) { c.ForceTCP = true },
+		"host.example --tcp A --json":                  func(c *config) { c.ForceTCP, c.json = true, true },
+		"host.example --good qtype":                    func(c *config) { c.Rules.Policy.NeedType = true },
 		"host.example --good=answer":                   func(*config) {},
-		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.rules.Timeout, c.patience = time.Second, 500*time.Millisecond },
-		"host.example --negative-ttl 0s":               func(c *config) { c.negativeTTL = 0 },
+		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.Rules.Timeout, c.Patience = time.Second, 500*time.Millisecond },
+		"host.example --negative-ttl 0s":               func(c *config) { c.NegativeTTL = 0 },
 		"--bogus 192.0.2.7/24 host.example --bogus ::ffff:198.51.100.1": func(c *config) {
-			c.rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
+			c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
 		},
 	} {
 		want := config{
-			question:    dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
-			rules:       race.Rules{Timeout: 4 * time.Second},
-			patience:    2 * time.Second,
-			negativeTTL: 5 * time.Second,
+			question: dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
+			Values: option.Values{
+				Rules:         race.Rules{Timeout: 4 * time.Second},
+				Patience:      2 * time.Second,
+				NegativeTTL:   5 * time.Second,
+				MaxConcurrent: 10000,
+			},
 		}
 		change(&want)
 		cfg, err := parse(strings.Fields(line))
@@ -79,33 +83,34 @@ func TestArgs(t *testing.T) {
 
 func TestArgErrors(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                                "which name?",
-		"@192.0.2.1":                      "which name?",
-		"host..example":                   `"host..example" is not a domain name`,
-		`h\ `:                             "is not a domain name",
-		strings.Repeat("a", 64):           "is not a domain name",
-		"host.example FOO":                `"FOO" is not a record type; write one such as AAAA`,
-		"-- host.example -tcp":            `"-tcp" is not a record type`,
-		"host.example TYPE0":              "is not a record type",
-		"host.example TYPE65536":          "is not a record type",
-		"host.example None":               "is not a record type",
-		"host.example axfr":               "AXFR is no type that a resolver is asked for",
-		"host.example OPT":                "OPT is no type",
-		"host.example A B":                `"B" is one word too many`,
-		"-x 192.0.2.1 PTR x":              `"x" is one word too many`,
-		"-x host.example":                 `"host.example" is not an IP address`,
-		"host.example @ns.example":        `"ns.example" is not an IP address; write an address such as`,
-		"host.example @":                  "is not an IP address",
-		"host.example @192.0.2.1:0":       "bad port",
-		"host.example -f":                 "flag needs an argument: -f",
-		"host.example -f=":                "it is empty",
-		"host.example --tpc":              "-tpc",
-		"host.example --good any":         "write answer or qtype",
-		"host.example --bogus x":          "write an address range such as",
-		"host.example --timeout 4":        "write a duration such as 4s",
-		"host.example --timeout 9ms":      "not between 10ms and 1m0s",
-		"host.example --patience 2m":      "not between 10ms and 1m0s",
-		"host.example --negative-ttl 25h": "not between 0s and 24h0m0s",
+		"":                                 "which name?",
+		"@192.0.2.1":                       "which name?",
+		"host..example":                    `"host..example" is not a domain name`,
+		`h\ `:                              "is not a domain name",
+		strings.Repeat("a", 64):            "is not a domain name",
+		"host.example FOO":                 `"FOO" is not a record type; write one such as AAAA`,
+		"-- host.example -tcp":             `"-tcp" is not a record type`,
+		"host.example TYPE0":               "is not a record type",
+		"host.example TYPE65536":           "is not a record type",
+		"host.example None":                "is not a record type",
+		"host.example axfr":                "AXFR is no type that a resolver is asked for",
+		"host.example OPT":                 "OPT is no type",
+		"host.example A B":                 `"B" is one word too many`,
+		"-x 192.0.2.1 PTR x":               `"x" is one word too many`,
+		"-x host.example":                  `"host.example" is not an IP address`,
+		"host.example @ns.example":         `"ns.example" is not an IP address; write an address such as`,
+		"host.example @":                   "is not an IP address",
+		"host.example @192.0.2.1:0":        "bad port",
+		"host.example -f":                  "flag needs an argument: -f",
+		"host.example -f=":                 "it is empty",
+		"host.example --tpc":               "-tpc",
+		"host.example --good any":          "write answer or qtype",
+		"host.example --bogus x":           "write an address range such as",
+		"host.example --timeout 4":         "write a duration such as 4s",
+		"host.example --timeout 9ms":       "not between 10ms and 1m0s",
+		"host.example --patience 2m":       "not between 10ms and 1m0s",
+		"host.example --negative-ttl 25h":  "not between 0s and 24h0m0s",
+		"host.example --negative-ttl 1.5s": "it is not in whole seconds, as a TTL is; take 1s or 2s",
 	} {
 		status, out, problems := command(t, strings.Split(line, " ")...)
 		if line == "" {

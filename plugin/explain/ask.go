@@ -59,7 +59,7 @@ type asking struct {
 
 func newAsking(cfg *config, servers []server.Server) *asking {
 	a := &asking{cfg: cfg}
-	a.pool = pool.New(pool.Config{Rules: cfg.rules, Patience: cfg.patience, ForceTCP: cfg.tcp, TLS: cfg.tls})
+	a.pool = pool.New(pool.Config{Values: cfg.Values})
 	a.pool.Replace(servers)
 	return a
 }
@@ -107,7 +107,7 @@ func (a *asking) change(f func()) {
 // the server would let it.
 func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	if res.Inconclusive() {
-		race.CapTTL(reply, a.cfg.negativeTTL)
+		race.CapTTL(reply, a.cfg.NegativeTTL)
 	}
 	o := &outcome{
 		cfg: a.cfg, over: true, took: took, reply: reply,

@@ -23,13 +23,13 @@ func (o *outcome) why(i int) string {
 	case op.err != nil:
 		return short(op.err)
 	case op.msg == nil && op.down:
-		return fmt.Sprintf("no reply in %v: down", o.cfg.patience)
+		return fmt.Sprintf("no reply in %v: down", o.cfg.Patience)
 	case op.msg == nil && !o.ended:
 		return "waiting"
-	case op.msg == nil && o.since < o.cfg.rules.Timeout:
+	case op.msg == nil && o.since < o.cfg.Rules.Timeout:
 		return "no reply yet"
 	case op.msg == nil:
-		return fmt.Sprintf("no reply in %v", o.cfg.rules.Timeout)
+		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
 	}
 	text := o.opinionOf(i)
 	if op.late {

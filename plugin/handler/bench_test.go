@@ -11,6 +11,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -46,7 +47,7 @@ func BenchmarkServeDNS(b *testing.B) {
 			for range n {
 				set = append(set, echo(b))
 			}
-			h := started(Config{Upstreams: plain(set...), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+			h := started(Config{Upstreams: plain(set...), Values: option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second}})
 			b.Cleanup(func() { h.Stop() })
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

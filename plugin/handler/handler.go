@@ -6,12 +6,10 @@ package handler
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/dnstap"
@@ -19,8 +17,8 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -30,16 +28,8 @@ const Name = "dnsmus"
 
 // Config is what a stanza says.
 type Config struct {
-	Upstreams     []server.Server // in the order of preference
-	Except        plugin.Zones    // names that go to the next plugin
-	Rules         race.Rules
-	Patience      time.Duration // an upstream silent for so long is down
-	NegativeTTL   time.Duration // a denial that not all upstreams had a word in lives so long at most
-	MaxConcurrent int64         // queries under way at a time; 0 is no limit
-	ForceTCP      bool          // ask over TCP only
-	PreferUDP     bool          // ask over UDP even for a client on TCP
-	TLS           *tls.Config   // of encrypted transports; nil: as the system has it
-	ServerName    string        // in the certificates of upstreams that do not name their own; empty: their address
+	Upstreams []server.Server // in the order of preference
+	option.Values
 }
 
 // Handler is the plugin.
@@ -57,14 +47,7 @@ type Handler struct {
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{
-		Rules:      cfg.Rules,
-		Patience:   cfg.Patience,
-		ForceTCP:   cfg.ForceTCP,
-		TLS:        cfg.TLS,
-		ServerName: cfg.ServerName,
-		Observe:    observe,
-	})}
+	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe})}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
@@ -84,7 +67,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		}
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
-	if len(h.cfg.Except) > 0 && h.cfg.Except.Contains(dns.CanonicalName(r.Question[0].Name)) {
+	if len(h.cfg.Except) > 0 && plugin.Zones(h.cfg.Except).Contains(dns.CanonicalName(r.Question[0].Name)) {
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {

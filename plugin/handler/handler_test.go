@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -234,7 +235,7 @@ func TestServeDNS(t *testing.T) {
 		}
 		return ""
 	}
-	h := started(Config{Upstreams: plain(closed, up), Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(closed, up), Values: option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second}})
 	t.Cleanup(func() { h.Stop(); h.Stop() })
 	if h.Name() != "dnsmus" || !h.Ready() || New(Config{}).Ready() {
 		t.Error("name or readiness is wrong")
@@ -254,7 +255,7 @@ func TestServeDNS(t *testing.T) {
 		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
 	}
 
-	dead := started(Config{Upstreams: plain(closed), Rules: race.Rules{Timeout: time.Second}, Patience: time.Second})
+	dead := started(Config{Upstreams: plain(closed), Values: option.Values{Rules: race.Rules{Timeout: time.Second}, Patience: time.Second}})
 	t.Cleanup(func() { dead.Stop() })
 	w, ctx, err = serveOnce(dead, "good.example.")
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {

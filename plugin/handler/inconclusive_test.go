@@ -11,6 +11,7 @@ import (
 	"github.com/coredns/coredns/plugin/cache"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -104,10 +105,12 @@ func TestR7UnderCache(t *testing.T) {
 		})
 		other := resolver(t, denies(nxdomain))
 		h := started(Config{
-			Upstreams:   plain(other, vpn),
-			Rules:       race.Rules{Timeout: 4 * time.Second},
-			Patience:    300 * time.Millisecond,
-			NegativeTTL: 5 * time.Second, // the least that cache keeps anything, by default
+			Upstreams: plain(other, vpn),
+			Values: option.Values{
+				Rules:       race.Rules{Timeout: 4 * time.Second},
+				Patience:    300 * time.Millisecond,
+				NegativeTTL: 5 * time.Second, // the least that cache keeps anything, by default
+			},
 		})
 		c := cache.New()
 		c.Next = h

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -92,10 +93,12 @@ func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
 func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change ...func(*Config)) string {
 	t.Helper()
 	cfg := Config{
-		Upstreams:   plain(upstreams...),
-		Rules:       testRules,
-		Patience:    2 * time.Second,
-		NegativeTTL: 5 * time.Second,
+		Upstreams: plain(upstreams...),
+		Values: option.Values{
+			Rules:       testRules,
+			Patience:    2 * time.Second,
+			NegativeTTL: 5 * time.Second,
+		},
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -12,6 +12,8 @@ import (
 	"github.com/miekg/dns"
 	ot "github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
 )
 
 // Each leg has a span under that of the client's query, which ends with the leg
@@ -21,7 +23,7 @@ func TestTrace(t *testing.T) {
 	denies := resolver(t, func(a asked) { a.reply(0, nxdomain) })
 	silent := resolver(t, func(asked) {})
 	closed := netip.MustParseAddrPort("127.0.0.1:1")
-	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	defer h.Stop()
 
 	tracer := mocktracer.New()

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -48,7 +49,7 @@ func TestUpstreamMetrics(t *testing.T) {
 			a.reply(0, good)
 		}
 	})
-	h := started(Config{Upstreams: plain(lossy), Rules: race.Rules{Timeout: 2 * time.Second}, Patience: 100 * time.Millisecond})
+	h := started(Config{Upstreams: plain(lossy), Values: option.Values{Rules: race.Rules{Timeout: 2 * time.Second}, Patience: 100 * time.Millisecond}})
 	server := serveHandler(t, h)
 	s := observerOf(h.pool.Members()[0]).series
 	expect := func(what string, c prometheus.Collector, want float64) {
@@ -79,8 +80,8 @@ func TestUpstreamMetrics(t *testing.T) {
 // The series of an upstream go with the last handler that has it.
 func TestSeriesGo(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.101:53"), netip.MustParseAddrPort("192.0.2.102:53")
-	h := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
-	other := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
+	h := started(Config{Upstreams: plain(one, two), Values: option.Values{Rules: testRules, Patience: time.Second}})
+	other := started(Config{Upstreams: plain(two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	late := observerOf(h.pool.Members()[0])
 	late.Replied(dns.RcodeSuccess, time.Second)
 	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up wins_total"
@@ -151,8 +152,8 @@ func TestFailures(t *testing.T) {
 // After a reload the old handler's last word on an upstream is not the new one's.
 func TestGaugeAfterReload(t *testing.T) {
 	one := netip.MustParseAddrPort("192.0.2.113:53")
-	old := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
-	now := started(Config{Upstreams: plain(one), Rules: testRules, Patience: time.Second})
+	old := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
+	now := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	old.Stop()
 	observerOf(old.pool.Members()[0]).Down(time.Second, 1) // found out by a query that was under way at the reload
 	s := observerOf(now.pool.Members()[0]).series
@@ -165,9 +166,9 @@ func TestGaugeAfterReload(t *testing.T) {
 // After a reload that drops an upstream its series go.
 func TestSeriesAfterReload(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.114:53"), netip.MustParseAddrPort("192.0.2.115:53")
-	old := started(Config{Upstreams: plain(one, two), Rules: testRules, Patience: time.Second})
+	old := started(Config{Upstreams: plain(one, two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	observerOf(old.pool.Members()[0]).Down(time.Second, 1)
-	now := started(Config{Upstreams: plain(two), Rules: testRules, Patience: time.Second})
+	now := started(Config{Upstreams: plain(two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	old.Stop()
 	if got := seriesWith(t, one.String()); got != nil {
 		t.Errorf("dropped by a reload while it was down: %v stay, upstream_up 0 among them", got)

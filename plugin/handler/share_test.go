@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -162,7 +163,7 @@ func TestListeners(t *testing.T) {
 func TestCancelledLeader(t *testing.T) {
 	fast := resolver(t, denies(nxdomain))
 	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
-	h := started(Config{Upstreams: plain(fast, knows), Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second})
+	h := started(Config{Upstreams: plain(fast, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second}})
 	t.Cleanup(func() { h.Stop() })
 	m := question("host.example.", dns.TypeA)
 	first, cancel := context.WithCancel(context.Background())
@@ -179,7 +180,7 @@ func TestCancelledLeader(t *testing.T) {
 // The same by the cancel plugin: the second client's time is its own.
 func TestLeadersDeadline(t *testing.T) {
 	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
-	h := started(Config{Upstreams: plain(knows), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	t.Cleanup(func() { h.Stop() })
 	m := question("host.example.", dns.TypeA)
 	first, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
@@ -199,7 +200,7 @@ func TestFlightAcrossReplace(t *testing.T) {
 	arrived := make(chan struct{}, 100)
 	slow := resolver(t, func(a asked) { arrived <- struct{}{}; a.reply(1500*time.Millisecond, nxdomain) })
 	knows := resolver(t, func(a asked) { a.reply(0, good) })
-	h := started(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	addr := serveHandler(t, h)
 	go exchange("udp", addr, question("host.example.", dns.TypeA))
 	<-arrived

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -46,7 +47,7 @@ func TestReplace(t *testing.T) {
 		a.reply(time.Second, good)
 	})
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
-	h := started(Config{Upstreams: plain(slow), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	server := serveHandler(t, h)
 
 	var both sync.WaitGroup
@@ -135,7 +136,7 @@ func follow(t *testing.T, listeners Listeners, addrs ...netip.AddrPort) *follows
 	list.Add(source.File(f.file))
 	list.Read()
 	others, _ := listeners.Drop(list.Servers())
-	f.h = started(Config{Upstreams: others, Rules: testRules, Patience: 2 * time.Second})
+	f.h = started(Config{Upstreams: others, Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	f.h.Follow(list, listeners)
 	f.server = serveHandler(t, f.h)
 	return f
@@ -239,7 +240,7 @@ func TestFollowHangs(t *testing.T) {
 	list := new(source.List)
 	list.Add(s)
 	list.Read()
-	h := started(Config{Upstreams: list.Servers(), Rules: testRules, Patience: 2 * time.Second})
+	h := started(Config{Upstreams: list.Servers(), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	h.Follow(list, Listeners{})
 	addr := serveHandler(t, h)
 	for range 3 {

@@ -5,12 +5,11 @@ package pool
 
 import (
 	"cmp"
-	"crypto/tls"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -22,11 +21,7 @@ const warm = 2 * time.Minute
 
 // Config says how the upstreams of a pool are asked.
 type Config struct {
-	Rules      race.Rules
-	Patience   time.Duration // an upstream silent for so long is down
-	ForceTCP   bool          // ask over TCP only
-	TLS        *tls.Config   // of encrypted transports; nil: as the system has it
-	ServerName string        // in the certificates of upstreams that do not name their own; empty: their address
+	option.Values
 
 	// Observe returns who is told what happens to an upstream; nil tells nobody.
 	Observe func(server.Server) upstream.Observer

@@ -29,20 +29,6 @@ import (
 // replies of that time are yet to be read.
 const pausedFor = time.Second
 
-// What a stanza has that says nothing.
-const (
-	DefaultTimeout     = 4 * time.Second
-	DefaultNegativeTTL = 5 * time.Second // of an inconclusive denial
-)
-
-// What may be written. Waits shorter than a packet's way or longer than any
-// client's patience are mistakes, such as a wrong unit.
-const (
-	MinWait        = 10 * time.Millisecond
-	MaxWait        = time.Minute
-	MaxNegativeTTL = 24 * time.Hour
-)
-
 // Rules are what a race is held by.
 type Rules struct {
 	Timeout time.Duration // a race's end at the latest

@@ -89,9 +89,6 @@ const (
 	tidyEvery  = time.Second
 )
 
-// DefaultPatience is that of a stanza which says nothing.
-const DefaultPatience = 2 * time.Second
-
 // MaxUDPSize is the reply size that upstreams are told to keep to over UDP: what
 // passes the tunnels of VPNs in one piece (RFC 9715, section 3.1). It concerns
 // this hop alone (RFC 6891, section 6.2.3), the client's own size stays.

@@ -1,0 +1,128 @@
+package option
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// Waits shorter than a packet's way or longer than any client's patience are
+// mistakes, such as a wrong unit.
+const (
+	minWait        = 10 * time.Millisecond
+	maxWait        = time.Minute
+	maxNegativeTTL = 24 * time.Hour
+)
+
+// Table lists all options, in the order in which people are shown them.
+var Table = []Option{
+	{Name: "except", Args: "ZONE...", set: setZones},
+	{Name: "good", Args: "answer|qtype", Default: "answer", Flag: "good",
+		About: "what a good answer is", set: setGood},
+	{Name: "bogus", Args: "CIDR...", Flag: "bogus",
+		About: "an answer with an address in this range is not good", set: addBogus},
+	{Name: "timeout", Args: "DURATION", Default: "4s", Flag: "timeout",
+		About: "end of the race and of the listening",
+		set:   duration(func(v *Values) *time.Duration { return &v.Rules.Timeout }, minWait, maxWait)},
+	{Name: "patience", Args: "DURATION", Default: "2s", Flag: "patience",
+		About: "silence that makes an upstream down",
+		set:   duration(func(v *Values) *time.Duration { return &v.Patience }, minWait, maxWait)},
+	{Name: "negative_ttl", Args: "DURATION", Default: "5s", Flag: "negative-ttl",
+		About: "how long an inconclusive denial is cached",
+		set:   ttl(func(v *Values) *time.Duration { return &v.NegativeTTL }, maxNegativeTTL)},
+	{Name: "max_concurrent", Args: "N", Default: "10000", set: setMaxConcurrent},
+	{Name: "force_tcp", Flag: "tcp",
+		About: "ask over TCP only, as with force_tcp",
+		set:   flag(func(v *Values) *bool { return &v.ForceTCP })},
+	{Name: "prefer_udp", set: flag(func(v *Values) *bool { return &v.PreferUDP })},
+	{Name: "tls", Args: "[CERT KEY] [CA]", set: setTLS},
+	{Name: "tls_servername", Args: "NAME", set: setServerName},
+}
+
+func setZones(v *Values, args []string, r Reader) error {
+	for _, arg := range args {
+		zones := r.Zones(arg)
+		if len(zones) == 0 {
+			return &ArgError{Arg: arg, Is: "is not a zone"}
+		}
+		v.Except = append(v.Except, zones...)
+	}
+	return nil
+}
+
+func setGood(v *Values, args []string, _ Reader) error {
+	if args[0] != "answer" && args[0] != "qtype" {
+		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write answer or qtype"}
+	}
+	v.Rules.Policy.NeedType = args[0] == "qtype"
+	return nil
+}
+
+func addBogus(v *Values, args []string, _ Reader) error {
+	for _, arg := range args {
+		prefix, err := race.ParsePrefix(arg)
+		if err != nil {
+			const want = "an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32"
+			return &ArgError{Arg: arg, Is: "is not " + want, Remedy: "write " + want}
+		}
+		v.Rules.Policy.Bogus = append(v.Rules.Policy.Bogus, prefix)
+	}
+	return nil
+}
+
+func setMaxConcurrent(v *Values, args []string, _ Reader) error {
+	n, err := strconv.ParseInt(args[0], 10, 32)
+	if err != nil || n < 0 {
+		return &ArgError{Arg: args[0], Is: "is not a number of queries, or 0 for no limit"}
+	}
+	v.MaxConcurrent = n
+	return nil
+}
+
+func setTLS(v *Values, args []string, r Reader) (err error) {
+	v.TLS, err = r.TLS(args)
+	return err
+}
+
+func setServerName(v *Values, args []string, _ Reader) error {
+	v.ServerName = args[0]
+	return nil
+}
+
+// flag sets a field by being there.
+func flag(field func(*Values) *bool) func(*Values, []string, Reader) error {
+	return func(v *Values, _ []string, _ Reader) error {
+		*field(v) = true
+		return nil
+	}
+}
+
+// ttl sets a field to a duration that is a TTL: whole seconds (RFC 2181, section 8).
+func ttl(field func(*Values) *time.Duration, most time.Duration) func(*Values, []string, Reader) error {
+	read := duration(field, 0, most)
+	return func(v *Values, args []string, r Reader) error {
+		if d, err := time.ParseDuration(args[0]); err == nil && 0 < d && d < most && d%time.Second != 0 {
+			down := d.Truncate(time.Second)
+			return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not in whole seconds, as a TTL is; take %v or %v", down, down+time.Second)}
+		}
+		return read(v, args, r)
+	}
+}
+
+// duration sets a field to a duration within bounds.
+func duration(field func(*Values) *time.Duration, least, most time.Duration) func(*Values, []string, Reader) error {
+	return func(v *Values, args []string, _ Reader) error {
+		d, err := time.ParseDuration(args[0])
+		if err != nil {
+			const want = "a duration such as 4s or 500ms"
+			return &ArgError{Arg: args[0], Is: "is not " + want, Remedy: "write " + want}
+		}
+		if d < least || d > most {
+			return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between %v and %v", least, most)}
+		}
+		*field(v) = d
+		return nil
+	}
+}
