@@ -48,7 +48,7 @@ import (
 	"github.com/coredns/coredns/coremain"
 
 	_ "github.com/dnsmus/dnsmus"
-	"github.com/dnsmus/dnsmus/plugin/explain"
+	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
 )
 
 func main() {
