@@ -106,6 +106,9 @@ func (h *Handler) prepare(c *client) (err error) {
 	case c.request.IsTsig() != nil:
 		c.query.Truncated = upstream.TruncatedAlways
 	}
+	if opt := c.request.IsEdns0(); opt != nil {
+		c.query.UDPSize = opt.UDPSize()
+	}
 	c.query.Msg, err = outgoing(c.request, false)
 	return err
 }

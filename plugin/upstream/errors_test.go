@@ -18,12 +18,17 @@ func TestR10SendErrors(t *testing.T) {
 		bad  int // sockets that fail
 		dial bool
 		err  error
+		tcp  bool // fails too
 		good bool
+		over string
 	}{
-		{"one socket lost its address", 1, false, syscall.ENETUNREACH, true},
-		{"no route", 99, false, syscall.ENETUNREACH, false},
-		{"no route when connecting", 99, true, syscall.EHOSTUNREACH, false},
-		{"closed port", 99, false, syscall.ECONNREFUSED, false},
+		{"one socket lost its address", 1, false, syscall.ENETUNREACH, true, true, "udp"},
+		{"no route", 99, false, syscall.ENETUNREACH, true, false, ""},
+		{"no route when connecting", 99, true, syscall.EHOSTUNREACH, true, false, ""},
+		{"closed port", 99, false, syscall.ECONNREFUSED, true, false, ""},
+		{"no route for UDP", 99, false, syscall.ENETUNREACH, false, true, "tcp"},
+		{"no route for UDP when connecting", 99, true, syscall.EHOSTUNREACH, false, true, "tcp"},
+		{"closed UDP port", 99, false, syscall.ECONNREFUSED, false, true, "tcp"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -36,20 +41,29 @@ func TestR10SendErrors(t *testing.T) {
 					}
 					return nil
 				}
-				if tc.dial {
-					f.dial = fail
-				} else {
+				f.dial = func(network string, n int) error {
+					switch {
+					case network == "tcp" && tc.tcp:
+						return tc.err
+					case tc.dial:
+						return fail(network, n)
+					}
+					return nil
+				}
+				if !tc.dial {
 					f.write = fail
 				}
 				o := ask(f.upstream(t), query("host.example."))
 				equal(t, "good", o.good(), tc.good)
-				if !tc.good && (!errors.Is(o.err, tc.err) || o.after != 0) {
+				if !tc.good && (!errors.Is(o.err, tc.err) || o.after != 0) || tc.good && o.after != ms {
 					t.Errorf("got %v after %v, want %v at once", o.err, o.after, tc.err)
 				}
 				if len(seen) > 2 {
 					t.Errorf("tried %d times", len(seen))
 				}
-				equal(t, "queries over TCP", len(times(f.log(), "tcp")), 0)
+				if log := f.log(); tc.good && (len(log) != 1 || log[0].network != tc.over) {
+					t.Errorf("asked %d times, over %s; want once over %s", len(log), log[0].network, tc.over)
+				}
 			})
 		})
 	}

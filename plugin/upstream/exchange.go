@@ -1,11 +1,6 @@
 package upstream
 
-import (
-	"bytes"
-	"time"
-
-	"github.com/dnsmus/dnsmus/plugin/wire"
-)
+import "time"
 
 // Exchange is one query to one upstream and the wait for its reply. There can be
 // very many, for it stays until the reply comes or is given up, also when
@@ -23,21 +18,32 @@ type Exchange struct {
 	wake    time.Time // when Retry should be called next; zero: never
 	watched time.Time // since when a silence would be noticed
 	probed  bool      // whether the upstream talks at all
+	again   bool      // it was asked again after a silence
 
 	// Of UDP.
 	socket  *socket       // nil: none yet, or it failed
 	shunned *socket       // the one that failed
-	spare   []byte        // a truncated reply, better than none
+	sent    time.Time     // when the last was
+	unsent  uint8         // times that the network took no packet just then, up to maxUnsent
 	rto     time.Duration // to wait for a reply to the first packet
 	packets uint8         // so many were sent
 	missed  bool          // there was a near miss
 	retried bool          // a socket failed since the last packet was due
 
+	udpFailed bool // with an error
+
+	// Of truncated replies.
+	spare    []byte    // one that is better than none
+	spareDue time.Time // when it has to do, lest there be none; zero: there is no such
+	size     uint16    // of replies that the client takes over UDP
+	enlarged bool      // this size was asked for
+
 	// Of streams.
-	stream  *stream // the latest
-	owed    uint8   // so many may still bring a reply
-	dials   uint8   // so many were asked, but for those that hung up
-	hangups uint8   // so many ended early, but had been of use
+	stream       *stream // the latest
+	owed         uint8   // so many may still bring a reply
+	dials        uint8   // so many were asked, but for those that hung up
+	hangups      uint8   // so many ended early, but had been of use
+	streamFailed bool    // none could be opened soon, or none brought a reply
 
 	short [56]byte // what most queries fit in
 }
@@ -53,19 +59,10 @@ const overslept = time.Second
 func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
 	var out outbox
 	now := time.Now()
-	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, to: to}
+	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, size: q.UDPSize, to: to}
 	x.msg = append(x.short[:0], q.Msg...)
 	u.mu.Lock()
-	switch {
-	case u.cfg.ForceTCP:
-		x.phase = overStream
-		x.askStreamLocked(now)
-	case q.Stream:
-		x.phase = overStreamFirst
-		x.askStreamLocked(now)
-	default:
-		x.sendLocked(now, &out)
-	}
+	x.beginLocked(q, now, &out)
 	wake = x.wakeLocked()
 	if u.presence.down {
 		out.add(u.presence.job(to))
@@ -73,6 +70,38 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
 	u.mu.Unlock()
 	u.do(&out)
 	return x, wake
+}
+
+// beginLocked asks on the way that the query wants, or on the other one if that has
+// brought nothing lately; now and then on both, to see whether it does again (R6).
+func (x *Exchange) beginLocked(q *Query, now time.Time, out *outbox) {
+	udp, stream := &x.u.presence.udp, &x.u.presence.stream
+	first := q.Stream
+	both := false
+	switch {
+	case x.u.cfg.ForceTCP:
+		x.phase = overStream
+		x.askStreamLocked(now)
+		return
+	case q.everyWay:
+		both = true
+	case first && stream.blocked(enoughStream) && !udp.blocked(enoughUDP):
+		first, both = false, stream.tryAgain(now)
+	case !first && udp.blocked(enoughUDP) && !stream.blocked(enoughStream):
+		first, both = true, udp.tryAgain(now)
+	}
+	switch {
+	case both:
+		x.phase = overBoth
+	case first:
+		x.phase = overStreamFirst
+	}
+	if !first || both {
+		x.sendLocked(now, out)
+	}
+	if (first || both) && x.phase != ended {
+		x.askStreamLocked(now)
+	}
 }
 
 // Retry does what is due at now: it sends an unanswered query again, goes over
@@ -94,7 +123,7 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	if x.phase == ended {
 		return
 	}
-	if end := x.spareDue(); !end.IsZero() && !now.Before(end) {
+	if !x.spareDue.IsZero() && !now.Before(x.spareDue) {
 		x.failLocked(errNoOpen, now, out)
 		return
 	}
@@ -114,12 +143,15 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 		return
 	}
 	x.retried = false // its socket was all right until now
-	if x.packets == 1 {
+	if x.packets == 1 && x.unsent == 0 {
 		x.u.rtt.expired()
 	}
 	if x.packets >= maxPackets {
 		x.stepLocked(unanswered, nil, now, out)
-		return
+		if x.again || !x.sent.Before(x.u.presence.resumed) {
+			return
+		}
+		x.againLocked(now)
 	}
 	out.add(job{kind: retransmittedJob})
 	x.sendLocked(now, out)
@@ -134,6 +166,12 @@ func (x *Exchange) stepLocked(e event, err error, now time.Time, out *outbox) {
 		return
 	}
 	x.phase = phase
+	switch e {
+	case udpFailed:
+		x.udpFailed = true
+	case streamFailed, streamSlow:
+		x.streamFailed = true
+	}
 	switch step {
 	case sendPacket:
 		x.sendLocked(now, out)
@@ -148,8 +186,12 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 	if x.phase == ended {
 		return
 	}
+	if x.spare != nil && x.enlargeLocked(now, out) {
+		return
+	}
 	x.phase = ended
 	if x.spare != nil {
+		x.u.presence.stream.failed(now) // UDP has brought this
 		out.add(job{kind: replyJob, to: x.to, msg: x.spare, at: now})
 		return
 	}
@@ -161,7 +203,7 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 func (x *Exchange) wakeLocked() time.Time {
 	x.wake = time.Time{}
 	if x.phase != ended {
-		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.spareDue())
+		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.spareDue)
 	}
 	return x.wake
 }
@@ -179,23 +221,27 @@ func (x *Exchange) moreLocked() bool {
 	return !x.u.presence.down && x.phase.more(x.packets, x.dials)
 }
 
+// againLocked lets the exchange ask once more, now that the upstream talks again.
+func (x *Exchange) againLocked(now time.Time) {
+	x.again = true
+	x.due = now
+	x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
+}
+
+// spentLocked reports whether nothing more is tried.
+func (x *Exchange) spentLocked() bool {
+	return x.phase != ended && !x.phase.more(x.packets, x.dials)
+}
+
 // silenceDueLocked is when a silence would be noticed, or the upstream probed before
 // that; zero means never.
 func (x *Exchange) silenceDueLocked() time.Time {
-	silence := x.u.presence.deadline(x.watched, x.u.cfg.Patience)
+	patience := x.u.patienceLocked()
+	silence := x.u.presence.deadline(x.watched, patience)
 	if !silence.IsZero() && !x.probed {
-		silence = silence.Add(-x.u.cfg.Patience / 2)
+		silence = silence.Add(-patience / 2)
 	}
 	return silence
-}
-
-// spareDue is when a truncated reply has to do, lest there be none; zero means that
-// there is no such reply.
-func (x *Exchange) spareDue() time.Time {
-	if x.spare == nil {
-		return time.Time{}
-	}
-	return x.begun.Add(x.u.cfg.Timeout / 4 * 3)
 }
 
 // earliest is the first of those times that are not zero, or zero.
@@ -206,11 +252,4 @@ func earliest(times ...time.Time) (first time.Time) {
 		}
 	}
 	return first
-}
-
-// keep takes a truncated reply, to be handed on if there is none over a stream: as
-// far as it goes, for there is no more to be had.
-func (x *Exchange) keep(msg []byte) {
-	x.spare = bytes.Clone(msg)
-	wire.Header(x.spare).SetTruncated(false)
 }

@@ -9,24 +9,36 @@ import (
 // that was not heard yet and is taken to be up.
 type presence struct {
 	health
-	turn   uint64    // how often it went down or came up
-	probed time.Time // when it was last probed
+	turn    uint64 // how often it went down or came up
+	pace    pace
+	udp     way
+	stream  way
+	probed  time.Time // when it was last probed
+	resumed time.Time // when a silence over UDP ended, be it a short one
 }
 
-// heardLocked notes that the upstream talks. If it was down, whoever still waits for
-// it has to ask once more.
-func (u *Upstream) heardLocked(now time.Time, out *outbox) {
-	down, after := u.presence.down, now.Sub(u.presence.fell)
+// heardLocked notes that the upstream talks, over UDP or a stream. If it was down, whoever still waits for
+// it has to ask once more; and so has whoever asked in vain, if its last packet fell
+// into a silence that is over now.
+func (u *Upstream) heardLocked(udp bool, now time.Time, out *outbox) {
+	down, after, last := u.presence.down, now.Sub(u.presence.fell), u.presence.last
 	u.presence.heard(now)
-	if !down {
+	if down {
+		u.presence.turn++
+		out.add(job{kind: upJob, took: after})
+	} else if now.Sub(last) < minRTO {
 		return
 	}
-	u.presence.turn++
-	out.add(job{kind: upJob, took: after})
+	if udp {
+		u.presence.resumed = now
+	}
 	for x := range u.openLocked() {
-		x.due = now
-		x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
-		out.add(u.presence.job(x.to))
+		if down {
+			out.add(u.presence.job(x.to))
+		} else if x.again || !x.spentLocked() || x.sent.Before(last) {
+			continue
+		}
+		x.againLocked(now)
 		out.add(job{kind: againJob, to: x.to})
 	}
 }
@@ -39,7 +51,7 @@ func (p *presence) job(to Receiver) job {
 // silentLocked notes that x is unanswered at now, and makes the upstream down if that
 // proves it.
 func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
-	if !u.presence.silent(x.watched, now, u.cfg.Patience) {
+	if !u.presence.silent(x.watched, now, u.patienceLocked()) {
 		return
 	}
 	u.presence.turn++
@@ -58,12 +70,18 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 // it no time, once, and not for each exchange that waits: the name asked for may be
 // one that takes long.
 func (u *Upstream) probeDueLocked(x *Exchange, now time.Time) bool {
-	silence := u.presence.deadline(x.watched, u.cfg.Patience)
-	if x.probed || silence.IsZero() || now.Before(silence.Add(-u.cfg.Patience/2)) {
+	patience := u.patienceLocked()
+	silence := u.presence.deadline(x.watched, patience)
+	if x.probed || silence.IsZero() || now.Before(silence.Add(-patience/2)) {
 		return false
 	}
 	x.probed = true
-	return now.Sub(u.presence.probed) >= u.cfg.Patience/2
+	return now.Sub(u.presence.probed) >= patience/2
+}
+
+// patienceLocked is the silence that makes the upstream down.
+func (u *Upstream) patienceLocked() time.Duration {
+	return u.presence.pace.patience(u.cfg.Patience, u.cfg.Timeout)
 }
 
 // openLocked yields each exchange that somebody waits for.

@@ -13,6 +13,12 @@ import (
 // table of that. A reply that is of no use to anybody any more only says that the
 // upstream talks.
 func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now time.Time, out *outbox) {
+	if stream != nil {
+		x.u.presence.stream.works()
+	} else {
+		x.u.presence.udp.works()
+	}
+	x.u.presence.pace.sample(now.Sub(x.begun))
 	if stream != nil && x.phase.onUDP() && x.packets >= maxPackets {
 		// Three losses, or sockets whose source address no longer leads anywhere.
 		x.u.retireSocketsLocked()
@@ -25,14 +31,14 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 		if stream != nil {
 			stream.askLocked(x, now)
 		} else {
-			socket.removeLocked(wire.Header(msg).ID())
-			x.socket, x.packets = nil, 0
+			x.leaveSocketLocked()
+			x.packets = 0
 			x.sendLocked(now, out)
 		}
 	default:
 		x.judgeLocked(msg, socket, stream, now, out)
 	}
-	x.u.heardLocked(now, out)
+	x.u.heardLocked(socket != nil, now, out)
 }
 
 // judgeLocked hands msg on if it is of use, and goes another way otherwise.
@@ -44,17 +50,31 @@ func (x *Exchange) judgeLocked(msg []byte, socket *socket, stream *stream, now t
 	err := usable(msg, truncated)
 	switch {
 	case err == nil:
-		to := x.to
+		x.learnWaysLocked(stream, now)
 		x.phase, _ = x.phase.next(answered)
-		out.add(job{kind: replyJob, to: to, msg: msg, s: socket, stream: stream != nil, at: now})
+		out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, stream: stream != nil, at: now})
 		x.countLocked(msg, now, out)
 	case stream != nil:
 		x.streamUselessLocked(err, now, out)
 	default:
 		if err == errTruncated && wire.Check(msg) == nil {
-			x.keep(msg)
+			x.keepLocked(msg, now)
+			x.truncatedLocked(now, out)
+			return
 		}
 		x.stepLocked(useless, err, now, out)
+	}
+}
+
+// learnWaysLocked notes that a way brought nothing to an exchange which the other one
+// answers: UDP, if it was asked in vain; streams, if none could be opened soon, or
+// none brought a reply.
+func (x *Exchange) learnWaysLocked(stream *stream, now time.Time) {
+	switch {
+	case stream != nil && (x.udpFailed || x.phase == overBoth && (x.packets >= maxPackets || x.unsent >= maxUnsent)):
+		x.u.presence.udp.failed(now)
+	case stream == nil && x.streamFailed:
+		x.u.presence.stream.failed(now)
 	}
 }
 

@@ -135,7 +135,7 @@ func TestPresenceIsInOrder(t *testing.T) {
 		silence := func(out *outbox) { u.silentLocked(x, time.Now(), out) }
 		time.Sleep(testPatience)
 		down := turn(silence)
-		up := turn(func(out *outbox) { u.heardLocked(time.Now(), out) })
+		up := turn(func(out *outbox) { u.heardLocked(true, time.Now(), out) })
 		u.mu.Lock()
 		x.watched = time.Now().Add(ms)
 		u.mu.Unlock()

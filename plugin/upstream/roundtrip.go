@@ -167,7 +167,7 @@ func (w *worker) failed(err error) {
 	}
 	if only { // it spoke
 		s.heard, s.used = now, true
-		s.u.heardLocked(now, &out)
+		s.u.heardLocked(false, now, &out)
 	} else {
 		s.leaving = true
 	}

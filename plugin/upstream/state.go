@@ -36,7 +36,7 @@ const (
 	unanswered                // the last packet over UDP was due for a reply
 	udpFailed                 // UDP brings nothing but an error
 	streamFailed              // no stream brings a reply
-	streamSlow                // no stream could be opened yet
+	streamSlow                // no stream could be opened yet, or some say nothing
 
 	events
 )
@@ -74,7 +74,7 @@ func (p phase) next(e event) (phase, step) {
 		case unanswered:
 			return overBoth, askStream
 		case udpFailed:
-			return ended, fail
+			return overStream, askStream
 		}
 	case overStreamFirst:
 		switch e {

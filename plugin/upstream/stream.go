@@ -168,13 +168,19 @@ func (s *stream) serve() error {
 }
 
 // openedLocked notes that the connection is there. For what waited for the first it is a
-// sign of life, and no silence: handshakes may have taken most of patience.
+// sign of life, and no silence: handshakes may have taken most of patience. What was
+// asked over UDP in vain gives it some time.
 func (s *stream) openedLocked() {
 	s.open = true
 	s.heard = time.Now()
+	least := s.heard.Add(leastStall - s.u.patienceLocked())
 	for _, x := range s.pending {
-		if x.dials == 1 && x.packets == 0 {
+		switch {
+		case x.dials != 1:
+		case x.packets == 0:
 			x.watched = s.heard
+		case x.watched.Before(least):
+			x.watched = least
 		}
 	}
 }

@@ -8,7 +8,8 @@ func (x *Exchange) askStreamLocked(now time.Time) {
 }
 
 // anotherStreamLocked asks on another stream, unless that would be the same. Where
-// none can be opened, because a filter drops the packets of TCP, UDP may pass.
+// none can be opened, because a filter drops the packets of TCP, or none says
+// anything, UDP may pass.
 func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 	s := x.u.streamLocked(now, now.Add(-x.u.stallAfterLocked()))
 	if s != x.stream {
@@ -16,7 +17,12 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 	} else { // it is still being dialled, or speaks but not of this
 		x.due = now.Add(x.u.stallAfterLocked())
 	}
-	if !s.open && x.packets < maxPackets {
+	switch {
+	case s.open && x.dials < 2:
+	case x.spare != nil:
+		x.streamFailed = true
+		x.enlargeLocked(now, out)
+	case x.packets < maxPackets:
 		x.stepLocked(streamSlow, nil, now, out)
 	}
 }

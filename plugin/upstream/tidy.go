@@ -32,9 +32,10 @@ func (u *Upstream) tidyLocked(now time.Time) {
 			u.retireLocked(s)
 		}
 	}
+	few := u.fewLocked()
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
-		s.forgetLocked(now)
+		s.forgetLocked(few, now)
 		if len(s.pending) == 0 {
 			s.conn.Close()
 		} else {
@@ -45,12 +46,12 @@ func (u *Upstream) tidyLocked(now time.Time) {
 	u.retired = inUse
 	for _, s := range u.sockets {
 		if s != nil {
-			s.forgetLocked(now)
+			s.forgetLocked(few, now)
 		}
 	}
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
-		u.forgetLocked(s.pending, now)
+		u.forgetLocked(s.pending, false, now)
 		s.callOffLocked()
 		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.closeLocked()
@@ -61,22 +62,27 @@ func (u *Upstream) tidyLocked(now time.Time) {
 	}
 }
 
+// maxLate is how many exchanges over UDP, of which nobody waits for most, are kept as
+// long as a reply may bring a down upstream up again. If there are more, the old ones
+// go sooner.
+const maxLate = 4096
+
 // forgetLocked drops exchanges that nobody waits for: late replies only have to teach,
-// so none is kept for long, less so those of a down upstream, which is probed,
-// and none at all while the upstream is being closed. Of those kept it lets go
-// of the races.
-func (u *Upstream) forgetLocked(p pending, now time.Time) {
-	long := min(u.cfg.Timeout, u.cfg.Patience)
-	short := long
+// so of very many none is kept for long, less so those of a down upstream, which is
+// probed, and none at all while the upstream is being closed. Of those kept it lets
+// go of the races.
+func (u *Upstream) forgetLocked(p pending, few bool, now time.Time) {
+	longest := 2 * u.cfg.Timeout
+	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.presence.down {
-		short = min(short, tidyEvery)
+		long = min(long, tidyEvery)
 	}
 	for id, x := range p {
 		_, probe := x.to.(prober)
 		age := now.Sub(x.begun)
 		switch {
 		case x.to.Waiting():
-		case u.draining || age > long || age > short && !probe:
+		case u.draining || age > longest || age > long && !probe && !few:
 			delete(p, id)
 		case !probe:
 			x.to = nobody{}
@@ -84,13 +90,28 @@ func (u *Upstream) forgetLocked(p pending, now time.Time) {
 	}
 }
 
+// fewLocked reports whether no more exchanges are kept over UDP than may be for long.
+func (u *Upstream) fewLocked() bool {
+	n := 0
+	for _, s := range u.sockets {
+		if s != nil {
+			n += len(s.pending)
+		}
+	}
+	for _, s := range u.retired {
+		n += len(s.pending)
+	}
+	return n <= maxLate
+}
+
 // forgetLocked drops what nobody waits for on a socket.
-func (s *socket) forgetLocked(now time.Time) {
-	s.u.forgetLocked(s.pending, now)
+func (s *socket) forgetLocked(few bool, now time.Time) {
+	s.u.forgetLocked(s.pending, few, now)
 	s.questions = nil // rebuilt when it is needed again
 }
 
-// probe asks what takes the resolver no time: any reply says that it talks.
+// probe asks what takes the resolver no time, over UDP and a stream: any reply says
+// that it talks.
 func (u *Upstream) probe() {
 	u.mu.Lock()
 	u.presence.probed = time.Now()
@@ -107,7 +128,7 @@ var probeQuery = func() *Query {
 	if err != nil {
 		panic(err) // of a constant
 	}
-	return &Query{Msg: msg}
+	return &Query{Msg: msg, everyWay: true}
 }()
 
 // prober is the Receiver of probes.

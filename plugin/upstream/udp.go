@@ -3,6 +3,8 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"errors"
+	"syscall"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -30,20 +32,62 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 		x.rto = x.u.rtt.timeout()
 	}
 	x.due = now.Add(x.rto << x.packets)
-	if latest := x.begun.Add(x.u.cfg.Timeout / 2); latest.After(now) && x.due.After(latest) {
-		x.due = latest // a stream has to have its time too
+	if latest := x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3)); latest.After(now) && x.due.After(latest) {
+		x.due = latest // a stream has to have its time too, before the upstream would be down
 	}
 	x.packets++
+	x.sent = now
 	out.add(job{kind: sendJob, x: x, s: x.socket, msg: x.msg})
 }
 
 // notSent is told that x's packet could not be written to s.
 func (u *Upstream) notSent(x *Exchange, s *socket, err error) {
 	var out outbox
+	now := time.Now()
 	u.mu.Lock()
-	x.socketFailedLocked(s, err, time.Now(), &out)
+	if passing(err) {
+		x.unsentLocked(s, now, &out)
+	} else {
+		x.socketFailedLocked(s, err, now, &out)
+	}
 	u.mu.Unlock()
 	u.do(&out)
+}
+
+// passing reports whether an error of sending is about this moment alone, as where a
+// firewall or a full table drops the packet, or a link just now takes none. The
+// packet is lost then, no more (R6).
+func passing(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN)
+}
+
+const (
+	maxUnsent  = 6 // packets that never left, an exchange, before a stream is asked too
+	unsentWait = 2 * time.Millisecond
+)
+
+// unsentLocked makes a packet that did not leave due again soon; it does not count.
+// When that has been so a few times, it may be for good.
+func (x *Exchange) unsentLocked(s *socket, now time.Time, out *outbox) {
+	if x.socket != s || !x.phase.onUDP() {
+		return
+	}
+	x.packets--
+	x.due = now.Add(unsentWait << x.unsent)
+	if x.unsent < maxUnsent {
+		x.unsent++
+	} else if x.phase == overUDP {
+		x.stepLocked(unanswered, nil, now, out)
+	}
+	out.add(job{kind: againJob, to: x.to})
+}
+
+// leaveSocketLocked takes the exchange off its socket; the next packet leaves on any.
+func (x *Exchange) leaveSocketLocked() {
+	if x.socket != nil {
+		x.socket.removeLocked(wire.Header(x.msg).ID())
+		x.socket = nil
+	}
 }
 
 // socketFailedLocked sends the query once more on a fresh socket, or ends its way

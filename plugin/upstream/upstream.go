@@ -133,6 +133,13 @@ type Query struct {
 	// Truncated says which truncated replies are of use; for others the query
 	// goes over TCP.
 	Truncated Truncated
+
+	// UDPSize is the size of replies over UDP that the client takes (RFC 6891, section
+	// 6.2.3). If it is more than the message says, it is asked for when a reply was
+	// truncated and TCP is of no use.
+	UDPSize uint16
+
+	everyWay bool // ask over UDP and a stream
 }
 
 // Truncated says which truncated replies are of use to the client.

@@ -159,6 +159,22 @@ func WithoutOPT(query []byte) []byte {
 	return plain
 }
 
+// WithUDPSize returns a copy of a query with another size of replies in its OPT (RFC
+// 6891, section 6.1.2). It is nil if there is none.
+func WithUDPSize(query []byte, size uint16) (changed []byte) {
+	Records(query, func(r Record) bool {
+		if r.Section == Additional && r.Type == typeOPT {
+			changed = append([]byte(nil), query...)
+			// Before the data stand class, TTL and the length of the data.
+			at := cap(query) - cap(r.Data) - 8
+			binary.BigEndian.PutUint16(changed[at:], size)
+			return false
+		}
+		return true
+	})
+	return changed
+}
+
 // Records calls f with each record of msg, in order, until f returns false. It
 // returns [ErrMalformed] if msg ends before the records that its header counts
 // do; records before that place have then been passed to f already. Bytes
