@@ -52,6 +52,13 @@ var (
 		Help:      "Gauge of whether an upstream talks (1) or is silent and not waited for (0).",
 	}, []string{"to"})
 
+	upstreamDeaf = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "upstream_deaf",
+		Help:      "Gauge that is 1 while an upstream never answers questions of this type, though it answers others, and is not waited for.",
+	}, []string{"to", "type"})
+
 	retransmits = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

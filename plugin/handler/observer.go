@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
@@ -74,6 +75,17 @@ func (o *observer) Down(silence time.Duration, unanswered int) {
 func (o *observer) Up(after time.Duration) {
 	o.series.note(o, false)
 	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
+}
+
+// Hearing implements upstream.Observer.
+func (o *observer) Hearing(qtype uint16, deaf bool) {
+	name := dns.Type(qtype).String()
+	o.series.hears(o, qtype, !deaf)
+	if deaf {
+		o.log(log.Warningf, "Upstream %s never answers questions of type %s; they are not waited for", o.name, name)
+	} else {
+		o.log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
+	}
 }
 
 // log writes a line, unless there were too many already.

@@ -59,6 +59,22 @@ func (s *series) note(user *observer, down bool) {
 	}
 }
 
+// hears shows that the upstream answers questions of a type, or never does. A type
+// without a name has no series of its own, so that clients cannot make up series.
+func (s *series) hears(user *observer, qtype uint16, does bool) {
+	allSeries.Lock()
+	defer allSeries.Unlock()
+	name, known := dns.TypeToString[qtype]
+	if _, ok := s.users[user]; !ok || !known {
+		return
+	}
+	if does {
+		upstreamDeaf.DeleteLabelValues(s.to, name)
+	} else {
+		upstreamDeaf.WithLabelValues(s.to, name).Set(1)
+	}
+}
+
 // showLocked sets the metric that tells up from down. It is called with allSeries
 // locked.
 func (s *series) showLocked() {
@@ -88,7 +104,7 @@ func (s *series) release(user *observer) {
 	label := prometheus.Labels{"to": s.to}
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{wins, upstreamUp, retransmits, nearMisses, failures, requestDuration} {
+	}{wins, upstreamUp, upstreamDeaf, retransmits, nearMisses, failures, requestDuration} {
 		vec.DeletePartialMatch(label)
 	}
 }

@@ -12,6 +12,7 @@ type Leg struct {
 	// Guarded by race.mu.
 	state   state
 	again   bool   // Retry is due
+	deaf    bool   // its upstream never answers questions of this type
 	stream  bool   // the reply came over a stream
 	turn    uint64 // of the last word on whether the upstream is down
 	verdict Verdict
@@ -54,7 +55,7 @@ func (l *Leg) Fail(err error) {
 // turn-th change. What is not newer than another word before it is of no interest.
 func (l *Leg) Presence(isDown bool, turn uint64) {
 	l.settle(func() {
-		if turn <= l.turn {
+		if turn <= l.turn || l.deaf {
 			return
 		}
 		l.turn = turn
@@ -63,6 +64,12 @@ func (l *Leg) Presence(isDown bool, turn uint64) {
 			l.state = down
 		}
 	})
+}
+
+// Deaf says that the upstream never answers questions of this type: it is not waited
+// for (R5).
+func (l *Leg) Deaf() {
+	l.settle(func() { l.state, l.deaf = down, true })
 }
 
 // Again says that the exchange has something to do at once.

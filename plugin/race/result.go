@@ -16,6 +16,7 @@ var (
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
+	ErrDeaf       = errors.New("no reply to questions of this type")
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
 )
 
@@ -70,6 +71,8 @@ func (l *Leg) noOpinionLocked() error {
 	switch {
 	case l.state == waiting:
 		return ErrSilent
+	case l.deaf && l.state == down:
+		return ErrDeaf
 	case l.state == down:
 		return ErrDown
 	case l.state == failed:
@@ -94,6 +97,7 @@ type LegReport struct {
 	At      time.Time     // of the reply or the failure; zero: nothing has come yet
 	After   time.Duration // the same, from the race's beginning
 	Down    bool          // its upstream does not talk at present
+	Deaf    bool          // its upstream never answers questions of this type
 	Late    bool          // the race was decided without it
 }
 
@@ -107,7 +111,7 @@ func (r *Race) Legs() []LegReport {
 	all := make([]LegReport, len(r.legs))
 	for i := range r.legs {
 		l := &r.legs[i]
-		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down, Late: l.late}
+		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late}
 		if !l.at.IsZero() {
 			all[i].After = l.at.Sub(r.begun)
 		}

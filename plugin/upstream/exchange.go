@@ -19,6 +19,9 @@ type Exchange struct {
 	watched time.Time // since when a silence would be noticed
 	probed  bool      // whether the upstream talks at all
 	again   bool      // it was asked again after a silence
+	unheard bool      // its silence was noticed while others were answered
+	plain   plainness // why the message goes without EDNS
+	full    []byte    // the message with EDNS, if its last packet goes without
 
 	// Of UDP.
 	socket  *socket       // nil: none yet, or it failed
@@ -62,10 +65,14 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
 	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, size: q.UDPSize, to: to}
 	x.msg = append(x.short[:0], q.Msg...)
 	u.mu.Lock()
+	x.avoidEDNSLocked(now)
 	x.beginLocked(q, now, &out)
 	wake = x.wakeLocked()
 	if u.presence.down {
 		out.add(u.presence.job(to))
+	}
+	if len(u.presence.hearing) > 0 && u.presence.hearing.deaf(x.qtype()) {
+		out.add(job{kind: deafJob, to: to})
 	}
 	u.mu.Unlock()
 	u.do(&out)
@@ -135,6 +142,7 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	}
 	due := x.moreLocked() && !now.Before(x.due)
 	x.u.silentLocked(x, now, out)
+	x.unheardLocked(now, out)
 	if !due || x.u.presence.down {
 		return
 	}
@@ -203,7 +211,7 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 func (x *Exchange) wakeLocked() time.Time {
 	x.wake = time.Time{}
 	if x.phase != ended {
-		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.spareDue)
+		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.unheardDueLocked(), x.spareDue)
 	}
 	return x.wake
 }

@@ -276,8 +276,9 @@ type outcome struct {
 	calls    int           // of Reply and Fail
 	done     chan struct{}
 	back     chan struct{} // Again was called
-	turn     uint64        // of the last word on the upstream
-	lastDown bool          // that word
+	toldDeaf bool
+	turn     uint64 // of the last word on the upstream
+	lastDown bool   // that word
 }
 
 func newOutcome() *outcome {
@@ -311,6 +312,12 @@ func (o *outcome) Presence(down bool, turn uint64) {
 
 // isDown reports the last word on the upstream.
 func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lastDown }
+
+func (o *outcome) Deaf() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.toldDeaf = true
+}
 
 func (o *outcome) Again() {
 	select {

@@ -19,6 +19,9 @@ type Observer interface {
 	Down(silence time.Duration, unanswered int)
 	// Up tells that the upstream is up again, and how long it was down.
 	Up(after time.Duration)
+	// Hearing tells that the upstream became deaf to questions of a type, which it never
+	// answers while it answers others, or that it answered one again.
+	Hearing(qtype uint16, deaf bool)
 }
 
 // unobserved is the Observer of an upstream without one.
@@ -30,3 +33,4 @@ func (unobserved) Retransmitted()             {}
 func (unobserved) NearMiss()                  {}
 func (unobserved) Down(time.Duration, int)    {}
 func (unobserved) Up(time.Duration)           {}
+func (unobserved) Hearing(uint16, bool)       {}

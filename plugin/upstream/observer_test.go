@@ -31,7 +31,8 @@ func (n *notes) NearMiss()                             { n.add("near miss") }
 func (n *notes) Down(silence time.Duration, waiting int) {
 	n.add("down after %v, %d wait", silence, waiting)
 }
-func (n *notes) Up(after time.Duration) { n.add("up after %v", after) }
+func (n *notes) Up(after time.Duration)          { n.add("up after %v", after) }
+func (n *notes) Hearing(qtype uint16, deaf bool) { n.add("deaf to %d: %v", qtype, deaf) }
 
 func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,7 +27,8 @@ type job struct {
 	at     time.Time     // of the reply
 	took   time.Duration // a reply, a silence
 	n      int           // exchanges that wait
-	down   bool
+	down   bool          // of presenceJob; of hearingJob: deaf
+	qtype  uint16
 	turn   uint64
 }
 
@@ -36,11 +37,13 @@ type jobKind uint8
 const (
 	sendJob jobKind = iota
 	probeJob
+	probeTypeJob
 	// To a Receiver.
 	replyJob
 	failJob
 	presenceJob
 	againJob
+	deafJob
 	// To the Observer.
 	repliedJob
 	failedJob
@@ -48,6 +51,7 @@ const (
 	nearMissJob
 	downJob
 	upJob
+	hearingJob
 )
 
 func (o *outbox) add(j job) {
@@ -77,6 +81,8 @@ func (u *Upstream) doJob(j *job) {
 		}
 	case probeJob:
 		u.probe()
+	case probeTypeJob:
+		u.probeType(j.qtype)
 	case replyJob:
 		msg := j.msg
 		if j.s != nil { // it is in the buffer that the next packet is read into
@@ -89,6 +95,8 @@ func (u *Upstream) doJob(j *job) {
 		j.to.Presence(j.down, j.turn)
 	case againJob:
 		j.to.Again()
+	case deafJob:
+		j.to.Deaf()
 	case repliedJob:
 		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
 	case failedJob:
@@ -101,5 +109,7 @@ func (u *Upstream) doJob(j *job) {
 		u.cfg.Observer.Down(j.took, j.n)
 	case upJob:
 		u.cfg.Observer.Up(j.took)
+	case hearingJob:
+		u.cfg.Observer.Hearing(j.qtype, j.down)
 	}
 }

@@ -13,6 +13,8 @@ type presence struct {
 	pace    pace
 	udp     way
 	stream  way
+	edns    edns
+	hearing hearing
 	probed  time.Time // when it was last probed
 	resumed time.Time // when a silence over UDP ended, be it a short one
 }

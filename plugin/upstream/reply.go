@@ -3,8 +3,6 @@ package upstream
 import (
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -19,6 +17,7 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 		x.u.presence.udp.works()
 	}
 	x.u.presence.pace.sample(now.Sub(x.begun))
+	x.hearsLocked(out)
 	if stream != nil && x.phase.onUDP() && x.packets >= maxPackets {
 		// Three losses, or sockets whose source address no longer leads anywhere.
 		x.u.retireSocketsLocked()
@@ -27,7 +26,7 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 	case x.phase == ended, socket != nil && !x.phase.onUDP():
 	case socket != nil && !x.to.Waiting():
 		x.endLocked(msg, now, out)
-	case x.withoutEDNS(msg):
+	case x.rejectsEDNSLocked(msg, socket, now):
 		if stream != nil {
 			stream.askLocked(x, now)
 		} else {
@@ -89,18 +88,4 @@ func (x *Exchange) countLocked(msg []byte, now time.Time, out *outbox) {
 	if _, probe := x.to.(prober); !probe {
 		out.add(job{kind: repliedJob, msg: msg, took: now.Sub(x.begun)})
 	}
-}
-
-// withoutEDNS makes the exchange one without EDNS, if reply is that of a server
-// which does not know it (RFC 6891, section 7). The query is to be sent again then.
-func (x *Exchange) withoutEDNS(reply []byte) bool {
-	if wire.Header(reply).Rcode() != dns.RcodeFormatError || wire.Header(reply).Additionals() > 0 {
-		return false
-	}
-	plain := wire.WithoutOPT(x.msg)
-	if plain == nil {
-		return false
-	}
-	x.msg = plain
-	return true
 }

@@ -53,6 +53,9 @@ func (s *stream) askLocked(x *Exchange, now time.Time) {
 	if len(s.pending) >= maxPending { // ids run low; it is tried again when due
 		return
 	}
+	if x.full != nil {
+		x.msg, x.full = x.full, nil
+	}
 	x.stream = s
 	x.owed++
 	x.dials++

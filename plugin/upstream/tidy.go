@@ -14,19 +14,20 @@ func (u *Upstream) scheduleTidyLocked() {
 	}
 	u.tidying = true
 	time.AfterFunc(tidyEvery, func() {
+		var out outbox
 		u.mu.Lock()
 		u.tidying = false
-		u.tidyLocked(time.Now())
-		down := u.presence.down && !u.draining
-		u.mu.Unlock()
-		if down {
-			u.probe()
+		u.tidyLocked(time.Now(), &out)
+		if u.presence.down && !u.draining {
+			out.add(job{kind: probeJob})
 		}
+		u.mu.Unlock()
+		u.do(&out)
 	})
 }
 
 // tidyLocked forgets old exchanges, and closes sockets that are worn and unused.
-func (u *Upstream) tidyLocked(now time.Time) {
+func (u *Upstream) tidyLocked(now time.Time, out *outbox) {
 	for _, s := range u.sockets {
 		if s != nil && (u.draining || s.wornLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
 			u.retireLocked(s)
@@ -35,7 +36,7 @@ func (u *Upstream) tidyLocked(now time.Time) {
 	few := u.fewLocked()
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
-		s.forgetLocked(few, now)
+		s.forgetLocked(few, now, out)
 		if len(s.pending) == 0 {
 			s.conn.Close()
 		} else {
@@ -46,12 +47,12 @@ func (u *Upstream) tidyLocked(now time.Time) {
 	u.retired = inUse
 	for _, s := range u.sockets {
 		if s != nil {
-			s.forgetLocked(few, now)
+			s.forgetLocked(few, now, out)
 		}
 	}
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
-		u.forgetLocked(s.pending, false, now)
+		u.forgetLocked(s.pending, false, now, out)
 		s.callOffLocked()
 		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.closeLocked()
@@ -71,13 +72,14 @@ const maxLate = 4096
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it lets
 // go of the races.
-func (u *Upstream) forgetLocked(p pending, few bool, now time.Time) {
+func (u *Upstream) forgetLocked(p pending, few bool, now time.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.presence.down {
 		long = min(long, tidyEvery)
 	}
 	for id, x := range p {
+		x.unheardLocked(now, out)
 		_, probe := x.to.(prober)
 		age := now.Sub(x.begun)
 		switch {
@@ -105,8 +107,8 @@ func (u *Upstream) fewLocked() bool {
 }
 
 // forgetLocked drops what nobody waits for on a socket.
-func (s *socket) forgetLocked(few bool, now time.Time) {
-	s.u.forgetLocked(s.pending, few, now)
+func (s *socket) forgetLocked(few bool, now time.Time, out *outbox) {
+	s.u.forgetLocked(s.pending, few, now, out)
 	s.questions = nil // rebuilt when it is needed again
 }
 
@@ -141,4 +143,5 @@ func (nobody) Reply([]byte, time.Time, bool) {}
 func (nobody) Fail(error)                    {}
 func (nobody) Presence(bool, uint64)         {}
 func (nobody) Again()                        {}
+func (nobody) Deaf()                         {}
 func (nobody) Waiting() bool                 { return false }

@@ -15,6 +15,7 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	if x.phase == ended {
 		return
 	}
+	x.lastPacketPlainLocked(now)
 	if x.socket == nil {
 		s, err := x.u.socketLocked(now, x.shunned)
 		if err != nil {

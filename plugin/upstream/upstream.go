@@ -168,6 +168,9 @@ type Receiver interface {
 	Presence(down bool, turn uint64)
 	// Again says that Retry has something to do now.
 	Again()
+	// Deaf says that the upstream never answers questions of this type, though it
+	// answers others. A reply may come all the same.
+	Deaf()
 	// Waiting reports whether a reply is still of use. It is called with locks
 	// held, and must do no more than look.
 	Waiting() bool
@@ -228,10 +231,12 @@ func (u *Upstream) address() string {
 // Close lets go of all sockets: of those in use as soon as nothing waits for a
 // reply on them. An Ask after Close is still served.
 func (u *Upstream) Close() {
+	var out outbox
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.draining = true
-	u.tidyLocked(time.Now())
+	u.tidyLocked(time.Now(), &out)
+	u.mu.Unlock()
+	u.do(&out)
 }
 
 var (

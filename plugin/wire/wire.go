@@ -139,6 +139,29 @@ func lower(c byte) byte {
 	return c
 }
 
+// HasOPT reports whether the message has an OPT record (RFC 6891, section 6.1.1).
+func HasOPT(msg []byte) (has bool) {
+	Records(msg, func(r Record) bool {
+		has = r.Section == Additional && r.Type == typeOPT
+		return !has
+	})
+	return has
+}
+
+// Rcode is the whole response code of a message that is at least HeaderSize bytes
+// long (RFC 6891, section 6.1.3).
+func Rcode(msg []byte) int {
+	rcode := Header(msg).Rcode()
+	Records(msg, func(r Record) bool {
+		if r.Section == Additional && r.Type == typeOPT {
+			rcode |= int(r.TTL >> 24 << 4)
+			return false
+		}
+		return true
+	})
+	return rcode
+}
+
 // WithoutOPT returns a copy of a query that has no other record than an OPT (RFC
 // 6891, section 6.1.1), without that. It is nil for any other message.
 func WithoutOPT(query []byte) []byte {

@@ -28,6 +28,8 @@ func (o *outcome) why(i int) string {
 		return "waiting"
 	case op.msg == nil && o.since < o.cfg.Rules.Timeout:
 		return "no reply yet"
+	case op.msg == nil && o.cfg.Patience < o.cfg.Rules.Timeout: // else it would be down
+		return fmt.Sprintf("no reply in %v, though it answers others", o.cfg.Rules.Timeout)
 	case op.msg == nil:
 		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
 	}

@@ -1,0 +1,113 @@
+package upstream
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+func typed(name string, qtype uint16) *Query {
+	b, err := new(dns.Msg).SetQuestion(name, qtype).Pack()
+	if err != nil {
+		panic(err)
+	}
+	return &Query{Msg: b}
+}
+
+// R5: an upstream that never answers a type, but all others, is known to be deaf to
+// it after a few silences; it is asked all the same, and heard when it answers one.
+func TestR5Deaf(t *testing.T) {
+	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeHTTPS, dns.TypeA} {
+		t.Run(dns.TypeToString[qtype], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				notes := &notes{start: time.Now()}
+				f := newFake(answerAfter(10*ms, func(p packet) bool { return wire.QuestionType(wire.Question(p.msg)) != qtype }))
+				u := f.upstream(t, func(c *Config) { c.Observer = notes })
+				other := uint16(dns.TypeA)
+				if qtype == other {
+					other = dns.TypeMX
+				}
+				waited := 0
+				for i := range 10 {
+					name := fmt.Sprintf("host%d.example.", i)
+					go ask(u, typed(name, other))
+					o := ask(u, typed(name, qtype))
+					if o.toldDown {
+						t.Fatalf("query %d: told down", i)
+					}
+					if !o.toldDeaf {
+						waited++
+					}
+				}
+				if waited > 3 {
+					t.Errorf("%d of 10 were waited for", waited)
+				}
+				f.script(answerAfter(10*ms, nil))
+				if o := ask(u, typed("host.example.", qtype)); !o.good() || !o.toldDeaf {
+					t.Errorf("the first that is answered: good %v, told deaf %v", o.good(), o.toldDeaf)
+				}
+				if o := ask(u, typed("host.example.", qtype)); !o.good() || o.toldDeaf {
+					t.Errorf("the next: good %v, told deaf %v", o.good(), o.toldDeaf)
+				}
+				n := 0
+				for _, line := range notes.lines {
+					if len(line) > 4 && line[len(line)-4:] == "true" || len(line) > 5 && line[len(line)-5:] == "false" {
+						n++
+					}
+				}
+				equal(t, "notes of hearing", n, 2)
+			})
+		})
+	}
+}
+
+// Names that stay without reply are no sign of deafness, if something easy of that
+// type is answered.
+func TestR5BrokenZoneIsNotDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(10*ms, func(p packet) bool { return !asksBelow(p.msg, 'b') }))
+		u := f.upstream(t)
+		for i := range 10 {
+			go ask(u, typed("host.example.", dns.TypeMX))
+			if o := ask(u, query(fmt.Sprintf("broken%d.example.", i))); o.toldDeaf || o.toldDown {
+				t.Fatalf("query %d: told deaf %v, down %v", i, o.toldDeaf, o.toldDown)
+			}
+		}
+	})
+}
+
+// asksBelow reports whether the name asked for begins with that letter.
+func asksBelow(msg []byte, letter byte) bool { return wire.Question(msg)[1] == letter }
+
+// Without anybody who waits for them silences count too, and a flood of types is
+// bounded.
+func TestHearing(t *testing.T) {
+	var h hearing
+	now := time.Now()
+	for i := range enoughSilences {
+		if h.deaf(dns.TypeAAAA) {
+			t.Fatalf("deaf after %d silences", i)
+		}
+		turned, probe := h.unheard(dns.TypeAAAA, now, time.Second)
+		if turned != (i == enoughSilences-1) || probe != (i == 0) {
+			t.Errorf("silence %d: turned %v, probe %v", i, turned, probe)
+		}
+	}
+	if turned, _ := h.unheard(dns.TypeAAAA, now.Add(time.Second), time.Second); turned || !h.deaf(dns.TypeAAAA) || h.deaf(dns.TypeA) {
+		t.Error("turned twice, or deaf to another type")
+	}
+	for qtype := range uint16(1000) {
+		h.unheard(1000+qtype, now, time.Second)
+	}
+	if len(h) > maxDeaf {
+		t.Errorf("%d types are kept", len(h))
+	}
+	if !h.heard(dns.TypeAAAA) || h.deaf(dns.TypeAAAA) || h.heard(dns.TypeAAAA) {
+		t.Error("heard, it is still deaf")
+	}
+}
