@@ -51,7 +51,12 @@ func New(cfg Config) *Handler {
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
-func (h *Handler) Start() { h.replace(h.cfg.Upstreams) }
+func (h *Handler) Start() {
+	upstream.NotifyShort(func() {
+		log.Warning("Upstreams share ports, because file descriptors are too few for sockets of their own; raise the limit (ulimit -n, LimitNOFILE)")
+	})
+	h.replace(h.cfg.Upstreams)
+}
 
 // Name implements plugin.Handler.
 func (h *Handler) Name() string { return Name }

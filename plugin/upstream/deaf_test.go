@@ -55,6 +55,8 @@ func TestR5Deaf(t *testing.T) {
 					t.Errorf("the next: good %v, told deaf %v", o.good(), o.toldDeaf)
 				}
 				n := 0
+				notes.mu.Lock()
+				defer notes.mu.Unlock()
 				for _, line := range notes.lines {
 					if len(line) > 4 && line[len(line)-4:] == "true" || len(line) > 5 && line[len(line)-5:] == "false" {
 						n++

@@ -199,7 +199,7 @@ type Upstream struct {
 // Ask, and closed when they have not been of use for some seconds.
 func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
-		cfg.Dial = (&net.Dialer{Control: reportICMP}).DialContext
+		cfg.Dial = descriptors.dial
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = unobserved{}

@@ -1,0 +1,92 @@
+package upstream
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+// echoes runs a resolver on loopback that answers everything, until the end of the
+// test.
+func echoes(t *testing.T) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buf := make([]byte, 1500)
+		for {
+			n, from, err := conn.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			conn.WriteToUDPAddrPort(replyTo(buf[:n], good), from)
+		}
+	}()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// When descriptors are short, all upstreams are asked all the same, over few shared
+// ports, and that is said once.
+func TestDescriptors(t *testing.T) {
+	const many = 60
+	b := &budget{udp: quota{most: 10}, tcp: quota{most: 10}}
+	said := 0
+	f := func() { said++ }
+	b.short.Store(&f)
+	var all []*Upstream
+	for range many {
+		u := New(Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Dial: b.dial})
+		t.Cleanup(u.Close)
+		all = append(all, u)
+	}
+	for round := range 5 {
+		var wg sync.WaitGroup
+		for i, u := range all {
+			wg.Go(func() {
+				if o := ask(u, query(fmt.Sprintf("host%d.example.", i))); !o.good() {
+					t.Errorf("round %d, upstream %d: %v after %v", round, i, o.err, o.after)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if n := b.udp.open.Load(); n > 10 {
+		t.Errorf("%d sockets are open", n)
+	}
+	b.common.mu.Lock()
+	ports := len(b.common.ports)
+	b.common.mu.Unlock()
+	if ports == 0 || ports > maxCommon {
+		t.Errorf("%d shared ports", ports)
+	}
+	if said != 1 {
+		t.Errorf("said %d times", said)
+	}
+	for _, u := range all {
+		u.Close()
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		b.common.mu.Lock()
+		ports = len(b.common.ports)
+		b.common.mu.Unlock()
+		if open := b.udp.open.Load(); ports == 0 && open == 0 {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("after Close %d shared ports and %d sockets are open", ports, open)
+		}
+	}
+}
+
+// A connection that cannot be had says what to do.
+func TestDescriptorsTCP(t *testing.T) {
+	b := &budget{udp: quota{most: 10}}
+	if _, err := b.dial(t.Context(), "tcp", "127.0.0.1:1"); err != errDescriptors {
+		t.Errorf("got %v", err)
+	}
+}
