@@ -41,7 +41,8 @@ func TestR7Inconclusive(t *testing.T) {
 			[]uint16{dns.ExtendedErrorCodeNetworkError}, "refused"},
 		{"closed, and the reply has an error", own, func(*testing.T) netip.AddrPort { return closed }, 5,
 			[]uint16{dns.ExtendedErrorCodeFiltered, dns.ExtendedErrorCodeNetworkError}, "refused"},
-		{"REFUSED is an opinion", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeRefused))) }, 60, nil, ""},
+		{"REFUSED", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeRefused))) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "REFUSED"},
 		{"conclusive", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(nxdomain)) }, 60, nil, ""},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

@@ -255,7 +255,7 @@ func TestReplyIsPassedOn(t *testing.T) {
 			m.AuthenticatedData, m.Authoritative = true, true
 			m.Extra = append(m.Extra, rr("ns.example. 60 IN A 192.0.2.53"))
 		})),
-		resolver(t, denies(code(dns.RcodeRefused))),
+		resolver(t, denies(code(dns.RcodeNameError))),
 	}, nil)
 	m := question("HoSt.ExAmPlE.", dns.TypeA)
 	m.SetEdns0(4096, true)

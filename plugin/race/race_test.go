@@ -161,8 +161,10 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, servfail), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
 		{"R3: REFUSED, then SERVFAIL",
 			[][]event{says(0, refused), says(10*ms, servfail)}, 1, ServFail, 10 * ms, false},
-		{"R3: REFUSED is an opinion",
-			[][]event{says(0, refused), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, true},
+		{"R7: REFUSED is no opinion",
+			[][]event{says(0, refused), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
+		{"R7: nor is it beside NODATA",
+			[][]event{says(0, nodata), says(10*ms, refused)}, 0, NoDataSOA, 10 * ms, false},
 		{"R3: equals rank by the order of upstreams, not of replies",
 			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(0, nxdomain)}, 0, NXDomainSOA, 20 * ms, true},
 		{"R4: over when all have spoken or failed",
@@ -211,9 +213,27 @@ func TestErrs(t *testing.T) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}
 		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain))
-		want = []error{ErrServFail, nil, errBroken, nil}
+		want = []error{ErrServFail, ErrRefused, errBroken, nil}
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
+		}
+		why := func(rcode int) []byte {
+			m := new(dns.Msg)
+			m.SetQuestion("host.example.", dns.TypeA)
+			m.Response, m.Rcode = true, rcode
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeProhibited, ExtraText: "because"}}
+			b, err := m.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		res, _, _ = hold(t.Context(), nil, says(0, why(dns.RcodeRefused)), says(0, why(dns.RcodeServerFailure)), says(0, nxdomain))
+		for i, is := range []error{ErrRefused, ErrServFail} {
+			if got := res.Errs[i]; !errors.Is(got, is) || got.Error() != is.Error()+": because" {
+				t.Errorf("upstream %d: %v, want %v with its own words", i, got, is)
+			}
 		}
 	})
 }

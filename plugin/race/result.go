@@ -13,6 +13,7 @@ import (
 // What becomes of a leg besides errors of its exchange.
 var (
 	ErrServFail   = errors.New("SERVFAIL")
+	ErrRefused    = errors.New("REFUSED")
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
@@ -75,14 +76,21 @@ func (l *Leg) noOpinionLocked() error {
 	case l.state == failed:
 		return l.err
 	case l.verdict == ServFail:
-		if why := wire.Why(l.msg); why != "" {
-			return fmt.Errorf("%w: %s", ErrServFail, why)
-		}
-		return ErrServFail
+		return because(ErrServFail, l.msg)
+	case l.verdict == Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
+		return because(ErrRefused, l.msg)
 	case l.verdict == Error: // it speaks of the query, not of the name
 		return ErrUnable
 	}
 	return nil
+}
+
+// because adds to err what the reply itself says of its cause.
+func because(err error, reply []byte) error {
+	if why := wire.Why(reply); why != "" {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	return err
 }
 
 // LegReport is what has become of a leg so far.
