@@ -136,7 +136,7 @@ func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 
 // notOfNetwork is what becomes of upstreams that can be reached, as far as is
 // known.
-var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrUnable}
+var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrUnable}
 
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,

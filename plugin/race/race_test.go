@@ -73,9 +73,25 @@ func (s *script) Retry(now time.Time) time.Time {
 func reply(rcode int, soa bool, answers ...dns.RR) []byte {
 	m := new(dns.Msg)
 	m.SetQuestion("host.example.", dns.TypeA)
-	m.Response, m.Rcode, m.Answer = true, rcode, answers
+	m.Response, m.RecursionAvailable, m.Rcode, m.Answer = true, true, rcode, answers
 	if soa {
 		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60}, Ns: ".", Mbox: "."}}
+	}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// referralTo is the reply of a server that knows others which may know the name, or
+// does not even do that.
+func referralTo(ns ...string) []byte {
+	m := new(dns.Msg)
+	m.SetQuestion("host.example.", dns.TypeA)
+	m.Response = true
+	for _, rr := range ns {
+		m.Ns = append(m.Ns, answer(rr))
 	}
 	b, err := m.Pack()
 	if err != nil {
@@ -98,6 +114,7 @@ var (
 	nxdomain   = reply(dns.RcodeNameError, true)
 	nodata     = reply(dns.RcodeSuccess, true)
 	bareNodata = reply(dns.RcodeSuccess, false)
+	referral   = referralTo("example. 60 IN NS ns.example.")
 	servfail   = reply(dns.RcodeServerFailure, false)
 	refused    = reply(dns.RcodeRefused, false)
 	errBroken  = errors.New("broken")
@@ -157,6 +174,12 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, nxdomain), says(10*ms, nodata)}, 1, NoDataSOA, 10 * ms, true},
 		{"R3: bare NODATA after NXDOMAIN with SOA",
 			[][]event{says(0, nxdomain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: NXDOMAIN after a referral, which is no opinion",
+			[][]event{says(0, referral), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
+		{"R3: NXDOMAIN before a bare referral",
+			[][]event{says(0, nxdomain), says(10*ms, referralTo())}, 0, NXDomainSOA, 10 * ms, false},
+		{"R3: a referral before SERVFAIL",
+			[][]event{says(0, referral), says(10*ms, servfail)}, 0, Referral, 10 * ms, false},
 		{"R3: SERVFAIL, then NXDOMAIN",
 			[][]event{says(0, servfail), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
 		{"R3: REFUSED, then SERVFAIL",
@@ -212,8 +235,8 @@ func TestErrs(t *testing.T) {
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}
-		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain))
-		want = []error{ErrServFail, ErrRefused, errBroken, nil}
+		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain), says(0, referral))
+		want = []error{ErrServFail, ErrRefused, errBroken, nil, ErrReferral}
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}

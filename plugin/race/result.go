@@ -14,6 +14,7 @@ import (
 var (
 	ErrServFail   = errors.New("SERVFAIL")
 	ErrRefused    = errors.New("REFUSED")
+	ErrReferral   = errors.New("referral")
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
@@ -42,10 +43,10 @@ func (r Result) Conclusive() bool {
 	return true
 }
 
-// Inconclusive reports whether the reply is a denial, or bogus, and some upstream
-// had no word in it (R7).
+// Inconclusive reports whether the reply is a denial, a referral or bogus, and some
+// upstream gave no opinion (R7). Caches keep such replies.
 func (r Result) Inconclusive() bool {
-	return (r.Verdict.Negative() || r.Verdict == Bogus) && !r.Conclusive()
+	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
 }
 
 // result describes the end of the race, with the reply of leg i or none.
@@ -79,6 +80,8 @@ func (l *Leg) noOpinionLocked() error {
 		return because(ErrServFail, l.msg)
 	case l.verdict == Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
 		return because(ErrRefused, l.msg)
+	case l.verdict == Referral:
+		return ErrReferral
 	case l.verdict == Error: // it speaks of the query, not of the name
 		return ErrUnable
 	}

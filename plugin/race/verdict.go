@@ -14,28 +14,31 @@ type Verdict uint8
 
 // The order is rule R3. NODATA stands above NXDOMAIN: the one says that the name
 // exists, the other denies it, and a host without an AAAA record must not be
-// denied because another resolver has never heard of it.
+// denied because another resolver has never heard of it. A referral says nothing of
+// the name: stub resolvers, too, take AA=0 and RA=0 without an answer for a server to
+// be left.
 const (
 	None        Verdict = iota // no reply
 	Bogus                      // an answer with an address that the policy calls bogus
 	Refused                    // REFUSED
 	Error                      // NOTIMP, FORMERR or any other code
 	ServFail                   // SERVFAIL
+	Referral                   // NOERROR without answer and without SOA, of a server that neither is authoritative nor recurses
 	NXDomain                   // NXDOMAIN without SOA
 	NXDomainSOA                // NXDOMAIN with SOA
-	NoData                     // NOERROR without answer and without SOA, as a referral
+	NoData                     // NOERROR without answer and without SOA
 	CNAMEOnly                  // NOERROR with answers, none of the type asked for; of policy qtype
 	NoDataSOA                  // NOERROR without answer, with SOA (RFC 2308, section 2.2)
 	Good                       // NOERROR with an answer
 )
 
-var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
+var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
 
 // String is a word for metrics and logs.
 func (v Verdict) String() string { return verdictNames[v] }
 
 // Negative reports whether the reply denies the name or the type asked for.
-func (v Verdict) Negative() bool { return v > ServFail && v < Good }
+func (v Verdict) Negative() bool { return v > Referral && v < Good }
 
 // Policy says what makes an answer good beyond rule R3's "NOERROR and at least
 // one record". Its zero value adds nothing.
@@ -87,6 +90,8 @@ func Judge(reply []byte, p Policy) Verdict {
 		return Good
 	case rcode == dns.RcodeSuccess && soa:
 		return NoDataSOA
+	case rcode == dns.RcodeSuccess && !h.Authoritative() && !h.RecursionAvailable():
+		return Referral
 	case rcode == dns.RcodeSuccess:
 		return NoData
 	case rcode == dns.RcodeNameError && soa:

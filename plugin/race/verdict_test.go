@@ -37,15 +37,35 @@ const (
 	rrOPT       = "OPT" // not written as text; see [packReply]
 )
 
+// Bits in the header of a reply.
+type bits struct{ aa, ra, tc bool }
+
+// flagged is a reply whose header has these bits.
+func flagged(reply []byte, is bits) []byte {
+	b := slices.Clone(reply)
+	b[2] &^= 0x06
+	b[3] &^= 0x80
+	if is.aa {
+		b[2] |= 0x04
+	}
+	if is.tc {
+		b[2] |= 0x02
+	}
+	if is.ra {
+		b[3] |= 0x80
+	}
+	return b
+}
+
 type rrs = []string
 
-// packReply packs a reply to a query for host.example. An extended rcode needs
+// packReply packs a resolver's reply to a query for host.example. An extended rcode needs
 // rrOPT among the additional records.
 func packReply(t *testing.T, qtype uint16, rcode int, answer, authority, additional rrs) []byte {
 	t.Helper()
 	m := new(dns.Msg)
 	m.SetQuestion("host.example.", qtype)
-	m.Response, m.Compress, m.Rcode = true, true, rcode
+	m.Response, m.RecursionAvailable, m.Compress, m.Rcode = true, true, true, rcode
 	parse := func(texts rrs) (section []dns.RR) {
 		for _, text := range texts {
 			if text == rrOPT {
@@ -150,7 +170,7 @@ func TestJudgeNotGood(t *testing.T) {
 		{what: "NODATA of a signed zone", authority: rrs{rrRRSIG, rrSOA}, want: NoDataSOA},
 		{what: "bare NOERROR", want: NoData},
 		{what: "bare NOERROR with OPT", additional: rrs{rrOPT}, want: NoData},
-		{what: "referral", authority: rrs{rrNS}, additional: rrs{rrGlue, rrOPT}, want: NoData},
+		{what: "NS beside no answer", authority: rrs{rrNS}, additional: rrs{rrGlue, rrOPT}, want: NoData},
 		{what: "SOA in the wrong section", additional: rrs{rrSOA}, want: NoData},
 
 		{what: "NXDOMAIN", rcode: dns.RcodeNameError, authority: rrs{rrSOA}, want: NXDomainSOA},
@@ -185,6 +205,40 @@ func TestJudgeNotGood(t *testing.T) {
 	}
 }
 
+// A server that is asked what it does not know of, and does not look for others, says
+// NOERROR to it, and nothing of the name: neither is it authoritative nor does it
+// recurse.
+func TestJudgeReferral(t *testing.T) {
+	neither := bits{}
+	for _, tc := range []struct {
+		what                          string
+		rcode                         int
+		is                            bits
+		answer, authority, additional rrs
+		want                          Verdict
+	}{
+		{"referral", 0, neither, nil, rrs{rrNS}, rrs{rrGlue, rrOPT}, Referral},
+		{"empty authority", 0, neither, nil, nil, nil, Referral},
+		{"empty but for OPT", 0, neither, nil, nil, rrs{rrOPT}, Referral},
+		{"SOA in the wrong section", 0, neither, nil, nil, rrs{rrSOA}, Referral},
+		{"of a resolver", 0, bits{ra: true}, nil, rrs{rrNS}, rrs{rrGlue}, NoData},
+		{"of an authority", 0, bits{aa: true}, nil, nil, nil, NoData},
+		{"of both", 0, bits{aa: true, ra: true}, nil, nil, nil, NoData},
+		{"with SOA", 0, neither, nil, rrs{rrSOA}, nil, NoDataSOA},
+		{"with SOA and NS", 0, neither, nil, rrs{rrNS, rrSOA}, nil, NoDataSOA},
+		{"with an answer", 0, neither, rrs{rrA}, rrs{rrNS}, nil, Good},
+		{"NXDOMAIN", dns.RcodeNameError, neither, nil, nil, nil, NXDomain},
+		{"SERVFAIL", dns.RcodeServerFailure, neither, nil, rrs{rrNS}, nil, ServFail},
+		{"REFUSED", dns.RcodeRefused, neither, nil, nil, nil, Refused},
+		{"BADVERS", dns.RcodeBadVers, neither, nil, nil, rrs{rrOPT}, Error},
+	} {
+		b := flagged(packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, tc.additional), tc.is)
+		for _, p := range []Policy{{}, typePolicy, bogusPolicy} {
+			wantVerdict(t, tc.what, b, p, tc.want)
+		}
+	}
+}
+
 // Servers that cannot read a query reply with a header alone.
 func TestJudgeWithoutQuestion(t *testing.T) {
 	for rcode, want := range map[int]Verdict{
@@ -196,7 +250,7 @@ func TestJudgeWithoutQuestion(t *testing.T) {
 		dns.RcodeRefused:        Refused,
 	} {
 		b := make([]byte, wire.HeaderSize)
-		b[2], b[3] = 0x80, byte(rcode)
+		b[2], b[3] = 0x80, 0x80|byte(rcode)
 		for _, p := range []Policy{{}, bothPolicy} {
 			wantVerdict(t, dns.RcodeToString[rcode], b, p, want)
 		}
@@ -251,9 +305,10 @@ func TestR3Order(t *testing.T) {
 		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
 		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
 		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
-		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), r(dns.RcodeSuccess, nil, rrs{rrNS}, rrs{rrGlue})}},
+		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{aa: true})}},
 		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
 		{NXDomain, [][]byte{r(dns.RcodeNameError, nil, nil, nil)}},
+		{Referral, [][]byte{flagged(r(dns.RcodeSuccess, nil, rrs{rrNS}, rrs{rrGlue}), bits{}), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{})}},
 		{ServFail, [][]byte{r(dns.RcodeServerFailure, nil, nil, nil), r(dns.RcodeServerFailure, nil, nil, rrs{rrOPT})}},
 		{Error, [][]byte{r(dns.RcodeNotImplemented, nil, nil, nil), r(dns.RcodeFormatError, nil, nil, nil), r(dns.RcodeYXDomain, nil, nil, nil), r(dns.RcodeBadVers, nil, nil, rrs{rrOPT})}},
 		{Refused, [][]byte{r(dns.RcodeRefused, nil, nil, nil)}},
@@ -285,6 +340,7 @@ func TestVerdict(t *testing.T) {
 		{Refused, "refused", false},
 		{Error, "error", false},
 		{ServFail, "servfail", false},
+		{Referral, "referral", false},
 		{NXDomain, "nxdomain", true},
 		{NXDomainSOA, "nxdomain", true},
 		{NoData, "nodata", true},
@@ -357,6 +413,9 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 	}
 	if rcode == dns.RcodeSuccess && m.Truncated {
 		return Good
+	}
+	if rcode == dns.RcodeSuccess && !has(m.Ns, ofType(dns.TypeSOA)) && !m.Authoritative && !m.RecursionAvailable {
+		return Referral
 	}
 	bySOA := map[bool]map[int]Verdict{
 		true:  {dns.RcodeSuccess: NoDataSOA, dns.RcodeNameError: NXDomainSOA, dns.RcodeServerFailure: ServFail, dns.RcodeRefused: Refused},

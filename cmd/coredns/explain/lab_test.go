@@ -72,6 +72,15 @@ func code(rcode int) behaviour {
 	return func(_ string, m *dns.Msg) bool { m.Rcode = rcode; return true }
 }
 
+// idle neither knows the name nor looks for it.
+func idle(_ string, m *dns.Msg) bool { m.RecursionAvailable = false; return true }
+
+// refers knows others that may.
+func refers(network string, m *dns.Msg) bool {
+	m.Ns = []dns.RR{rr("example. 60 IN NS ns.example.")}
+	return idle(network, m)
+}
+
 func silent(string, *dns.Msg) bool { return false }
 
 // command runs the command on what is no terminal.

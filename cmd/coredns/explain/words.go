@@ -67,6 +67,11 @@ func (o *outcome) opinionOf(i int) string {
 		return "denies the name"
 	case race.NXDomain:
 		return "denies the name, shows no SOA"
+	case race.Referral:
+		if len(op.msg.Ns) > 0 {
+			return "refers to other servers"
+		}
+		return "does not look for the name"
 	case race.Bogus:
 		return "not good: bogus address"
 	}
