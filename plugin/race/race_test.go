@@ -112,6 +112,7 @@ var (
 	goodReply  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.1"))
 	otherGood  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.2"))
 	nxdomain   = reply(dns.RcodeNameError, true)
+	chain      = reply(dns.RcodeNameError, true, answer("host.example. 60 IN CNAME gone.example."))
 	nodata     = reply(dns.RcodeSuccess, true)
 	bareNodata = reply(dns.RcodeSuccess, false)
 	referral   = referralTo("example. 60 IN NS ns.example.")
@@ -174,6 +175,12 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, nxdomain), says(10*ms, nodata)}, 1, NoDataSOA, 10 * ms, true},
 		{"R3: bare NODATA after NXDOMAIN with SOA",
 			[][]event{says(0, nxdomain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: a chain to nowhere after NXDOMAIN",
+			[][]event{says(0, nxdomain), says(10*ms, chain)}, 1, NXDomainChain, 10 * ms, true},
+		{"R3: a chain to nowhere before NXDOMAIN",
+			[][]event{says(0, chain), says(10*ms, nxdomain)}, 0, NXDomainChain, 10 * ms, true},
+		{"R3: bare NODATA after a chain to nowhere",
+			[][]event{says(0, chain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
 		{"R3: NXDOMAIN after a referral, which is no opinion",
 			[][]event{says(0, referral), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
 		{"R3: NXDOMAIN before a bare referral",

@@ -16,23 +16,25 @@ type Verdict uint8
 // exists, the other denies it, and a host without an AAAA record must not be
 // denied because another resolver has never heard of it. A referral says nothing of
 // the name: stub resolvers, too, take AA=0 and RA=0 without an answer for a server to
-// be left.
+// be left. A chain that leads to a name which does not exist says that its own does:
+// who knows that much is not outvoted by who knows nothing.
 const (
-	None        Verdict = iota // no reply
-	Bogus                      // an answer with an address that the policy calls bogus
-	Refused                    // REFUSED
-	Error                      // NOTIMP, FORMERR or any other code
-	ServFail                   // SERVFAIL
-	Referral                   // NOERROR without answer and without SOA, of a server that neither is authoritative nor recurses
-	NXDomain                   // NXDOMAIN without SOA
-	NXDomainSOA                // NXDOMAIN with SOA
-	NoData                     // NOERROR without answer and without SOA
-	CNAMEOnly                  // NOERROR with answers, none of the type asked for; of policy qtype
-	NoDataSOA                  // NOERROR without answer, with SOA (RFC 2308, section 2.2)
-	Good                       // NOERROR with an answer
+	None          Verdict = iota // no reply
+	Bogus                        // an answer with an address that the policy calls bogus
+	Refused                      // REFUSED
+	Error                        // NOTIMP, FORMERR or any other code
+	ServFail                     // SERVFAIL
+	Referral                     // NOERROR without answer and without SOA, of a server that neither is authoritative nor recurses
+	NXDomain                     // NXDOMAIN without SOA
+	NXDomainSOA                  // NXDOMAIN with SOA
+	NXDomainChain                // NXDOMAIN at the end of a chain of CNAME or DNAME (RFC 6604, section 3)
+	NoData                       // NOERROR without answer and without SOA
+	CNAMEOnly                    // NOERROR with answers, none of the type asked for; of policy qtype
+	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
+	Good                         // NOERROR with an answer
 )
 
-var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
+var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
 
 // String is a word for metrics and logs.
 func (v Verdict) String() string { return verdictNames[v] }
@@ -75,9 +77,12 @@ func Judge(reply []byte, p Policy) Verdict {
 	if h.Rcode() == dns.RcodeSuccess && h.Answers() > 0 {
 		return p.judgeAnswers(reply)
 	}
-	rcode, soa := h.Rcode(), false
+	rcode, soa, chain, bogus := h.Rcode(), false, false, false
 	wire.Records(reply, func(r wire.Record) bool {
 		switch {
+		case r.Section == wire.Answer:
+			chain = chain || r.Type == dns.TypeCNAME || r.Type == dns.TypeDNAME
+			bogus = bogus || p.bogus(r)
 		case r.Section == wire.Authority && r.Type == dns.TypeSOA:
 			soa = true
 		case r.Section == wire.Additional && r.Type == dns.TypeOPT:
@@ -94,6 +99,8 @@ func Judge(reply []byte, p Policy) Verdict {
 		return Referral
 	case rcode == dns.RcodeSuccess:
 		return NoData
+	case rcode == dns.RcodeNameError && chain && !bogus:
+		return NXDomainChain
 	case rcode == dns.RcodeNameError && soa:
 		return NXDomainSOA
 	case rcode == dns.RcodeNameError:

@@ -175,7 +175,11 @@ func TestJudgeNotGood(t *testing.T) {
 
 		{what: "NXDOMAIN", rcode: dns.RcodeNameError, authority: rrs{rrSOA}, want: NXDomainSOA},
 		{what: "NXDOMAIN after NS", rcode: dns.RcodeNameError, authority: rrs{rrNS, rrSOA}, additional: rrs{rrOPT}, want: NXDomainSOA},
-		{what: "NXDOMAIN of a CNAME's target", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, authority: rrs{rrSOA}, want: NXDomainSOA},
+		{what: "NXDOMAIN of a CNAME's target", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, authority: rrs{rrSOA}, want: NXDomainChain},
+		{what: "NXDOMAIN of a CNAME's target, bare", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, want: NXDomainChain},
+		{what: "NXDOMAIN below a DNAME", rcode: dns.RcodeNameError, answer: rrs{rrDNAME, rrRRSIG, rrCNAME}, authority: rrs{rrSOA}, want: NXDomainChain},
+		{what: "NXDOMAIN below a DNAME, without its CNAME", rcode: dns.RcodeNameError, answer: rrs{rrDNAME}, want: NXDomainChain},
+		{what: "CNAME in the wrong section", rcode: dns.RcodeNameError, authority: rrs{rrSOA, rrCNAME}, additional: rrs{rrCNAME}, want: NXDomainSOA},
 		{what: "NXDOMAIN with a bogus address", rcode: dns.RcodeNameError, answer: rrs{rrBadA}, want: NXDomain},
 		{what: "bare NXDOMAIN", rcode: dns.RcodeNameError, want: NXDomain},
 		{what: "NXDOMAIN, SOA as answer", rcode: dns.RcodeNameError, answer: rrs{rrSOA}, want: NXDomain},
@@ -236,6 +240,21 @@ func TestJudgeReferral(t *testing.T) {
 		for _, p := range []Policy{{}, typePolicy, bogusPolicy} {
 			wantVerdict(t, tc.what, b, p, tc.want)
 		}
+	}
+}
+
+// A chain that holds a bogus address is not lifted above an honest denial.
+func TestJudgeBogusChain(t *testing.T) {
+	for _, p := range []Policy{{}, typePolicy} {
+		wantVerdict(t, "address", packReply(t, dns.TypeA, dns.RcodeNameError, rrs{rrCNAME, rrBadA}, rrs{rrSOA}, nil), p, NXDomainChain)
+	}
+	for _, p := range []Policy{bogusPolicy, bothPolicy} {
+		for _, chain := range []rrs{{rrCNAME, rrBadA}, {rrBadAAAA, rrCNAME}, {rrDNAME, rrCNAME, rrA, rrBadMapped}} {
+			wantVerdict(t, "with SOA", packReply(t, dns.TypeA, dns.RcodeNameError, chain, rrs{rrSOA}, nil), p, NXDomainSOA)
+			wantVerdict(t, "bare", packReply(t, dns.TypeA, dns.RcodeNameError, chain, nil, nil), p, NXDomain)
+		}
+		// Other sections do not count.
+		wantVerdict(t, "glue", packReply(t, dns.TypeA, dns.RcodeNameError, rrs{rrCNAME, rrA}, rrs{rrSOA}, rrs{rrBadGlue}), p, NXDomainChain)
 	}
 }
 
@@ -306,7 +325,8 @@ func TestR3Order(t *testing.T) {
 		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
 		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
 		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{aa: true})}},
-		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
+		{NXDomainChain, [][]byte{r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrDNAME, rrCNAME}, nil, nil)}},
+		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrA}, rrs{rrSOA}, nil)}},
 		{NXDomain, [][]byte{r(dns.RcodeNameError, nil, nil, nil)}},
 		{Referral, [][]byte{flagged(r(dns.RcodeSuccess, nil, rrs{rrNS}, rrs{rrGlue}), bits{}), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{})}},
 		{ServFail, [][]byte{r(dns.RcodeServerFailure, nil, nil, nil), r(dns.RcodeServerFailure, nil, nil, rrs{rrOPT})}},
@@ -343,6 +363,7 @@ func TestVerdict(t *testing.T) {
 		{Referral, "referral", false},
 		{NXDomain, "nxdomain", true},
 		{NXDomainSOA, "nxdomain", true},
+		{NXDomainChain, "nxdomain", true},
 		{NoData, "nodata", true},
 		{CNAMEOnly, "cname", true},
 		{NoDataSOA, "nodata", true},
@@ -416,6 +437,9 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 	}
 	if rcode == dns.RcodeSuccess && !has(m.Ns, ofType(dns.TypeSOA)) && !m.Authoritative && !m.RecursionAvailable {
 		return Referral
+	}
+	if rcode == dns.RcodeNameError && (has(m.Answer, ofType(dns.TypeCNAME)) || has(m.Answer, ofType(dns.TypeDNAME))) && !has(m.Answer, bogus) {
+		return NXDomainChain
 	}
 	bySOA := map[bool]map[int]Verdict{
 		true:  {dns.RcodeSuccess: NoDataSOA, dns.RcodeNameError: NXDomainSOA, dns.RcodeServerFailure: ServFail, dns.RcodeRefused: Refused},

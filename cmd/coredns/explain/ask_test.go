@@ -118,6 +118,8 @@ func TestAsk(t *testing.T) {
 		{"all fail", []behaviour{code(dns.RcodeRefused), code(dns.RcodeServerFailure), code(dns.RcodeNotImplemented)}, "", 3, "servfail", 1,
 			[]string{"refused: says REFUSED", "servfail: says SERVFAIL", "error: says NOTIMP"}, []int{0, 1, 2}, -1},
 		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: says REFUSED"}, []int{0}, -1},
+		{"a chain to nowhere", []behaviour{nxdomain, gone}, "", 2, "nxdomain", 1,
+			[]string{"nxdomain: denies the name", "nxdomain: denies the end of a chain"}, nil, 30},
 		{"a referral has no opinion", []behaviour{refers, nxdomain, idle}, "", 2, "nxdomain", 1,
 			[]string{"referral: refers to other servers", "nxdomain: denies the name", "referral: does not look for the name"}, []int{0, 2}, 5},
 		{"nothing but a referral", []behaviour{refers, code(dns.RcodeServerFailure)}, "", 3, "referral", 0,

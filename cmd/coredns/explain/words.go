@@ -63,6 +63,8 @@ func (o *outcome) opinionOf(i int) string {
 			return "not good: only a CNAME"
 		}
 		return "not good: no " + wanted + " record"
+	case race.NXDomainChain:
+		return "denies the end of a chain"
 	case race.NXDomainSOA:
 		return "denies the name"
 	case race.NXDomain:
