@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 const (
@@ -112,6 +114,7 @@ var (
 	goodReply  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.1"))
 	otherGood  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.2"))
 	nxdomain   = reply(dns.RcodeNameError, true)
+	truncated  = func() []byte { b := reply(dns.RcodeSuccess, false); wire.Header(b).SetTruncated(true); return b }()
 	chain      = reply(dns.RcodeNameError, true, answer("host.example. 60 IN CNAME gone.example."))
 	nodata     = reply(dns.RcodeSuccess, true)
 	bareNodata = reply(dns.RcodeSuccess, false)
@@ -175,6 +178,14 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, nxdomain), says(10*ms, nodata)}, 1, NoDataSOA, 10 * ms, true},
 		{"R3: bare NODATA after NXDOMAIN with SOA",
 			[][]event{says(0, nxdomain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: an answer that cannot be had whole, before a denial",
+			[][]event{says(0, truncated), says(10*ms, nodata)}, 0, Truncated, 10 * ms, false},
+		{"R3: and after one",
+			[][]event{says(0, nodata), says(10*ms, truncated)}, 1, Truncated, 10 * ms, false},
+		{"R2: and before a good one",
+			[][]event{says(0, truncated), says(10*ms, goodReply)}, 1, Good, 10 * ms, true},
+		{"R4: it waits for those who are up",
+			[][]event{says(0, truncated), nil}, 0, Truncated, timeout, false},
 		{"R3: a chain to nowhere after NXDOMAIN",
 			[][]event{says(0, nxdomain), says(10*ms, chain)}, 1, NXDomainChain, 10 * ms, true},
 		{"R3: a chain to nowhere before NXDOMAIN",
@@ -242,8 +253,8 @@ func TestErrs(t *testing.T) {
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}
-		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain), says(0, referral))
-		want = []error{ErrServFail, ErrRefused, errBroken, nil, ErrReferral}
+		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain), says(0, referral), says(0, truncated))
+		want = []error{ErrServFail, ErrRefused, errBroken, nil, ErrReferral, ErrTruncated}
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}

@@ -14,6 +14,7 @@ import (
 var (
 	ErrServFail   = errors.New("SERVFAIL")
 	ErrRefused    = errors.New("REFUSED")
+	ErrTruncated  = errors.New("truncated reply, and the whole cannot be had")
 	ErrReferral   = errors.New("referral")
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
@@ -80,6 +81,8 @@ func (l *Leg) noOpinionLocked() error {
 		return because(ErrServFail, l.msg)
 	case l.verdict == Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
 		return because(ErrRefused, l.msg)
+	case l.verdict == Truncated: // it has an answer, which nobody gets to see
+		return ErrTruncated
 	case l.verdict == Referral:
 		return ErrReferral
 	case l.verdict == Error: // it speaks of the query, not of the name

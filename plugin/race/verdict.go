@@ -31,16 +31,17 @@ const (
 	NoData                       // NOERROR without answer and without SOA
 	CNAMEOnly                    // NOERROR with answers, none of the type asked for; of policy qtype
 	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
+	Truncated                    // NOERROR with TC=1 and without answer, or without one of the type that policy qtype needs
 	Good                         // NOERROR with an answer
 )
 
-var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
+var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "truncated", "good"}
 
 // String is a word for metrics and logs.
 func (v Verdict) String() string { return verdictNames[v] }
 
 // Negative reports whether the reply denies the name or the type asked for.
-func (v Verdict) Negative() bool { return v > Referral && v < Good }
+func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
 
 // Policy says what makes an answer good beyond rule R3's "NOERROR and at least
 // one record". Its zero value adds nothing.
@@ -66,9 +67,8 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 }
 
 // Judge returns what a well-formed reply is worth. Unless the policy asks for
-// more, a good one is known by its header alone. A truncated reply without
-// answers is good too: the upstream has some, and where they could be had by
-// other means such a reply does not get here (R8).
+// more, a good one is known by its header alone. A truncated reply without answers
+// gets here only where they cannot be had by other means (R8).
 func Judge(reply []byte, p Policy) Verdict {
 	if len(reply) < wire.HeaderSize {
 		return None
@@ -92,7 +92,7 @@ func Judge(reply []byte, p Policy) Verdict {
 	})
 	switch {
 	case rcode == dns.RcodeSuccess && h.Truncated():
-		return Good
+		return Truncated
 	case rcode == dns.RcodeSuccess && soa:
 		return NoDataSOA
 	case rcode == dns.RcodeSuccess && !h.Authoritative() && !h.RecursionAvailable():
@@ -133,6 +133,8 @@ func (p Policy) judgeAnswers(reply []byte) Verdict {
 	switch {
 	case bogus:
 		return Bogus
+	case p.NeedType && !typed && wire.Header(reply).Truncated():
+		return Truncated
 	case p.NeedType && !typed:
 		return CNAMEOnly
 	}

@@ -209,6 +209,35 @@ func TestJudgeNotGood(t *testing.T) {
 	}
 }
 
+// A truncated reply in which nothing had room, or not what policy qtype needs, says that
+// there is an answer, and no more.
+func TestJudgeTruncated(t *testing.T) {
+	for _, tc := range []struct {
+		what              string
+		rcode             int
+		answer, authority rrs
+		want, byType      Verdict
+	}{
+		{"empty", 0, nil, nil, Truncated, Truncated},
+		{"with NS", 0, nil, rrs{rrNS}, Truncated, Truncated},
+		{"with SOA", 0, nil, rrs{rrSOA}, Truncated, Truncated},
+		{"CNAME", 0, rrs{rrCNAME}, nil, Good, Truncated},
+		{"the other family", 0, rrs{rrAAAA}, nil, Good, Truncated},
+		{"some addresses", 0, rrs{rrCNAME, rrA}, nil, Good, Good},
+		{"NXDOMAIN", dns.RcodeNameError, nil, rrs{rrSOA}, NXDomainSOA, NXDomainSOA},
+		{"SERVFAIL", dns.RcodeServerFailure, nil, nil, ServFail, ServFail},
+		{"REFUSED", dns.RcodeRefused, nil, nil, Refused, Refused},
+	} {
+		b := packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, nil)
+		for _, is := range []bits{{tc: true}, {tc: true, ra: true}, {tc: true, aa: true}} {
+			wantVerdict(t, tc.what, flagged(b, is), Policy{}, tc.want)
+			wantVerdict(t, tc.what, flagged(b, is), typePolicy, tc.byType)
+		}
+	}
+	bad := flagged(packReply(t, dns.TypeA, 0, rrs{rrCNAME, rrBadAAAA}, nil, nil), bits{tc: true})
+	wantVerdict(t, "bogus", bad, bothPolicy, Bogus)
+}
+
 // A server that is asked what it does not know of, and does not look for others, says
 // NOERROR to it, and nothing of the name: neither is it authoritative nor does it
 // recurse.
@@ -322,6 +351,7 @@ func TestR3Order(t *testing.T) {
 		replies [][]byte
 	}{
 		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
+		{Truncated, [][]byte{flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{tc: true, ra: true}), flagged(r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), bits{tc: true, ra: true})}},
 		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
 		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
 		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{aa: true})}},
@@ -367,6 +397,7 @@ func TestVerdict(t *testing.T) {
 		{NoData, "nodata", true},
 		{CNAMEOnly, "cname", true},
 		{NoDataSOA, "nodata", true},
+		{Truncated, "truncated", false},
 		{Good, "good", false},
 	} {
 		if got := tc.verdict.String(); got != tc.word {
@@ -422,6 +453,9 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		case has(m.Answer, bogus):
 			return Bogus
 		case p.NeedType && len(m.Question) > 0 && m.Question[0].Qtype != dns.TypeANY && !has(m.Answer, ofType(m.Question[0].Qtype)):
+			if m.Truncated {
+				return Truncated
+			}
 			return CNAMEOnly
 		}
 		return Good
@@ -433,7 +467,7 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		}
 	}
 	if rcode == dns.RcodeSuccess && m.Truncated {
-		return Good
+		return Truncated
 	}
 	if rcode == dns.RcodeSuccess && !has(m.Ns, ofType(dns.TypeSOA)) && !m.Authoritative && !m.RecursionAvailable {
 		return Referral

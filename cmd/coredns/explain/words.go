@@ -54,6 +54,8 @@ func (o *outcome) opinionOf(i int) string {
 			return "good, but not first"
 		}
 		return "good answer"
+	case race.Truncated:
+		return "truncated: the whole cannot be had"
 	case race.NoDataSOA:
 		return "has no " + wanted + " record"
 	case race.NoData:
