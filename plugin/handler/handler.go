@@ -19,6 +19,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -153,6 +154,11 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		w.WriteMsg(failure(c.request, out))
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
+	}
+	if out.Verdict == race.Truncated && c.stream {
+		// Such a client cannot ask for more than it did.
+		w.WriteMsg(failure(c.request, out))
+		return dns.RcodeSuccess, errors.New("no whole reply: " + reasons(out))
 	}
 	if out.Inconclusive() {
 		c.reply.inconclusive(c.request, h.cfg.NegativeTTL, out)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -498,6 +499,88 @@ func TestTruncatedNoTCP(t *testing.T) {
 	addr := serve(t, []netip.AddrPort{fast, knows}, nil)
 	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeTXT)); r.Rcode == dns.RcodeNameError {
 		t.Errorf("got\n%v", r)
+	}
+}
+
+// R3, R8: of an answer whose whole cannot be had a client on UDP is told that there is
+// one, and one on TCP that it cannot be had.
+func TestR8NoWhole(t *testing.T) {
+	up := resolver(t, denies(good))
+	h := started(Config{Upstreams: plain(up), Values: option.Values{Rules: testRules, Patience: time.Second}})
+	t.Cleanup(func() { h.Stop() })
+	for _, stream := range []bool{false, true} {
+		for _, edns := range []bool{false, true} {
+			m := question("host.example.", dns.TypeA)
+			if edns {
+				m.SetEdns0(1232, false)
+			}
+			raw := asked{msg: m}.pack(func(m *dns.Msg) { m.Truncated = true })
+			out := &pool.Outcome{
+				Result:  race.Result{Leg: 0, Verdict: race.Truncated, Msg: raw, Errs: []error{race.ErrTruncated}},
+				Members: h.pool.Members(),
+			}
+			ctx := metadata.ContextWithMetadata(t.Context())
+			w := dnstest.NewRecorder(&test.ResponseWriter{TCP: stream})
+			code, err := h.finish(ctx, w, &client{request: m, stream: stream}, out)
+			r := w.Msg
+			if code != 0 || r.Id != m.Id || r.Question[0] != m.Question[0] || len(r.Answer) != 0 || metadata.ValueFunc(ctx, "dnsmus/verdict")() != "truncated" {
+				t.Errorf("stream %v, EDNS %v: %d and\n%v", stream, edns, code, r)
+			}
+			if !stream {
+				if err != nil || r.Rcode != dns.RcodeSuccess || !r.Truncated || r.IsEdns0() != nil {
+					t.Errorf("over UDP: %v and\n%v", err, r)
+				}
+				continue
+			}
+			if err == nil || !strings.Contains(err.Error(), up.String()+": truncated") || r.Rcode != dns.RcodeServerFailure || r.Truncated || (r.IsEdns0() != nil) != edns {
+				t.Errorf("over TCP: %v and\n%v", err, r)
+			}
+			if !edns {
+				continue
+			}
+			ede, ok := r.IsEdns0().Option[0].(*dns.EDNS0_EDE)
+			if !ok || ede.InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || !strings.Contains(ede.ExtraText, "the whole cannot be had") {
+				t.Errorf("over TCP: got\n%v", r)
+			}
+		}
+	}
+}
+
+// A signed query's truncated reply goes to the client as it came, if nobody has a good
+// answer: it asks again over TCP, where a whole one keeps its signature.
+func TestTruncatedSigned(t *testing.T) {
+	short := resolver(t, denies(func(m *dns.Msg) { m.Truncated = true }))
+	no := resolver(t, denies(soa))
+	late := resolver(t, func(a asked) { a.reply(100*time.Millisecond, good) })
+	for _, tc := range []struct {
+		set       []netip.AddrPort
+		truncated bool
+	}{
+		{[]netip.AddrPort{no, short}, true},
+		{[]netip.AddrPort{short, late}, false},
+	} {
+		m := question("host.example.", dns.TypeA)
+		m.SetTsig("key.example.", dns.HmacSHA256, 300, time.Now().Unix())
+		signed, _, err := dns.TsigGenerate(m, "c2VjcmV0", "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("udp", serve(t, tc.set, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(testkit.Patience))
+		conn.Write(signed)
+		buf := make([]byte, 1<<16)
+		n, err := conn.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := new(dns.Msg)
+		if err := r.Unpack(buf[:n]); err != nil || r.Rcode != dns.RcodeSuccess || r.Truncated != tc.truncated || len(r.Ns) != 0 || (len(r.Answer) == 1) == tc.truncated {
+			t.Errorf("want truncated %v, got %v and\n%v", tc.truncated, err, r)
+		}
 	}
 }
 

@@ -37,11 +37,16 @@ func TestR7Inconclusive(t *testing.T) {
 			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, race.ErrDown.Error()},
 		{"SERVFAIL", soa, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeServerFailure))) }, 5,
 			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "SERVFAIL"},
+		{"referral", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(referral)) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "referral"},
+		{"nothing but a referral", referral, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeServerFailure))) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "SERVFAIL"},
 		{"closed", nxdomain, func(*testing.T) netip.AddrPort { return closed }, 5,
 			[]uint16{dns.ExtendedErrorCodeNetworkError}, "refused"},
 		{"closed, and the reply has an error", own, func(*testing.T) netip.AddrPort { return closed }, 5,
 			[]uint16{dns.ExtendedErrorCodeFiltered, dns.ExtendedErrorCodeNetworkError}, "refused"},
-		{"REFUSED is an opinion", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeRefused))) }, 60, nil, ""},
+		{"REFUSED", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(code(dns.RcodeRefused))) }, 5,
+			[]uint16{dns.ExtendedErrorCodeNoReachableAuthority}, "REFUSED"},
 		{"conclusive", nxdomain, func(t *testing.T) netip.AddrPort { return resolver(t, denies(nxdomain)) }, 60, nil, ""},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
@@ -52,7 +57,7 @@ func TestR7Inconclusive(t *testing.T) {
 				m := question("host.example.", dns.TypeA)
 				r := mustExchange(t, network, addr, m)
 				if len(r.Ns) != 1 || r.Ns[0].Header().Ttl != tc.ttl {
-					t.Errorf("%s: want a SOA that lives for %d s, got\n%v", network, tc.ttl, r)
+					t.Errorf("%s: want an authority that lives for %d s, got\n%v", network, tc.ttl, r)
 				}
 				m.SetEdns0(1232, false)
 				r = mustExchange(t, network, addr, m)

@@ -219,6 +219,15 @@ func soa(m *dns.Msg) {
 	m.Ns = []dns.RR{rr("example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 60")}
 }
 
+// idle is what a server says that neither knows the name nor looks for it.
+func idle(m *dns.Msg) { m.RecursionAvailable = false }
+
+// referral is the same, of one that knows who may know it.
+func referral(m *dns.Msg) {
+	idle(m)
+	m.Ns = []dns.RR{rr("example. 86400 IN NS ns.example.")}
+}
+
 func nxdomain(m *dns.Msg) { m.Rcode = dns.RcodeNameError; soa(m) }
 
 func code(rcode int) func(*dns.Msg) { return func(m *dns.Msg) { m.Rcode = rcode } }

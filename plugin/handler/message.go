@@ -111,7 +111,7 @@ func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcom
 	addExtendedError(&in.msg, r, out)
 }
 
-// failure is the reply to r when no upstream replied.
+// failure is the reply to r when there is none of an upstream's that can be given.
 func failure(r *dns.Msg, out *pool.Outcome) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(r, dns.RcodeServerFailure)
@@ -136,7 +136,7 @@ func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 
 // notOfNetwork is what becomes of upstreams that can be reached, as far as is
 // known.
-var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrDeaf, race.ErrUnreadable, race.ErrServFail, race.ErrUnable}
+var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrDeaf, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable}
 
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,

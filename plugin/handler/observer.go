@@ -17,6 +17,7 @@ type observer struct {
 	name    string
 	series  *series
 	failing atomic.Bool   // the last that is known is an error
+	refused atomic.Int32  // so many replies were REFUSED since the last that was not
 	lines   *rate.Limiter // that are logged about it
 	dropped atomic.Int64  // lines that were not, since the last that was
 }
@@ -45,6 +46,24 @@ func (o *observer) Replied(rcode int, took time.Duration) {
 	o.series.duration(rcode).Observe(took.Seconds())
 	if o.failing.Load() && o.failing.Swap(false) {
 		o.log(log.Infof, "Upstream %s replies again", o.name)
+	}
+	o.noteRefusal(rcode == dns.RcodeRefused)
+}
+
+// manyRefusals in a row are those of an upstream that does not want to be asked: one
+// that is over its limit answers something in between.
+const manyRefusals = 20
+
+// noteRefusal tells of an upstream that refuses everything, once until it does not
+// any more: while it is listed, no denial is conclusive.
+func (o *observer) noteRefusal(refused bool) {
+	switch {
+	case refused:
+		if o.refused.Add(1) == manyRefusals {
+			o.log(log.Warningf, "Upstream %s has refused %d queries in a row: if it is not meant for this machine, take it out; until it answers, caches keep denials for negative_ttl only", o.name, manyRefusals)
+		}
+	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
+		o.log(log.Infof, "Upstream %s no longer refuses everything", o.name)
 	}
 }
 

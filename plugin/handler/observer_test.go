@@ -149,6 +149,36 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// The log tells once that an upstream refuses everything, and when that is over. One
+// that refuses now and then, as a server over its limit does, is no news.
+func TestRefusals(t *testing.T) {
+	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
+	o := observerOf(f.h.pool.Members()[0])
+	say := func(rcode, times int) {
+		for range times {
+			o.Replied(rcode, 0)
+		}
+	}
+	const refuses, over = "Upstream 192.0.2.1:53 has refused 20 queries in a row", "Upstream 192.0.2.1:53 no longer refuses"
+	want := func(what string, lines, overs int) {
+		t.Helper()
+		if f.logged(refuses) != lines || f.logged(over) != overs {
+			t.Errorf("%s: want %d and %d lines, log is %s", what, lines, overs, &f.log)
+		}
+	}
+	for range 5 {
+		say(dns.RcodeRefused, manyRefusals-1)
+		say(dns.RcodeNameError, 1)
+	}
+	want("now and then", 0, 0)
+	say(dns.RcodeRefused, 10*manyRefusals)
+	want("always", 1, 0)
+	say(dns.RcodeSuccess, 3)
+	want("no longer", 1, 1)
+	say(dns.RcodeRefused, 10*manyRefusals)
+	want("again", 2, 1)
+}
+
 // After a reload the old handler's last word on an upstream is not the new one's.
 func TestGaugeAfterReload(t *testing.T) {
 	one := netip.MustParseAddrPort("192.0.2.113:53")

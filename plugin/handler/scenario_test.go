@@ -102,6 +102,7 @@ func TestR6LossIsNoDenial(t *testing.T) {
 // R3: which reply is given when none is good, whatever their order.
 func TestR3BestOfTheRest(t *testing.T) {
 	cname := func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }
+	gone := func(m *dns.Msg) { cname(m); nxdomain(m) }
 	qtype := func(c *Config) { c.Rules.Policy.NeedType = true }
 	bogus := func(c *Config) { c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} }
 	for _, tc := range []struct {
@@ -116,6 +117,15 @@ func TestR3BestOfTheRest(t *testing.T) {
 		{"bare NODATA, NXDOMAIN", nil, nxdomain, dns.RcodeSuccess, 0, 0, nil},
 		{"NODATA, CNAME only", soa, cname, dns.RcodeSuccess, 0, 1, qtype},
 		{"CNAME only, NXDOMAIN", cname, nxdomain, dns.RcodeSuccess, 1, 0, qtype},
+		{"chain to nowhere, NXDOMAIN", gone, nxdomain, dns.RcodeNameError, 1, 1, nil},
+		{"chain to nowhere, bare NXDOMAIN", gone, code(dns.RcodeNameError), dns.RcodeNameError, 1, 1, nil},
+		{"chain to nowhere, NXDOMAIN, qtype", gone, nxdomain, dns.RcodeNameError, 1, 1, qtype},
+		{"bare NODATA, chain to nowhere", nil, gone, dns.RcodeSuccess, 0, 0, nil},
+		{"NXDOMAIN, referral", nxdomain, referral, dns.RcodeNameError, 0, 1, nil},
+		{"NXDOMAIN, bare referral", nxdomain, idle, dns.RcodeNameError, 0, 1, nil},
+		{"NODATA, bare referral", soa, idle, dns.RcodeSuccess, 0, 1, nil},
+		{"NXDOMAIN, bare referral, qtype", nxdomain, idle, dns.RcodeNameError, 0, 1, qtype},
+		{"referral, SERVFAIL", referral, code(dns.RcodeServerFailure), dns.RcodeSuccess, 0, 1, nil},
 		{"NXDOMAIN, SERVFAIL", nxdomain, code(dns.RcodeServerFailure), dns.RcodeNameError, 0, 1, nil},
 		{"NXDOMAIN, bare NXDOMAIN", nxdomain, code(dns.RcodeNameError), dns.RcodeNameError, 0, 1, nil},
 		{"SERVFAIL, REFUSED", code(dns.RcodeServerFailure), code(dns.RcodeRefused), dns.RcodeServerFailure, 0, 0, nil},
@@ -255,7 +265,7 @@ func TestReplyIsPassedOn(t *testing.T) {
 			m.AuthenticatedData, m.Authoritative = true, true
 			m.Extra = append(m.Extra, rr("ns.example. 60 IN A 192.0.2.53"))
 		})),
-		resolver(t, denies(code(dns.RcodeRefused))),
+		resolver(t, denies(code(dns.RcodeNameError))),
 	}, nil)
 	m := question("HoSt.ExAmPlE.", dns.TypeA)
 	m.SetEdns0(4096, true)

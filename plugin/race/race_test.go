@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 const (
@@ -73,9 +75,25 @@ func (s *script) Retry(now time.Time) time.Time {
 func reply(rcode int, soa bool, answers ...dns.RR) []byte {
 	m := new(dns.Msg)
 	m.SetQuestion("host.example.", dns.TypeA)
-	m.Response, m.Rcode, m.Answer = true, rcode, answers
+	m.Response, m.RecursionAvailable, m.Rcode, m.Answer = true, true, rcode, answers
 	if soa {
 		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60}, Ns: ".", Mbox: "."}}
+	}
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// referralTo is the reply of a server that knows others which may know the name, or
+// does not even do that.
+func referralTo(ns ...string) []byte {
+	m := new(dns.Msg)
+	m.SetQuestion("host.example.", dns.TypeA)
+	m.Response = true
+	for _, rr := range ns {
+		m.Ns = append(m.Ns, answer(rr))
 	}
 	b, err := m.Pack()
 	if err != nil {
@@ -96,8 +114,11 @@ var (
 	goodReply  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.1"))
 	otherGood  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.2"))
 	nxdomain   = reply(dns.RcodeNameError, true)
+	truncated  = func() []byte { b := reply(dns.RcodeSuccess, false); wire.Header(b).SetTruncated(true); return b }()
+	chain      = reply(dns.RcodeNameError, true, answer("host.example. 60 IN CNAME gone.example."))
 	nodata     = reply(dns.RcodeSuccess, true)
 	bareNodata = reply(dns.RcodeSuccess, false)
+	referral   = referralTo("example. 60 IN NS ns.example.")
 	servfail   = reply(dns.RcodeServerFailure, false)
 	refused    = reply(dns.RcodeRefused, false)
 	errBroken  = errors.New("broken")
@@ -157,12 +178,34 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, nxdomain), says(10*ms, nodata)}, 1, NoDataSOA, 10 * ms, true},
 		{"R3: bare NODATA after NXDOMAIN with SOA",
 			[][]event{says(0, nxdomain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: an answer that cannot be had whole, before a denial",
+			[][]event{says(0, truncated), says(10*ms, nodata)}, 0, Truncated, 10 * ms, false},
+		{"R3: and after one",
+			[][]event{says(0, nodata), says(10*ms, truncated)}, 1, Truncated, 10 * ms, false},
+		{"R2: and before a good one",
+			[][]event{says(0, truncated), says(10*ms, goodReply)}, 1, Good, 10 * ms, true},
+		{"R4: it waits for those who are up",
+			[][]event{says(0, truncated), nil}, 0, Truncated, timeout, false},
+		{"R3: a chain to nowhere after NXDOMAIN",
+			[][]event{says(0, nxdomain), says(10*ms, chain)}, 1, NXDomainChain, 10 * ms, true},
+		{"R3: a chain to nowhere before NXDOMAIN",
+			[][]event{says(0, chain), says(10*ms, nxdomain)}, 0, NXDomainChain, 10 * ms, true},
+		{"R3: bare NODATA after a chain to nowhere",
+			[][]event{says(0, chain), says(10*ms, bareNodata)}, 1, NoData, 10 * ms, true},
+		{"R3: NXDOMAIN after a referral, which is no opinion",
+			[][]event{says(0, referral), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
+		{"R3: NXDOMAIN before a bare referral",
+			[][]event{says(0, nxdomain), says(10*ms, referralTo())}, 0, NXDomainSOA, 10 * ms, false},
+		{"R3: a referral before SERVFAIL",
+			[][]event{says(0, referral), says(10*ms, servfail)}, 0, Referral, 10 * ms, false},
 		{"R3: SERVFAIL, then NXDOMAIN",
 			[][]event{says(0, servfail), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
 		{"R3: REFUSED, then SERVFAIL",
 			[][]event{says(0, refused), says(10*ms, servfail)}, 1, ServFail, 10 * ms, false},
-		{"R3: REFUSED is an opinion",
-			[][]event{says(0, refused), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, true},
+		{"R7: REFUSED is no opinion",
+			[][]event{says(0, refused), says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms, false},
+		{"R7: nor is it beside NODATA",
+			[][]event{says(0, nodata), says(10*ms, refused)}, 0, NoDataSOA, 10 * ms, false},
 		{"R3: equals rank by the order of upstreams, not of replies",
 			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(0, nxdomain)}, 0, NXDomainSOA, 20 * ms, true},
 		{"R4: over when all have spoken or failed",
@@ -210,10 +253,28 @@ func TestErrs(t *testing.T) {
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
 		}
-		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain))
-		want = []error{ErrServFail, nil, errBroken, nil}
+		res, _, _ = hold(t.Context(), nil, says(0, servfail), says(0, refused), []event{{0, errBroken}}, says(0, nxdomain), says(0, referral), says(0, truncated))
+		want = []error{ErrServFail, ErrRefused, errBroken, nil, ErrReferral, ErrTruncated}
 		if fmt.Sprint(res.Errs) != fmt.Sprint(want) {
 			t.Errorf("got %v, want %v", res.Errs, want)
+		}
+		why := func(rcode int) []byte {
+			m := new(dns.Msg)
+			m.SetQuestion("host.example.", dns.TypeA)
+			m.Response, m.Rcode = true, rcode
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeProhibited, ExtraText: "because"}}
+			b, err := m.Pack()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		res, _, _ = hold(t.Context(), nil, says(0, why(dns.RcodeRefused)), says(0, why(dns.RcodeServerFailure)), says(0, nxdomain))
+		for i, is := range []error{ErrRefused, ErrServFail} {
+			if got := res.Errs[i]; !errors.Is(got, is) || got.Error() != is.Error()+": because" {
+				t.Errorf("upstream %d: %v, want %v with its own words", i, got, is)
+			}
 		}
 	})
 }

@@ -13,6 +13,9 @@ import (
 // What becomes of a leg besides errors of its exchange.
 var (
 	ErrServFail   = errors.New("SERVFAIL")
+	ErrRefused    = errors.New("REFUSED")
+	ErrTruncated  = errors.New("truncated reply, and the whole cannot be had")
+	ErrReferral   = errors.New("referral")
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrDown       = errors.New("no reply in time, and none to others")
@@ -42,10 +45,10 @@ func (r Result) Conclusive() bool {
 	return true
 }
 
-// Inconclusive reports whether the reply is a denial, or bogus, and some upstream
-// had no word in it (R7).
+// Inconclusive reports whether the reply is a denial, a referral or bogus, and some
+// upstream gave no opinion (R7). Caches keep such replies.
 func (r Result) Inconclusive() bool {
-	return (r.Verdict.Negative() || r.Verdict == Bogus) && !r.Conclusive()
+	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
 }
 
 // result describes the end of the race, with the reply of leg i or none.
@@ -78,14 +81,25 @@ func (l *Leg) noOpinionLocked() error {
 	case l.state == failed:
 		return l.err
 	case l.verdict == ServFail:
-		if why := wire.Why(l.msg); why != "" {
-			return fmt.Errorf("%w: %s", ErrServFail, why)
-		}
-		return ErrServFail
+		return because(ErrServFail, l.msg)
+	case l.verdict == Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
+		return because(ErrRefused, l.msg)
+	case l.verdict == Truncated: // it has an answer, which nobody gets to see
+		return ErrTruncated
+	case l.verdict == Referral:
+		return ErrReferral
 	case l.verdict == Error: // it speaks of the query, not of the name
 		return ErrUnable
 	}
 	return nil
+}
+
+// because adds to err what the reply itself says of its cause.
+func because(err error, reply []byte) error {
+	if why := wire.Why(reply); why != "" {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	return err
 }
 
 // LegReport is what has become of a leg so far.

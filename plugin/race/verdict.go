@@ -14,28 +14,34 @@ type Verdict uint8
 
 // The order is rule R3. NODATA stands above NXDOMAIN: the one says that the name
 // exists, the other denies it, and a host without an AAAA record must not be
-// denied because another resolver has never heard of it.
+// denied because another resolver has never heard of it. A referral says nothing of
+// the name: stub resolvers, too, take AA=0 and RA=0 without an answer for a server to
+// be left. A chain that leads to a name which does not exist says that its own does:
+// who knows that much is not outvoted by who knows nothing.
 const (
-	None        Verdict = iota // no reply
-	Bogus                      // an answer with an address that the policy calls bogus
-	Refused                    // REFUSED
-	Error                      // NOTIMP, FORMERR or any other code
-	ServFail                   // SERVFAIL
-	NXDomain                   // NXDOMAIN without SOA
-	NXDomainSOA                // NXDOMAIN with SOA
-	NoData                     // NOERROR without answer and without SOA, as a referral
-	CNAMEOnly                  // NOERROR with answers, none of the type asked for; of policy qtype
-	NoDataSOA                  // NOERROR without answer, with SOA (RFC 2308, section 2.2)
-	Good                       // NOERROR with an answer
+	None          Verdict = iota // no reply
+	Bogus                        // an answer with an address that the policy calls bogus
+	Refused                      // REFUSED
+	Error                        // NOTIMP, FORMERR or any other code
+	ServFail                     // SERVFAIL
+	Referral                     // NOERROR without answer and without SOA, of a server that neither is authoritative nor recurses
+	NXDomain                     // NXDOMAIN without SOA
+	NXDomainSOA                  // NXDOMAIN with SOA
+	NXDomainChain                // NXDOMAIN at the end of a chain of CNAME or DNAME (RFC 6604, section 3)
+	NoData                       // NOERROR without answer and without SOA
+	CNAMEOnly                    // NOERROR with answers, none of the type asked for; of policy qtype
+	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
+	Truncated                    // NOERROR with TC=1 and without answer, or without one of the type that policy qtype needs
+	Good                         // NOERROR with an answer
 )
 
-var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "good"}
+var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "truncated", "good"}
 
 // String is a word for metrics and logs.
 func (v Verdict) String() string { return verdictNames[v] }
 
 // Negative reports whether the reply denies the name or the type asked for.
-func (v Verdict) Negative() bool { return v > ServFail && v < Good }
+func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
 
 // Policy says what makes an answer good beyond rule R3's "NOERROR and at least
 // one record". Its zero value adds nothing.
@@ -61,9 +67,8 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 }
 
 // Judge returns what a well-formed reply is worth. Unless the policy asks for
-// more, a good one is known by its header alone. A truncated reply without
-// answers is good too: the upstream has some, and where they could be had by
-// other means such a reply does not get here (R8).
+// more, a good one is known by its header alone. A truncated reply without answers
+// gets here only where they cannot be had by other means (R8).
 func Judge(reply []byte, p Policy) Verdict {
 	if len(reply) < wire.HeaderSize {
 		return None
@@ -72,9 +77,12 @@ func Judge(reply []byte, p Policy) Verdict {
 	if h.Rcode() == dns.RcodeSuccess && h.Answers() > 0 {
 		return p.judgeAnswers(reply)
 	}
-	rcode, soa := h.Rcode(), false
+	rcode, soa, chain, bogus := h.Rcode(), false, false, false
 	wire.Records(reply, func(r wire.Record) bool {
 		switch {
+		case r.Section == wire.Answer:
+			chain = chain || r.Type == dns.TypeCNAME || r.Type == dns.TypeDNAME
+			bogus = bogus || p.bogus(r)
 		case r.Section == wire.Authority && r.Type == dns.TypeSOA:
 			soa = true
 		case r.Section == wire.Additional && r.Type == dns.TypeOPT:
@@ -84,11 +92,15 @@ func Judge(reply []byte, p Policy) Verdict {
 	})
 	switch {
 	case rcode == dns.RcodeSuccess && h.Truncated():
-		return Good
+		return Truncated
 	case rcode == dns.RcodeSuccess && soa:
 		return NoDataSOA
+	case rcode == dns.RcodeSuccess && !h.Authoritative() && !h.RecursionAvailable():
+		return Referral
 	case rcode == dns.RcodeSuccess:
 		return NoData
+	case rcode == dns.RcodeNameError && chain && !bogus:
+		return NXDomainChain
 	case rcode == dns.RcodeNameError && soa:
 		return NXDomainSOA
 	case rcode == dns.RcodeNameError:
@@ -121,6 +133,8 @@ func (p Policy) judgeAnswers(reply []byte) Verdict {
 	switch {
 	case bogus:
 		return Bogus
+	case p.NeedType && !typed && wire.Header(reply).Truncated():
+		return Truncated
 	case p.NeedType && !typed:
 		return CNAMEOnly
 	}

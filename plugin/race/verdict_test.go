@@ -37,15 +37,35 @@ const (
 	rrOPT       = "OPT" // not written as text; see [packReply]
 )
 
+// Bits in the header of a reply.
+type bits struct{ aa, ra, tc bool }
+
+// flagged is a reply whose header has these bits.
+func flagged(reply []byte, is bits) []byte {
+	b := slices.Clone(reply)
+	b[2] &^= 0x06
+	b[3] &^= 0x80
+	if is.aa {
+		b[2] |= 0x04
+	}
+	if is.tc {
+		b[2] |= 0x02
+	}
+	if is.ra {
+		b[3] |= 0x80
+	}
+	return b
+}
+
 type rrs = []string
 
-// packReply packs a reply to a query for host.example. An extended rcode needs
+// packReply packs a resolver's reply to a query for host.example. An extended rcode needs
 // rrOPT among the additional records.
 func packReply(t *testing.T, qtype uint16, rcode int, answer, authority, additional rrs) []byte {
 	t.Helper()
 	m := new(dns.Msg)
 	m.SetQuestion("host.example.", qtype)
-	m.Response, m.Compress, m.Rcode = true, true, rcode
+	m.Response, m.RecursionAvailable, m.Compress, m.Rcode = true, true, true, rcode
 	parse := func(texts rrs) (section []dns.RR) {
 		for _, text := range texts {
 			if text == rrOPT {
@@ -150,12 +170,16 @@ func TestJudgeNotGood(t *testing.T) {
 		{what: "NODATA of a signed zone", authority: rrs{rrRRSIG, rrSOA}, want: NoDataSOA},
 		{what: "bare NOERROR", want: NoData},
 		{what: "bare NOERROR with OPT", additional: rrs{rrOPT}, want: NoData},
-		{what: "referral", authority: rrs{rrNS}, additional: rrs{rrGlue, rrOPT}, want: NoData},
+		{what: "NS beside no answer", authority: rrs{rrNS}, additional: rrs{rrGlue, rrOPT}, want: NoData},
 		{what: "SOA in the wrong section", additional: rrs{rrSOA}, want: NoData},
 
 		{what: "NXDOMAIN", rcode: dns.RcodeNameError, authority: rrs{rrSOA}, want: NXDomainSOA},
 		{what: "NXDOMAIN after NS", rcode: dns.RcodeNameError, authority: rrs{rrNS, rrSOA}, additional: rrs{rrOPT}, want: NXDomainSOA},
-		{what: "NXDOMAIN of a CNAME's target", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, authority: rrs{rrSOA}, want: NXDomainSOA},
+		{what: "NXDOMAIN of a CNAME's target", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, authority: rrs{rrSOA}, want: NXDomainChain},
+		{what: "NXDOMAIN of a CNAME's target, bare", rcode: dns.RcodeNameError, answer: rrs{rrCNAME}, want: NXDomainChain},
+		{what: "NXDOMAIN below a DNAME", rcode: dns.RcodeNameError, answer: rrs{rrDNAME, rrRRSIG, rrCNAME}, authority: rrs{rrSOA}, want: NXDomainChain},
+		{what: "NXDOMAIN below a DNAME, without its CNAME", rcode: dns.RcodeNameError, answer: rrs{rrDNAME}, want: NXDomainChain},
+		{what: "CNAME in the wrong section", rcode: dns.RcodeNameError, authority: rrs{rrSOA, rrCNAME}, additional: rrs{rrCNAME}, want: NXDomainSOA},
 		{what: "NXDOMAIN with a bogus address", rcode: dns.RcodeNameError, answer: rrs{rrBadA}, want: NXDomain},
 		{what: "bare NXDOMAIN", rcode: dns.RcodeNameError, want: NXDomain},
 		{what: "NXDOMAIN, SOA as answer", rcode: dns.RcodeNameError, answer: rrs{rrSOA}, want: NXDomain},
@@ -185,6 +209,84 @@ func TestJudgeNotGood(t *testing.T) {
 	}
 }
 
+// A truncated reply in which nothing had room, or not what policy qtype needs, says that
+// there is an answer, and no more.
+func TestJudgeTruncated(t *testing.T) {
+	for _, tc := range []struct {
+		what              string
+		rcode             int
+		answer, authority rrs
+		want, byType      Verdict
+	}{
+		{"empty", 0, nil, nil, Truncated, Truncated},
+		{"with NS", 0, nil, rrs{rrNS}, Truncated, Truncated},
+		{"with SOA", 0, nil, rrs{rrSOA}, Truncated, Truncated},
+		{"CNAME", 0, rrs{rrCNAME}, nil, Good, Truncated},
+		{"the other family", 0, rrs{rrAAAA}, nil, Good, Truncated},
+		{"some addresses", 0, rrs{rrCNAME, rrA}, nil, Good, Good},
+		{"NXDOMAIN", dns.RcodeNameError, nil, rrs{rrSOA}, NXDomainSOA, NXDomainSOA},
+		{"SERVFAIL", dns.RcodeServerFailure, nil, nil, ServFail, ServFail},
+		{"REFUSED", dns.RcodeRefused, nil, nil, Refused, Refused},
+	} {
+		b := packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, nil)
+		for _, is := range []bits{{tc: true}, {tc: true, ra: true}, {tc: true, aa: true}} {
+			wantVerdict(t, tc.what, flagged(b, is), Policy{}, tc.want)
+			wantVerdict(t, tc.what, flagged(b, is), typePolicy, tc.byType)
+		}
+	}
+	bad := flagged(packReply(t, dns.TypeA, 0, rrs{rrCNAME, rrBadAAAA}, nil, nil), bits{tc: true})
+	wantVerdict(t, "bogus", bad, bothPolicy, Bogus)
+}
+
+// A server that is asked what it does not know of, and does not look for others, says
+// NOERROR to it, and nothing of the name: neither is it authoritative nor does it
+// recurse.
+func TestJudgeReferral(t *testing.T) {
+	neither := bits{}
+	for _, tc := range []struct {
+		what                          string
+		rcode                         int
+		is                            bits
+		answer, authority, additional rrs
+		want                          Verdict
+	}{
+		{"referral", 0, neither, nil, rrs{rrNS}, rrs{rrGlue, rrOPT}, Referral},
+		{"empty authority", 0, neither, nil, nil, nil, Referral},
+		{"empty but for OPT", 0, neither, nil, nil, rrs{rrOPT}, Referral},
+		{"SOA in the wrong section", 0, neither, nil, nil, rrs{rrSOA}, Referral},
+		{"of a resolver", 0, bits{ra: true}, nil, rrs{rrNS}, rrs{rrGlue}, NoData},
+		{"of an authority", 0, bits{aa: true}, nil, nil, nil, NoData},
+		{"of both", 0, bits{aa: true, ra: true}, nil, nil, nil, NoData},
+		{"with SOA", 0, neither, nil, rrs{rrSOA}, nil, NoDataSOA},
+		{"with SOA and NS", 0, neither, nil, rrs{rrNS, rrSOA}, nil, NoDataSOA},
+		{"with an answer", 0, neither, rrs{rrA}, rrs{rrNS}, nil, Good},
+		{"NXDOMAIN", dns.RcodeNameError, neither, nil, nil, nil, NXDomain},
+		{"SERVFAIL", dns.RcodeServerFailure, neither, nil, rrs{rrNS}, nil, ServFail},
+		{"REFUSED", dns.RcodeRefused, neither, nil, nil, nil, Refused},
+		{"BADVERS", dns.RcodeBadVers, neither, nil, nil, rrs{rrOPT}, Error},
+	} {
+		b := flagged(packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, tc.additional), tc.is)
+		for _, p := range []Policy{{}, typePolicy, bogusPolicy} {
+			wantVerdict(t, tc.what, b, p, tc.want)
+		}
+	}
+}
+
+// A chain that holds a bogus address is not lifted above an honest denial.
+func TestJudgeBogusChain(t *testing.T) {
+	for _, p := range []Policy{{}, typePolicy} {
+		wantVerdict(t, "address", packReply(t, dns.TypeA, dns.RcodeNameError, rrs{rrCNAME, rrBadA}, rrs{rrSOA}, nil), p, NXDomainChain)
+	}
+	for _, p := range []Policy{bogusPolicy, bothPolicy} {
+		for _, chain := range []rrs{{rrCNAME, rrBadA}, {rrBadAAAA, rrCNAME}, {rrDNAME, rrCNAME, rrA, rrBadMapped}} {
+			wantVerdict(t, "with SOA", packReply(t, dns.TypeA, dns.RcodeNameError, chain, rrs{rrSOA}, nil), p, NXDomainSOA)
+			wantVerdict(t, "bare", packReply(t, dns.TypeA, dns.RcodeNameError, chain, nil, nil), p, NXDomain)
+		}
+		// Other sections do not count.
+		wantVerdict(t, "glue", packReply(t, dns.TypeA, dns.RcodeNameError, rrs{rrCNAME, rrA}, rrs{rrSOA}, rrs{rrBadGlue}), p, NXDomainChain)
+	}
+}
+
 // Servers that cannot read a query reply with a header alone.
 func TestJudgeWithoutQuestion(t *testing.T) {
 	for rcode, want := range map[int]Verdict{
@@ -196,7 +298,7 @@ func TestJudgeWithoutQuestion(t *testing.T) {
 		dns.RcodeRefused:        Refused,
 	} {
 		b := make([]byte, wire.HeaderSize)
-		b[2], b[3] = 0x80, byte(rcode)
+		b[2], b[3] = 0x80, 0x80|byte(rcode)
 		for _, p := range []Policy{{}, bothPolicy} {
 			wantVerdict(t, dns.RcodeToString[rcode], b, p, want)
 		}
@@ -249,11 +351,14 @@ func TestR3Order(t *testing.T) {
 		replies [][]byte
 	}{
 		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
+		{Truncated, [][]byte{flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{tc: true, ra: true}), flagged(r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), bits{tc: true, ra: true})}},
 		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
 		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
-		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), r(dns.RcodeSuccess, nil, rrs{rrNS}, rrs{rrGlue})}},
-		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
+		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{aa: true})}},
+		{NXDomainChain, [][]byte{r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrDNAME, rrCNAME}, nil, nil)}},
+		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrA}, rrs{rrSOA}, nil)}},
 		{NXDomain, [][]byte{r(dns.RcodeNameError, nil, nil, nil)}},
+		{Referral, [][]byte{flagged(r(dns.RcodeSuccess, nil, rrs{rrNS}, rrs{rrGlue}), bits{}), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{})}},
 		{ServFail, [][]byte{r(dns.RcodeServerFailure, nil, nil, nil), r(dns.RcodeServerFailure, nil, nil, rrs{rrOPT})}},
 		{Error, [][]byte{r(dns.RcodeNotImplemented, nil, nil, nil), r(dns.RcodeFormatError, nil, nil, nil), r(dns.RcodeYXDomain, nil, nil, nil), r(dns.RcodeBadVers, nil, nil, rrs{rrOPT})}},
 		{Refused, [][]byte{r(dns.RcodeRefused, nil, nil, nil)}},
@@ -285,11 +390,14 @@ func TestVerdict(t *testing.T) {
 		{Refused, "refused", false},
 		{Error, "error", false},
 		{ServFail, "servfail", false},
+		{Referral, "referral", false},
 		{NXDomain, "nxdomain", true},
 		{NXDomainSOA, "nxdomain", true},
+		{NXDomainChain, "nxdomain", true},
 		{NoData, "nodata", true},
 		{CNAMEOnly, "cname", true},
 		{NoDataSOA, "nodata", true},
+		{Truncated, "truncated", false},
 		{Good, "good", false},
 	} {
 		if got := tc.verdict.String(); got != tc.word {
@@ -345,6 +453,9 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		case has(m.Answer, bogus):
 			return Bogus
 		case p.NeedType && len(m.Question) > 0 && m.Question[0].Qtype != dns.TypeANY && !has(m.Answer, ofType(m.Question[0].Qtype)):
+			if m.Truncated {
+				return Truncated
+			}
 			return CNAMEOnly
 		}
 		return Good
@@ -356,7 +467,13 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		}
 	}
 	if rcode == dns.RcodeSuccess && m.Truncated {
-		return Good
+		return Truncated
+	}
+	if rcode == dns.RcodeSuccess && !has(m.Ns, ofType(dns.TypeSOA)) && !m.Authoritative && !m.RecursionAvailable {
+		return Referral
+	}
+	if rcode == dns.RcodeNameError && (has(m.Answer, ofType(dns.TypeCNAME)) || has(m.Answer, ofType(dns.TypeDNAME))) && !has(m.Answer, bogus) {
+		return NXDomainChain
 	}
 	bySOA := map[bool]map[int]Verdict{
 		true:  {dns.RcodeSuccess: NoDataSOA, dns.RcodeNameError: NXDomainSOA, dns.RcodeServerFailure: ServFail, dns.RcodeRefused: Refused},

@@ -41,6 +41,9 @@ func (h Header) Response() bool { return h[2]&0x80 != 0 }
 // Opcode is the kind of query.
 func (h Header) Opcode() int { return int(h[2]>>3) & 0xf }
 
+// Authoritative reports the AA bit.
+func (h Header) Authoritative() bool { return h[2]&0x04 != 0 }
+
 // Truncated reports the TC bit.
 func (h Header) Truncated() bool { return h[2]&0x02 != 0 }
 
@@ -51,6 +54,9 @@ func (h Header) SetTruncated(tc bool) {
 		h[2] |= 0x02
 	}
 }
+
+// RecursionAvailable reports the RA bit.
+func (h Header) RecursionAvailable() bool { return h[3]&0x80 != 0 }
 
 // Rcode is the header's part of the response code, its lower four bits.
 func (h Header) Rcode() int { return int(h[3] & 0xf) }

@@ -41,17 +41,27 @@ func sample(t testing.TB) *dns.Msg {
 func TestHeader(t *testing.T) {
 	m := sample(t)
 	m.Id, m.Truncated, m.Rcode = 0xabcd, true, dns.RcodeRefused
+	m.Authoritative, m.RecursionAvailable = true, true
 	b := pack(t, m)
 	h := Header(b)
 	if h.ID() != 0xabcd || !h.Response() || !h.Truncated() || h.Rcode() != dns.RcodeRefused || h.Questions() != 1 || h.Answers() != 2 || h.Opcode() != dns.OpcodeQuery {
 		t.Errorf("header read wrong: % x", b[:HeaderSize])
+	}
+	if !h.Authoritative() || !h.RecursionAvailable() {
+		t.Errorf("AA or RA is not seen: % x", b[:HeaderSize])
 	}
 	h.SetID(7)
 	if h.ID() != 7 {
 		t.Errorf("id is %d after SetID(7)", h.ID())
 	}
 	m.Opcode, m.Response, m.Truncated = dns.OpcodeNotify, false, false
-	h = Header(pack(t, m))
+	for _, aa := range []bool{false, true} {
+		m.Authoritative, m.RecursionAvailable = aa, !aa
+		h = Header(pack(t, m))
+		if h.Authoritative() != aa || h.RecursionAvailable() == aa {
+			t.Errorf("AA %v, RA %v in % x", h.Authoritative(), h.RecursionAvailable(), h[:HeaderSize])
+		}
+	}
 	if h.Opcode() != dns.OpcodeNotify || h.Response() || h.Truncated() {
 		t.Errorf("header read wrong: % x", h[:HeaderSize])
 	}

@@ -103,7 +103,7 @@ func (o *outcome) exit() int {
 		return exitInterrupted
 	case o.verdict == race.Good:
 		return exitGood
-	case o.verdict == race.NXDomain || o.verdict == race.NXDomainSOA:
+	case race.NXDomain <= o.verdict && o.verdict <= race.NXDomainChain:
 		return exitNXDomain
 	case o.verdict.Negative():
 		return exitNoData

@@ -68,8 +68,23 @@ func nodata(_ string, m *dns.Msg) bool { soa(m); return true }
 
 func nxdomain(_ string, m *dns.Msg) bool { m.Rcode = dns.RcodeNameError; soa(m); return true }
 
+// gone is a name that leads to one which does not exist.
+func gone(network string, m *dns.Msg) bool {
+	m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")}
+	return nxdomain(network, m)
+}
+
 func code(rcode int) behaviour {
 	return func(_ string, m *dns.Msg) bool { m.Rcode = rcode; return true }
+}
+
+// idle neither knows the name nor looks for it.
+func idle(_ string, m *dns.Msg) bool { m.RecursionAvailable = false; return true }
+
+// refers knows others that may.
+func refers(network string, m *dns.Msg) bool {
+	m.Ns = []dns.RR{rr("example. 60 IN NS ns.example.")}
+	return idle(network, m)
 }
 
 func silent(string, *dns.Msg) bool { return false }

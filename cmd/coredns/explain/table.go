@@ -167,6 +167,9 @@ func summary(o *outcome, s style) []string {
 	if o.verdict == race.NoData || o.verdict == race.NoDataSOA {
 		what = "NODATA"
 	}
+	if o.verdict == race.Truncated {
+		what = "TC, and no answer,"
+	}
 	what = s.paint(colourOf(o.verdict), what)
 	head := "dnsmus replies " + what + " after " + span(o.took)
 	switch {
@@ -208,6 +211,8 @@ func (o *outcome) trust() []string {
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
 	case o.verdict.Negative():
 		lines = append(lines, "Inconclusive: "+o.missed()+".")
+	case o.verdict == race.Truncated:
+		return []string{"There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL."}
 	case !o.conclusive:
 		return []string{"Nobody knows: " + o.missed() + "."}
 	default:

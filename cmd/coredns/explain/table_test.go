@@ -56,6 +56,7 @@ var (
 	opFails   = opinion{after: 1500 * ms, msg: reply(code(dns.RcodeServerFailure)), verdict: race.ServFail}
 	opRefused = opinion{after: 3 * ms, err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}}
 	opSilent  = opinion{down: true}
+	opShort   = opinion{after: 2 * ms, msg: reply(func(_ string, m *dns.Msg) bool { m.Truncated = true; return true }), verdict: race.Truncated}
 )
 
 func TestText(t *testing.T) {
@@ -109,6 +110,16 @@ dnsmus replies NODATA after 1.0 ms, the reply of 10.1.0.53:53
 Conclusive: every upstream has given its opinion.
 Caches should not keep it: no SOA says for how long.
 `},
+		{"truncated", example(opDenies, opShort).won(1, 2*ms, 1), `
+host.example. A
+
+  UPSTREAM        TIME  RCODE     RECORDS    VERDICT    WHY
+  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA        nxdomain   denies the name
+* 10.2.0.53:53  2.0 ms  NOERROR   truncated  truncated  truncated: the whole cannot be had
+
+dnsmus replies TC, and no answer, after 2.0 ms, the reply of 10.2.0.53:53
+There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL.
+`},
 		{"failure", example(opFails).won(0, 1500*ms, 0), `
 host.example. A
 
@@ -122,6 +133,15 @@ Nobody knows: no opinion from 10.1.0.53:53 (says SERVFAIL).
 		if got := asText(tc.o, style{}); got != tc.want[1:] {
 			t.Errorf("%s:\n%s\nwant\n%s", tc.what, got, tc.want)
 		}
+	}
+}
+
+// A truncated reply is a failure to programs too.
+func TestTruncatedOutcome(t *testing.T) {
+	o := example(opDenies, opShort).won(1, 2*ms, 1)
+	s := decode(t, string(asJSON(o)))
+	if o.exit() != 3 || s.Verdict != "truncated" || s.Conclusive || s.TTL != nil || len(s.Missing) != 1 || !s.Upstreams[1].Truncated || s.Upstreams[1].Verdict != "truncated" {
+		t.Errorf("status %d, %+v", o.exit(), s)
 	}
 }
 

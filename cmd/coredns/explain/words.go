@@ -56,6 +56,8 @@ func (o *outcome) opinionOf(i int) string {
 			return "good, but not first"
 		}
 		return "good answer"
+	case race.Truncated:
+		return "truncated: the whole cannot be had"
 	case race.NoDataSOA:
 		return "has no " + wanted + " record"
 	case race.NoData:
@@ -65,10 +67,17 @@ func (o *outcome) opinionOf(i int) string {
 			return "not good: only a CNAME"
 		}
 		return "not good: no " + wanted + " record"
+	case race.NXDomainChain:
+		return "denies the end of a chain"
 	case race.NXDomainSOA:
 		return "denies the name"
 	case race.NXDomain:
 		return "denies the name, shows no SOA"
+	case race.Referral:
+		if len(op.msg.Ns) > 0 {
+			return "refers to other servers"
+		}
+		return "does not look for the name"
 	case race.Bogus:
 		return "not good: bogus address"
 	}
