@@ -14,23 +14,6 @@ import (
 // waited for are: it only has to be enough on a busy machine.
 const Patience = time.Minute
 
-// Dir is a directory for what all tests of a run share, such as binaries that are
-// built once. It is there while Main runs.
-var Dir string
-
-// Main runs the tests, and ends the program.
-func Main(m *testing.M) {
-	var err error
-	if Dir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(Dir); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
-
 var debianPackage = map[string]string{
 	"apt-get":         "apt",
 	"bash":            "bash",
@@ -82,6 +65,14 @@ func Lack(t testing.TB, format string, args ...any) {
 		t.Fatal(what)
 	}
 	t.Skip(what)
+}
+
+// Long skips a test that takes minutes, unless such are wanted.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LONG") == "" {
+		t.Skip("takes long: run with LONG=1")
+	}
 }
 
 // Eventually polls until check returns nil.
