@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // TestBadConfiguration starts the command with mistakes in its files. It must
@@ -79,7 +81,7 @@ func (l *lab) exits(args ...string) (out string, code int) {
 	l.Helper()
 	ctx, cancel := context.WithTimeout(l.Context(), patience/4)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, coredns(l.T), args...)
+	cmd := exec.CommandContext(ctx, testkit.Binary(l.T), args...)
 	cmd.Dir = l.dir
 	text, _ := cmd.CombinedOutput()
 	return string(text), cmd.ProcessState.ExitCode()

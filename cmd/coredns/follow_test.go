@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // TestRewritesUnderLoad rewrites the file of upstreams again and again, in all
@@ -194,9 +196,7 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		binary := filepath.Join(l.dir, "coredns")
-		if err := os.Link(coredns(t), binary); err != nil {
-			t.Fatal(err)
-		}
+		l.run("cp", testkit.Binary(t), binary)
 		p := l.start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=KILL",
 			binary, "-conf", l.write("Corefile", corefile)).awaits(wiki)
 		conf := filepath.Join(l.dir, "resolv.conf.dnsmus")

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
@@ -33,24 +31,6 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(testkit.Dir, "coredns")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
-
-// coredns returns the path of the command under test.
-func coredns(t *testing.T) string {
-	t.Helper()
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
-}
-
 // lab is where a test runs its programs: a network namespace and a directory
 // for their files.
 type lab struct {
@@ -58,8 +38,6 @@ type lab struct {
 	ns  string // empty: not in a namespace of its own
 	dir string
 }
-
-var labs atomic.Int32
 
 // newLab makes a network namespace with loopback up. The test that calls it
 // runs in parallel with others, and needs root and the tools.
@@ -73,7 +51,7 @@ func newLab(t *testing.T, tools ...string) *lab {
 func addLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, dir: t.TempDir()}
-	ns := fmt.Sprintf("dnsmus-%d-%d", os.Getpid(), labs.Add(1))
+	ns := testkit.Name()
 	l.run("ip", "netns", "add", ns)
 	t.Cleanup(func() {
 		if out, err := exec.Command("ip", "netns", "delete", ns).CombinedOutput(); err != nil {

@@ -91,6 +91,9 @@ func (r *run) begin() error {
 	if r.owned, err = lock(Dir, syscall.LOCK_EX); err != nil {
 		return err
 	}
+	if err := os.Chmod(Dir, 0o711); err != nil { // for servers that are nobody
+		return err
+	}
 	os.Setenv("TMPDIR", Dir)
 	os.Unsetenv("GOTMPDIR")
 	os.Setenv(envRun, Dir)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	dnsserver.EnableChaos[Name] = struct{}{} // let other classes than IN reach the plugin
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(testkit.Tidy(m))
 }
 
 // asked is a query as a resolver of the lab gets it.

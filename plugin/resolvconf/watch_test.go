@@ -11,9 +11,11 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
 
 const (
 	soon  = 20 * time.Second // in which a busy machine comes round to it

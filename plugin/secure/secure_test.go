@@ -28,7 +28,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
 
 // server returns a configuration with a certificate of that template.
 func server(ca *testkit.Authority, template x509.Certificate) *tls.Config {
