@@ -8,11 +8,14 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,6 +31,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	// Tests mostly wait.
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	testkit.Main(m)
 }
 
@@ -158,7 +163,7 @@ type reply struct {
 // overrides the same of those that all queries get.
 func (l *lab) dig(query string) reply {
 	l.Helper()
-	args := append([]string{"dig", "-r", "+tries=1", "+time=10"}, strings.Fields(query)...)
+	args := append([]string{"dig", "-r", "+tries=1", "+time=30"}, strings.Fields(query)...)
 	out, _ := l.output(args...) // it fails when there is no reply
 	return parseDig(out)
 }

@@ -70,7 +70,7 @@ func dependOnSources(top string, command []string) error {
 	if err != nil {
 		return err
 	}
-	for _, dir := range append(strings.Split(strings.TrimSpace(out), "\n"), filepath.Join(top, "go.mod"), filepath.Join(top, "go.sum")) {
+	for _, dir := range append(strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), filepath.Join(top, "go.mod"), filepath.Join(top, "go.sum")) {
 		f, err := os.Open(dir)
 		if err != nil {
 			return err

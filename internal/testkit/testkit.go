@@ -12,7 +12,7 @@ import (
 
 // Patience bounds every wait of a test. It says nothing about how fast the things
 // waited for are: it only has to be enough on a busy machine.
-const Patience = time.Minute
+const Patience = 2 * time.Minute
 
 var debianPackage = map[string]string{
 	"apt-get":         "apt",
@@ -73,6 +73,14 @@ func Long(t testing.TB) {
 	if os.Getenv("LONG") == "" {
 		t.Skip("takes long: run with LONG=1")
 	}
+}
+
+// Times is how often something is done: less where Long tests are not wanted.
+func Times(quick, long int) int {
+	if os.Getenv("LONG") == "" {
+		return quick
+	}
+	return long
 }
 
 // Eventually polls until check returns nil.
