@@ -67,13 +67,7 @@ func exists(path string) bool {
 // that all tests use.
 func quick(t *testing.T) string {
 	t.Helper()
-	for _, dir := range []string{".", "deb", "rpm", "../hooks", "../systemd", "../../README.md", "../../LICENSE"} {
-		f, err := os.Open(dir) // and go test knows that a change of it is to be tested
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-	}
+	testkit.DependOn(t, ".", "../hooks", "../systemd", "../../README.md", "../../LICENSE")
 	buildQuick.Do(func() {
 		buildQuick.dir, buildQuick.err = build("../..", oldVersion, []string{"-a", runtime.GOARCH, "-b", testkit.Binary(t)})
 	})

@@ -5,6 +5,7 @@ package testkit
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,9 @@ func build(command []string) (string, error) {
 // to be run again when a file changes that the command is made of: it minds the
 // directories that a test opens.
 func dependOnSources(top string, command []string) error {
+	if strings.Contains(command[len(command)-1], "@") {
+		return nil // a version does not change
+	}
 	const own = "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"
 	out, err := goCommand(top, append([]string{"list", "-deps", "-f", own}, command...)...)
 	if err != nil {
@@ -78,6 +82,21 @@ func dependOnSources(top string, command []string) error {
 		f.Close()
 	}
 	return nil
+}
+
+// DependOn does so for files that the programs of a test read: all that are in
+// these directories, or the file itself. Go minds only what has a path inside the module that is
+// tested.
+func DependOn(t testing.TB, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		err := filepath.WalkDir(path, func(_ string, _ fs.DirEntry, err error) error {
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func goCommand(dir string, args ...string) (string, error) {

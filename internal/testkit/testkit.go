@@ -31,14 +31,17 @@ var debianPackage = map[string]string{
 	"lexgrog":         "man-db",
 	"man":             "man-db",
 	"named":           "bind9",
+	"nft":             "nftables",
 	"nsenter":         "util-linux",
 	"prometheus":      "prometheus",
 	"promtool":        "prometheus",
 	"rpm":             "rpm",
+	"runc":            "runc",
 	"setpriv":         "util-linux",
 	"shellcheck":      "shellcheck",
 	"systemd-analyze": "systemd",
 	"systemd-nspawn":  "systemd-container",
+	"tar":             "tar",
 	"unbound":         "unbound",
 }
 
