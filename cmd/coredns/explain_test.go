@@ -25,10 +25,11 @@ import (
 // explain runs "coredns explain" to its end.
 func (l *lab) explain(args string) (status int, stdout, stderr string) {
 	l.Helper()
+	binary := testkit.Binary(l.T) // it may have to be built
 	ctx, cancel := context.WithTimeout(l.Context(), patience)
 	defer cancel()
 	var out, problems bytes.Buffer
-	cmd := l.command(ctx, append([]string{testkit.Binary(l.T), "explain"}, strings.Fields(args)...)...)
+	cmd := l.command(ctx, append([]string{binary, "explain"}, strings.Fields(args)...)...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	return exitStatus(l, cmd.Run()), out.String(), problems.String()
 }
