@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // TestMain lets the test binary be the processes that a bench starts.
@@ -16,17 +18,17 @@ func TestMain(m *testing.M) {
 		exitOn(err)
 		return
 	}
-	os.Exit(m.Run())
+	testkit.Main(m)
+}
+
+// newBench is a bench of the command that all tests use.
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return &bench{ctx: t.Context(), dir: t.TempDir(), coredns: testkit.Binary(t)}
 }
 
 func TestSmoke(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds CoreDNS and puts a load on it")
-	}
-	b := &bench{ctx: t.Context()}
-	if err := b.build(t.TempDir()); err != nil {
-		t.Fatal(err)
-	}
+	b := newBench(t)
 	err := b.with([]string{"nxdomain", "servfail", "good,delay=5ms"}, []entry{{"dnsmus", 3}}, func(servers []*server) error {
 		s := servers[0]
 		stop := s.watch()
@@ -58,9 +60,6 @@ func TestSmoke(t *testing.T) {
 
 // TestFakes checks each kind of fake, and what the client makes of it.
 func TestFakes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
 	for _, tc := range []struct {
 		spec string
 		kind string
@@ -100,13 +99,7 @@ func TestFakes(t *testing.T) {
 
 // TestEncryptedFakes asks each of them through both servers.
 func TestEncryptedFakes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds CoreDNS and puts a load on it")
-	}
-	b := &bench{ctx: t.Context()}
-	if err := b.build(t.TempDir()); err != nil {
-		t.Fatal(err)
-	}
+	b := newBench(t)
 	if err := writeCert(b.dir); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // TestBadConfiguration starts the command with mistakes in its files. It must
@@ -77,9 +79,10 @@ func TestBadConfiguration(t *testing.T) {
 // exit code, which is negative if it has not ended in time.
 func (l *lab) exits(args ...string) (out string, code int) {
 	l.Helper()
-	ctx, cancel := context.WithTimeout(l.Context(), patience/4)
+	binary := testkit.Binary(l.T) // it may have to be built
+	ctx, cancel := context.WithTimeout(l.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, coredns(l.T), args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = l.dir
 	text, _ := cmd.CombinedOutput()
 	return string(text), cmd.ProcessState.ExitCode()

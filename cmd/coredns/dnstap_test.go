@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,14 +18,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
-
-var buildTapReader = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(testkit.Dir, "dnstap")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/dnstap/golang-dnstap/dnstap").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
 
 // tapped is a message as the dnstap reader prints it.
 type tapped struct {
@@ -46,10 +36,7 @@ type tapped struct {
 // race was over.
 func TestDnstap(t *testing.T) {
 	l := newLoopback(t)
-	reader, err := buildTapReader()
-	if err != nil {
-		t.Fatal(err)
-	}
+	reader := testkit.Build(t, "github.com/dnstap/golang-dnstap/dnstap")
 	to, denied := l.inOrder()
 	socket := filepath.Join(l.dir, "tap")
 	file := l.write("tap.json", "")

@@ -100,7 +100,7 @@ func (l *lab) secretCoreDNS(name, host, cert, key string, keys ...string) *proce
 		}
 		`, k, host, cert, key, file)
 	}
-	return l.start(coredns(l.T), "-conf", l.write("Corefile."+name, corefile.String()))
+	return l.start(testkit.Binary(l.T), "-conf", l.write("Corefile."+name, corefile.String()))
 }
 
 // counter is a way to a server that counts connections.

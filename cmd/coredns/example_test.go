@@ -10,29 +10,21 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// root is the repository's.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
 
 // TestExample runs the example as its first lines say.
 func TestExample(t *testing.T) {
 	l := newLab(t)
-	checkExample(l, coredns(t))
+	checkExample(l, testkit.Binary(t))
 }
 
 // checkExample runs binary with the example Corefile and asks for all that is
 // in it.
 func checkExample(l *lab, binary string) {
 	l.Helper()
-	l.dir = root(l.T)
+	l.dir = testkit.Root(l.T)
 	for _, name := range []string{"Corefile.example", "resolv.conf.example"} {
 		if _, err := os.Stat(filepath.Join(l.dir, name)); err != nil {
 			l.Fatal(err) // and go test knows that a change of it is to be tested
@@ -75,14 +67,12 @@ func checkExample(l *lab, binary string) {
 // TestStockCoreDNS builds CoreDNS with dnsmus as the README's Compilation and
 // CoreDNS's own pages say, and runs the example with it.
 func TestStockCoreDNS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes minutes unless its packages have been built before")
-	}
+	testkit.Long(t)
 	l := newLab(t)
 	src := filepath.Join(l.dir, "coredns")
 	at := func(dir string, args ...string) string {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Dir = dir
@@ -110,7 +100,7 @@ func TestStockCoreDNS(t *testing.T) {
 	l.write("coredns/plugin.cfg", strings.Replace(string(cfg), before, line+before, 1))
 	at(src, "go", "mod", "edit",
 		"-require=github.com/dnsmus/dnsmus@v0.0.0", // no version of it is needed
-		"-replace=github.com/dnsmus/dnsmus="+root(t))
+		"-replace=github.com/dnsmus/dnsmus="+testkit.Root(t))
 	at(src, "go", "generate")
 	at(src, "go", "build", "-o", "coredns", ".")
 

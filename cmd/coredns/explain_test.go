@@ -18,15 +18,18 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // explain runs "coredns explain" to its end.
 func (l *lab) explain(args string) (status int, stdout, stderr string) {
 	l.Helper()
+	binary := testkit.Binary(l.T) // it may have to be built
 	ctx, cancel := context.WithTimeout(l.Context(), patience)
 	defer cancel()
 	var out, problems bytes.Buffer
-	cmd := l.command(ctx, append([]string{coredns(l.T), "explain"}, strings.Fields(args)...)...)
+	cmd := l.command(ctx, append([]string{binary, "explain"}, strings.Fields(args)...)...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	return exitStatus(l, cmd.Run()), out.String(), problems.String()
 }
@@ -52,8 +55,8 @@ var (
 // TestExplain asks the example's upstreams.
 func TestExplain(t *testing.T) {
 	l := newLab(t)
-	l.dir = root(t)
-	l.start(coredns(t), "-conf", "Corefile.example").awaits("@127.0.0.1 -p 5553 wiki.corp.example")
+	l.dir = testkit.Root(t)
+	l.start(testkit.Binary(t), "-conf", "Corefile.example").awaits("@127.0.0.1 -p 5553 wiki.corp.example")
 
 	for _, test := range []struct {
 		args, want string
@@ -155,7 +158,7 @@ func TestExplainOnTerminal(t *testing.T) {
 	defer silent.Close()
 
 	keyboard, end := openTerminal(t)
-	cmd := l.command(t.Context(), coredns(t), "explain", "host.example",
+	cmd := l.command(t.Context(), testkit.Binary(t), "explain", "host.example",
 		"@"+silent.LocalAddr().String(), "@127.0.0.1:1", "--timeout", "1m", "--patience", "1m")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = end, end, end
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NO_COLOR=") }), "TERM=xterm")

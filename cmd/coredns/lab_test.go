@@ -8,14 +8,15 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
@@ -30,25 +31,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	// Tests mostly wait.
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	testkit.Main(m)
-}
-
-var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(testkit.Dir, "coredns")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
-
-// coredns returns the path of the command under test.
-func coredns(t *testing.T) string {
-	t.Helper()
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary
 }
 
 // lab is where a test runs its programs: a network namespace and a directory
@@ -58,8 +43,6 @@ type lab struct {
 	ns  string // empty: not in a namespace of its own
 	dir string
 }
-
-var labs atomic.Int32
 
 // newLab makes a network namespace with loopback up. The test that calls it
 // runs in parallel with others, and needs root and the tools.
@@ -73,7 +56,7 @@ func newLab(t *testing.T, tools ...string) *lab {
 func addLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, dir: t.TempDir()}
-	ns := fmt.Sprintf("dnsmus-%d-%d", os.Getpid(), labs.Add(1))
+	ns := testkit.Name()
 	l.run("ip", "netns", "add", ns)
 	t.Cleanup(func() {
 		if out, err := exec.Command("ip", "netns", "delete", ns).CombinedOutput(); err != nil {
@@ -180,7 +163,7 @@ type reply struct {
 // overrides the same of those that all queries get.
 func (l *lab) dig(query string) reply {
 	l.Helper()
-	args := append([]string{"dig", "-r", "+tries=1", "+time=10"}, strings.Fields(query)...)
+	args := append([]string{"dig", "-r", "+tries=1", "+time=30"}, strings.Fields(query)...)
 	out, _ := l.output(args...) // it fails when there is no reply
 	return parseDig(out)
 }

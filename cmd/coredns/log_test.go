@@ -22,7 +22,7 @@ import (
 // TestLogFormat logs in the format that the README has for it.
 func TestLogFormat(t *testing.T) {
 	l := newLoopback(t)
-	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	readme, err := os.ReadFile(filepath.Join(testkit.Root(t), "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

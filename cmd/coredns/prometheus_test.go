@@ -32,7 +32,7 @@ type prometheus struct {
 // once.
 func (l loopback) prometheus(metrics string) prometheus {
 	l.Helper()
-	rules, err := os.ReadFile(filepath.Join(root(l.T), "deploy/monitoring/alerts.yaml"))
+	rules, err := os.ReadFile(filepath.Join(testkit.Root(l.T), "deploy/monitoring/alerts.yaml"))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestPrometheus(t *testing.T) {
 // dashboardQueries returns all queries of the dashboard, with its variables set.
 func dashboardQueries(t *testing.T) (all []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "deploy/monitoring/dashboard.json"))
+	text, err := os.ReadFile(filepath.Join(testkit.Root(t), "deploy/monitoring/dashboard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

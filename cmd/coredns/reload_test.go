@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // twoWays is a Corefile of dnsmus and, to tell its faults from CoreDNS's,
@@ -74,7 +76,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		w.reloadBySignal(1) // the first makes what is made once
 		before := w.usage(w.p, w.metrics)
 		w.whileLoaded(func() {
-			for i := range 20 {
+			for i := range testkit.Times(4, 20) {
 				w.reloadBySignal(i + 2)
 				time.Sleep(200 * time.Millisecond) // of load on the new one
 			}
@@ -87,7 +89,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		w.p = w.coredns(w.corefile("", "reload 2s 0s")).awaits("@127.0.0.1 -p " + w.forward + " load1.example")
 		before := w.usage(w.p, w.metrics)
 		w.whileLoaded(func() {
-			for i := range 5 {
+			for i := range testkit.Times(1, 5) {
 				w.write("Corefile", w.corefile("", fmt.Sprintf("reload 2s 0s\nbufsize %d", 1000+i)))
 				w.p.printsTimes(i+1, "Reloading complete")
 			}
@@ -111,7 +113,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			before := w.usage(w.p, w.metrics)
 			w.write("Corefile", w.corefile(broken.end, broken.line))
 			w.whileLoaded(func() {
-				for i := range 20 {
+				for i := range testkit.Times(4, 20) {
 					w.p.Signal(syscall.SIGUSR1)
 					w.p.printsTimes(i+1, "[ERROR] SIGUSR1")
 				}

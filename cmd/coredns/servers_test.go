@@ -8,13 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // coredns runs the command under test with a Corefile. Relative file names in
 // it are those of the lab's directory.
 func (l *lab) coredns(corefile string) *process {
 	l.Helper()
-	return l.start(coredns(l.T), "-conf", l.write("Corefile", corefile))
+	return l.start(testkit.Binary(l.T), "-conf", l.write("Corefile", corefile))
 }
 
 // resolvConf writes the nameserver lines that dnsmus reads.

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +36,7 @@ func TestSoak(t *testing.T) {
 		}
 		duration = d
 	}
+	testkit.Long(t)
 	client := newLab(t, "gcc")
 	server := addLab(t)
 	join(client, server, "10.9.0.100/24", "10.9.0.1/24")
@@ -54,11 +53,7 @@ func TestSoak(t *testing.T) {
 	}
 	client.resolvConf(servers...)
 
-	binary := filepath.Join(testkit.Dir, "coredns-race")
-	if out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build -race: %v\n%s", err, out)
-	}
-	p := client.start(binary, "-conf", client.write("Corefile", `.:5553 {
+	p := client.start(testkit.Binary(t, "-race"), "-conf", client.write("Corefile", `.:5553 {
 		bind 127.0.0.1
 		dnsmus resolv.conf.dnsmus
 		prometheus 127.0.0.1:9153

@@ -3,15 +3,14 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // node is a network namespace, and the command to be run in it.
 type node struct {
@@ -22,8 +21,7 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	testkit.Need(t, true, "ip", "setpriv")
-	n := &node{T: t, ns: fmt.Sprintf("nodelink-%d", os.Getpid()), command: filepath.Join(t.TempDir(), "nodelink")}
-	n.must(exec.Command("go", "build", "-o", n.command, "."))
+	n := &node{T: t, ns: testkit.Name(), command: testkit.Build(t, "./cmd/nodelink")}
 	n.must(exec.Command("ip", "netns", "add", n.ns))
 	t.Cleanup(func() { n.must(exec.Command("ip", "netns", "delete", n.ns)) })
 	return n

@@ -13,8 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,16 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
-
-var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(testkit.Dir, "dnsmus")
-	cmd := exec.Command("go", "build", "-o", binary, "../../cmd/coredns")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
 
 // machine is a Debian system of a test's own.
 type machine struct {
@@ -59,11 +49,11 @@ exec chroot . /bin/sh -c 'echo up; sleep infinity & wait'`
 // newMachine boots a machine with the hooks, dnsmus and the Debian packages.
 func newMachine(t *testing.T, packages ...string) *machine {
 	t.Helper()
-	testkit.Need(t, true, "apt-get", "dig", "ip", "nsenter")
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
+	if len(packages) > 0 {
+		testkit.Long(t)
 	}
+	testkit.Need(t, true, "apt-get", "dig", "ip", "nsenter")
+	binary := testkit.Binary(t)
 
 	cmd := exec.Command("/bin/sh", "-c", boot, "boot", t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -113,7 +103,7 @@ func (m *machine) install(packages ...string) {
 
 // enter prepares a program in the machine's files and the given namespaces.
 func (m *machine) enter(ctx context.Context, namespaces []string, args ...string) *exec.Cmd {
-	args = append(append([]string{fmt.Sprintf("--target=%d", m.init), "--root", "--wd"}, namespaces...), args...)
+	args = slices.Concat([]string{fmt.Sprintf("--target=%d", m.init), "--root", "--wd"}, namespaces, []string{"env", "--unset=TMPDIR"}, args)
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.WaitDelay = 10 * time.Second // for children that hold its output open
 	return cmd

@@ -58,8 +58,8 @@ func servers(list string) string {
 func TestDebian(t *testing.T) {
 	m := newMachine(t)
 	resolvConf := m.read("/etc/resolv.conf")
-	run(t, "cp", packages(t, builds.old, "_amd64.deb"), m.path("/root/old.deb"))
-	run(t, "cp", packages(t, builds.new, "_amd64.deb"), m.path("/root/new.deb"))
+	run(t, "cp", released(t, builds.old, "_amd64.deb"), m.path("/root/old.deb"))
+	run(t, "cp", released(t, builds.new, "_amd64.deb"), m.path("/root/new.deb"))
 	r := m.boot(upstreams...)
 	before := r.files()
 
@@ -69,7 +69,7 @@ func TestDebian(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "Corefile")
 	write(t, path, conf.String())
-	m.start("ip", "netns", "exec", r.ns, filepath.Join(unpack(t, "amd64"), "usr/bin/dnsmus"), "-conf", path)
+	m.start("ip", "netns", "exec", r.ns, filepath.Join(unpack(t, released(t, builds.old, "_amd64.deb")), "usr/bin/dnsmus"), "-conf", path)
 
 	steps := []struct {
 		name string
@@ -210,14 +210,14 @@ func TestDebian(t *testing.T) {
 }
 
 func TestRPM(t *testing.T) {
-	need(t, true, "rpm")
 	m := newMachine(t)
+	testkit.Need(t, true, "rpm")
 	rpm := func(args ...string) {
 		t.Helper()
 		run(t, append([]string{"rpm", "--root", m.root, "--nodeps"}, args...)...)
 	}
 
-	rpm("--install", packages(t, builds.old, ".x86_64.rpm"))
+	rpm("--install", released(t, builds.old, ".x86_64.rpm"))
 	if got, want := servers(m.read(list)), lines("nameserver", upstreams...); got != want {
 		t.Errorf("%s names\n%s\nwant\n%s", list, got, want)
 	}
@@ -229,7 +229,7 @@ func TestRPM(t *testing.T) {
 	if err := os.Remove(m.path(enabled)); err != nil {
 		t.Fatal(err)
 	}
-	rpm("--upgrade", packages(t, builds.new, ".x86_64.rpm"))
+	rpm("--upgrade", released(t, builds.new, ".x86_64.rpm"))
 	if text := m.read(corefile); !strings.Contains(text, edit) || strings.Contains(text, "# Later.") {
 		t.Errorf("after the upgrade the Corefile is\n%s", text)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,15 +18,6 @@ import (
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
-
-// need skips tests that cannot run here.
-func need(t *testing.T, root bool, tools ...string) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("takes long")
-	}
-	testkit.Need(t, root, tools...)
-}
 
 // output runs a command to its end. It returns all that was printed.
 func output(args ...string) (string, error) {
@@ -71,6 +63,26 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// quick returns the directory of the packages for this machine, made of the command
+// that all tests use.
+func quick(t *testing.T) string {
+	t.Helper()
+	testkit.DependOn(t, ".", "../hooks", "../systemd", "../../README.md", "../../LICENSE")
+	buildQuick.Do(func() {
+		buildQuick.dir, buildQuick.err = build("../..", oldVersion, []string{"-a", runtime.GOARCH, "-b", testkit.Binary(t)})
+	})
+	if buildQuick.err != nil {
+		t.Fatal(buildQuick.err)
+	}
+	return buildQuick.dir
+}
+
+var buildQuick struct {
+	sync.Once
+	dir string
+	err error
+}
+
 // The two releases that the tests install: an old one, built twice, and one with
 // another default configuration.
 const oldVersion, newVersion = "0.1.0", "0.2.0"
@@ -81,14 +93,14 @@ var builds = struct{ old, again, new func() (string, error) }{
 		if err != nil {
 			return "", err
 		}
-		return build(dir, oldVersion)
+		return build(dir, oldVersion, nil)
 	}),
 	again: sync.OnceValues(func() (string, error) {
 		dir, err := elsewhere()
 		if err != nil {
 			return "", err
 		}
-		return build(dir, oldVersion, "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8")
+		return build(dir, oldVersion, nil, "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8")
 	}),
 	new: sync.OnceValues(func() (string, error) {
 		dir, err := elsewhere()
@@ -103,7 +115,7 @@ var builds = struct{ old, again, new func() (string, error) }{
 		if err := os.WriteFile(path, append(text, "# Later.\n"...), 0o644); err != nil {
 			return "", err
 		}
-		return build(dir, newVersion)
+		return build(dir, newVersion, []string{"-a", runtime.GOARCH})
 	}),
 }
 
@@ -130,12 +142,12 @@ func elsewhere() (string, error) {
 
 // build runs the script in a checkout, as a user would, and returns the
 // directory of the packages.
-func build(dir, version string, env ...string) (string, error) {
+func build(dir, version string, flags []string, env ...string) (string, error) {
 	out, err := os.MkdirTemp(testkit.Dir, "")
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("deploy/package/build", "-o", out, "-v", version)
+	cmd := exec.Command("deploy/package/build", append([]string{"-o", out, "-v", version}, flags...)...)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), env...)
 	if printed, err := cmd.CombinedOutput(); err != nil {
@@ -144,14 +156,19 @@ func build(dir, version string, env ...string) (string, error) {
 	return out, nil
 }
 
-// packages returns the path of the package with this suffix, such as
-// _amd64.deb.
-func packages(t *testing.T, build func() (string, error), suffix string) string {
+// released returns the path of the package of a release with this suffix, such
+// as _amd64.deb.
+func released(t *testing.T, build func() (string, error), suffix string) string {
 	t.Helper()
 	dir, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return find(t, dir, suffix)
+}
+
+func find(t *testing.T, dir, suffix string) string {
+	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d packages end in %s, want 1: %s", len(found), suffix, found)

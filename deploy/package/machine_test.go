@@ -44,7 +44,8 @@ type machine struct {
 // newMachine makes a machine that is switched off.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	need(t, true, "git", "dpkg-deb", "debootstrap")
+	testkit.Long(t)
+	testkit.Need(t, true, "git", "dpkg-deb", "debootstrap")
 	from, err := debian()
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +136,8 @@ exec "$@"`
 // boot starts the machine. The addresses are put on its loopback interface.
 func (m *machine) boot(addresses ...string) *running {
 	m.Helper()
-	need(m.T, true, "ip", "dig", "nsenter", "systemd-nspawn")
-	ns := fmt.Sprintf("dnsmus-package-%d", os.Getpid())
+	testkit.Need(m.T, true, "ip", "dig", "nsenter", "systemd-nspawn")
+	ns := testkit.Name()
 	run(m.T, "ip", "netns", "add", ns)
 	m.Cleanup(func() { run(m.T, "ip", "netns", "delete", ns) })
 	run(m.T, "ip", "-netns", ns, "link", "set", "lo", "up")

@@ -6,9 +6,12 @@ import (
 	"debug/elf"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 var suffixes = []string{"_amd64.deb", "_arm64.deb", ".x86_64.rpm", ".aarch64.rpm"}
@@ -52,91 +55,108 @@ func expectContent(t *testing.T, pkg string, got []string, want ...[]string) {
 }
 
 func TestBuildsAreEqual(t *testing.T) {
-	need(t, false, "git")
+	testkit.Long(t)
+	testkit.Need(t, false, "git")
 	for _, suffix := range suffixes {
-		if a, b := packages(t, builds.old, suffix), packages(t, builds.again, suffix); read(t, a) != read(t, b) {
+		if a, b := released(t, builds.old, suffix), released(t, builds.again, suffix); read(t, a) != read(t, b) {
 			t.Errorf("%s and %s differ", a, b)
 		}
 	}
 }
 
+// rpmArch are the words of RPM for Go's.
+var rpmArch = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
+
 func TestDebContent(t *testing.T) {
-	need(t, false, "git", "dpkg-deb")
-	for _, arch := range []string{"amd64", "arm64"} {
-		deb := packages(t, builds.old, "_"+arch+".deb")
-		var got []string
-		for line := range strings.Lines(run(t, "dpkg-deb", "--contents", deb)) {
-			fields := strings.Fields(line)
-			if fields[1] != "root/root" {
-				t.Errorf("not root's: %s", line)
-			}
-			path := strings.TrimSuffix(strings.TrimPrefix(fields[5], "."), "/")
-			if fields[0][0] != 'd' || strings.Contains(path, "/dnsmus") {
-				got = append(got, fields[0]+" "+path)
-			}
-		}
-		expectContent(t, deb, got, content, debContent)
-		for field, want := range map[string]string{"Package": "dnsmus", "Version": oldVersion, "Architecture": arch} {
-			if got := strings.TrimSpace(run(t, "dpkg-deb", "--field", deb, field)); got != want {
-				t.Errorf("%s: %s is %q, want %q", deb, field, got, want)
-			}
-		}
-		if got := run(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/dnsmus/Corefile\n/etc/resolvconf/update.d/dnsmus\n" {
-			t.Errorf("%s: conffiles %q", deb, got)
-		}
-	}
+	testkit.Need(t, false, "git", "dpkg-deb")
+	expectDeb(t, find(t, quick(t), ".deb"), runtime.GOARCH)
 }
 
 func TestRPMContent(t *testing.T) {
-	need(t, false, "git", "rpm")
-	for _, arch := range []string{"x86_64", "aarch64"} {
-		pkg := packages(t, builds.old, "."+arch+".rpm")
-		query := func(format string) string {
-			t.Helper()
-			return strings.TrimSpace(run(t, "rpm", "--query", "--package", "--queryformat", format, pkg))
+	testkit.Need(t, false, "git", "rpm")
+	expectRPM(t, find(t, quick(t), ".rpm"), runtime.GOARCH)
+}
+
+func TestReleaseContent(t *testing.T) {
+	testkit.Long(t)
+	testkit.Need(t, false, "git", "dpkg-deb", "rpm")
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		deb := released(t, builds.old, "_"+arch+".deb")
+		expectDeb(t, deb, arch)
+		expectRPM(t, released(t, builds.old, "."+rpmArch[arch]+".rpm"), arch)
+		expectBinary(t, deb, machine)
+	}
+}
+
+func expectDeb(t *testing.T, deb, arch string) {
+	t.Helper()
+	var got []string
+	for line := range strings.Lines(run(t, "dpkg-deb", "--contents", deb)) {
+		fields := strings.Fields(line)
+		if fields[1] != "root/root" {
+			t.Errorf("not root's: %s", line)
 		}
-		expectContent(t, pkg, strings.Split(query("[%{FILEMODES:perms} %{FILENAMES}\n]"), "\n"), content, rpmContent)
-		// 17 is config and noreplace.
-		if got, want := query("[%{FILEFLAGS} %{FILENAMES}\n]"), "17 /etc/dnsmus/Corefile"; !strings.Contains(got, want) {
-			t.Errorf("%s: %q is not among\n%s", pkg, want, got)
+		path := strings.TrimSuffix(strings.TrimPrefix(fields[5], "."), "/")
+		if fields[0][0] != 'd' || strings.Contains(path, "/dnsmus") {
+			got = append(got, fields[0]+" "+path)
 		}
-		if got, want := query("%{NAME} %{VERSION} %{ARCH} %{BUILDHOST}"), "dnsmus "+oldVersion+" "+arch+" localhost"; got != want {
-			t.Errorf("%s is %s, want %s", pkg, got, want)
+	}
+	expectContent(t, deb, got, content, debContent)
+	for field, want := range map[string]string{"Package": "dnsmus", "Version": oldVersion, "Architecture": arch} {
+		if got := strings.TrimSpace(run(t, "dpkg-deb", "--field", deb, field)); got != want {
+			t.Errorf("%s: %s is %q, want %q", deb, field, got, want)
 		}
+	}
+	if got := run(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/dnsmus/Corefile\n/etc/resolvconf/update.d/dnsmus\n" {
+		t.Errorf("%s: conffiles %q", deb, got)
+	}
+}
+
+func expectRPM(t *testing.T, pkg, arch string) {
+	t.Helper()
+	query := func(format string) string {
+		t.Helper()
+		return strings.TrimSpace(run(t, "rpm", "--query", "--package", "--queryformat", format, pkg))
+	}
+	expectContent(t, pkg, strings.Split(query("[%{FILEMODES:perms} %{FILENAMES}\n]"), "\n"), content, rpmContent)
+	// 17 is config and noreplace.
+	if got, want := query("[%{FILEFLAGS} %{FILENAMES}\n]"), "17 /etc/dnsmus/Corefile"; !strings.Contains(got, want) {
+		t.Errorf("%s: %q is not among\n%s", pkg, want, got)
+	}
+	if got, want := query("%{NAME} %{VERSION} %{ARCH} %{BUILDHOST}"), "dnsmus "+oldVersion+" "+rpmArch[arch]+" localhost"; got != want {
+		t.Errorf("%s is %s, want %s", pkg, got, want)
+	}
+}
+
+func expectBinary(t *testing.T, deb string, machine elf.Machine) {
+	t.Helper()
+	binary, err := elf.Open(filepath.Join(unpack(t, deb), "usr/bin/dnsmus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer binary.Close()
+	if binary.Machine != machine {
+		t.Errorf("%s: the binary is for %s", deb, binary.Machine)
+	}
+	if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		t.Errorf("%s: not static: %s, %v", deb, libraries, err)
+	}
+	if binary.Section(".symtab") != nil || binary.Section(".debug_info") != nil {
+		t.Errorf("%s: not stripped", deb)
 	}
 }
 
 // unpack returns a directory with the files of the Debian package.
-func unpack(t *testing.T, arch string) string {
+func unpack(t *testing.T, deb string) string {
 	t.Helper()
 	dir := t.TempDir()
-	run(t, "dpkg-deb", "--extract", packages(t, builds.old, "_"+arch+".deb"), dir)
+	run(t, "dpkg-deb", "--extract", deb, dir)
 	return dir
 }
 
-func TestBinaries(t *testing.T) {
-	need(t, false, "git", "dpkg-deb")
-	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
-		binary, err := elf.Open(filepath.Join(unpack(t, arch), "usr/bin/dnsmus"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer binary.Close()
-		if binary.Machine != machine {
-			t.Errorf("%s: the binary is for %s", arch, binary.Machine)
-		}
-		if libraries, err := binary.ImportedLibraries(); err != nil || len(libraries) > 0 {
-			t.Errorf("%s: not static: %s, %v", arch, libraries, err)
-		}
-		if binary.Section(".symtab") != nil || binary.Section(".debug_info") != nil {
-			t.Errorf("%s: not stripped", arch)
-		}
-	}
-}
-
 func TestManualPage(t *testing.T) {
-	need(t, false, "git", "dpkg-deb", "man", "lexgrog")
-	page := filepath.Join(unpack(t, "amd64"), "usr/share/man/man8/dnsmus.8.gz")
+	testkit.Need(t, false, "git", "dpkg-deb", "man", "lexgrog")
+	page := filepath.Join(unpack(t, find(t, quick(t), ".deb")), "usr/share/man/man8/dnsmus.8.gz")
 	if got := run(t, "lexgrog", page); !strings.Contains(got, `"dnsmus - `) {
 		t.Errorf("whatis would say %s", got)
 	}
@@ -156,13 +176,13 @@ func TestManualPage(t *testing.T) {
 }
 
 func TestUnitIsHardened(t *testing.T) {
-	need(t, false, "systemd-analyze")
+	testkit.Need(t, false, "systemd-analyze")
 	// 16 is the exposure 1.6.
 	run(t, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=16", "../systemd/dnsmus.service")
 }
 
 func TestShell(t *testing.T) {
-	need(t, false, "shellcheck")
+	testkit.Need(t, false, "shellcheck")
 	for _, pattern := range []string{"build", "seed-upstreams", "deb/*", "rpm/*"} {
 		scripts, err := filepath.Glob(pattern)
 		if err != nil || len(scripts) == 0 {

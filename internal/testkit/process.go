@@ -62,6 +62,9 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // State is how the process ended, for people; it is of use after Done.
 func (p *Process) State() string { return p.cmd.String() + ": " + p.cmd.ProcessState.String() }
 
+// ExitCode is of use after Done; it is -1 if a signal ended the process.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // Printed is all that the process has printed so far.
 func (p *Process) Printed() string {
 	p.t.Helper()

@@ -12,24 +12,7 @@ import (
 
 // Patience bounds every wait of a test. It says nothing about how fast the things
 // waited for are: it only has to be enough on a busy machine.
-const Patience = time.Minute
-
-// Dir is a directory for what all tests of a run share, such as binaries that are
-// built once. It is there while Main runs.
-var Dir string
-
-// Main runs the tests, and ends the program.
-func Main(m *testing.M) {
-	var err error
-	if Dir, err = os.MkdirTemp("", "dnsmus-test-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(Dir); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
+const Patience = 2 * time.Minute
 
 var debianPackage = map[string]string{
 	"apt-get":         "apt",
@@ -48,14 +31,17 @@ var debianPackage = map[string]string{
 	"lexgrog":         "man-db",
 	"man":             "man-db",
 	"named":           "bind9",
+	"nft":             "nftables",
 	"nsenter":         "util-linux",
 	"prometheus":      "prometheus",
 	"promtool":        "prometheus",
 	"rpm":             "rpm",
+	"runc":            "runc",
 	"setpriv":         "util-linux",
 	"shellcheck":      "shellcheck",
 	"systemd-analyze": "systemd",
 	"systemd-nspawn":  "systemd-container",
+	"tar":             "tar",
 	"unbound":         "unbound",
 }
 
@@ -82,6 +68,22 @@ func Lack(t testing.TB, format string, args ...any) {
 		t.Fatal(what)
 	}
 	t.Skip(what)
+}
+
+// Long skips a test that takes minutes, unless such are wanted.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LONG") == "" {
+		t.Skip("takes long: run with LONG=1")
+	}
+}
+
+// Times is how often something is done: less where Long tests are not wanted.
+func Times(quick, long int) int {
+	if os.Getenv("LONG") == "" {
+		return quick
+	}
+	return long
 }
 
 // Eventually polls until check returns nil.

@@ -23,16 +23,16 @@ import (
 
 func TestMain(m *testing.M) {
 	dnsserver.EnableChaos[Name] = struct{}{} // let other classes than IN reach the plugin
-	goleak.VerifyTestMain(tidied{m})
+	goleak.VerifyTestMain(tidied{testkit.Tidy(m)})
 }
 
 // tidied are tests after which upstreams have the time to close their sockets. One
 // that is asked by a race of an old set, when it was closed already, does so a
 // second later.
-type tidied struct{ *testing.M }
+type tidied struct{ tests interface{ Run() int } }
 
 func (m tidied) Run() int {
-	code := m.M.Run()
+	code := m.tests.Run()
 	for end := time.Now().Add(testkit.Patience); goleak.Find() != nil && time.Now().Before(end); {
 	}
 	return code

@@ -29,7 +29,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
 
 // serverOf returns a configuration with a certificate of that template.
 func serverOf(ca *testkit.Authority, template x509.Certificate) *tls.Config {

@@ -12,7 +12,7 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
 
 // behaviour is how a resolver replies over a network, "udp" or "tcp": it edits m,
 // and returns false to stay silent.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // ground is a node with dnsmus on it, a pod that asks it, the cluster's DNS in
@@ -24,8 +26,8 @@ type ground struct {
 	*node
 	manifests manifests
 	pod       *host
-	cluster   *process
-	resolvers *process
+	cluster   *testkit.Process
+	resolvers *testkit.Process
 	resolv    string // the node's file
 }
 
@@ -80,7 +82,8 @@ const resolversCorefile = `
 
 func newGround(t *testing.T, values ...string) *ground {
 	t.Helper()
-	need(t, true, "dig", "git", "ip", "nft", "runc", "tar")
+	testkit.Long(t)
+	testkit.Need(t, true, "dig", "git", "ip", "nft", "runc", "tar")
 	t.Parallel()
 	// A bridge, because not every kernel has dummy links.
 	all, _ := render(t, append(values, "link.type=bridge")...)
@@ -112,7 +115,7 @@ func newGround(t *testing.T, values ...string) *ground {
 }
 
 // serve runs a DNS server in the host: the one of the image, as any other.
-func (h *host) serve(corefile string) *process {
+func (h *host) serve(corefile string) *testkit.Process {
 	h.Helper()
 	root, _ := rootFS(h.T)
 	conf := filepath.Join(h.TempDir(), "Corefile")
@@ -123,7 +126,7 @@ func (h *host) serve(corefile string) *process {
 // expect asks until the reply contains want: an address, or a status.
 func (h *host) expect(server, name, kind, want string) {
 	h.Helper()
-	eventually(h.T, func() error {
+	testkit.Eventually(h.T, func() error {
 		if reply := h.dig(server, name, kind); !strings.Contains(reply, want) {
 			return fmt.Errorf("%s %s at %s is not %s:\n%s", name, kind, server, want, reply)
 		}
@@ -167,12 +170,12 @@ func TestAgent(t *testing.T) {
 
 	// Nobody else heard of a name, and the cluster's DNS was asked over TCP, but
 	// for the one question with which the test waited for it.
-	for line := range strings.Lines(g.resolvers.printed()) {
+	for line := range strings.Lines(g.resolvers.Printed()) {
 		if strings.Contains(line, "cluster.local.") || strings.Contains(line, ".arpa.") {
 			t.Errorf("a resolver of the node was asked: %s", line)
 		}
 	}
-	printed := g.cluster.printed()
+	printed := g.cluster.Printed()
 	if strings.Contains(printed, ".example.") {
 		t.Errorf("the cluster's DNS was asked for names outside:\n%s", printed)
 	}
@@ -188,9 +191,9 @@ func TestAgent(t *testing.T) {
 // get asks by HTTP from the node, as kubelet does.
 func (n *node) get(url, want string) {
 	n.Helper()
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DialContext: n.dialContext}}
+	client := http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DialContext: n.dialContext}}
 	defer client.CloseIdleConnections()
-	eventually(n.T, func() error {
+	testkit.Eventually(n.T, func() error {
 		response, err := client.Get("http://" + url)
 		if err != nil {
 			return err
@@ -214,7 +217,7 @@ func TestResolversChange(t *testing.T) {
 	g.pod.expect("169.254.20.10", "wiki.alpha.example", "A", "10.1.0.10")
 	write(t, g.resolv, "nameserver 192.0.2.3\n")
 	asked := 0 // a name each time: denials are cached
-	eventually(t, func() error {
+	testkit.Eventually(t, func() error {
 		asked++
 		if reply := g.pod.dig("169.254.20.10", fmt.Sprintf("x%d.gamma.example", asked), "A"); !strings.Contains(reply, "10.3.0.30") {
 			return fmt.Errorf("the new resolver is not asked:\n%s", reply)
@@ -238,7 +241,7 @@ func TestConfigurationChanges(t *testing.T) {
 	p.configure("config", map[string]string{"Corefile": strings.Replace(corefile,
 		"dnsmus /run/resolv/resolv.conf", "dnsmus 192.0.2.3", 1)})
 	asked := 0
-	eventually(t, func() error {
+	testkit.Eventually(t, func() error {
 		asked++
 		if reply := g.pod.dig("169.254.20.10", fmt.Sprintf("x%d.gamma.example", asked), "A"); !strings.Contains(reply, "10.3.0.30") {
 			return fmt.Errorf("the new configuration is not in effect:\n%s", reply)
@@ -320,7 +323,7 @@ func TestUpdates(t *testing.T) {
 	for range 2 {
 		next := g.addPod(g.manifests).server()
 		server.terminate()
-		<-server.done
+		<-server.Done()
 		load.whileAnswered(500)
 		server = next
 	}
@@ -403,7 +406,7 @@ func (l *load) whileAnswered(n int) {
 		return l.sent
 	}
 	from := count()
-	eventually(l.host.T, func() error {
+	testkit.Eventually(l.host.T, func() error {
 		if now := count(); now < from+n {
 			return fmt.Errorf("%d replies, waiting for %d", now-from, n)
 		}

@@ -25,6 +25,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // builtImage is the directory that the command made, and the digest it printed.
@@ -33,7 +35,7 @@ type builtImage struct{ dir, digest string }
 // buildImage calls the command as the README does, with a umask, a time zone
 // and a home of the build's own.
 func buildImage(dir, umask string, env ...string) (builtImage, error) {
-	dir = filepath.Join(workDir, dir)
+	dir = filepath.Join(testkit.Dir, dir)
 	cmd := exec.Command("sh", "-c", "umask "+umask+" && go run ./deploy/kubernetes/image -v 0.1.0 -o "+dir)
 	cmd.Dir = checkout
 	cmd.Env = append(os.Environ(), env...)
@@ -45,7 +47,11 @@ var firstImage = sync.OnceValues(func() (builtImage, error) { return buildImage(
 
 func image(t *testing.T) builtImage {
 	t.Helper()
-	need(t, false, "git")
+	testkit.Long(t)
+	testkit.Need(t, false, "git")
+	for _, path := range []string{"cmd", "plugin", "deploy/kubernetes/image", "setup.go", "go.mod", "go.sum", "LICENSE"} {
+		testkit.DependOn(t, checkout+"/"+path)
+	}
 	b, err := firstImage()
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +98,7 @@ func images(t *testing.T, index v1.ImageIndex) map[string]v1.Image {
 }
 
 func TestImagesAreEqual(t *testing.T) {
+	testkit.Long(t)
 	again, err := buildImage("again", "077", "TZ=Asia/Tokyo", "LC_ALL=C", "GOAMD64=v3")
 	if err != nil {
 		t.Fatal(err)

@@ -7,69 +7,23 @@
 package kubernetes
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// patience bounds every wait of a test. It says nothing about how fast the
-// things waited for are: it only has to be enough on a busy machine.
-const patience = time.Minute
-
 const (
-	checkout  = "../../.."
+	checkout  = "testdata/checkout" // a link, so that Go takes files there for those of this module
 	chart     = "../chart"
 	kustomize = "../kustomize"
 )
 
-var workDir string // of this run of the tests
-
-func TestMain(m *testing.M) {
-	var err error
-	if workDir, err = os.MkdirTemp("", "dnsmus-kubernetes-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(workDir); err != nil {
-		panic(err)
-	}
-	os.Exit(code)
-}
-
-var debianPackage = map[string]string{
-	"dig":  "bind9-dnsutils",
-	"git":  "git",
-	"ip":   "iproute2",
-	"nft":  "nftables",
-	"runc": "runc",
-	"tar":  "tar",
-}
-
-// need skips the test where it cannot run. CI has everything, so there it fails
-// instead: a test that is always skipped shows nothing.
-func need(t *testing.T, root bool, tools ...string) {
-	t.Helper()
-	lack := t.Skip
-	if os.Getenv("CI") != "" {
-		lack = t.Fatal
-	}
-	if root && os.Getuid() != 0 {
-		lack("needs root for network namespaces and containers")
-	}
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			lack(fmt.Sprintf("needs %s: apt-get install %s", tool, debianPackage[tool]))
-		}
-	}
-}
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // run runs a program, which must succeed, and returns its standard output.
 func run(t *testing.T, args ...string) string {
@@ -91,24 +45,15 @@ func output(cmd *exec.Cmd) (string, error) {
 	return out.String(), nil
 }
 
-var helmBinary = sync.OnceValues(func() (string, error) {
-	cmd := exec.Command("go", "install", "helm.sh/helm/v3/cmd/helm@v3.22.0")
-	cmd.Env = append(os.Environ(), "GOBIN="+workDir, "GOFLAGS=-mod=mod")
-	_, err := output(cmd)
-	return filepath.Join(workDir, "helm"), err
-})
-
 // helm runs it for a cluster in the namespace where dnsmus belongs. A Helm that
 // `go install` makes does not know of itself for which Kubernetes it is.
 func helm(t *testing.T, command string, args ...string) (string, error) {
 	t.Helper()
-	binary, err := helmBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := testkit.Build(t, "helm.sh/helm/v3/cmd/helm@v3.22.0")
+	testkit.DependOn(t, checkout+"/deploy/kubernetes")
 	args = append([]string{command, "--kube-version=1.37", "--namespace=kube-system"}, args...)
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+workDir, "HELM_CONFIG_HOME="+workDir, "HELM_DATA_HOME="+workDir)
+	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+testkit.Dir, "HELM_CONFIG_HOME="+testkit.Dir, "HELM_DATA_HOME="+testkit.Dir)
 	return output(cmd)
 }
 
@@ -119,11 +64,9 @@ type host struct {
 	inside chan func() // to be run in the namespace
 }
 
-var hosts atomic.Int32
-
 func newHost(t *testing.T) *host {
 	t.Helper()
-	h := &host{T: t, ns: fmt.Sprintf("dnsmus-k8s-%d-%d", os.Getpid(), hosts.Add(1)), inside: make(chan func())}
+	h := &host{T: t, ns: testkit.Name(), inside: make(chan func())}
 	run(t, "ip", "netns", "add", h.ns)
 	t.Cleanup(func() {
 		close(h.inside)
@@ -158,81 +101,9 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// process is a server that runs until the end of the test.
-type process struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	log  string        // the file that it prints to
-	done chan struct{} // closed when it has ended
-}
-
-// start runs a server. What it prints is shown if the test fails.
-func start(t *testing.T, args ...string) *process {
+// start runs a server until the end of the test. What it prints is shown if the
+// test fails.
+func start(t *testing.T, args ...string) *testkit.Process {
 	t.Helper()
-	log, err := os.CreateTemp(workDir, "*.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{t: t, cmd: exec.Command(args[0], args[1:]...), log: log.Name(), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	// Nothing outlives the tests, however they end; runc passes SIGTERM on.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		p.cmd.Wait()
-		close(p.done)
-	}()
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		<-p.done
-		printed := p.printed()
-		if strings.Contains(printed, "panic") {
-			t.Errorf("%s panicked", p.cmd)
-		}
-		if t.Failed() {
-			t.Logf("%s printed at last:\n%s", p.cmd, printed[max(0, len(printed)-4096):])
-		}
-	})
-	return p
-}
-
-// printed is all that the process has printed so far.
-func (p *process) printed() string {
-	p.t.Helper()
-	text, err := os.ReadFile(p.log)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return string(text)
-}
-
-// hasEnded tells whether the process has.
-func (p *process) hasEnded() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// eventually polls until check returns nil.
-func eventually(t *testing.T, check func() error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatal(err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return testkit.Start(t, exec.Command(args[0], args[1:]...))
 }

@@ -11,11 +11,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 const clusterDNS = "10.96.0.10" // address of the service kube-dns
@@ -36,7 +37,8 @@ type pod struct {
 
 // container is a running one.
 type container struct {
-	*process
+	*testkit.Process
+	t  *testing.T
 	id string
 }
 
@@ -89,9 +91,9 @@ func (n *node) addPod(m manifests) *pod {
 	}
 	for _, c := range p.spec.InitContainers {
 		init := p.start(c)
-		<-init.done
-		if !init.cmd.ProcessState.Success() {
-			n.Fatalf("init container %s: %v\n%s", c.Name, init.cmd.ProcessState, init.printed())
+		<-init.Done()
+		if init.ExitCode() != 0 {
+			n.Fatalf("init container %s: %v\n%s", c.Name, init.State(), init.Printed())
 		}
 	}
 	return p
@@ -126,8 +128,6 @@ func (p *pod) configure(volume string, data map[string]string) {
 	}
 }
 
-var containers atomic.Int32
-
 // start runs a container of the pod.
 func (p *pod) start(c corev1.Container) *container {
 	t := p.node.T
@@ -138,9 +138,9 @@ func (p *pod) start(c corev1.Container) *container {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(bundle, "config.json"), string(config))
-	id := fmt.Sprintf("dnsmus-k8s-%d-%d", os.Getpid(), containers.Add(1))
+	id := testkit.Name()
 	t.Cleanup(func() { runc("delete", "--force", id) }) // after process's cleanup
-	return &container{start(t, "runc", "--root="+runcRoot(), "run", "--bundle="+bundle, id), id}
+	return &container{start(t, "runc", "--root="+runcRoot(), "run", "--bundle="+bundle, id), t, id}
 }
 
 // server starts the pod's one container and waits until it listens. It looks
@@ -148,10 +148,12 @@ func (p *pod) start(c corev1.Container) *container {
 func (p *pod) server() *container {
 	p.node.Helper()
 	c := p.start(p.spec.Containers[0])
-	eventually(p.node.T, func() error {
-		if printed := c.printed(); !strings.Contains(printed, "CoreDNS-") {
-			if c.hasEnded() {
+	testkit.Eventually(p.node.T, func() error {
+		if printed := c.Printed(); !strings.Contains(printed, "CoreDNS-") {
+			select {
+			case <-c.Done():
 				p.node.Fatalf("the server has ended: %s", printed)
+			default:
 			}
 			return fmt.Errorf("the server does not come up: %s", printed)
 		}
@@ -160,7 +162,7 @@ func (p *pod) server() *container {
 	return c
 }
 
-func runcRoot() string { return filepath.Join(workDir, "runc") }
+func runcRoot() string { return filepath.Join(testkit.Dir, "runc") }
 
 func runc(args ...string) (string, error) {
 	return output(exec.Command("runc", append([]string{"--root=" + runcRoot()}, args...)...))
@@ -172,11 +174,11 @@ func (c *container) kill() {
 	if _, err := runc("kill", c.id, "KILL"); err != nil {
 		c.t.Fatal(err)
 	}
-	<-c.done
+	<-c.Done()
 }
 
 // terminate begins the end of the container.
-func (c *container) terminate() { c.cmd.Process.Signal(syscall.SIGTERM) }
+func (c *container) terminate() { syscall.Kill(c.Pid(), syscall.SIGTERM) }
 
 // status is a line of proc_pid_status(5) of the container's process.
 func (c *container) status(key string) string {
@@ -272,7 +274,7 @@ func rootFS(t *testing.T) (string, imageConfig) {
 		t.Fatal(err)
 	}
 	unpacked.Do(func() {
-		unpacked.root = filepath.Join(workDir, "rootfs")
+		unpacked.root = filepath.Join(testkit.Dir, "rootfs")
 		unpacked.err = os.Mkdir(unpacked.root, 0o755)
 		manifest, err := img.Manifest()
 		if unpacked.err != nil || err != nil {
