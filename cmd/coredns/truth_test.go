@@ -215,7 +215,7 @@ func (l *lab) truthServers() {
 	l.coredns(fmt.Sprintf(`
 		.:5312 {
 			bind 127.0.0.1
-			dnsmus %[1]s %[3]s %[2]s
+			dnsmus %[1]s %[3]s
 			errors
 		}
 		.:5313 {
@@ -225,7 +225,7 @@ func (l *lab) truthServers() {
 		}
 		.:5314 {
 			bind 127.0.0.1
-			dnsmus %[1]s %[4]s %[2]s
+			dnsmus %[1]s %[4]s
 			errors
 		}
 		.:5315 {

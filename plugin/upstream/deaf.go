@@ -25,6 +25,7 @@ type hearing []silence
 type silence struct {
 	qtype  uint16
 	n      uint8     // in a row, up to enoughSilences
+	last   time.Time // when the last was noticed
 	probed time.Time // when the upstream was last asked something easy of that type
 }
 
@@ -44,9 +45,10 @@ func (h hearing) deaf(qtype uint16) bool {
 }
 
 // unheard notes that a question of that type stayed without reply while others were
-// answered. It reports whether the upstream is deaf to the type since that, and
-// whether it should be asked something easy of it: the name may take long.
-func (h *hearing) unheard(qtype uint16, now time.Time, probeEvery time.Duration) (turned, probe bool) {
+// answered. Those noticed within apart of another count as one: they may have one
+// cause. It reports whether the upstream is deaf to the type since that, and whether
+// it should be asked something easy of it: the name may take long.
+func (h *hearing) unheard(qtype uint16, now time.Time, apart time.Duration) (turned, probe bool) {
 	s := h.find(qtype)
 	if s == nil {
 		if len(*h) >= maxDeaf {
@@ -55,11 +57,11 @@ func (h *hearing) unheard(qtype uint16, now time.Time, probeEvery time.Duration)
 		*h = append(*h, silence{qtype: qtype})
 		s = &(*h)[len(*h)-1]
 	}
-	if s.n < enoughSilences {
-		s.n++
+	if s.n < enoughSilences && now.Sub(s.last) >= apart {
+		s.n, s.last = s.n+1, now
 		turned = s.n == enoughSilences
 	}
-	if now.Sub(s.probed) >= probeEvery {
+	if now.Sub(s.probed) >= 2*apart {
 		s.probed, probe = now, true
 	}
 	return turned, probe
@@ -92,11 +94,11 @@ func (x *Exchange) unheardLocked(now time.Time, out *outbox) {
 		return
 	}
 	x.unheard = true
-	if x.u.presence.down || !x.u.presence.last.After(x.begun) {
+	if x.u.presence.down || !x.u.presence.last.After(x.watched) {
 		return
 	}
 	qtype := x.qtype()
-	turned, probe := x.u.presence.hearing.unheard(qtype, now, x.u.cfg.Patience)
+	turned, probe := x.u.presence.hearing.unheard(qtype, now, x.u.cfg.Patience/2)
 	if probe {
 		out.add(job{kind: probeTypeJob, qtype: qtype})
 	}
@@ -117,7 +119,7 @@ func (x *Exchange) unheardDueLocked() time.Time {
 	if x.unheard || x.phase == ended {
 		return time.Time{}
 	}
-	return x.begun.Add(x.u.patienceLocked())
+	return x.watched.Add(x.u.patienceLocked())
 }
 
 // hearsLocked notes that a question of the exchange's type was answered.
@@ -136,6 +138,6 @@ func (u *Upstream) probeType(qtype uint16) {
 	m := new(dns.Msg)
 	m.SetQuestion(".", qtype)
 	if msg, err := m.Pack(); err == nil {
-		u.Ask(&Query{Msg: msg, everyWay: true}, prober{})
+		u.Ask(&Query{Msg: msg}, prober{})
 	}
 }

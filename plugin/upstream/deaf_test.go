@@ -96,9 +96,13 @@ func TestHearing(t *testing.T) {
 			t.Fatalf("deaf after %d silences", i)
 		}
 		turned, probe := h.unheard(dns.TypeAAAA, now, time.Second)
-		if turned != (i == enoughSilences-1) || probe != (i == 0) {
+		if turned != (i == enoughSilences-1) || probe != (i%2 == 0) {
 			t.Errorf("silence %d: turned %v, probe %v", i, turned, probe)
 		}
+		if turned, probe = h.unheard(dns.TypeAAAA, now.Add(time.Second-1), time.Second); turned || probe {
+			t.Errorf("one more in the same moment as silence %d: turned %v, probe %v", i, turned, probe)
+		}
+		now = now.Add(time.Second)
 	}
 	if turned, _ := h.unheard(dns.TypeAAAA, now.Add(time.Second), time.Second); turned || !h.deaf(dns.TypeAAAA) || h.deaf(dns.TypeA) {
 		t.Error("turned twice, or deaf to another type")

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/miekg/dns"
@@ -52,19 +53,28 @@ func (e *edns) rejected(rcode int, now time.Time) bool {
 }
 
 // askedAgain notes with which code a query without EDNS was answered that had been
-// rejected with it.
-func (e *edns) askedAgain(rcode int, now time.Time) {
-	switch rcode {
-	case dns.RcodeServerFailure, dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused:
+// rejected with it. It reports whether that was in vain.
+func (e *edns) askedAgain(rcode int, now time.Time) (futile bool) {
+	if failure(rcode) {
 		if e.futile++; e.futile >= maxFutile {
 			e.futile, e.pause = 0, now.Add(futilePause)
 		}
-		return
+		return true
 	}
 	e.futile = 0
 	if !e.known(now) { // else it was about something in that query
 		e.plain = now.Add(ednsForgot)
 	}
+	return false
+}
+
+// failure reports whether a code says that the query came to nothing.
+func failure(rcode int) bool {
+	switch rcode {
+	case dns.RcodeServerFailure, dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused:
+		return true
+	}
+	return false
 }
 
 // answeredPlain notes a reply without EDNS that came only when a query was sent
@@ -106,7 +116,9 @@ func (x *Exchange) rejectsEDNSLocked(reply []byte, socket *socket, now time.Time
 	e := &x.u.presence.edns
 	switch {
 	case x.plain == rejected:
-		e.askedAgain(wire.Rcode(reply), now)
+		if e.askedAgain(wire.Rcode(reply), now) && wire.HasOPT(x.spare) {
+			e.show(now)
+		}
 		return false
 	case x.plain == onlyLast && socket != nil && !wire.HasOPT(reply):
 		e.answeredPlain(now)
@@ -134,6 +146,7 @@ func (x *Exchange) rejectsEDNSLocked(reply []byte, socket *socket, now time.Time
 		return false
 	}
 	x.msg, x.plain = plain, rejected
+	x.spare = bytes.Clone(reply) // which says more than that to the query without
 	return true
 }
 

@@ -141,6 +141,31 @@ func TestR13OtherReasons(t *testing.T) {
 	}
 }
 
+// Where EDNS is not the reason, the client gets the reply to its own query, which says
+// why (RFC 8914).
+func TestR13ReasonComesThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			p.send(replyTo(p.msg, func(m *dns.Msg) {
+				m.Rcode = dns.RcodeServerFailure
+				if wire.HasOPT(p.msg) {
+					m.SetEdns0(1232, false)
+					m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: 6, ExtraText: "bogus"}}
+				}
+			}))
+		})
+		u := f.upstream(t)
+		for i := range 5 {
+			if o := ask(u, withEDNS("host.example.")); wire.Why(o.reply) != "bogus" {
+				t.Errorf("query %d: the reason is %q", i, wire.Why(o.reply))
+			}
+		}
+		if with, without := hasEDNS(f.log()); with != 5 || without != 1 {
+			t.Errorf("asked %d times with EDNS, %d without; want 5 and once", with, without)
+		}
+	})
+}
+
 // A server that rejects one option is asked again without, each time, and keeps EDNS
 // for all else.
 func TestR13OneOption(t *testing.T) {

@@ -33,10 +33,10 @@ type Exchange struct {
 	missed  bool          // there was a near miss
 	retried bool          // a socket failed since the last packet was due
 
-	udpFailed bool // with an error
+	udpErr error // why UDP is of no use; nil: it may be, or a stream has a better chance
 
 	// Of truncated replies.
-	spare    []byte    // one that is better than none
+	spare    []byte    // one that is better than none; or one that rejected EDNS
 	spareDue time.Time // when it has to do, lest there be none; zero: there is no such
 	size     uint16    // of replies that the client takes over UDP
 	enlarged bool      // this size was asked for
@@ -168,18 +168,22 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 // stepLocked moves the exchange on, and does what is to be done then. Err is that of
 // the event, if it is a failure.
 func (x *Exchange) stepLocked(e event, err error, now time.Time, out *outbox) {
+	switch e {
+	case udpFailed:
+		x.udpErr = err
+		if stream := &x.u.presence.stream; x.phase == overUDP && stream.blocked(enoughStream) && !stream.tryAgain(now) {
+			x.failLocked(err, now, out)
+			return
+		}
+	case streamFailed, streamSlow:
+		x.streamFailed = true
+	}
 	phase, step := x.phase.next(e)
 	if step == fail {
 		x.failLocked(err, now, out)
 		return
 	}
 	x.phase = phase
-	switch e {
-	case udpFailed:
-		x.udpFailed = true
-	case streamFailed, streamSlow:
-		x.streamFailed = true
-	}
 	switch step {
 	case sendPacket:
 		x.sendLocked(now, out)
@@ -194,12 +198,14 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 	if x.phase == ended {
 		return
 	}
-	if x.spare != nil && x.enlargeLocked(now, out) {
+	if !x.spareDue.IsZero() && x.enlargeLocked(now, out) {
 		return
 	}
 	x.phase = ended
 	if x.spare != nil {
-		x.u.presence.stream.failed(now) // UDP has brought this
+		if !x.spareDue.IsZero() { // UDP has brought this
+			x.u.presence.stream.failed(now)
+		}
 		out.add(job{kind: replyJob, to: x.to, msg: x.spare, at: now})
 		return
 	}

@@ -42,16 +42,20 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 
 // judgeLocked hands msg on if it is of use, and goes another way otherwise.
 func (x *Exchange) judgeLocked(msg []byte, socket *socket, stream *stream, now time.Time, out *outbox) {
+	overStream := stream != nil
 	truncated := x.truncated
-	if stream != nil {
+	if overStream {
 		truncated = TruncatedAnswers // there is no more to be had
+	}
+	if x.plain == rejected && failure(wire.Rcode(msg)) && wire.Check(x.spare) == nil {
+		msg, socket = x.spare, nil // it was not about EDNS
 	}
 	err := usable(msg, truncated)
 	switch {
 	case err == nil:
 		x.learnWaysLocked(stream, now)
 		x.phase, _ = x.phase.next(answered)
-		out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, stream: stream != nil, at: now})
+		out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, stream: overStream, at: now})
 		x.countLocked(msg, now, out)
 	case stream != nil:
 		x.streamUselessLocked(err, now, out)
@@ -70,7 +74,7 @@ func (x *Exchange) judgeLocked(msg []byte, socket *socket, stream *stream, now t
 // none brought a reply.
 func (x *Exchange) learnWaysLocked(stream *stream, now time.Time) {
 	switch {
-	case stream != nil && (x.udpFailed || x.phase == overBoth && (x.packets >= maxPackets || x.unsent >= maxUnsent)):
+	case stream != nil && (x.udpErr != nil || x.phase == overBoth && (x.packets >= maxPackets || x.unsent >= maxUnsent)):
 		x.u.presence.udp.failed(now)
 	case stream == nil && x.streamFailed:
 		x.u.presence.stream.failed(now)

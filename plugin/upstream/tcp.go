@@ -19,7 +19,10 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 	}
 	switch {
 	case s.open && x.dials < 2:
-	case x.spare != nil:
+	case x.udpErr != nil && !s.open && x.spareDue.IsZero(): // the error may be that of both
+		x.u.presence.stream.failed(now)
+		x.failLocked(x.udpErr, now, out)
+	case !x.spareDue.IsZero():
 		x.streamFailed = true
 		x.enlargeLocked(now, out)
 	case x.packets < maxPackets:

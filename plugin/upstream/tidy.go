@@ -13,11 +13,13 @@ func (u *Upstream) scheduleTidyLocked() {
 		return
 	}
 	u.tidying = true
+	due := time.Now().Add(tidyEvery)
 	time.AfterFunc(tidyEvery, func() {
 		var out outbox
+		now := time.Now()
 		u.mu.Lock()
 		u.tidying = false
-		u.tidyLocked(time.Now(), &out)
+		u.tidyLocked(now.Sub(due) > overslept, now, &out)
 		if u.presence.down && !u.draining {
 			out.add(job{kind: probeJob})
 		}
@@ -26,8 +28,9 @@ func (u *Upstream) scheduleTidyLocked() {
 	})
 }
 
-// tidyLocked forgets old exchanges, and closes sockets that are worn and unused.
-func (u *Upstream) tidyLocked(now time.Time, out *outbox) {
+// tidyLocked forgets old exchanges, and closes sockets that are worn and unused. It is
+// told if this process was stopped just now.
+func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 	for _, s := range u.sockets {
 		if s != nil && (u.draining || s.wornLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
 			u.retireLocked(s)
@@ -36,7 +39,7 @@ func (u *Upstream) tidyLocked(now time.Time, out *outbox) {
 	few := u.fewLocked()
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
-		s.forgetLocked(few, now, out)
+		s.forgetLocked(few, paused, now, out)
 		if len(s.pending) == 0 {
 			s.conn.Close()
 		} else {
@@ -47,12 +50,12 @@ func (u *Upstream) tidyLocked(now time.Time, out *outbox) {
 	u.retired = inUse
 	for _, s := range u.sockets {
 		if s != nil {
-			s.forgetLocked(few, now, out)
+			s.forgetLocked(few, paused, now, out)
 		}
 	}
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
-		u.forgetLocked(s.pending, false, now, out)
+		u.forgetLocked(s.pending, false, paused, now, out)
 		s.callOffLocked()
 		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.closeLocked()
@@ -72,18 +75,23 @@ const maxLate = 4096
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it lets
 // go of the races.
-func (u *Upstream) forgetLocked(p pending, few bool, now time.Time, out *outbox) {
+func (u *Upstream) forgetLocked(p pending, few, paused bool, now time.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.presence.down {
 		long = min(long, tidyEvery)
 	}
 	for id, x := range p {
+		if x.to.Waiting() {
+			continue
+		}
+		if paused { // then it was this side that did not listen
+			x.unheard = true
+		}
 		x.unheardLocked(now, out)
 		_, probe := x.to.(prober)
 		age := now.Sub(x.begun)
 		switch {
-		case x.to.Waiting():
 		case u.draining || age > longest || age > long && !probe && !few:
 			delete(p, id)
 		case !probe:
@@ -107,8 +115,8 @@ func (u *Upstream) fewLocked() bool {
 }
 
 // forgetLocked drops what nobody waits for on a socket.
-func (s *socket) forgetLocked(few bool, now time.Time, out *outbox) {
-	s.u.forgetLocked(s.pending, few, now, out)
+func (s *socket) forgetLocked(few, paused bool, now time.Time, out *outbox) {
+	s.u.forgetLocked(s.pending, few, paused, now, out)
 	s.questions = nil // rebuilt when it is needed again
 }
 

@@ -234,7 +234,7 @@ func (u *Upstream) Close() {
 	var out outbox
 	u.mu.Lock()
 	u.draining = true
-	u.tidyLocked(time.Now(), &out)
+	u.tidyLocked(false, time.Now(), &out)
 	u.mu.Unlock()
 	u.do(&out)
 }
