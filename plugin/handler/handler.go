@@ -150,14 +150,18 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		}
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
+	if out.Proven {
+		w.WriteMsg(synthesized(c.request, dns.RcodeSuccess, out))
+		return dns.RcodeSuccess, nil
+	}
 	if out.Leg < 0 {
-		w.WriteMsg(failure(c.request, out))
+		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
 	}
 	if out.Verdict == race.Truncated && c.stream {
 		// Such a client cannot ask for more than it did.
-		w.WriteMsg(failure(c.request, out))
+		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("no whole reply: " + reasons(out))
 	}
 	if out.Inconclusive() {

@@ -271,11 +271,12 @@ func TestMetricsLint(t *testing.T) {
 	races.WithLabelValues("dns://:53", "good").Inc()
 	raceDuration.WithLabelValues("dns://:53").Observe(0)
 	inconclusive.WithLabelValues("dns://:53").Inc()
+	proven.WithLabelValues("dns://:53").Inc()
 	reloads.WithLabelValues("success").Add(0)
 	s := seriesOf("192.0.2.1:53", nil)
 	defer s.release(nil)
 	s.duration(dns.RcodeSuccess).Observe(0)
-	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, maxConcurrentRejects, reloads, reloadTime,
+	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, proven, maxConcurrentRejects, reloads, reloadTime,
 		requestDuration, upstreamUp, retransmits, nearMisses, failures} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil {

@@ -111,10 +111,11 @@ func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcom
 	addExtendedError(&in.msg, r, out)
 }
 
-// failure is the reply to r when there is none of an upstream's that can be given.
-func failure(r *dns.Msg, out *pool.Outcome) *dns.Msg {
+// synthesized is the reply to r when none of an upstream's is to be given. It has no
+// records, so nobody caches it.
+func synthesized(r *dns.Msg, rcode int, out *pool.Outcome) *dns.Msg {
 	m := new(dns.Msg)
-	m.SetRcode(r, dns.RcodeServerFailure)
+	m.SetRcode(r, rcode)
 	m.RecursionAvailable = true
 	addExtendedError(m, r, out)
 	return m
@@ -124,7 +125,7 @@ func failure(r *dns.Msg, out *pool.Outcome) *dns.Msg {
 // EDNS (RFC 8914, section 2).
 func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 	opt := r.IsEdns0()
-	if opt == nil {
+	if opt == nil || out.Conclusive() {
 		return
 	}
 	if m.IsEdns0() == nil {

@@ -87,6 +87,13 @@ var (
 		Help:      "Counter of negative replies to which at least one upstream gave no opinion.",
 	}, []string{"server"})
 
+	proven = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "proven_total",
+		Help:      "Counter of denials of names that an upstream had lately shown to exist; NODATA was the reply.",
+	}, []string{"server"})
+
 	reloads = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
@@ -120,12 +127,14 @@ type serverMetrics struct {
 	races        [race.Good + 1]prometheus.Counter // by verdict
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
+	proven       prometheus.Counter
 }
 
 func newServerMetrics(server string) *serverMetrics {
 	m := &serverMetrics{
 		duration:     raceDuration.WithLabelValues(server),
 		inconclusive: inconclusive.WithLabelValues(server),
+		proven:       proven.WithLabelValues(server),
 	}
 	for v := range m.races {
 		m.races[v] = races.WithLabelValues(server, race.Verdict(v).String())
@@ -154,5 +163,8 @@ func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 	}
 	if out.Inconclusive() {
 		m.inconclusive.Inc()
+	}
+	if out.Proven {
+		m.proven.Inc()
 	}
 }

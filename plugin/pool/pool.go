@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -37,40 +38,50 @@ type Member struct {
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
 	cfg    Config
-	set    atomic.Pointer[[]*Member] // stored by Replace alone
+	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
+}
+
+// set is the upstreams in use for a while, and what they have told: that goes with
+// them, for others may say otherwise.
+type set struct {
+	members []*Member
+	names   knowledge.Names // upstreams are numbered as in members
 }
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg}
-	p.set.Store(new([]*Member))
+	p.set.Store(new(set))
 	return p
 }
 
 // Members returns the upstreams in use, in the order of preference. The list must not
 // be changed.
-func (p *Pool) Members() []*Member { return *p.set.Load() }
+func (p *Pool) Members() []*Member { return p.set.Load().members }
 
 // Replace makes these the upstreams in use, and returns which came and which went.
 // Those that stay go on with their sockets and all that is known about them; those
 // that went end when their last exchange does. Races under way end by the set that
-// they began with. It must not be called by two goroutines at a time.
+// they began with. A set that has changed begins to learn anew. It must not be called by two goroutines at a time.
 func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	old := p.Members()
-	set := make([]*Member, len(servers))
+	now := make([]*Member, len(servers))
 	for i, s := range servers {
 		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
 		if at >= 0 {
-			set[i] = old[at]
+			now[i] = old[at]
 			continue
 		}
-		set[i] = p.newMember(s)
-		added = append(added, set[i])
+		now[i] = p.newMember(s)
+		added = append(added, now[i])
 	}
-	p.set.Store(&set)
+	if slices.Equal(now, old) {
+		return nil, nil
+	}
+	p.set.Store(&set{members: now})
 	for _, m := range old {
-		if !slices.Contains(set, m) {
+		if !slices.Contains(now, m) {
 			m.Close()
 			removed = append(removed, m)
 		}

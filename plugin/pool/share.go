@@ -2,12 +2,14 @@ package pool
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // Outcome is the end of a race. It is shared by all that asked the same while it
@@ -16,6 +18,10 @@ type Outcome struct {
 	race.Result
 	Members []*Member     // by leg
 	Took    time.Duration // the race
+
+	// Proven says that nobody's reply is to be given, but NODATA without SOA: the name was
+	// denied, and is proven to exist (R18).
+	Proven bool
 }
 
 // Ask races the query, or waits for the race of an equal one that is under way
@@ -29,7 +35,7 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
-	f, first := p.shared.join(key, p.Members())
+	f, first := p.shared.join(key, p.set.Load())
 	if !first {
 		f.done.Wait()
 		return &f.Outcome, false
@@ -41,6 +47,7 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 	// others wait for too.
 	f.Result = f.asking.Wait(context.WithoutCancel(ctx))
 	f.Took = time.Since(f.asking.Begun())
+	f.learn(query.Msg)
 	if look != nil {
 		look(&f.asking)
 	}
@@ -61,19 +68,51 @@ type flight struct {
 	done sync.WaitGroup
 	Outcome
 	asking Asking
+	set    *set
+}
+
+// learn takes down what the replies say of the name, and makes of its denial what is
+// known better (R18). A chain that leads nowhere stays as it is: it says that its own
+// name exists.
+func (f *flight) learn(query []byte) {
+	question := wire.Question(query)
+	if question == nil {
+		return
+	}
+	now := f.asking.Begun().Add(f.Took)
+	for i := range f.Members {
+		verdict, reply := f.asking.race.Reply(i)
+		f.set.names.Heard(question, i, verdict, reply, now)
+	}
+	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
+	if denied && !checksSignatures(query) && f.set.names.Exists(question, now) {
+		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
+		f.Proven = true
+	}
+}
+
+// checksSignatures reports whether who asks can tell a reply that nobody has signed: by
+// the records (DO; RFC 3225, section 3) or by the message (TSIG; RFC 8945, section 5.3).
+func checksSignatures(query []byte) (signed bool) {
+	const do = 1 << 15
+	wire.Records(query, func(r wire.Record) bool {
+		signed = signed || r.Type == dns.TypeTSIG || r.Type == dns.TypeOPT && r.TTL&do != 0
+		return true
+	})
+	return signed
 }
 
 // join returns the flight with that key and set of upstreams, and whether it is a
 // new one. Whoever is first must finish it; everybody else waits for that. A race
 // of a set that was replaced goes on for those who wait, and takes in no others.
-func (s *shared) join(key string, set []*Member) (f *flight, first bool) {
+func (s *shared) join(key string, now *set) (f *flight, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f, ok := s.underway[key]; ok && slices.Equal(f.Members, set) {
+	if f, ok := s.underway[key]; ok && f.set == now {
 		return f, false
 	}
-	f = new(flight)
-	f.Members, f.asking.Members = set, set
+	f = &flight{set: now}
+	f.Members, f.asking.Members = now.members, now.members
 	f.Leg = -1 // should the race end in a panic
 	f.done.Add(1)
 	if s.underway == nil {

@@ -303,6 +303,29 @@ func TestUnreadableReply(t *testing.T) {
 	}
 }
 
+// What legs have brought is told with what it is worth; what could not be read is
+// nothing.
+func TestReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scripts := []*script{{events: says(0, goodReply)}, {events: says(0, nxdomain)}, {events: []event{{0, errBroken}}}, {}}
+		r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
+		defer r.End()
+		r.Wait(t.Context())
+		want := func(leg int, verdict Verdict, msg []byte) {
+			t.Helper()
+			if v, b := r.Reply(leg); v != verdict || string(b) != string(msg) {
+				t.Errorf("leg %d: %v, % x", leg, v, b)
+			}
+		}
+		want(0, Good, goodReply)
+		want(1, NXDomainSOA, nxdomain)
+		want(2, None, nil)
+		want(3, None, nil)
+		r.Discard(0)
+		want(0, None, nil)
+	})
+}
+
 // The client's context ends a race as the timeout does.
 func TestContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -136,6 +136,18 @@ func (r *Race) Legs() []LegReport {
 	return all
 }
 
+// Reply is what a leg has brought so far, and what that is worth; None if there is
+// nothing. It must not be called after End.
+func (r *Race) Reply(leg int) (Verdict, []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := &r.legs[leg]
+	if l.state != replied {
+		return None, nil
+	}
+	return l.verdict, l.msg
+}
+
 // Begun is when all were asked.
 func (r *Race) Begun() time.Time { return r.begun }
 

@@ -129,11 +129,19 @@ func SameQuestion(a, b []byte) bool {
 // [SameQuestion], and for others hardly ever. It differs from process to process.
 func QuestionHash(question []byte) uint64 {
 	var room [256 + 4]byte // a name has 255 bytes at most
-	folded := append(room[:0], question...)
-	for i, c := range folded[:max(0, len(folded)-4)] {
-		folded[i] = lower(c)
+	folded := AppendName(room[:0], question)
+	return maphash.Bytes(hashSeed, append(folded, question[len(folded):]...))
+}
+
+// AppendName appends to b the name of a question as returned by [Question], in lower
+// case: it is equal for names that are the same (RFC 4343).
+func AppendName(b, question []byte) []byte {
+	begin := len(b)
+	b = append(b, question[:max(0, len(question)-4)]...)
+	for i, c := range b[begin:] {
+		b[begin+i] = lower(c)
 	}
-	return maphash.Bytes(hashSeed, folded)
+	return b
 }
 
 var hashSeed = maphash.MakeSeed()

@@ -91,6 +91,15 @@ func TestQuestion(t *testing.T) {
 			t.Errorf("%s: same = %v, want %v", tc.what, got, tc.same)
 		}
 	}
+	if got := AppendName([]byte("x"), a); string(got) != "x\x04host\x07example\x00" {
+		t.Errorf("name is %q", got)
+	}
+	if got := AppendName(nil, question(".", dns.TypeNS)); string(got) != "\x00" {
+		t.Errorf("the root is %q", got)
+	}
+	if got := AppendName(nil, nil); len(got) != 0 {
+		t.Errorf("no question is %q", got)
+	}
 	if SameQuestion(nil, nil) {
 		t.Error("two missing questions are the same")
 	}

@@ -68,7 +68,10 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 // done.
 func (a *asking) ask(ctx context.Context) *outcome {
 	defer a.pool.Close()
-	q := &query{msg: a.cfg.message}
+	q := &query{Query: upstream.Query{Msg: a.cfg.message}}
+	if a.cfg.Rules.Policy.NeedType { // which may be what had no room
+		q.Truncated = upstream.TruncatedNever
+	}
 	r := a.pool.Start(q)
 	defer r.End()
 	a.change(func() { a.race = r })
@@ -85,12 +88,12 @@ func (a *asking) ask(ctx context.Context) *outcome {
 
 // query is a [pool.Query], and the reply to it.
 type query struct {
-	msg   []byte
+	upstream.Query
 	reply *dns.Msg
 }
 
-func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg} }
-func (q *query) Encrypted() *upstream.Query { return q.Plain() }
+func (q *query) Plain() *upstream.Query     { return &q.Query }
+func (q *query) Encrypted() *upstream.Query { return &q.Query }
 
 func (q *query) Read(reply []byte) error {
 	q.reply = new(dns.Msg)

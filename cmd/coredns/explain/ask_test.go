@@ -67,6 +67,13 @@ func TestAsk(t *testing.T) {
 		}
 		return true
 	}
+	roomForCNAME := func(network string, m *dns.Msg) bool {
+		m.Answer = []dns.RR{rr("host.example. 60 IN CNAME x.example.")}
+		if m.Truncated = network == "udp"; !m.Truncated {
+			m.Answer = append(m.Answer, rr("x.example. 60 IN A 192.0.2.1"))
+		}
+		return true
+	}
 	better := func(network string, m *dns.Msg) bool {
 		if network == "udp" {
 			return nxdomain(network, m)
@@ -126,6 +133,7 @@ func TestAsk(t *testing.T) {
 			[]string{"referral: refers to other servers", "servfail: says SERVFAIL"}, []int{0, 1}, -1},
 		{"REFUSED has no opinion", []behaviour{code(dns.RcodeRefused), nxdomain}, "", 2, "nxdomain", 1,
 			[]string{"refused: says REFUSED", "nxdomain: denies the name"}, []int{0}, 5},
+		{"truncated after a CNAME", []behaviour{roomForCNAME}, "--good qtype", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"truncated", []behaviour{huge}, "", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"over TCP", []behaviour{better}, "--tcp", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"unreadable", []behaviour{unreadable, nxdomain}, "", 2, "nxdomain", 1,

@@ -6,7 +6,7 @@
 // shows is what the server does. One thing differs: the race is over with the
 // first good answer, but the others are listened to until the timeout, because
 // what they say is what the command is asked for. And it begins knowing nothing,
-// where a server may know already that an upstream is down.
+// where a server may know already that an upstream is down, or that a name exists.
 package explain
 
 import (

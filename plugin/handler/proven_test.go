@@ -1,0 +1,197 @@
+package handler
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// byType is a resolver that says something else to each type of question.
+func byType(says map[uint16]func(*dns.Msg)) func(asked) {
+	return func(a asked) { a.reply(0, says[a.msg.Question[0].Qtype]) }
+}
+
+// withTTL is a good answer that lives so long.
+func withTTL(ttl uint32) func(*dns.Msg) {
+	return func(m *dns.Msg) { good(m); m.Answer[0].Header().Ttl = ttl }
+}
+
+// mustBeNoData fails the test unless r says that the name exists, in a way that no
+// cache keeps, and names who gave no opinion if it may.
+func mustBeNoData(t *testing.T, r *dns.Msg, edns bool, names string) {
+	t.Helper()
+	if r.Rcode != dns.RcodeSuccess || len(r.Answer)+len(r.Ns) != 0 || r.Authoritative || r.AuthenticatedData || !r.RecursionAvailable || r.Truncated || (r.IsEdns0() != nil) != edns {
+		t.Errorf("want NODATA, got\n%v", r)
+		return
+	}
+	if !edns {
+		return
+	}
+	if o := r.IsEdns0().Option; len(o) != 1 || o[0].(*dns.EDNS0_EDE).InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || !strings.Contains(o[0].(*dns.EDNS0_EDE).ExtraText, names) {
+		t.Errorf("want %s in an extended error, got\n%v", names, r)
+	}
+}
+
+// R18: while what proves a name lives, another's denial of it is none, whatever becomes
+// of the other types at the upstream that knows it.
+func TestR18Proven(t *testing.T) {
+	for what, fails := range map[string]func(*dns.Msg){
+		"REFUSED":  code(dns.RcodeRefused),
+		"SERVFAIL": code(dns.RcodeServerFailure),
+		"NOTIMP":   code(dns.RcodeNotImplemented),
+		"referral": referral,
+	} {
+		for _, denial := range []func(*dns.Msg){nxdomain, code(dns.RcodeNameError)} {
+			company := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: fails, dns.TypeHTTPS: fails, dns.TypeMX: soa}))
+			for _, warm := range []uint16{dns.TypeA, dns.TypeMX} {
+				addr := serve(t, []netip.AddrPort{resolver(t, denies(denial)), company}, nil)
+				for _, network := range []string{"udp", "tcp"} {
+					if r := mustExchange(t, network, addr, question("host.example.", dns.TypeAAAA)); network == "udp" && r.Rcode != dns.RcodeNameError {
+						t.Errorf("%s, cold: got\n%v", what, r)
+					}
+					mustExchange(t, network, addr, question("HOST.example.", warm))
+					for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeHTTPS} {
+						m := question("host.EXAMPLE.", qtype)
+						mustBeNoData(t, mustExchange(t, network, addr, m), false, "")
+						m.SetEdns0(1232, false)
+						mustBeNoData(t, mustExchange(t, network, addr, m), true, company.String())
+						m.IsEdns0().SetDo()
+						if r := mustExchange(t, network, addr, m); r.Rcode != dns.RcodeNameError || len(r.Ns) > 0 && r.Ns[0].Header().Ttl != 5 {
+							t.Errorf("%s, with DO: got\n%v", what, r)
+						}
+					}
+					if r := mustExchange(t, network, addr, question("other.host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeNameError {
+						t.Errorf("%s, another name: got\n%v", what, r)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A name is denied again when its proof is over, when who gave it denies the name, and
+// when the upstreams are others.
+func TestR18ProofGoes(t *testing.T) {
+	var mu sync.Mutex
+	says := make(map[uint16]func(*dns.Msg))
+	will := func(qtype uint16, f func(*dns.Msg)) { mu.Lock(); says[qtype] = f; mu.Unlock() }
+	company := resolver(t, func(a asked) {
+		mu.Lock()
+		f := says[a.msg.Question[0].Qtype]
+		mu.Unlock()
+		a.reply(0, f)
+	})
+	public, third := resolver(t, denies(nxdomain)), resolver(t, denies(nxdomain))
+	h := started(Config{Upstreams: plain(public, company), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	addr := serveHandler(t, h)
+	ask := func(qtype uint16) *dns.Msg { return mustExchange(t, "udp", addr, question("host.example.", qtype)) }
+	denied := func(what string, qtype uint16) {
+		t.Helper()
+		if r := ask(qtype); r.Rcode != dns.RcodeNameError {
+			t.Errorf("%s: got\n%v", what, r)
+		}
+	}
+	will(dns.TypeAAAA, code(dns.RcodeRefused))
+
+	will(dns.TypeA, withTTL(60))
+	ask(dns.TypeA)
+	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
+	h.replace(plain(public, company)) // which changes nothing
+	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
+
+	will(dns.TypeA, code(dns.RcodeServerFailure))
+	denied("the type that was proven itself", dns.TypeA)
+	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
+
+	will(dns.TypeA, nxdomain)
+	denied("who proved it denies it", dns.TypeA)
+	denied("who proved it has denied it", dns.TypeAAAA)
+
+	will(dns.TypeA, withTTL(60))
+	ask(dns.TypeA)
+	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
+	h.replace(plain(public, company, third))
+	denied("the upstreams are others", dns.TypeAAAA)
+
+	will(dns.TypeA, withTTL(1))
+	ask(dns.TypeA)
+	time.Sleep(1100 * time.Millisecond)
+	denied("its time is over", dns.TypeAAAA)
+}
+
+// R18: a bogus answer proves nothing; a chain that leads nowhere says itself that its
+// name exists, and stays.
+func TestR18Unproven(t *testing.T) {
+	hijacked := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: code(dns.RcodeRefused)}))
+	addr := serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), hijacked}, nil, func(c *Config) {
+		c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	})
+	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeNameError {
+		t.Errorf("a bogus answer is a proof:\n%v", r)
+	}
+
+	gone := func(m *dns.Msg) { nxdomain(m); m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }
+	knows := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: gone}))
+	addr = serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), knows}, nil)
+	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeNameError || len(r.Answer) != 1 {
+		t.Errorf("a chain does not stay as it is:\n%v", r)
+	}
+}
+
+// All who share a race get its NODATA; metrics and metadata tell of what was given.
+func TestR18IsTold(t *testing.T) {
+	const many = 20
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	company := resolver(t, func(a asked) {
+		if a.msg.Question[0].Qtype == dns.TypeA {
+			a.reply(0, good)
+			return
+		}
+		arrived <- struct{}{}
+		go func() { <-release; a.reply(0, code(dns.RcodeRefused)) }()
+	})
+	h := started(Config{Upstreams: plain(resolver(t, denies(nxdomain)), company), Values: option.Values{Rules: race.Rules{Timeout: time.Minute}, Patience: time.Minute}})
+	t.Cleanup(func() { h.Stop() })
+	ask := func(qtype uint16) (*dns.Msg, context.Context) {
+		ctx := metadata.ContextWithMetadata(t.Context())
+		w := dnstest.NewRecorder(&test.ResponseWriter{})
+		if _, err := h.ServeDNS(ctx, w, question("host.example.", qtype)); err != nil {
+			t.Error(err)
+		}
+		return w.Msg, ctx
+	}
+	ask(dns.TypeA)
+	m := h.metricsOf(t.Context())
+	before, denials, noData := testutil.ToFloat64(m.proven), testutil.ToFloat64(m.races[race.NXDomainSOA]), testutil.ToFloat64(m.races[race.NoData])
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {
+			r, ctx := ask(dns.TypeAAAA)
+			mustBeNoData(t, r, false, "")
+			if v := metadata.ValueFunc(ctx, "dnsmus/verdict")(); v != "nodata" || metadata.ValueFunc(ctx, "dnsmus/upstream") != nil {
+				t.Errorf("verdict %s, or an upstream is named", v)
+			}
+		})
+	}
+	<-arrived
+	close(release)
+	all.Wait()
+	races := testutil.ToFloat64(m.races[race.NoData]) - noData
+	if got := testutil.ToFloat64(m.proven) - before; got < 1 || got != races || testutil.ToFloat64(m.races[race.NXDomainSOA]) != denials {
+		t.Errorf("%v are counted, of %v races", got, races)
+	}
+}
