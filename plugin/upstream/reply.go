@@ -72,7 +72,7 @@ func (x *Exchange) countLocked(msg []byte, now time.Time, out *outbox) {
 }
 
 // withoutEDNS makes the exchange one without EDNS, if reply is that of a server
-// which does not know it (RFC 6891, section 7). The query is to be sent again then.
+// which does not know it (R13; RFC 6891, section 7). The query is to be sent again then.
 func (x *Exchange) withoutEDNS(reply []byte) bool {
 	if wire.Header(reply).Rcode() != dns.RcodeFormatError || wire.Header(reply).Additionals() > 0 {
 		return false
