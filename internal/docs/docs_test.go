@@ -146,7 +146,8 @@ func TestLayout(t *testing.T) {
 	}
 	var rooms []string
 	for line := range strings.Lines(text) {
-		rooms = append(rooms, strings.Fields(line)[0])
+		room, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		rooms = append(rooms, room)
 	}
 	place := func(dir string) int { // -1: none
 		if dir == "." {
