@@ -5,6 +5,7 @@ package monitoring_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -75,6 +76,9 @@ func live(t *testing.T) map[string]exported {
 	var lost atomic.Bool
 	begun, release := make(chan struct{}, 1), make(chan struct{})
 	knows := testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		if q.Question[0].Qtype == dns.TypeAAAA { // as behind some gateways
+			return
+		}
 		m := new(dns.Msg).SetReply(q)
 		m.Answer = []dns.RR{&dns.A{
 			Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
@@ -121,6 +125,13 @@ func live(t *testing.T) map[string]exported {
 	for _, name := range []string{"good.example.", "lost.example.", "forged.example.", "denied.example."} {
 		ask(name)
 	}
+	testkit.Eventually(t, func() error {
+		h.ServeDNS(ctx, new(test.ResponseWriter), new(dns.Msg).SetQuestion("good.example.", dns.TypeAAAA))
+		if len(gather(t)[prefix+"upstream_deaf"].labels) == 0 {
+			return errors.New("nobody is known to be deaf")
+		}
+		return nil
+	})
 	slow := make(chan struct{})
 	go func() { defer close(slow); ask("slow.example.") }()
 	<-begun

@@ -47,6 +47,7 @@ func TestR5Down(t *testing.T) {
 	})
 }
 
+// R5: a down upstream is found to be up again without a client's query.
 func TestR5Probe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(packet) {})
@@ -64,6 +65,8 @@ func TestR5Probe(t *testing.T) {
 	})
 }
 
+// R5: all that wait for an upstream learn at the same time that it is down, also
+// those who came later.
 func TestR5DownIsToldToAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(packet) {})
@@ -75,6 +78,7 @@ func TestR5DownIsToldToAll(t *testing.T) {
 	})
 }
 
+// R5: who talks to others is up, and only slow on this name.
 func TestR5SlowIsNotDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) {
@@ -99,6 +103,7 @@ func TestR5SlowIsNotDown(t *testing.T) {
 	})
 }
 
+// A packet lost before a quiet hour is no hour of silence.
 func TestR5QuietIsNotDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(packet) {})

@@ -112,9 +112,9 @@ func (x *Exchange) beginLocked(q *Query, now time.Time, out *outbox) {
 }
 
 // Retry does what is due at now: it sends an unanswered query again, goes over
-// to a stream after the last packet, tries another connection, and finds out that
-// the upstream is down. It returns when it should be called next; zero means never.
-// A down upstream is sent nothing more.
+// to a stream after the last packet, tries another connection (R6), and finds out
+// that the upstream is down (R5). It returns when it should be called next; zero
+// means never. A down upstream is sent nothing more.
 func (x *Exchange) Retry(now time.Time) (wake time.Time) {
 	var out outbox
 	x.u.mu.Lock()

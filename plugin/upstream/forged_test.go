@@ -50,6 +50,7 @@ func TestR9Mismatches(t *testing.T) {
 	}
 }
 
+// R9: an error without question is the resolver's opinion.
 func TestR9HeaderOnlyError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) {
@@ -146,6 +147,7 @@ func TestR9NearMiss(t *testing.T) {
 	})
 }
 
+// A reply with its records cut off says nothing; over TCP it comes whole.
 func TestMalformedReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) {

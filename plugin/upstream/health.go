@@ -2,7 +2,7 @@ package upstream
 
 import "time"
 
-// health tells an upstream that talks from one that is wholly silent. Its zero
+// health tells an upstream that talks from one that is wholly silent (R5). Its zero
 // value is an upstream that was not heard yet and is taken to be up.
 //
 // The measure is one exchange: it waited patience long, and in all that time

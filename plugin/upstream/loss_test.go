@@ -77,6 +77,8 @@ func TestR6Retransmission(t *testing.T) {
 	}
 }
 
+// A reply that comes after the exchange went over to TCP, or after the race is
+// over, still counts.
 func TestR6LateReplies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(2*time.Second, func(p packet) bool { return p.network == "udp" && p.n == 0 }))
@@ -132,6 +134,8 @@ func TestR8Truncated(t *testing.T) {
 	}
 }
 
+// R8: a client on TCP is served over TCP, but a resolver that is reached by UDP
+// alone still answers.
 func TestR8StreamFirst(t *testing.T) {
 	for _, tc := range []struct {
 		what     string

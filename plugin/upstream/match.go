@@ -25,7 +25,7 @@ func matches(query, reply []byte) bool {
 }
 
 // usable returns nil if a matching reply may be handed on, else why it says
-// nothing.
+// nothing (R8).
 func usable(reply []byte, truncated Truncated) error {
 	h := wire.Header(reply)
 	if h.Truncated() && (truncated == TruncatedNever || truncated == TruncatedAnswers && h.Answers() == 0) {

@@ -11,7 +11,7 @@ const (
 )
 
 // rtt estimates how long to wait for a reply before the query is sent again
-// (RFC 6298, with bounds that suit DNS). Its zero value has seen no reply.
+// (R6; RFC 6298, with bounds that suit DNS). Its zero value has seen no reply.
 type rtt struct {
 	smoothed  time.Duration // zero: no sample yet
 	deviation time.Duration

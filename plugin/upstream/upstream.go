@@ -35,8 +35,9 @@
 // losses, and a slow answer must not become a denial. Where it was losses, and TCP is closed,
 // the price is that the race takes until its timeout.
 //
-// An ICMP error or a send error is retried once on a fresh socket and then ends
-// the exchange at once.
+// An ICMP error or a send error is retried once on a fresh socket (R10). A second
+// one ends the way over UDP at once, and with it the exchange, unless a stream was
+// asked.
 //
 // A resolver that says FORMERR to EDNS is asked once more without it, and a truncated
 // reply is kept for the case that there is none over TCP.

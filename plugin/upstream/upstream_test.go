@@ -98,30 +98,6 @@ func TestSocketsAreReplacedByAge(t *testing.T) {
 	})
 }
 
-// A reply that comes after the exchange went over to TCP, or after the race is
-
-// over, still counts.
-
-// R8: a client on TCP is served over TCP, but a resolver that is reached by UDP
-
-// alone still answers.
-
-// R9: an error without question is the resolver's opinion.
-
-// A reply with its records cut off says nothing; over TCP it comes whole.
-
-// R10: the source address changes while packets are lost, more than once.
-
-// R5: a down upstream is found to be up again without a client's query.
-
-// R5: all that wait for an upstream learn at the same time that it is down, also
-
-// those who came later.
-
-// R5: who talks to others is up, and only slow on this name.
-
-// A packet lost before a quiet hour is no hour of silence.
-
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(500*ms, nil))
