@@ -191,7 +191,12 @@ func TestPrometheus(t *testing.T) {
 	prom.firing("DnsmusUpstreamDown", db, false)
 
 	// Panels show something, and rules are evaluated without an error.
-	third, refuses := l.fake(denies), "127.0.0.1:"+l.freePort()
+	third, refuses := l.fake(func(query *dns.Msg) *dns.Msg {
+		if query.Question[0].Qtype == dns.TypeAAAA { // it is deaf to that
+			return nil
+		}
+		return denies(query)
+	}), "127.0.0.1:"+l.freePort()
 	for text, result := range map[string]string{"": "failure", nameservers(known, db, third, refuses): "success"} {
 		if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -202,6 +207,9 @@ func TestPrometheus(t *testing.T) {
 	for n, expr := range dashboardQueries(t) {
 		l.eventually(func() error {
 			asks(1, "NXDOMAIN")
+			if strings.Contains(expr, "upstream_deaf") {
+				l.dig("@127.0.0.1 -p " + port + " nobody.example AAAA")
+			}
 			series, err := prom.query(expr)
 			if err == nil && len(series) == 0 {
 				err = fmt.Errorf("query %d of the dashboard shows nothing: %s", n, expr)

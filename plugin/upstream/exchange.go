@@ -154,15 +154,21 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	if x.packets == 1 && x.unsent == 0 {
 		x.u.rtt.expired()
 	}
-	if x.packets >= maxPackets {
+	if x.packets >= maxPackets || !now.Before(x.streamDue()) {
 		x.stepLocked(unanswered, nil, now, out)
-		if x.again || !x.sent.Before(x.u.presence.resumed) {
+		if !x.again && x.sent.Before(x.u.presence.resumed) {
+			x.againLocked(now)
+		}
+		if x.packets >= maxPackets {
 			return
 		}
-		x.againLocked(now)
 	}
+	streamDue := x.due
 	out.add(job{kind: retransmittedJob})
 	x.sendLocked(now, out)
+	if x.phase.onStream() {
+		x.due = streamDue
+	}
 }
 
 // stepLocked moves the exchange on, and does what is to be done then. Err is that of

@@ -33,12 +33,18 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 		x.rto = x.u.rtt.timeout()
 	}
 	x.due = now.Add(x.rto << x.packets)
-	if latest := x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3)); latest.After(now) && x.due.After(latest) {
-		x.due = latest // a stream has to have its time too, before the upstream would be down
+	if latest := x.streamDue(); latest.After(now) && x.due.After(latest) {
+		x.due = latest
 	}
 	x.packets++
 	x.sent = now
 	out.add(job{kind: sendJob, x: x, s: x.socket, msg: x.msg})
+}
+
+// streamDue is when a stream is asked at the latest: it has to have its time too,
+// before the race is over or the upstream would be down.
+func (x *Exchange) streamDue() time.Time {
+	return x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3))
 }
 
 // notSent is told that x's packet could not be written to s.

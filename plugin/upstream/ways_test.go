@@ -364,3 +364,26 @@ func TestPace(t *testing.T) {
 	p.sample(20 * ms)
 	equal(t, "patience with the quick", p.patience(2*time.Second, 4*time.Second), 2*time.Second)
 }
+
+// R6: however long packets are waited for, a stream has its turn before the upstream
+// would be down.
+func TestR6StreamHasItsTurn(t *testing.T) {
+	for _, late := range []int{0, 1, 8, 16, 100} { // packets that were late before
+		for _, patience := range []time.Duration{100 * ms, 500 * ms, 2 * time.Second, 4 * time.Second} {
+			t.Run(fmt.Sprint(late, patience), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := newNetwork("dropped", "open")
+					u := n.upstream(t, func(c *Config) { c.Patience = patience })
+					u.mu.Lock()
+					u.rtt.late = late
+					u.mu.Unlock()
+					for i := range 5 {
+						if o := ask(u, query(fmt.Sprintf("host%d.example.", i))); !o.good() || o.toldDown {
+							t.Fatalf("query %d: good %v after %v, told down %v", i, o.good(), o.after, o.toldDown)
+						}
+					}
+				})
+			})
+		}
+	}
+}
