@@ -25,7 +25,7 @@ fuzz:
 	done
 
 e2e:
-	go test -v ./cmd/coredns
+	go test -v ./internal/e2e
 
 bench:
 	go run ./bench

@@ -1,10 +1,10 @@
 //go:build linux
 
-// The end-to-end tests build this command, run it as a user would, and ask it
-// with real clients while real servers are its upstreams. Each test has network
-// namespaces of its own, so ports are free, nothing leaves the machine and the
-// tests do not disturb each other.
-package main
+// Package e2e holds the end-to-end tests: they build the command coredns, run it as a
+// user would, and ask it with real clients while real servers are its upstreams.
+// Each test has network namespaces of its own, so ports are free, nothing leaves the
+// machine and the tests do not disturb each other.
+package e2e
 
 import (
 	"context"
