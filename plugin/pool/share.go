@@ -72,7 +72,7 @@ type flight struct {
 }
 
 // learn takes down what the replies say of the name, and makes of its denial what is
-// known better (R18). A chain that leads nowhere stays as it is: it says that its own
+// known better (R18), or was when the client asked: the race may have waited for long. A chain that leads nowhere stays as it is: it says that its own
 // name exists.
 func (f *flight) learn(query []byte) {
 	question := wire.Question(query)
@@ -85,7 +85,7 @@ func (f *flight) learn(query []byte) {
 		f.set.names.Heard(question, i, verdict, reply, now)
 	}
 	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
-	if denied && !checksSignatures(query) && f.set.names.Exists(question, now) {
+	if denied && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
 		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
 		f.Proven = true
 	}
