@@ -37,7 +37,7 @@ func TestSoak(t *testing.T) {
 		duration = d
 	}
 	testkit.Long(t)
-	client := newLab(t, "gcc")
+	client := newLab(t, "gcc", "iptables")
 	server := addLab(t)
 	join(client, server, "10.9.0.100/24", "10.9.0.1/24")
 	link := client.linkTo(server)
@@ -73,13 +73,36 @@ func TestSoak(t *testing.T) {
 		from, to := fmt.Sprintf("10.9.0.%d/24", 100+i%100), fmt.Sprintf("10.9.0.%d/24", 100+(i+1)%100)
 		client.run("ip", "addr", "add", to, "dev", link)
 		client.run("ip", "addr", "del", from, "dev", link)
+		soakFault(client, i, servers[1])
 	}
 }
 
-// soakResult is what the client saw.
+// soakFaults are what befalls the packets to the upstream that knows, one after
+// another; one of UDP and TCP always gets through.
+var soakFaults = []string{
+	"",
+	"-p udp --dport 53 -j DROP", // here, so that sending fails
+	"",
+	"-p tcp --dport 53 -j DROP",
+	"-p udp --dport 53 -j REJECT",
+	"-p udp --dport 53 -m statistic --mode random --probability 0.3 -j DROP",
+}
+
+// soakFault puts the i-th fault into the place of the one before, each for a few
+// seconds.
+func soakFault(l *lab, i int, to string) {
+	l.Helper()
+	l.run("iptables", "-F", "OUTPUT")
+	if rule := soakFaults[i/2%len(soakFaults)]; rule != "" {
+		l.run(append([]string{"iptables", "-A", "OUTPUT", "-d", to}, strings.Fields(rule)...)...)
+	}
+}
+
+// soakResult is what the client saw: who did not get a good answer got a wrong one, or
+// none.
 type soakResult struct {
-	Queries, Good int
-	Bad           []string
+	Queries, Good, Wrong int
+	Bad                  []string
 }
 
 func soakReport(t *testing.T, l *lab, p *process, result string) {
@@ -99,7 +122,7 @@ func soakReport(t *testing.T, l *lab, p *process, result string) {
 	memory := l.metric("127.0.0.1:9153", "process_resident_memory_bytes")
 	t.Logf("%d queries, %d good, %d fds, %.0f goroutines, %.0f MB", r.Queries, r.Good, len(fds), goroutines, memory/1e6)
 	if r.Queries == 0 || r.Good != r.Queries {
-		t.Errorf("%d of %d queries went wrong: %q", r.Queries-r.Good, r.Queries, r.Bad)
+		t.Errorf("of %d queries %d were answered wrongly and %d not at all: %q", r.Queries, r.Wrong, r.Queries-r.Good-r.Wrong, r.Bad)
 	}
 	if len(fds) > 300 || goroutines > 200 || memory > 400e6 { // of which the race detector takes most
 		t.Errorf("%d fds, %.0f goroutines, %.0f bytes of memory", len(fds), goroutines, memory)
@@ -146,10 +169,13 @@ func soakClient(howLong, result string) error {
 				r, took, err := c.Exchange(m, "127.0.0.1:5553")
 				mu.Lock()
 				sum.Queries++
-				switch {
-				case err == nil && len(r.Answer) == 1 && strings.HasSuffix(r.Answer[0].String(), "\t192.0.2.1"):
+				good := err == nil && len(r.Answer) == 1 && strings.HasSuffix(r.Answer[0].String(), "\t192.0.2.1")
+				if good {
 					sum.Good++
-				case len(sum.Bad) < 20:
+				} else if err == nil {
+					sum.Wrong++
+				}
+				if !good && len(sum.Bad) < 20 {
 					sum.Bad = append(sum.Bad, fmt.Sprintf("after %v of %v: %v %v", took, time.Since(start), err, r))
 				}
 				mu.Unlock()

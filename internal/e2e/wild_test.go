@@ -51,7 +51,7 @@ func (l *lab) raced(plugins string) *process {
 // the company is denied, neither at first nor later.
 func TestWildPaths(t *testing.T) {
 	udp, tcp := "-p udp --dport 53 ", "-p tcp --dport 53 "
-	in, out := "INPUT ", "OUTPUT -d "+company+" " // at the server, at the client
+	in, out := "INPUT ", "OUTPUT -d "+company+" "    // at the server, at the client
 	for name, rules := range map[string][2][]string{ // of the client, of the server
 		"UDP dropped":                     {nil, {in + udp + "-j DROP"}},
 		"UDP refused":                     {nil, {in + udp + "-j REJECT"}},

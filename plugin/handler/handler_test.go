@@ -498,8 +498,13 @@ func TestTruncatedNoTCP(t *testing.T) {
 	fast := resolver(t, denies(nxdomain))
 	knows, _ := udpResolver(t, func(a asked) { a.reply(0, func(m *dns.Msg) { m.Truncated = true }) })
 	addr := serve(t, []netip.AddrPort{fast, knows}, nil)
-	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeTXT)); r.Rcode == dns.RcodeNameError {
-		t.Errorf("got\n%v", r)
+	for range 3 { // at first TCP is waited for
+		if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeTXT)); r.Rcode != dns.RcodeSuccess || !r.Truncated {
+			t.Errorf("over UDP, want TC: got\n%v", r)
+		}
+		if r := mustExchange(t, "tcp", addr, question("host.example.", dns.TypeTXT)); r.Rcode != dns.RcodeServerFailure || r.Truncated {
+			t.Errorf("over TCP, want SERVFAIL: got\n%v", r)
+		}
 	}
 }
 

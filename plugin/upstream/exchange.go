@@ -51,10 +51,10 @@ type Exchange struct {
 	short [56]byte // what most queries fit in
 }
 
-// overslept is how late Retry can be called before this process must have been
+// pausedFor is how late Retry can be called before this process must have been
 // stopped, as that of a paused virtual machine is. Then it was this side that did
 // not listen, and a silence begins anew.
-const overslept = time.Second
+const pausedFor = time.Second
 
 // Ask sends q to the resolver. What comes of it is told to to, possibly before
 // Ask returns. It also returns when Retry should be called first; zero means
@@ -134,7 +134,7 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 		x.failLocked(errNoOpen, now, out)
 		return
 	}
-	if !x.wake.IsZero() && now.Sub(x.wake) > overslept {
+	if !x.wake.IsZero() && now.Sub(x.wake) > pausedFor {
 		x.watched, x.probed = now, false
 	}
 	if x.u.probeDueLocked(x, now) {

@@ -19,7 +19,7 @@ func (u *Upstream) scheduleTidyLocked() {
 		now := time.Now()
 		u.mu.Lock()
 		u.tidying = false
-		u.tidyLocked(now.Sub(due) > overslept, now, &out)
+		u.tidyLocked(now.Sub(due) > pausedFor, now, &out)
 		if u.presence.down && !u.draining {
 			out.add(job{kind: probeJob})
 		}

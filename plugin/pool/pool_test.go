@@ -1,0 +1,116 @@
+package pool
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// resolver answers with one address, or denies if there is none.
+func resolver(t *testing.T, address string) server.Server {
+	t.Helper()
+	return server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetReply(q)
+		if address == "" {
+			m.Rcode = dns.RcodeNameError
+		} else if rr, err := dns.NewRR(q.Question[0].Name + " 60 IN A " + address); err == nil {
+			m.Answer = []dns.RR{rr}
+		}
+		w.WriteMsg(m)
+	}))
+}
+
+func newPool(t *testing.T, servers ...server.Server) *Pool {
+	t.Helper()
+	v := option.Default()
+	v.Rules.Timeout = 10 * time.Second
+	v.Patience = 5 * time.Second
+	p := New(Config{Values: v})
+	p.Replace(servers)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// query is a Query that notes what it read.
+type query struct {
+	msg  []byte
+	bad  string // an answer with this address cannot be read
+	read int
+}
+
+func ask(t *testing.T, name string) *query {
+	t.Helper()
+	msg, err := new(dns.Msg).SetQuestion(name, dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &query{msg: msg}
+}
+
+func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg} }
+func (q *query) Encrypted() *upstream.Query { return q.Plain() }
+
+func (q *query) Read(reply []byte) error {
+	q.read++
+	m := new(dns.Msg)
+	if err := m.Unpack(reply); err != nil {
+		return err
+	}
+	for _, rr := range m.Answer {
+		if a, ok := rr.(*dns.A); ok && a.A.String() == q.bad {
+			return errors.New("unreadable")
+		}
+	}
+	return nil
+}
+
+func TestAsk(t *testing.T) {
+	p := newPool(t, resolver(t, ""), resolver(t, "192.0.2.1"))
+	q := ask(t, "host.example.")
+	var legs []race.LegReport
+	out, first := p.Ask(t.Context(), q, func(a *Asking) { legs = a.Legs() })
+	if out.Verdict != race.Good || out.Leg != 1 || !first || q.read != 1 || out.Took <= 0 {
+		t.Errorf("%+v, first %v, read %d times", out, first, q.read)
+	}
+	if len(legs) != 2 || legs[1].Verdict != race.Good {
+		t.Errorf("it was shown %+v", legs)
+	}
+}
+
+// A good answer that cannot be read is none: the next best is given.
+func TestAskUnreadable(t *testing.T) {
+	p := newPool(t, resolver(t, "192.0.2.66"), resolver(t, ""))
+	q := ask(t, "host.example.")
+	q.bad = "192.0.2.66"
+	out, _ := p.Ask(t.Context(), q, nil)
+	if out.Leg != 1 || out.Verdict != race.NXDomain || !errors.Is(out.Errs[0], race.ErrUnreadable) {
+		t.Errorf("%+v", out)
+	}
+}
+
+// Upstreams that stay keep what is known about them; others come and go.
+func TestReplace(t *testing.T) {
+	plain := func(s string) server.Server { return server.Plain(netip.MustParseAddrPort(s)) }
+	one, two, three := plain("192.0.2.1:53"), plain("192.0.2.2:53"), plain("192.0.2.3:53")
+	p := newPool(t, one, two)
+	stays := p.Members()[1]
+	added, removed := p.Replace([]server.Server{three, two})
+	if len(added) != 1 || !added[0].Server.Equal(three) || len(removed) != 1 || !removed[0].Server.Equal(one) {
+		t.Errorf("added %v, removed %v", added, removed)
+	}
+	if set := p.Members(); len(set) != 2 || set[0] != added[0] || set[1] != stays {
+		t.Errorf("members are %v", set)
+	}
+	if added, removed = p.Replace([]server.Server{three, two}); len(added)+len(removed) > 0 {
+		t.Errorf("nothing changed, and %v came, %v went", added, removed)
+	}
+}
