@@ -62,6 +62,7 @@ func TestSoak(t *testing.T) {
 
 	result := client.write("result.json", "")
 	load := client.start("env", "SOAK_TIME="+duration.String(), "SOAK_RESULT="+result, os.Args[0])
+	at := 0 // the client's address
 	for i := 0; ; i++ {
 		select {
 		case <-load.Done():
@@ -69,21 +70,25 @@ func TestSoak(t *testing.T) {
 			return
 		case <-time.After(2 * time.Second):
 		}
+		soakFault(client, i, servers[1])
+		if soakFaults[i/2%len(soakFaults)] != "" {
+			continue // one thing at a time befalls the only way that is left
+		}
 		// The new address comes before the old one goes, as in a roaming network.
-		from, to := fmt.Sprintf("10.9.0.%d/24", 100+i%100), fmt.Sprintf("10.9.0.%d/24", 100+(i+1)%100)
+		from, to := fmt.Sprintf("10.9.0.%d/24", 100+at%100), fmt.Sprintf("10.9.0.%d/24", 100+(at+1)%100)
 		client.run("ip", "addr", "add", to, "dev", link)
 		client.run("ip", "addr", "del", from, "dev", link)
-		soakFault(client, i, servers[1])
+		at++
 	}
 }
 
 // soakFaults are what befalls the packets to the upstream that knows, one after
-// another; one of UDP and TCP always gets through.
+// another. TCP always gets through: UDP alone, of which it loses a fifth anyway, would
+// lose some queries for good.
 var soakFaults = []string{
 	"",
 	"-p udp --dport 53 -j DROP", // here, so that sending fails
 	"",
-	"-p tcp --dport 53 -j DROP",
 	"-p udp --dport 53 -j REJECT",
 	"-p udp --dport 53 -m statistic --mode random --probability 0.3 -j DROP",
 }

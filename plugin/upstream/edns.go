@@ -112,7 +112,7 @@ func (x *Exchange) lastPacketPlainLocked(now time.Time) {
 
 // rejectsEDNSLocked learns from a reply what the upstream makes of EDNS, and reports
 // whether the query is to be asked again, without it.
-func (x *Exchange) rejectsEDNSLocked(reply []byte, socket *socket, now time.Time) bool {
+func (x *Exchange) rejectsEDNSLocked(reply []byte, now time.Time) bool {
 	e := &x.u.presence.edns
 	switch {
 	case x.plain == rejected:
@@ -120,7 +120,7 @@ func (x *Exchange) rejectsEDNSLocked(reply []byte, socket *socket, now time.Time
 			e.show(now)
 		}
 		return false
-	case x.plain == onlyLast && socket != nil && !wire.HasOPT(reply):
+	case x.plain == onlyLast && !wire.HasOPT(reply):
 		e.answeredPlain(now)
 		return false
 	case wire.Header(x.msg).Additionals() == 0:

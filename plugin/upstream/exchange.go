@@ -143,6 +143,10 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	due := x.moreLocked() && !now.Before(x.due)
 	x.u.silentLocked(x, now, out)
 	x.unheardLocked(now, out)
+	if again := x.againDueLocked(); !again.IsZero() && !now.Before(again) {
+		x.againLocked(now)
+		due = x.moreLocked()
+	}
 	if !due || x.u.presence.down {
 		return
 	}
@@ -177,7 +181,7 @@ func (x *Exchange) stepLocked(e event, err error, now time.Time, out *outbox) {
 	switch e {
 	case udpFailed:
 		x.udpErr = err
-		if stream := &x.u.presence.stream; x.phase == overUDP && stream.blocked(enoughStream) && !stream.tryAgain(now) {
+		if stream := &x.u.presence.stream; x.phase == overUDP && stream.hopeless() && stream.dead(now) && !stream.tryAgain(now) {
 			x.failLocked(err, now, out)
 			return
 		}
@@ -223,7 +227,7 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 func (x *Exchange) wakeLocked() time.Time {
 	x.wake = time.Time{}
 	if x.phase != ended {
-		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.unheardDueLocked(), x.spareDue)
+		x.wake = earliest(x.dueLocked(), x.silenceDueLocked(), x.unheardDueLocked(), x.againDueLocked(), x.spareDue)
 	}
 	return x.wake
 }
@@ -246,6 +250,19 @@ func (x *Exchange) againLocked(now time.Time) {
 	x.again = true
 	x.due = now
 	x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
+}
+
+// againDueLocked is when an exchange that has nothing more to try, though the upstream
+// talks to others, asks once more: its packets may have been lost. Zero means never.
+func (x *Exchange) againDueLocked() time.Time {
+	switch {
+	case x.again || !x.spentLocked() || x.u.presence.down:
+	case x.phase == overUDPLast && x.u.presence.last.After(x.sent):
+		return x.sent.Add(4 * x.rto)
+	case x.phase == overStream && x.u.presence.last.After(x.due):
+		return x.due.Add(leastStall)
+	}
+	return time.Time{}
 }
 
 // spentLocked reports whether nothing more is tried.

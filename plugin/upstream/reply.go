@@ -12,9 +12,9 @@ import (
 // upstream talks.
 func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now time.Time, out *outbox) {
 	if stream != nil {
-		x.u.presence.stream.works()
+		x.u.presence.stream.works(now)
 	} else {
-		x.u.presence.udp.works()
+		x.u.presence.udp.works(now)
 	}
 	x.u.presence.pace.sample(now.Sub(x.begun))
 	x.hearsLocked(out)
@@ -26,7 +26,7 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 	case x.phase == ended, socket != nil && !x.phase.onUDP():
 	case socket != nil && !x.to.Waiting():
 		x.endLocked(msg, now, out)
-	case x.rejectsEDNSLocked(msg, socket, now):
+	case x.rejectsEDNSLocked(msg, now):
 		if stream != nil {
 			stream.askLocked(x, now)
 		} else {

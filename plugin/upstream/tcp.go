@@ -19,7 +19,7 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 	}
 	switch {
 	case s.open && x.dials < 2:
-	case x.udpErr != nil && !s.open && x.spareDue.IsZero(): // the error may be that of both
+	case x.udpErr != nil && !s.open && x.spareDue.IsZero() && x.u.presence.stream.dead(now): // the error may be that of both
 		x.u.presence.stream.failed(now)
 		x.failLocked(x.udpErr, now, out)
 	case !x.spareDue.IsZero():

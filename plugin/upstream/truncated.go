@@ -20,10 +20,14 @@ func (x *Exchange) keepLocked(msg []byte, now time.Time) {
 }
 
 // truncatedLocked goes over to a stream for the whole of a truncated reply, but not
-// where streams have brought nothing lately.
+// where streams have brought nothing lately; whether they do again is found out by a
+// probe, for which nobody waits.
 func (x *Exchange) truncatedLocked(now time.Time, out *outbox) {
 	stream := &x.u.presence.stream
-	if x.phase == overUDP && stream.hopeless() && !stream.tryAgain(now) {
+	if x.phase == overUDP && stream.hopeless() {
+		if stream.tryAgain(now) {
+			out.add(job{kind: probeJob})
+		}
 		x.phase = overStream
 		x.stepLocked(streamFailed, errTruncated, now, out)
 		return

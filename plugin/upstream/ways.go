@@ -18,6 +18,7 @@ const (
 // work.
 type way struct {
 	failures uint8     // exchanges in a row that it left to the other way, up to mostFailures
+	heard    time.Time // when it last brought a reply
 	retry    time.Time // when it should be tried again
 	pause    time.Duration
 }
@@ -33,7 +34,11 @@ func (w *way) blocked(enough uint8) bool { return w.failures >= enough }
 func (w *way) hopeless() bool { return w.failures >= mostFailures }
 
 // works notes that the way brought a reply.
-func (w *way) works() { *w = way{} }
+func (w *way) works(now time.Time) { *w = way{heard: now} }
+
+// dead reports whether the way has brought nothing for so long that there is no use in
+// waiting for it, where it is the last one.
+func (w *way) dead(now time.Time) bool { return now.Sub(w.heard) > lastRetry }
 
 // failed notes that the way brought nothing to an exchange which the other way
 // answered.

@@ -348,8 +348,8 @@ func TestWay(t *testing.T) {
 	if tries < 8 || tries > 15 {
 		t.Errorf("tried %d times in ten minutes", tries)
 	}
-	w.works()
-	if w != (way{}) {
+	w.works(now)
+	if w.blocked(1) || w.tryAgain(now.Add(time.Hour)) || w.dead(now.Add(lastRetry)) || !w.dead(now.Add(lastRetry+1)) {
 		t.Errorf("when it works: %+v", w)
 	}
 }
