@@ -23,7 +23,6 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 		x.u.presence.stream.failed(now)
 		x.failLocked(x.udpErr, now, out)
 	case !x.spareDue.IsZero():
-		x.streamFailed = true
 		x.enlargeLocked(now, out)
 	case x.packets < maxPackets:
 		x.stepLocked(streamSlow, nil, now, out)

@@ -46,7 +46,7 @@ func (x *Exchange) enlargeLocked(now time.Time, out *outbox) bool {
 	if larger == nil {
 		return false
 	}
-	x.enlarged = true
+	x.enlarged, x.streamFailed = true, true
 	x.leaveSocketLocked()
 	x.msg, x.packets = larger, 0
 	if x.phase = overUDPLast; x.owed > 0 {
