@@ -132,14 +132,20 @@ func follow(t *testing.T, listeners Listeners, addrs ...netip.AddrPort) *follows
 	golog.SetOutput(f)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
 	f.say(addrs...)
-	list := new(source.List)
-	list.Add(source.File(f.file))
-	list.Read()
-	others, _ := listeners.Drop(list.Servers())
-	f.h = started(Config{Upstreams: others, Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
-	f.h.Follow(list, listeners)
+	f.h = startFollowing(f.file, listeners)
 	f.server = serveHandler(t, f.h)
 	return f
+}
+
+// startFollowing starts a handler whose upstreams are those of a file.
+func startFollowing(file string, listeners Listeners) *Handler {
+	list := new(source.List)
+	list.Add(source.File(file))
+	list.Read()
+	others, _ := listeners.Drop(list.Servers())
+	h := started(Config{Upstreams: others, Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h.Follow(list, listeners)
+	return h
 }
 
 func TestFollow(t *testing.T) {
@@ -173,8 +179,10 @@ func TestFollow(t *testing.T) {
 	// After the end nothing is followed.
 	f.h.Stop()
 	f.h.Stop()
+	witness := startFollowing(f.file, Listeners{})
+	server := serveHandler(t, witness)
 	f.say(two)
-	time.Sleep(time.Second)
+	f.until("another upstream of who goes on", func() bool { return address(t, server) == "192.0.2.12" })
 	if got := f.h.pool.Members()[0].Server.Addr; got != one {
 		t.Errorf("after Stop the upstream became %s", got)
 	}

@@ -128,10 +128,10 @@ func TestStreamOfOneReply(t *testing.T) {
 // the others are answered.
 func TestStreamPoisoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		f := newFake(func(p packet) {
 			if asks(p.msg, "poison.example.") {
-				asked++
+				asked.Add(1)
 				p.send(nil)
 			} else {
 				p.send(replyTo(p.msg, good))
@@ -150,8 +150,8 @@ func TestStreamPoisoned(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		if asked > maxDials+maxHangups {
-			t.Errorf("asked %d times", asked)
+		if n := asked.Load(); n > maxDials+maxHangups {
+			t.Errorf("asked %d times", n)
 		}
 	})
 }
