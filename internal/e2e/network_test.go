@@ -147,10 +147,10 @@ func TestLoop(t *testing.T) {
 			t.Errorf("got %s", r.text)
 		}
 	}
-	if races := l.metric("127.0.0.1:9153", "coredns_dnsmus_races_total"); races < asked || races > 6*asked {
+	if races := l.metric("127.0.0.1:9153", "coredns_dnsmus_races_total"); races < asked || races > 15*asked { // without an end it would be thousands
 		t.Errorf("%v races for %d questions in a loop", races, asked)
 	}
-	if queries := l.metric("127.0.0.1:9153", "coredns_dns_requests_total"); queries > 24*asked {
+	if queries := l.metric("127.0.0.1:9153", "coredns_dns_requests_total"); queries > 100*asked {
 		t.Errorf("%v queries for %d questions in a loop", queries, asked)
 	}
 	if cpu := cpuTicks(t, p.Pid()); cpu > 100 {

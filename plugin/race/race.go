@@ -239,6 +239,9 @@ func (r *Race) Discard(leg int) {
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good, r.decided = nil, time.Time{}
 	for i := range r.legs {
+		r.legs[i].late = false // the race goes on with those that came meanwhile
+	}
+	for i := range r.legs {
 		if r.legs[i].state == replied && r.legs[i].verdict == Good {
 			r.good = &r.legs[i]
 			break

@@ -84,3 +84,25 @@ func TestPresenceIsInOrder(t *testing.T) {
 		}
 	})
 }
+
+// Who replies between a decision and its being taken back is not late.
+func TestDiscardAndLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var second *Leg
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) {
+			if i == 0 {
+				leg.Reply(goodReply, time.Now(), false)
+			} else {
+				second = leg
+			}
+			return silent{}, time.Time{}
+		})
+		defer r.End()
+		res := r.Wait(t.Context())
+		second.Reply(nxdomain, time.Now(), false)
+		r.Discard(res.Leg)
+		if res = r.Wait(t.Context()); res.Leg != 1 || r.Legs()[1].Late {
+			t.Errorf("leg %d, late %v", res.Leg, r.Legs()[1].Late)
+		}
+	})
+}
