@@ -126,7 +126,7 @@ func (x *Exchange) rejectsEDNSLocked(reply []byte, now time.Time) bool {
 	case wire.Header(x.msg).Additionals() == 0:
 		return false
 	}
-	rcode := int(wire.Header(reply).Rcode())
+	rcode := wire.Header(reply).Rcode()
 	if rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError {
 		if now.Sub(e.shown) < time.Minute {
 			return false // known well enough

@@ -167,12 +167,8 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 			return
 		}
 	}
-	streamDue := x.due
 	out.add(job{kind: retransmittedJob})
-	x.sendLocked(now, out)
-	if x.phase.onStream() {
-		x.due = streamDue
-	}
+	x.sendBesideLocked(now, out)
 }
 
 // stepLocked moves the exchange on, and does what is to be done then. Err is that of

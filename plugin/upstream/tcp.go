@@ -34,10 +34,10 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 // idle connection at the moment that a query is on its way (RFC 7766, section
 // 6.2.4), or each after a reply or a few. One that was given up to make room for
 // another does not count: nothing but silence ends it so, and that has to show as
-// such. Over a round tripper the reply that shows its use may be on its way yet.
+// such. While s owes others, a reply that shows its use may be on its way yet.
 func (x *Exchange) streamEndedLocked(s *stream, err error, again bool, now time.Time, out *outbox) {
 	x.owed--
-	if (s.used || s.tripper != nil) && err != errGivenUp && x.hangups < maxHangups && x.dials > 0 {
+	if (s.used || len(s.pending) > 0) && err != errGivenUp && x.hangups < maxHangups && x.dials > 0 {
 		x.hangups++
 		x.dials--
 	}

@@ -52,11 +52,7 @@ func (x *Exchange) enlargeLocked(now time.Time, out *outbox) bool {
 	if x.phase = overUDPLast; x.owed > 0 {
 		x.phase = overBoth
 	}
-	due := x.due
-	x.sendLocked(now, out)
-	if x.phase == overBoth {
-		x.due = due // of the stream
-	}
+	x.sendBesideLocked(now, out)
 	x.spareDue = earliest(later(x.spareDue, now.Add(2*x.rto)), x.begun.Add(x.u.cfg.Timeout/8*7))
 	return true
 }

@@ -41,6 +41,16 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	out.add(job{kind: sendJob, x: x, s: x.socket, msg: x.msg})
 }
 
+// sendBesideLocked sends one packet. If a stream was asked, what is due next stays what
+// was due of that.
+func (x *Exchange) sendBesideLocked(now time.Time, out *outbox) {
+	due := x.due
+	x.sendLocked(now, out)
+	if x.phase.onStream() {
+		x.due = due
+	}
+}
+
 // streamDue is when a stream is asked at the latest: it has to have its time too,
 // before the race is over or the upstream would be down.
 func (x *Exchange) streamDue() time.Time {

@@ -25,29 +25,32 @@
 //
 // # Which transport
 //
-// An exchange begins over UDP, or over TCP if [Query.Stream] asks for it. It
-// goes on over TCP when the UDP reply is truncated or malformed, when three
-// packets stay unanswered, and after a near miss (see [socket.nearMissLocked]). It
-// falls back to UDP when TCP fails, or cannot be opened soon, before UDP was tried:
-// many resolvers sit behind filters that let only one of the two pass. For the same
-// reason a failure of TCP does not end an exchange that has been asked over UDP:
-// three packets without a reply are more often a name that takes long than three
-// losses, and a slow answer must not become a denial. Where it was losses, and TCP is closed,
-// the price is that the race takes until its timeout.
+// An exchange begins over UDP, or over TCP if [Query.Stream] asks for it; but where
+// that way has brought nothing lately and the other one did, over the other (see
+// [way]). It goes on over TCP when the UDP reply is truncated or malformed, when three
+// packets stay unanswered, when UDP fails with an error, and after a near miss (see
+// [socket.nearMissLocked]). It falls back to UDP when TCP fails, or cannot be opened
+// soon, before UDP was tried: many resolvers sit behind filters that let only one of
+// the two pass. For the same reason a failure of TCP does not end an exchange that has
+// been asked over UDP: three packets without a reply are more often a name that takes
+// long than three losses, and a slow answer must not become a denial. Where it was
+// losses, and TCP is closed, it is asked once more, and then the price is that the race
+// takes until its timeout.
 //
-// An ICMP error or a send error is retried once on a fresh socket (R10). A second
-// one ends the way over UDP at once, and with it the exchange, unless a stream was
-// asked.
+// An ICMP error or a send error is retried once on a fresh socket (R10). A second one
+// ends the way over UDP, at once. An error that is about this moment alone is a lost
+// packet.
 //
-// A resolver that says FORMERR to EDNS is asked once more without it, and a truncated
-// reply is kept for the case that there is none over TCP.
+// A resolver that does not take EDNS is asked once more without it (see [edns]), and a
+// truncated reply is kept for the case that there is none over TCP.
 //
 // # Down
 //
-// An upstream that is silent is down until it speaks (see [health]). Before it is
-// taken to be, it is asked something that takes no time: on a quiet machine a name
-// that takes long would look like silence. A down
-// upstream is asked with one packet a query, and probed once a second: under a
+// An upstream that is silent over both ways is down until it speaks (see [presence]).
+// Before it is taken to be, it is asked something that takes no time: on a quiet machine
+// a name that takes long would look like silence. One that is silent to a type of
+// question alone is deaf to it (see [hearing]), and not waited for then. A down upstream
+// is asked with one packet a query, and probed once a second: under a
 // cache a name that only it knows is asked too seldom to notice its return, and
 // the first query after that return would be denied once more. When it speaks,
 // whoever still waits for it asks once more at once.
