@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -174,10 +175,10 @@ func TestR8StreamFirst(t *testing.T) {
 // address that no longer leads anywhere; the next query gets others.
 func TestR10SilentSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		moved := false
+		var moved atomic.Bool // a probe may come over TCP at the same time
 		f := newFake(func(p packet) {
-			if p.network == "tcp" || moved && p.conn > 0 {
-				moved = true
+			if p.network == "tcp" || moved.Load() && p.conn > 0 {
+				moved.Store(true)
 				answerAfter(ms, nil)(p)
 			}
 		})
