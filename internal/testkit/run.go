@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 )
@@ -59,6 +60,10 @@ func (r *run) Run() int {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		return 1
+	}
+	if slices.Contains(os.Args, "-test.fuzzworker") { // it is part of the run that started it
+		Dir = os.Getenv(envRun)
+		return r.tests.Run()
 	}
 	if err := r.begin(); err != nil {
 		fmt.Fprintln(os.Stderr, "tests cannot begin:", err)
