@@ -43,7 +43,7 @@ func (l loopback) without(port, upstream, why string) {
 	for n := range 5 {
 		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
 	}
-	r := l.dig(at + "+time=30 nobody.example TXT")
+	r := l.ask(at + "+time=30 nobody.example TXT")
 	told := r.explained()
 	if r.status != "NXDOMAIN" || !strings.Contains(told, upstream) || !strings.Contains(told, why) {
 		l.Errorf("%s, EDE %q; want NXDOMAIN, and %s and %q in the EDE\n%s", r, told, upstream, why, r.text)
@@ -238,7 +238,7 @@ func TestSlowServers(t *testing.T) {
 	port, _, _ := l.server("dnsmus " + l.beside(upstream) + " {\n tls ca.pem\n " + unhurried + "}")
 	at := "@127.0.0.1 -p " + port + " "
 	answered := make(chan string)
-	go func() { answered <- l.dig(at + "+time=60 secret.example TXT").String() }()
+	go func() { answered <- l.ask(at + "+time=60 secret.example TXT").String() }()
 	for n := range 5 {
 		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
 	}
@@ -313,13 +313,13 @@ func (l loopback) goesDown(port, upstream string, p *process) {
 	for n := range 5 {
 		l.expect(fmt.Sprintf("%sgood.x%d.example TXT", at, n), `NOERROR "good"`)
 	}
-	r := l.dig(at + "+time=30 nobody.example TXT")
+	r := l.ask(at + "+time=30 nobody.example TXT")
 	if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, upstream) {
 		l.Errorf("%s, EDE %q; want NXDOMAIN, and %s in the EDE", r, told, upstream)
 	}
 	p.prints("Upstream " + upstream + " is down")
 	for n := range 3 {
-		r := l.dig(fmt.Sprintf("%s+time=6 nobody%d.example TXT", at, n))
+		r := l.ask(fmt.Sprintf("%s+time=6 nobody%d.example TXT", at, n))
 		if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, upstream) {
 			l.Errorf("when it is down: %s, EDE %q; want NXDOMAIN at once, and %s in the EDE", r, told, upstream)
 		}
@@ -461,7 +461,7 @@ func TestEncryptedComesBack(t *testing.T) {
 					way.away(l, server)
 					l.becomes(secret, "NXDOMAIN")
 					host, _, _ := strings.Cut(peer.upstream, ":8")
-					r := l.dig(secret)
+					r := l.ask(secret)
 					if told := r.explained(); r.status != "NXDOMAIN" || !strings.Contains(told, host) || peer.upstream[:4] != "quic" && !strings.Contains(told, way.why) {
 						t.Errorf("%s: %s, EDE %q; want it to name %s and %q", peer.upstream, r, told, host, way.why)
 					}

@@ -85,7 +85,7 @@ func TestRouteMoves(t *testing.T) {
 func (l *lab) awaits(question string) {
 	l.Helper()
 	l.eventually(func() error {
-		if r := l.dig("+time=1 " + question); r.status != "NOERROR" {
+		if r := l.ask("+time=1 " + question); r.status != "NOERROR" {
 			return fmt.Errorf("dig %s: %s", question, r.text)
 		}
 		return nil

@@ -49,7 +49,10 @@ func checkExample(l *lab, binary string) {
 		{"5553", "db", "NOERROR 10.3.0.30"},
 	} {
 		for _, transport := range []string{"+notcp", "+tcp"} {
-			l.expect("@127.0.0.1 -p "+test.port+" "+test.name+".corp.example A "+transport, test.want)
+			query := "@127.0.0.1 -p " + test.port + " " + test.name + ".corp.example A " + transport
+			if got := l.dig(query); got.String() != test.want {
+				l.Errorf("dig %s: %s, want %s\n%s", query, got, test.want, got.text)
+			}
 		}
 	}
 

@@ -136,7 +136,7 @@ func (p *process) awaits(question string) *process {
 			p.lab.Fatal(p.State())
 		default:
 		}
-		if r := p.lab.dig("+time=1 " + question); r.status != "NOERROR" {
+		if r := p.lab.ask("+time=1 " + question); r.status != "NOERROR" {
 			return fmt.Errorf("%s is not answered\n%s", question, r.text)
 		}
 		return nil
@@ -226,7 +226,7 @@ func (r reply) String() string {
 // expect asks, and compares the reply's String with want.
 func (l *lab) expect(query, want string) {
 	l.Helper()
-	if got := l.dig(query); got.String() != want {
+	if got := l.ask(query); got.String() != want {
 		l.Errorf("dig %s: %s, want %s\n%s", query, got, want, got.text)
 	}
 }

@@ -80,7 +80,7 @@ func TestUnreachable(t *testing.T) {
 				whoami
 			}`).awaits("@127.0.0.1 -p 5554 ready.example")
 			client.eventually(func() error { // routers tell but a few times a second
-				r := client.dig("@127.0.0.1 -p 5553 wiki.corp.example")
+				r := client.ask("@127.0.0.1 -p 5553 wiki.corp.example")
 				if r.status != "SERVFAIL" || !strings.Contains(r.text, "EDE: 23") || !strings.Contains(r.text, "no route to host") {
 					return fmt.Errorf("want a network error, got %s", r.text)
 				}
@@ -112,7 +112,7 @@ func TestLinkDown(t *testing.T) {
 		client.expect("@127.0.0.1 -p 5553 wiki.corp.example", "NXDOMAIN")
 		client.run("ip", "link", "set", link, "up")
 		client.eventually(func() error { // the link itself takes a moment
-			if r := client.dig("@127.0.0.1 -p 5553 wiki.corp.example"); r.String() != "NOERROR 10.1.0.10" {
+			if r := client.ask("@127.0.0.1 -p 5553 wiki.corp.example"); r.String() != "NOERROR 10.1.0.10" {
 				return fmt.Errorf("after the link is back: %s", r.text)
 			}
 			return nil
@@ -142,7 +142,7 @@ func TestLoop(t *testing.T) {
 
 	const asked = 3
 	for i := range asked {
-		r := l.dig(fmt.Sprintf("@127.0.0.1 -p 5553 name%d.example", i))
+		r := l.ask(fmt.Sprintf("@127.0.0.1 -p 5553 name%d.example", i))
 		if r.status != "SERVFAIL" {
 			t.Errorf("got %s", r.text)
 		}

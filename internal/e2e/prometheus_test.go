@@ -208,7 +208,7 @@ func TestPrometheus(t *testing.T) {
 		l.eventually(func() error {
 			asks(1, "NXDOMAIN")
 			if strings.Contains(expr, "upstream_deaf") {
-				l.dig("@127.0.0.1 -p " + port + " nobody.example AAAA")
+				l.ask("@127.0.0.1 -p " + port + " nobody.example AAAA")
 			}
 			series, err := prom.query(expr)
 			if err == nil && len(series) == 0 {

@@ -59,7 +59,7 @@ func TestManyUpstreams(t *testing.T) {
 	for i, u := range upstreams {
 		for _, transport := range []string{"+notcp", "+tcp"} {
 			query := fmt.Sprintf("@127.0.0.1 %s host%d.example", transport, i)
-			if got, want := l.dig(query), fmt.Sprintf("NOERROR 10.0.0.%d", i); got.String() != want {
+			if got, want := l.ask(query), fmt.Sprintf("NOERROR 10.0.0.%d", i); got.String() != want {
 				t.Errorf("of nameserver %s: dig %s: %s, want %s", u.server, query, got, want)
 			}
 		}
@@ -162,7 +162,7 @@ func (l *lab) whileAsking(next func(n int) (query, want string), f func()) {
 func (l *lab) becomes(query, want string) {
 	l.Helper()
 	l.eventually(func() error {
-		if got := l.dig(query); got.String() != want {
+		if got := l.ask(query); got.String() != want {
 			return fmt.Errorf("dig %s: still %s, want %s\n%s", query, got, want, got.text)
 		}
 		return nil

@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -110,26 +112,37 @@ func TestWildBusy(t *testing.T) {
 	client.resolvConf("127.0.0.11", company)
 	client.raced("cache")
 	server.run("iptables", "-A", "INPUT", "-d", "127.0.0.99", "-j", "DROP")
-	// One query that nobody answers fills it for some seconds.
-	client.start("dig", "-r", "+tries=1", "+time=3", "@"+company, "x.slow.example")
+	// One query that nobody answers fills it, again and again.
+	filling, idle := context.WithCancel(t.Context())
+	var filler sync.WaitGroup
+	defer filler.Wait()
+	defer idle()
+	filler.Go(func() {
+		for i := 0; filling.Err() == nil; i++ {
+			client.ask(fmt.Sprintf("+time=1 @%s x%d.slow.example", company, i))
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	var name string
+	var r reply
+	n := 0
 	client.eventually(func() error {
-		if r := client.dig("+time=2 @" + company + " probe.corp.example"); r.status != "REFUSED" {
+		n++
+		name = fmt.Sprintf("@127.0.0.1 -p 5553 name%d.corp.example", n)
+		if r = client.ask(name); r.status != "NXDOMAIN" {
 			return fmt.Errorf("it is not busy yet: %s", r.text)
 		}
 		return nil
 	})
-	const name = "@127.0.0.1 -p 5553 name.corp.example"
-	r := client.dig(name)
-	if r.status != "NXDOMAIN" {
-		t.Fatalf("the resolver was not too busy, that shows nothing: %s", r.text)
-	}
 	for _, soa := range r.sections["AUTHORITY"] {
 		if fields := strings.Fields(soa); len(fields) > 1 && len(fields[1]) > 1 {
 			t.Errorf("beside REFUSED a denial may be cached for %s s", fields[1])
 		}
 	}
+	idle()
+	filler.Wait()
 	client.eventually(func() error {
-		if r := client.dig(name); r.String() != "NOERROR 10.1.0.10" {
+		if r := client.ask(name); r.String() != "NOERROR 10.1.0.10" {
 			return fmt.Errorf("when it is idle: %s", r.text)
 		}
 		return nil
@@ -155,14 +168,14 @@ zone "example" { type primary; file "example.zone"; };
 	l.public()
 	l.resolvConf("127.0.0.12", "127.0.0.11")
 	l.raced("")
-	if r := l.dig("@127.0.0.12 wiki.corp.example"); r.status != "NOERROR" || len(r.sections["ANSWER"]) > 0 {
+	if r := l.ask("@127.0.0.12 wiki.corp.example"); r.status != "NOERROR" || len(r.sections["ANSWER"]) > 0 {
 		t.Fatalf("no referral: %s", r.text)
 	}
 	l.expect("@127.0.0.1 -p 5553 wiki.corp.example", "NXDOMAIN")
 	l.dnsmasq("127.0.0.13", "53", "--address=/corp.example/10.1.0.10").awaits("@127.0.0.13 wiki.corp.example")
 	l.resolvConf("127.0.0.12", "127.0.0.11", "127.0.0.13")
 	l.eventually(func() error {
-		if r := l.dig("@127.0.0.1 -p 5553 wiki.corp.example"); r.String() != "NOERROR 10.1.0.10" {
+		if r := l.ask("@127.0.0.1 -p 5553 wiki.corp.example"); r.String() != "NOERROR 10.1.0.10" {
 			return fmt.Errorf("%s", r.text)
 		}
 		return nil
@@ -186,10 +199,10 @@ func TestWildTruncated(t *testing.T) {
 	client.resolvConf("127.0.0.11", company)
 	client.raced("")
 	for range 3 {
-		if r := client.dig("+ignore +notcp @127.0.0.1 -p 5553 many.corp.example"); r.status != "NOERROR" || !strings.Contains(strings.Join(r.flags, " "), "tc") {
+		if r := client.ask("+ignore +notcp @127.0.0.1 -p 5553 many.corp.example"); r.status != "NOERROR" || !strings.Contains(strings.Join(r.flags, " "), "tc") {
 			t.Errorf("over UDP, want TC: %s", r.text)
 		}
-		if r := client.dig("+tcp @127.0.0.1 -p 5553 many.corp.example"); r.status != "SERVFAIL" || !strings.Contains(r.text, "EDE") {
+		if r := client.ask("+tcp @127.0.0.1 -p 5553 many.corp.example"); r.status != "SERVFAIL" || !strings.Contains(r.text, "EDE") {
 			t.Errorf("over TCP, want SERVFAIL with a reason: %s", r.text)
 		}
 	}
@@ -206,7 +219,7 @@ func TestWildDeaf(t *testing.T) {
 	took := func(i int) time.Duration {
 		start := time.Now()
 		client.expect(fmt.Sprintf("+time=20 @127.0.0.1 -p 5553 host%d.corp.example A", i), "NOERROR 10.1.0.10")
-		r := client.dig(fmt.Sprintf("+time=20 @127.0.0.1 -p 5553 host%d.corp.example AAAA", i))
+		r := client.ask(fmt.Sprintf("+time=20 @127.0.0.1 -p 5553 host%d.corp.example AAAA", i))
 		if r.String() != "NOERROR" {
 			t.Errorf("AAAA beside a proof that the name exists: %s", r.text)
 		}
