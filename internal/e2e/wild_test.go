@@ -149,22 +149,28 @@ func TestWildBusy(t *testing.T) {
 	})
 }
 
-// R3: a server that does not recurse refers to others. That is no denial and no NODATA:
-// beside it NXDOMAIN stands, and a third that knows the name is believed.
-func TestWildReferral(t *testing.T) {
-	l := newLab(t, "named", "unbound", "dnsmasq")
+// refers is a server that does not recurse: it refers to others.
+func (l *lab) refers(addr string) {
+	l.Helper()
 	l.write("named.conf", fmt.Sprintf(`options {
 	directory %q;
-	listen-on { 127.0.0.12; };
+	listen-on { %s; };
 	listen-on-v6 { none; };
 	pid-file none;
 	recursion no;
 };
 zone "example" { type primary; file "example.zone"; };
-`, l.dir))
+`, l.dir, addr))
 	l.write("example.zone", "$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.12\ncorp NS ns.corp\nns.corp A 127.0.0.99\n")
-	l.run("ip", "addr", "replace", "127.0.0.12/8", "dev", "lo")
-	l.start("named", "-g", "-c", "named.conf").awaits("@127.0.0.12 ns.example")
+	l.run("ip", "addr", "replace", addr+"/8", "dev", "lo")
+	l.start("named", "-g", "-c", "named.conf").awaits("@" + addr + " ns.example")
+}
+
+// R3: a server that does not recurse refers to others. That is no denial and no NODATA:
+// beside it NXDOMAIN stands, and a third that knows the name is believed.
+func TestWildReferral(t *testing.T) {
+	l := newLab(t, "named", "unbound", "dnsmasq")
+	l.refers("127.0.0.12")
 	l.public()
 	l.resolvConf("127.0.0.12", "127.0.0.11")
 	l.raced("")

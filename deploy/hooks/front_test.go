@@ -1,0 +1,54 @@
+//go:build linux
+
+package hooks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// systemd-resolved in front of dnsmus takes a denial of one type for the whole name.
+// Where a resolver refuses all questions about a name but those for its address, and
+// another denies the name, resolved is told of no denial.
+func TestResolvedInFront(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "systemd-resolved", "libnss-resolve")
+	for addr, plugins := range map[string]string{
+		"10.0.0.53": "template ANY ANY {\n rcode NXDOMAIN\n authority \". 1800 IN SOA ns.public.example. hostmaster.public.example. 1 3600 600 86400 1800\"\n }",
+		"10.1.0.53": "template IN A corp.example {\n answer \"{{ .Name }} 60 IN A 10.1.0.10\"\n }\n template ANY ANY {\n rcode REFUSED\n }",
+	} {
+		m.run("ip", "address", "replace", addr+"/32", "dev", "lo")
+		m.write("/etc/resolver-"+addr, fmt.Sprintf(". {\n bind %s\n %s\n}\n", addr, plugins), 0o644)
+		m.start("dnsmus", "-conf", "/etc/resolver-"+addr)
+	}
+	m.write(upstreams, "nameserver 10.0.0.53\nnameserver 10.1.0.53\n", 0o644)
+	m.dnsmus(upstreams)
+	m.knows("ready.corp.example", "10.1.0.10")
+
+	m.run("sed", "-i", "s/^hosts:.*/hosts: files dns/", "/etc/nsswitch.conf")
+	m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n", 0o644)
+	m.write("/etc/systemd/resolved.conf", "[Resolve]\nDNS=127.0.0.123\nDNSSEC=no\n", 0o644)
+	m.run("ip", "link", "add", "lan0", "type", "bridge")
+	m.run("ip", "address", "add", "192.0.2.1/24", "dev", "lan0")
+	m.run("ip", "link", "set", "lan0", "up")
+	m.bus()
+	m.run("mkdir", "-p", "/run/systemd")
+	m.start("/lib/systemd/systemd-resolved")
+	m.resolves("@127.0.0.53", "first.corp.example", "10.1.0.10")
+	for i := range 6 {
+		name := fmt.Sprintf("host%d.corp.example", i)
+		for _, qtype := range []string{"A", "AAAA", "TYPE65", "A"} {
+			if out := m.run("dig", "-r", "+tries=1", "+time=10", "@127.0.0.53", name, qtype); strings.Contains(out, "status: NXDOMAIN") ||
+				qtype == "A" && !strings.Contains(out, "10.1.0.10") {
+				t.Errorf("%s %s: %s", name, qtype, out)
+			}
+		}
+		if out, err := m.output("getent", "ahosts", name); !strings.Contains(out, "10.1.0.10") {
+			t.Errorf("getent ahosts %s: %v %s", name, err, out)
+		}
+	}
+	if out := m.run("dig", "-r", "+tries=1", "+time=10", "@127.0.0.53", "nobody.example"); !strings.Contains(out, "status: NXDOMAIN") {
+		t.Errorf("a name that nobody knows: %s", out)
+	}
+}

@@ -1,0 +1,108 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
+
+// libraries are the C libraries whose getaddrinfo the lab's programs use, each by a
+// function that returns the addresses it finds, sorted.
+func (l *lab) libraries() map[string]func(name string) string {
+	l.Helper()
+	testkit.Need(l.T, false, "musl-gcc")
+	source, err := filepath.Abs("testdata/lookup.c")
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.run("musl-gcc", "-static", "-o", "lookup", source)
+	return map[string]func(string) string{
+		"glibc": func(name string) string { return l.addresses("ahosts", name) },
+		"musl": func(name string) string {
+			out, _ := l.output("./lookup", name) // it fails when there are none
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			slices.Sort(lines)
+			return strings.Join(slices.Compact(lines), " ")
+		},
+	}
+}
+
+// R3: of a resolver that only refers to others, another that denies and a third that
+// knows a name, C libraries find the name by their search list.
+func TestSearchLists(t *testing.T) {
+	l := newLab(t, "getent", "named", "unbound")
+	l.systemResolver("127.0.0.123", "\nsearch other.example sub.corp.example corp.example")
+	l.refers("127.0.0.12")
+	l.public()
+	l.unbound("127.0.0.13", `local-zone: "corp.example." static`, `local-data: "wiki.corp.example. 60 A 10.1.0.10"`).
+		awaits("@127.0.0.13 wiki.corp.example")
+	l.resolvConf("127.0.0.12", "127.0.0.11", "127.0.0.13")
+	l.coredns(`.:53 {
+		bind 127.0.0.123
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits("@127.0.0.123 . SOA")
+	for library, addresses := range l.libraries() {
+		for range 3 {
+			for name, want := range map[string]string{"wiki": "10.1.0.10", "wiki.corp.example": "10.1.0.10"} {
+				if got := addresses(name); got != want {
+					t.Errorf("%s: %s is %q, want %q", library, name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// R18: a resolver refuses all questions about a name but those for its IPv4 address,
+// and another denies the name. Once the address has been given, no C library and no
+// cache in front is told that the name does not exist.
+func TestOneTypeIsKnown(t *testing.T) {
+	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
+		t.Run(refusal, func(t *testing.T) {
+			l := newLab(t, "getent", "unbound", "dnsmasq")
+			l.systemResolver("127.0.0.124", "")
+			l.start(testkit.Binary(t), "-conf", l.write("Corefile.company", fmt.Sprintf(`corp.example:53 {
+				bind 127.0.0.12
+				template IN A {
+					answer "{{ .Name }} 60 IN A 10.1.0.10"
+				}
+				template ANY ANY {
+					rcode %s
+				}
+			}`, refusal)))
+			l.awaits("@127.0.0.12 a.corp.example")
+			l.public()
+			l.resolvConf("127.0.0.11", "127.0.0.12")
+			l.coredns(`.:53 {
+				bind 127.0.0.123
+				dnsmus resolv.conf.dnsmus
+				errors
+			}`).awaits("@127.0.0.123 . SOA")
+			l.dnsmasq("127.0.0.124", "53", "--server=127.0.0.123").awaits("@127.0.0.124 . SOA")
+
+			n := 0
+			for library, addresses := range l.libraries() {
+				for range 4 {
+					n++
+					name := fmt.Sprintf("host%d.corp.example", n)
+					l.expect("@127.0.0.124 "+name, "NOERROR 10.1.0.10")
+					for _, qtype := range []string{"AAAA", "TYPE65", "AAAA"} {
+						if got := l.ask("@127.0.0.124 " + name + " " + qtype); got.status == "NXDOMAIN" {
+							t.Errorf("%s %s beside a known address: %s", name, qtype, got.text)
+						}
+					}
+					if got := addresses(name); got != "10.1.0.10" {
+						t.Errorf("%s: %s is %q, want 10.1.0.10", library, name, got)
+					}
+				}
+			}
+			l.expect("@127.0.0.124 nobody.example", "NXDOMAIN")
+		})
+	}
+}
