@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // The company's resolver, a dnsmasq that knows wiki.corp.example and what is below it.
@@ -85,12 +87,19 @@ func TestWildPaths(t *testing.T) {
 // R6: replies that come from another address than was asked are nobody's; TCP is
 // asked.
 func TestWildOtherAddress(t *testing.T) {
+	testkit.Need(t, true, "nft")
 	client, server := wild(t)
 	server.run("ip", "addr", "add", "10.9.0.9/24", "dev", server.linkTo(client))
-	server.run("iptables", "-t", "raw", "-A", "OUTPUT", "-p", "udp", "--sport", "53", "-j", "CT", "--notrack")
-	server.run("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "--dport", "53", "-j", "CT", "--notrack")
-	// The dnsmasq's replies are rewritten on their way out of the client's link.
-	client.run("iptables", "-t", "raw", "-A", "PREROUTING", "-p", "udp", "--sport", "53", "-s", company, "-j", "DROP")
+	server.run("nft", "add table ip other; "+
+		"add chain ip other out { type filter hook output priority -300 ; }; "+
+		"add rule ip other out udp sport 53 ip saddr set 10.9.0.9")
+	client.run("iptables", "-A", "INPUT", "-p", "udp", "-s", "10.9.0.9", "--sport", "53") // counts
+	if r := client.ask("+notcp +time=1 @" + company + " wiki.corp.example"); r.status != "" {
+		t.Fatalf("replies come from the address that was asked: %s", r.text)
+	}
+	if seen := client.run("iptables", "-S", "INPUT", "-v"); !strings.Contains(seen, "-c 1 ") {
+		t.Fatalf("no reply comes from the other address: %s", seen)
+	}
 	client.raced("")
 	for i := range 6 {
 		client.expect(fmt.Sprintf("@127.0.0.1 -p 5553 host%d.corp.example", i), "NOERROR 10.1.0.10")
