@@ -144,8 +144,8 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	x.u.silentLocked(x, now, out)
 	x.unheardLocked(now, out)
 	if again := x.againDueLocked(); !again.IsZero() && !now.Before(again) {
-		x.againLocked(now)
-		due = x.moreLocked()
+		x.againLocked(now, out)
+		due = x.moreLocked() && !now.Before(x.due)
 	}
 	if !due || x.u.presence.down {
 		return
@@ -161,7 +161,7 @@ func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	if x.packets >= maxPackets || !now.Before(x.streamDue()) {
 		x.stepLocked(unanswered, nil, now, out)
 		if !x.again && x.sent.Before(x.u.presence.resumed) {
-			x.againLocked(now)
+			x.againLocked(now, out)
 		}
 		if x.packets >= maxPackets {
 			return
@@ -241,11 +241,21 @@ func (x *Exchange) moreLocked() bool {
 	return !x.u.presence.down && x.phase.more(x.packets, x.dials)
 }
 
-// againLocked lets the exchange ask once more, now that the upstream talks again.
-func (x *Exchange) againLocked(now time.Time) {
+// againLocked lets the exchange ask once more, now that the upstream talks again: also
+// on the way that it had given up, if that is where it talks.
+func (x *Exchange) againLocked(now time.Time, out *outbox) {
+	since := x.due
 	x.again = true
 	x.due = now
 	x.packets, x.dials = min(x.packets, maxPackets-1), min(x.dials, maxDials-1)
+	switch {
+	case x.phase == overUDPLast && x.u.presence.stream.talked(x.sent):
+		x.streamFailed = false
+		x.stepLocked(streamTalks, nil, now, out)
+	case x.phase == overStream && x.udpErr != nil && x.u.presence.udp.talked(since):
+		x.udpErr = nil
+		x.stepLocked(udpTalks, nil, now, out)
+	}
 }
 
 // againDueLocked is when an exchange that has nothing more to try, though the upstream

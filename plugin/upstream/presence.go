@@ -40,7 +40,7 @@ func (u *Upstream) heardLocked(udp bool, now time.Time, out *outbox) {
 		} else if x.again || !x.spentLocked() || x.sent.Before(last) {
 			continue
 		}
-		x.againLocked(now)
+		x.againLocked(now, out)
 		out.add(job{kind: againJob, to: x.to})
 	}
 }

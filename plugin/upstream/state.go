@@ -37,11 +37,13 @@ const (
 	udpFailed                 // UDP brings nothing but an error
 	streamFailed              // no stream brings a reply
 	streamSlow                // no stream could be opened yet, or some say nothing
+	udpTalks                  // the upstream talks again, over UDP
+	streamTalks               // likewise over a stream
 
 	events
 )
 
-var eventNames = [events]string{"answered", "useless", "forged", "unanswered", "UDP failed", "stream failed", "stream slow"}
+var eventNames = [events]string{"answered", "useless", "forged", "unanswered", "UDP failed", "stream failed", "stream slow", "UDP talks", "stream talks"}
 
 func (e event) String() string { return eventNames[e] }
 
@@ -95,8 +97,11 @@ func (p phase) next(e event) (phase, step) {
 			return overBoth, sendPacket
 		}
 	case overStream:
-		if e == streamFailed {
+		switch e {
+		case streamFailed:
 			return ended, fail
+		case udpTalks:
+			return overBoth, sendPacket
 		}
 	case overUDPLast:
 		switch e {
@@ -104,6 +109,8 @@ func (p phase) next(e event) (phase, step) {
 			return ended, fail
 		case forged:
 			return overUDPLast, sendPacket
+		case streamTalks:
+			return overBoth, askStream
 		}
 	}
 	return p, rest

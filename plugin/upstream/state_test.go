@@ -33,12 +33,14 @@ func TestPhases(t *testing.T) {
 		overStream: {
 			answered:     {ended, rest},
 			streamFailed: {ended, fail},
+			udpTalks:     {overBoth, sendPacket},
 		},
 		overUDPLast: {
-			answered:  {ended, rest},
-			useless:   {ended, fail},
-			udpFailed: {ended, fail},
-			forged:    {overUDPLast, sendPacket},
+			answered:    {ended, rest},
+			useless:     {ended, fail},
+			udpFailed:   {ended, fail},
+			forged:      {overUDPLast, sendPacket},
+			streamTalks: {overBoth, askStream},
 		},
 	}
 	for p := range phases {

@@ -40,6 +40,10 @@ func (w *way) works(now time.Time) { *w = way{heard: now} }
 // waiting for it, where it is the last one.
 func (w *way) dead(now time.Time) bool { return now.Sub(w.heard) > lastRetry }
 
+// talked reports whether the way brought a reply after since, and has not failed after
+// that.
+func (w *way) talked(since time.Time) bool { return w.failures == 0 && w.heard.After(since) }
+
 // failed notes that the way brought nothing to an exchange which the other way
 // answered.
 func (w *way) failed(now time.Time) {

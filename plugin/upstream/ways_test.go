@@ -387,3 +387,63 @@ func TestR6StreamHasItsTurn(t *testing.T) {
 		}
 	}
 }
+
+// A host whose address changes all the time, on a network that drops UDP: what is on
+// its way on connections from the old address is lost without a word, and for a
+// moment there is no address at all, but nothing else is lost.
+func TestR6AddressChangesOnTCP(t *testing.T) {
+	for _, every := range []time.Duration{2 * time.Second, 5 * time.Second} {
+		for _, gap := range []time.Duration{0, 50 * ms, 300 * ms} {
+			for _, pause := range []time.Duration{10 * ms, 170 * ms, 1300 * ms} {
+				t.Run(fmt.Sprint(every, gap, pause), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { addressChangesOnTCP(t, every, gap, pause) })
+				})
+			}
+		}
+	}
+}
+
+func addressChangesOnTCP(t *testing.T, every, gap, pause time.Duration) {
+	n := newNetwork("dropped", "open")
+	start := time.Now()
+	address := func() int { return int(time.Since(start) / every) }
+	var mu sync.Mutex
+	from := make(map[int]int) // the address of each connection
+	n.dial = func(network string, conn int) error {
+		if network == "tcp" {
+			if time.Since(start)%every < gap {
+				return syscall.ENETUNREACH
+			}
+			mu.Lock()
+			from[conn] = address()
+			mu.Unlock()
+		}
+		return nil
+	}
+	still := func(conn int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return from[conn] == address()
+	}
+	n.fake.answer = func(p packet) {
+		if p.network == "tcp" && still(p.conn) {
+			time.AfterFunc(10*ms, func() {
+				if still(p.conn) {
+					p.send(replyTo(p.msg, good))
+				}
+			})
+		}
+	}
+	u := n.upstream(t)
+	var asking sync.WaitGroup
+	for i := range 2000 {
+		asking.Go(func() {
+			o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
+			if !o.good() || o.toldDown {
+				t.Errorf("%v: good %v after %v, told down %v: %v", o.start.Sub(start), o.good(), o.after, o.toldDown, o.err)
+			}
+		})
+		time.Sleep(pause)
+	}
+	asking.Wait()
+}
