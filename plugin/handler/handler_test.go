@@ -206,7 +206,7 @@ func TestMaxConcurrent(t *testing.T) {
 }
 
 // CoreDNS's conventions: 0 and no error after a reply was written; the errors
-// plugin gets the story of a race that brought nothing.
+// plugin learns of a race that brought nothing.
 func TestServeDNS(t *testing.T) {
 	up := resolver(t, func(a asked) {
 		if a.msg.Question[0].Name == "good.example." {

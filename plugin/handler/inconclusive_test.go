@@ -80,7 +80,7 @@ func TestR7Inconclusive(t *testing.T) {
 	}
 }
 
-// R7: however many upstreams have a story, the reply fits a small packet.
+// R7: however many upstreams have something to tell, the reply fits a small packet.
 func TestR7ManyUpstreams(t *testing.T) {
 	set := []netip.AddrPort{resolver(t, denies(nxdomain))}
 	for i := range 20 {
