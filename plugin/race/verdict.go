@@ -1,6 +1,7 @@
 package race
 
 import (
+	"bytes"
 	"net/netip"
 
 	"github.com/miekg/dns"
@@ -29,7 +30,7 @@ const (
 	NXDomainSOA                  // NXDOMAIN with SOA
 	NXDomainChain                // NXDOMAIN at the end of a chain of CNAME or DNAME (RFC 6604, section 3)
 	NoData                       // NOERROR without answer and without SOA
-	CNAMEOnly                    // NOERROR with answers, none of the type asked for; of policy qtype
+	CNAMEOnly                    // NOERROR with answers, none of them what was asked for; of policy qtype
 	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
 	Truncated                    // NOERROR with TC=1 and without answer, or without one of the type that policy qtype needs
 	Good                         // NOERROR with an answer
@@ -46,7 +47,7 @@ func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
 // Policy says what makes an answer good beyond rule R3's "NOERROR and at least
 // one record". Its zero value adds nothing.
 type Policy struct {
-	NeedType bool           // one record must be of the type asked for
+	NeedType bool           // one record must be of the type asked for, and of the name or what its CNAME chain leads to
 	Bogus    []netip.Prefix // no A or AAAA record may hold one of these addresses
 }
 
@@ -114,31 +115,70 @@ func Judge(reply []byte, p Policy) Verdict {
 }
 
 func (p Policy) judgeAnswers(reply []byte) Verdict {
-	if !p.NeedType && len(p.Bogus) == 0 {
-		return Good
-	}
-	asked := dns.TypeANY
-	if q := wire.Question(reply); q != nil {
-		asked = wire.QuestionType(q)
-	}
-	typed, bogus := asked == dns.TypeANY, false
-	wire.Records(reply, func(r wire.Record) bool {
-		if r.Section != wire.Answer {
-			return false
-		}
-		typed = typed || r.Type == asked
-		bogus = bogus || p.bogus(r)
-		return true
-	})
-	switch {
-	case bogus:
+	if p.bogusAnswers(reply) {
 		return Bogus
-	case p.NeedType && !typed && wire.Header(reply).Truncated():
-		return Truncated
-	case p.NeedType && !typed:
-		return CNAMEOnly
 	}
-	return Good
+	switch {
+	case !p.NeedType || answersQuestion(reply):
+		return Good
+	case wire.Header(reply).Truncated():
+		return Truncated
+	}
+	return CNAMEOnly
+}
+
+func (p Policy) bogusAnswers(reply []byte) (bogus bool) {
+	if len(p.Bogus) == 0 {
+		return false
+	}
+	wire.Records(reply, func(r wire.Record) bool {
+		bogus = r.Section == wire.Answer && p.bogus(r)
+		return !bogus && r.Section == wire.Answer
+	})
+	return bogus
+}
+
+// maxChain is how far a CNAME chain is followed, which is farther than resolvers do.
+const maxChain = 32
+
+// answersQuestion reports whether a record is of the type asked for, and of the name
+// asked for or of what its CNAME chain leads to (RFC 1034, section 4.3.2). The records
+// may stand in any order. Where there is no question every record will do.
+func answersQuestion(reply []byte) (found bool) {
+	question := wire.Question(reply)
+	if question == nil {
+		return true
+	}
+	var rooms [3][255]byte
+	asked := wire.QuestionType(question)
+	name := wire.AppendName(rooms[0][:0], question)
+	for step := range maxChain {
+		var next []byte
+		wire.Records(reply, func(r wire.Record) bool {
+			if r.Section != wire.Answer {
+				return false
+			}
+			chain := r.Type == dns.TypeCNAME && next == nil
+			typed := r.Type == asked || asked == dns.TypeANY
+			if !chain && !typed {
+				return true
+			}
+			owner := wire.AppendNameAt(rooms[2][:0], reply, r.Owner)
+			if !bytes.Equal(owner, name) && (r.Type != dns.TypeDNAME || !wire.Below(name, owner)) {
+				return true
+			}
+			if chain {
+				next = wire.AppendNameAt(rooms[(step+1)%2][:0], reply, r.DataAt)
+			}
+			found = typed
+			return !found
+		})
+		if found || next == nil {
+			return found
+		}
+		name = next
+	}
+	return false
 }
 
 func (p Policy) bogus(r wire.Record) bool {

@@ -26,6 +26,7 @@ const (
 	rrCNAME     = "host.example. 60 IN CNAME real.example."
 	rrDNAME     = "example. 60 IN DNAME example.net."
 	rrA         = "real.example. 60 IN A 192.0.2.1"
+	rrHostA     = "host.example. 60 IN A 192.0.2.1"
 	rrBadA      = "real.example. 60 IN A 203.0.113.7"
 	rrAAAA      = "real.example. 60 IN AAAA 2001:db8::1"
 	rrBadAAAA   = "real.example. 60 IN AAAA 2001:db8:bad::7"
@@ -111,7 +112,18 @@ func TestJudgeAnswer(t *testing.T) {
 		{"unknown type", 65280, rrs{rrUnknown}, Policy{}, Good},
 		{"address that is bogus to others", dns.TypeA, rrs{rrBadA}, Policy{}, Good},
 
-		{"address", dns.TypeA, rrs{rrA}, typePolicy, Good},
+		{"address", dns.TypeA, rrs{rrHostA}, typePolicy, Good},
+		{"address of another name", dns.TypeA, rrs{rrA}, typePolicy, CNAMEOnly},
+		{"address of another name after the CNAME's", dns.TypeA, rrs{rrCNAME, "other.example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
+		{"CNAME of another name, and its address", dns.TypeA, rrs{"other.example. 60 IN CNAME real.example.", rrA}, typePolicy, CNAMEOnly},
+		{"address of a parent", dns.TypeA, rrs{"example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
+		{"name in another case", dns.TypeA, rrs{"HOST.Example. 60 IN A 192.0.2.1"}, typePolicy, Good},
+		{"long chain in reverse", dns.TypeA, rrs{"c.example. 60 IN A 192.0.2.1", "b.example. 60 IN CNAME C.example.", "REAL.example. 60 IN CNAME b.example.", rrCNAME}, typePolicy, Good},
+		{"chain with a gap", dns.TypeA, rrs{rrCNAME, "b.example. 60 IN CNAME c.example.", "c.example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
+		{"chain in a circle", dns.TypeA, rrs{rrCNAME, "real.example. 60 IN CNAME host.example."}, typePolicy, CNAMEOnly},
+		{"ANY asked, of another name", dns.TypeANY, rrs{rrA}, typePolicy, CNAMEOnly},
+		{"DNAME asked, of another name", dns.TypeDNAME, rrs{"example.org. 60 IN DNAME example.net."}, typePolicy, CNAMEOnly},
+		{"the CNAME's target asked for CNAME", dns.TypeCNAME, rrs{"real.example. 60 IN CNAME far.example."}, typePolicy, CNAMEOnly},
 		{"CNAME and address", dns.TypeA, rrs{rrCNAME, rrA}, typePolicy, Good},
 		{"address before CNAME", dns.TypeA, rrs{rrA, rrCNAME}, typePolicy, Good},
 		{"CNAME only", dns.TypeA, rrs{rrCNAME}, typePolicy, CNAMEOnly},
@@ -259,7 +271,7 @@ func TestJudgeReferral(t *testing.T) {
 		{"of both", 0, bits{aa: true, ra: true}, nil, nil, nil, NoData},
 		{"with SOA", 0, neither, nil, rrs{rrSOA}, nil, NoDataSOA},
 		{"with SOA and NS", 0, neither, nil, rrs{rrNS, rrSOA}, nil, NoDataSOA},
-		{"with an answer", 0, neither, rrs{rrA}, rrs{rrNS}, nil, Good},
+		{"with an answer", 0, neither, rrs{rrHostA}, rrs{rrNS}, nil, Good},
 		{"NXDOMAIN", dns.RcodeNameError, neither, nil, nil, nil, NXDomain},
 		{"SERVFAIL", dns.RcodeServerFailure, neither, nil, rrs{rrNS}, nil, ServFail},
 		{"REFUSED", dns.RcodeRefused, neither, nil, nil, nil, Refused},
@@ -350,7 +362,7 @@ func TestR3Order(t *testing.T) {
 		verdict Verdict
 		replies [][]byte
 	}{
-		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
+		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrHostA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
 		{Truncated, [][]byte{flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{tc: true, ra: true}), flagged(r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), bits{tc: true, ra: true})}},
 		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
 		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
@@ -452,7 +464,7 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		switch {
 		case has(m.Answer, bogus):
 			return Bogus
-		case p.NeedType && len(m.Question) > 0 && m.Question[0].Qtype != dns.TypeANY && !has(m.Answer, ofType(m.Question[0].Qtype)):
+		case p.NeedType && len(m.Question) > 0 && !answered(m):
 			if m.Truncated {
 				return Truncated
 			}
@@ -483,4 +495,30 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		return v
 	}
 	return Error
+}
+
+// answered reports whether a chain leads from the question to a record that it asks for.
+func answered(m *dns.Msg) bool {
+	q := m.Question[0]
+	name, left := dns.CanonicalName(q.Name), slices.Clone(m.Answer)
+	for {
+		next := ""
+		for _, rr := range left {
+			owner, typed := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype == q.Qtype || q.Qtype == dns.TypeANY
+			if dname := rr.Header().Rrtype == dns.TypeDNAME; owner != name && !(dname && dns.IsSubDomain(owner, name)) {
+				continue
+			}
+			if typed {
+				return true
+			}
+			if cname, ok := rr.(*dns.CNAME); ok && next == "" {
+				next = dns.CanonicalName(cname.Target)
+			}
+		}
+		if next == "" {
+			return false
+		}
+		left = slices.DeleteFunc(left, func(rr dns.RR) bool { return dns.CanonicalName(rr.Header().Name) == name })
+		name = next
+	}
 }

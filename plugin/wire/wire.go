@@ -20,7 +20,12 @@ const (
 	Additional
 )
 
-const typeOPT = 41 // RFC 6891, section 6.1.2
+const (
+	typeOPT   = 41  // RFC 6891, section 6.1.2
+	typeRRSIG = 46  // RFC 4034, section 3
+	maxName   = 255 // RFC 1035, section 2.3.4
+	maxLabels = 127 // in a name of that length
+)
 
 // ErrMalformed says that a message's sections do not hold what its header
 // promises.
@@ -77,10 +82,12 @@ func (h Header) records(section int) int {
 // Record is one resource record of a message.
 type Record struct {
 	Section int
+	Owner   int // where in the message its owner's name begins
 	Type    uint16
 	Class   uint16
 	TTL     uint32
 	Data    []byte // RDATA, a part of the message
+	DataAt  int    // where in the message that begins
 }
 
 // Question returns the bytes of the first question: name, type and class. It
@@ -128,7 +135,7 @@ func SameQuestion(a, b []byte) bool {
 // QuestionHash is a number that is equal for questions which are the same by
 // [SameQuestion], and for others hardly ever. It differs from process to process.
 func QuestionHash(question []byte) uint64 {
-	var room [256 + 4]byte // a name has 255 bytes at most
+	var room [maxName + 4]byte
 	folded := AppendName(room[:0], question)
 	return maphash.Bytes(hashSeed, append(folded, question[len(folded):]...))
 }
@@ -151,6 +158,65 @@ func lower(c byte) byte {
 		return c + ('a' - 'A')
 	}
 	return c
+}
+
+// AppendNameAt appends to b the name that begins at off in a message, in lower case and
+// whole (RFC 1035, section 4.1.4). It is nil if there is none, or one that is too long.
+func AppendNameAt(b, msg []byte, off int) []byte {
+	begin := len(b)
+	for pointers := 0; off < len(msg); {
+		switch c := int(msg[off]); {
+		case c == 0:
+			return append(b, 0)
+		case c >= 0xc0:
+			if pointers++; off+2 > len(msg) || pointers >= maxLabels {
+				return nil
+			}
+			off = int(binary.BigEndian.Uint16(msg[off:])) & 0x3fff
+		case c > 63 || off+1+c > len(msg) || len(b)-begin+1+c >= maxName:
+			return nil
+		default:
+			for _, letter := range msg[off : off+1+c] { // a length is never taken for a letter
+				b = append(b, lower(letter))
+			}
+			off += 1 + c
+		}
+	}
+	return nil
+}
+
+// Below reports whether a name is a subdomain of another or the same. Both are whole and
+// in lower case, as [AppendName] and [AppendNameAt] make them.
+func Below(name, parent []byte) bool {
+	for len(name) >= len(parent) && len(parent) > 0 {
+		if len(name) == len(parent) {
+			return bytes.Equal(name, parent)
+		}
+		name = name[1+min(int(name[0]), len(name)-1):]
+	}
+	return false
+}
+
+// DO reports whether a query asks for signatures (RFC 3225, section 3).
+func DO(query []byte) (do bool) {
+	if len(query) < HeaderSize || Header(query).Additionals() == 0 {
+		return false
+	}
+	Records(query, func(r Record) bool {
+		do = do || r.Section == Additional && r.Type == typeOPT && r.TTL&(1<<15) != 0
+		return true
+	})
+	return do
+}
+
+// Signed reports whether there is a signature in the answer or the authority section (RFC
+// 4034, section 3).
+func Signed(reply []byte) (signed bool) {
+	Records(reply, func(r Record) bool {
+		signed = r.Section != Additional && r.Type == typeRRSIG
+		return !signed && r.Section != Additional
+	})
+	return signed
 }
 
 // HasOPT reports whether the message has an OPT record (RFC 6891, section 6.1.1).
@@ -203,8 +269,7 @@ func WithUDPSize(query []byte, size uint16) (changed []byte) {
 		if r.Section == Additional && r.Type == typeOPT {
 			changed = append([]byte(nil), query...)
 			// Before the data stand class, TTL and the length of the data.
-			at := cap(query) - cap(r.Data) - 8
-			binary.BigEndian.PutUint16(changed[at:], size)
+			binary.BigEndian.PutUint16(changed[r.DataAt-8:], size)
 			return false
 		}
 		return true
@@ -230,20 +295,23 @@ func Records(msg []byte, f func(Record) bool) error {
 	}
 	for section := Answer; section <= Additional; section++ {
 		for range h.records(section) {
+			owner := off
 			if off = skipName(msg, off); off < 0 || off+10 > len(msg) {
 				return ErrMalformed
 			}
-			fixed := msg[off : off+10]
-			off += 10 + int(binary.BigEndian.Uint16(fixed[8:]))
+			fixed, data := msg[off:off+10], off+10
+			off = data + int(binary.BigEndian.Uint16(fixed[8:]))
 			if off > len(msg) {
 				return ErrMalformed
 			}
 			if !f(Record{
 				Section: section,
+				Owner:   owner,
 				Type:    binary.BigEndian.Uint16(fixed),
 				Class:   binary.BigEndian.Uint16(fixed[2:]),
 				TTL:     binary.BigEndian.Uint32(fixed[4:]),
-				Data:    msg[off-int(binary.BigEndian.Uint16(fixed[8:])) : off],
+				Data:    msg[data:off],
+				DataAt:  data,
 			}) {
 				return nil
 			}
