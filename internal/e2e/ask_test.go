@@ -7,8 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -98,38 +96,4 @@ func (l *lab) exchange(ctx context.Context, q question, network string) (*dns.Ms
 	client := dns.Client{Net: network, UDPSize: 1232, Timeout: time.Until(deadline)}
 	got, _, err := client.ExchangeWithConnContext(ctx, msg, &dns.Conn{Conn: conn, UDPSize: 1232})
 	return got, err
-}
-
-// dial connects from within the lab's namespace.
-func (l *lab) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	dialer := net.Dialer{FallbackDelay: -1} // so that no other goroutine dials
-	if l.ns == "" {
-		return dialer.DialContext(ctx, network, addr)
-	}
-	there, err := os.Open("/run/netns/" + l.ns)
-	if err != nil {
-		return nil, err
-	}
-	defer there.Close()
-	var conn net.Conn
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// A thread that does not find back ends with this goroutine.
-		runtime.LockOSThread()
-		var home *os.File
-		if home, err = os.Open("/proc/thread-self/ns/net"); err != nil {
-			return
-		}
-		defer home.Close()
-		if err = unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-			return
-		}
-		conn, err = dialer.DialContext(ctx, network, addr)
-		if unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil {
-			runtime.UnlockOSThread()
-		}
-	}()
-	<-done
-	return conn, err
 }

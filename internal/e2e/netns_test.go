@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"net"
 	"os"
 	"runtime"
@@ -66,16 +67,25 @@ func (l *lab) fake(addr string, h dns.HandlerFunc) {
 	})
 }
 
-// ask is what a resolver of the lab's replies, over TCP, so that it is whole.
-func (l *lab) ask(addr string, query *dns.Msg) (reply *dns.Msg, err error) {
-	var conn net.Conn
-	if e := inNetns(l.ns, func() { conn, err = net.Dial("tcp", addr+":53") }); e != nil {
-		return nil, e
-	}
+// whole is what a resolver of the lab's replies over TCP.
+func (l *lab) whole(addr string, query *dns.Msg) (reply *dns.Msg, err error) {
+	conn, err := l.dial(l.Context(), "tcp", addr+":53")
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	reply, _, err = new(dns.Client).ExchangeWithConn(query, &dns.Conn{Conn: conn})
 	return reply, err
+}
+
+// dial connects from within the lab's namespace.
+func (l *lab) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	dialer := net.Dialer{FallbackDelay: -1} // so that no other goroutine dials
+	if l.ns == "" {
+		return dialer.DialContext(ctx, network, addr)
+	}
+	if e := inNetns(l.ns, func() { conn, err = dialer.DialContext(ctx, network, addr) }); e != nil {
+		return nil, e
+	}
+	return conn, err
 }

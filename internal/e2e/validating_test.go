@@ -139,7 +139,7 @@ controls { };
 	relay := func(after time.Duration, edit func(*dns.Msg)) dns.HandlerFunc {
 		return func(w dns.ResponseWriter, q *dns.Msg) {
 			time.Sleep(after)
-			r, err := l.ask(allKnowing, q)
+			r, err := l.whole(allKnowing, q)
 			if err != nil {
 				return // the test is over
 			}
