@@ -28,6 +28,9 @@ type Server struct {
 // Plain is a server that is spoken to in plain DNS.
 func Plain(addr netip.AddrPort) Server { return Server{ID: ID{Transport: DNS, Addr: addr}} }
 
+// IsValid reports whether s is a server at all, which the zero value is not.
+func (s Server) IsValid() bool { return s.Transport != 0 }
+
 // Equal reports whether s and other are the same server.
 func (s Server) Equal(other Server) bool { return s.ID == other.ID }
 

@@ -30,6 +30,7 @@ func (f File) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, fmt.Errorf("cannot read upstreams: %w", err)
 	}
+	text = decode(text)
 	servers, warnings, err := Parse(bytes.NewReader(text))
 	if err == nil && len(servers) == 0 {
 		err = f.noServers(warnings)
@@ -37,7 +38,7 @@ func (f File) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	r := Reading{Servers: servers, Text: text, Open: !bytes.HasSuffix(text, []byte("\n"))}
+	r := Reading{Servers: servers, Text: text, Open: len(bytes.TrimRight(text, "\r\n")) == len(text)}
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
 	}
