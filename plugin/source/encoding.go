@@ -12,11 +12,9 @@ import (
 func decode(text []byte) []byte {
 	var order binary.ByteOrder
 	switch {
-	case len(text) < 2:
-		return text
-	case bytes.HasPrefix(text, []byte("\xff\xfe")) || text[0] != 0 && text[1] == 0:
+	case bytes.HasPrefix(text, []byte("\xff\xfe")) || mostlyZero(text, 1):
 		order = binary.LittleEndian
-	case bytes.HasPrefix(text, []byte("\xfe\xff")) || text[0] == 0 && text[1] != 0:
+	case bytes.HasPrefix(text, []byte("\xfe\xff")) || mostlyZero(text, 0):
 		order = binary.BigEndian
 	default:
 		return text
@@ -26,4 +24,16 @@ func decode(text []byte) []byte {
 		units[i] = order.Uint16(text[2*i:])
 	}
 	return []byte(string(utf16.Decode(units)))
+}
+
+// mostlyZero reports whether one byte of nearly every two is zero, the first or the
+// second, and hardly any other is.
+func mostlyZero(text []byte, which int) bool {
+	var zeros [2]int
+	for i, b := range text {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	return 3*zeros[which] > len(text) && 10*zeros[1-which] < zeros[which]
 }
