@@ -58,6 +58,9 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		fmt.Fprintf(problems, "%s: %v; see '%s -h'\n", name, err, name)
 		return exitUsage
 	}
+	if cfg.note != "" {
+		fmt.Fprintf(problems, "%s: %s\n", name, cfg.note)
+	}
 	report := cfg.list.Read()
 	for _, text := range report.Warnings {
 		fmt.Fprintf(problems, "%s: %s\n", name, text)
