@@ -82,6 +82,9 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.listeners); err != nil {
 		return cfg, err
 	}
+	if s, stranded := server.Stranded(cfg.Upstreams); stranded {
+		return cfg, c.Errf("%s %s", asWritten(s, to), s.HowToReach())
+	}
 
 	words := reader(c)
 	seen := make(map[string]bool)
@@ -160,6 +163,16 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 		list.Add(source.File(file))
 	}
 	return list, nil
+}
+
+// asWritten is the word that names a server, or how it is written if none does.
+func asWritten(s server.Server, words []string) string {
+	for _, word := range words {
+		if named, err := server.Parse(word); err == nil && named.Equal(s) {
+			return server.Quote(word)
+		}
+	}
+	return s.String()
 }
 
 func isAddr(s string) bool {

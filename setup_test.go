@@ -90,6 +90,9 @@ func TestUpstreams(t *testing.T) {
 		"tls://192.0.2.1%dns.example":            servers("tls://192.0.2.1%dns.example:853"),
 		"https://192.0.2.1 quic://[2001:db8::1]": servers("https://192.0.2.1:443", "quic://[2001:db8::1]:853"),
 		"192.0.2.1 tls://192.0.2.1:53":           servers("192.0.2.1:53", "tls://192.0.2.1:53"),
+		"https://192.0.2.1%dns.example/abc123":   servers("https://192.0.2.1%dns.example:443/abc123"),
+		"192.0.2.1 https://dns.example/abc123":   servers("192.0.2.1:53", "https://dns.example:443/abc123"),
+		"tls://dns.example tls://192.0.2.1":      servers("tls://dns.example:853", "tls://192.0.2.1:853"),
 		"192.0.2.1 {\n}":                         servers("192.0.2.1:53"),
 		"a.conf":                                 servers("192.0.2.11:53", "192.0.2.12:53"),
 		"./a.conf":                               servers("192.0.2.11:53", "192.0.2.12:53"),
@@ -297,6 +300,7 @@ func TestUpstreamErrors(t *testing.T) {
 		"none.conf", "# nameserver 192.0.2.1\nsearch example\n",
 		"junk.conf", "search example\nnameserver 192.0.2\nnameserver :::\n",
 		"good.conf", "nameserver 192.0.2.1\n",
+		"host.conf", "nameserver tls://dns.example\n",
 	)
 	if err := os.Symlink("loop.conf", filepath.Join(dir, "loop.conf")); err != nil {
 		t.Fatal(err)
@@ -311,6 +315,10 @@ func TestUpstreamErrors(t *testing.T) {
 		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
 		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
 		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is not an IP address`}},
+		{"tls://dns.google", []string{`"tls://dns.google" is not an IP address, and no other upstream has one`, "as in tls://ADDR%dns.google"}},
+		{"tls://dns.google https://dns.example", []string{`"tls://dns.google" is not an IP address`}},
+		{"host.conf", []string{"tls://dns.example:853 is not an IP address, and no other", "as in tls://ADDR%dns.example"}},
+		{"192.0.2.1 https://192.0.2.2/a%dns.example", []string{"has a bad path", "https://192.0.2.1%dns.example/path"}},
 		{"tls://192.0.2.1%", []string{"has a bad name after the %"}},
 		{"dns://dns.example", []string{`"dns://dns.example" is not an IP address`}},
 

@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // Exit statuses. Those from 64 on are of sysexits(3).
@@ -70,6 +71,10 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	}
 	servers := cfg.list.Servers()
 	if len(servers) == 0 {
+		return exitNoUpstreams
+	}
+	if s, stranded := server.Stranded(servers); stranded {
+		fmt.Fprintf(problems, "%s: %s %s\n", name, s, s.HowToReach())
 		return exitNoUpstreams
 	}
 
