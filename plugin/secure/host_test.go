@@ -66,10 +66,10 @@ func TestHostAddresses(t *testing.T) {
 		time.Sleep(failedHold)
 		expect("it is known", 3, "192.0.2.1:853", "[2001:db8::1]:853")
 		d.addrs = addrs("192.0.2.2", "192.0.2.1")
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		expect("it holds", 3, "192.0.2.1:853", "[2001:db8::1]:853")
 		h.dialled(netip.MustParseAddr("192.0.2.1"))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		expect("the one that answered stays in front", 4, "192.0.2.1:853", "192.0.2.2:853")
 		d.err = errors.New("gone")
 		time.Sleep(time.Minute)
@@ -113,13 +113,17 @@ func TestHostDial(t *testing.T) {
 		d := &directory{addrs: addrs("192.0.2.1", "192.0.2.2", "192.0.2.3"), ttl: time.Minute}
 		h := &host{name: "dns.example", port: 853, lookup: d.lookup}
 		var closed sync.WaitGroup
+		var mu sync.Mutex
 		takes := map[string]time.Duration{} // of those that answer, by address
-		refuses := map[string]bool{}
+		refuses := ""
 		dial := h.dial(func(ctx context.Context, network, address string) (net.Conn, error) {
 			addr, _, _ := strings.Cut(address, ":")
+			mu.Lock()
 			took, answers := takes[addr]
+			refused := addr == refuses
+			mu.Unlock()
 			switch {
-			case refuses[addr]:
+			case refused:
 				return nil, errors.New("refused by " + addr)
 			case !answers:
 				<-ctx.Done()
@@ -142,16 +146,22 @@ func TestHostDial(t *testing.T) {
 				t.Errorf("%s: %v after %v, first is %v; want %v, %s", what, err, took, h.known, wantTook, first)
 			}
 		}
-		takes["192.0.2.1"] = 100 * time.Millisecond
-		expect("the first answers", 100*time.Millisecond, "192.0.2.1")
-		takes = map[string]time.Duration{"192.0.2.2": 100 * time.Millisecond}
-		expect("the first is silent", stagger+100*time.Millisecond, "192.0.2.2")
-		expect("it is not dialled first again", 100*time.Millisecond, "192.0.2.2")
-		refuses["192.0.2.2"], takes["192.0.2.3"] = true, 0
+		now := func(t map[string]time.Duration, r string) {
+			mu.Lock()
+			defer mu.Unlock()
+			takes, refuses = t, r
+		}
+		const some, more = 100 * time.Millisecond, 400 * time.Millisecond
+		now(map[string]time.Duration{"192.0.2.1": some}, "")
+		expect("the first answers", some, "192.0.2.1")
+		now(map[string]time.Duration{"192.0.2.2": some}, "")
+		expect("the first is silent", stagger+some, "192.0.2.2")
+		expect("it is not dialled first again", some, "192.0.2.2")
+		now(map[string]time.Duration{"192.0.2.3": 0}, "192.0.2.2")
 		expect("one refuses, one is silent", stagger, "192.0.2.3")
-		takes = map[string]time.Duration{"192.0.2.3": 400 * time.Millisecond, "192.0.2.1": 400 * time.Millisecond}
-		expect("two answer", 400*time.Millisecond, "192.0.2.3")
-		takes = nil
+		now(map[string]time.Duration{"192.0.2.3": more, "192.0.2.1": more}, "")
+		expect("two answer", more, "192.0.2.3")
+		now(nil, "")
 		expect("all are silent", 2*time.Second, "")
 		d.err, h.known, h.until = errors.New("unknown"), nil, time.Time{}
 		expect("it has no address", 0, "")
