@@ -83,6 +83,9 @@ func Parse(s string) (Server, error) {
 	port := transports[transport].port
 	if w.hasPort {
 		n, err := strconv.ParseUint(w.port, 10, 16)
+		if err != nil && strings.Contains(w.port, ".") && validHost(w.port) {
+			return Server{}, fmt.Errorf("%s has a bad port; to have it asked over TLS write the name before the port, as in tls://%s%%%s", Quote(s), addr, w.port)
+		}
 		if err != nil || n == 0 {
 			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a blank before a comment", Quote(s))
 		}

@@ -84,6 +84,7 @@ func TestParseErrors(t *testing.T) {
 		"192.0.2.1:+53":          badPort,
 		"192.0.2.1:0x35":         badPort,
 		"192.0.2.1:domain":       badPort,
+		"192.0.2.1#dns.example":  "bad port; to have it asked over TLS write the name before the port, as in tls://192.0.2.1%dns.example",
 		"192.0.2.1#comment":      badPort,
 		"192.0.2.1#53#54":        badPort,
 		"[2001:db8::1]:":         badPort,

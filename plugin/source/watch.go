@@ -18,7 +18,7 @@ import (
 const (
 	settleTime = 100 * time.Millisecond // of peace after an event, for a writer to finish
 	settleMost = 200 * time.Millisecond // in which a writer who never rests is read all the same
-	slowPoll   = 5 * time.Second        // beside events, for file systems and mounts that have none
+	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
 	fastPoll   = time.Second            // in place of events
 	maxLinks   = 40                     // symbolic links in a path, as in Linux
 )
