@@ -6,6 +6,7 @@ package dnsmus
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/coredns/coredns/plugin/dnstap"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	pkgtls "github.com/coredns/coredns/plugin/pkg/tls"
+	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -41,6 +43,9 @@ func setup(c *caddy.Controller) error {
 		return h
 	})
 	c.OnStartup(func() error {
+		if err := leadsNowhere(c.ServerBlockKeys, st.Except, h.Next); err != nil {
+			return plugin.Error(handler.Name, err)
+		}
 		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {
 			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // they stand one after another
 				h.SetTap(t)
@@ -76,6 +81,9 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	cfg.listeners = listeners(c)
 	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.listeners); err != nil {
 		return cfg, err
+	}
+	if s, stranded := server.Stranded(cfg.Upstreams); stranded {
+		return cfg, c.Errf("%s %s", asWritten(s, to), s.HowToReach())
 	}
 
 	words := reader(c)
@@ -124,7 +132,7 @@ func reader(c *caddy.Controller) option.Reader {
 // of a resolv.conf.
 func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 	list := new(source.List)
-	for _, word := range to {
+	for i, word := range to {
 		s, notServer := server.Parse(word)
 		if notServer == nil {
 			list.AddServer(s)
@@ -133,13 +141,62 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 		if strings.Contains(word, "://") {
 			return nil, c.Errf("%v", notServer)
 		}
+		const noZone = "the names that are asked are those of the server block, and no zone stands before the upstreams as in forward"
+		if word == "." {
+			return nil, c.Errf("'.' is no upstream; leave it out: %s", noZone)
+		}
+		if addr, _, _ := strings.Cut(word, "/"); addr != word && isAddr(addr) {
+			return nil, c.Errf("'%s' is a range of addresses; write the address of each upstream, as in %s", word, addr)
+		}
 		file := filename(c, word)
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/") {
-			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notServer)
+		info, err := os.Stat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/"):
+			hint := ""
+			if _, ok := dns.IsDomainName(word); ok && word != "" && i == 0 && len(to) > 1 {
+				hint = "; if it is a zone leave it out: " + noZone
+			}
+			return nil, c.Errf("'%s' is neither an address nor a file: %v%s", word, notServer, hint)
+		case err == nil && info.IsDir():
+			return nil, c.Errf("cannot read upstreams: %s is not a regular file but a directory; write the name of a file in it", file)
 		}
 		list.Add(source.File(file))
 	}
 	return list, nil
+}
+
+// asWritten is the word that names a server, or how it is written if none does.
+func asWritten(s server.Server, words []string) string {
+	for _, word := range words {
+		if named, err := server.Parse(word); err == nil && named.Equal(s) {
+			return server.Quote(word)
+		}
+	}
+	return s.String()
+}
+
+func isAddr(s string) bool {
+	_, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return err == nil
+}
+
+// leadsNowhere tells of zones that except leaves to a next plugin that is not there. It
+// is an error if these are all zones of the server block, named by its keys.
+func leadsNowhere(keys, except []string, next plugin.Handler) error {
+	if next != nil || len(except) == 0 {
+		return nil
+	}
+	const remedy = "add one that comes after dnsmus, such as 'forward . 192.0.2.1', or take except away"
+	all := len(keys) > 0
+	for _, key := range keys {
+		_, zone, _, err := dnsserver.SplitProtocolHostPort(key)
+		all = all && err == nil && plugin.Zones(except).Contains(dns.CanonicalName(zone))
+	}
+	if all {
+		return fmt.Errorf("except leaves all names of the server block to the next plugin, and there is none; %s", remedy)
+	}
+	log.Warningf("Names in %s fail: except leaves them to the next plugin, and there is none; %s", strings.Join(except, " "), remedy)
+	return nil
 }
 
 // upstreams returns the first upstreams. A file may be of no use yet, as

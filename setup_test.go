@@ -90,6 +90,9 @@ func TestUpstreams(t *testing.T) {
 		"tls://192.0.2.1%dns.example":            servers("tls://192.0.2.1%dns.example:853"),
 		"https://192.0.2.1 quic://[2001:db8::1]": servers("https://192.0.2.1:443", "quic://[2001:db8::1]:853"),
 		"192.0.2.1 tls://192.0.2.1:53":           servers("192.0.2.1:53", "tls://192.0.2.1:53"),
+		"https://192.0.2.1%dns.example/abc123":   servers("https://192.0.2.1%dns.example:443/abc123"),
+		"192.0.2.1 https://dns.example/abc123":   servers("192.0.2.1:53", "https://dns.example:443/abc123"),
+		"tls://dns.example tls://192.0.2.1":      servers("tls://dns.example:853", "tls://192.0.2.1:853"),
 		"192.0.2.1 {\n}":                         servers("192.0.2.1:53"),
 		"a.conf":                                 servers("192.0.2.11:53", "192.0.2.12:53"),
 		"./a.conf":                               servers("192.0.2.11:53", "192.0.2.12:53"),
@@ -299,6 +302,7 @@ func TestUpstreamErrors(t *testing.T) {
 		"none.conf", "# nameserver 192.0.2.1\nsearch example\n",
 		"junk.conf", "search example\nnameserver 192.0.2\nnameserver :::\n",
 		"good.conf", "nameserver 192.0.2.1\n",
+		"host.conf", "nameserver tls://dns.example\n",
 	)
 	if err := os.Symlink("loop.conf", filepath.Join(dir, "loop.conf")); err != nil {
 		t.Fatal(err)
@@ -313,6 +317,10 @@ func TestUpstreamErrors(t *testing.T) {
 		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
 		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
 		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is not an IP address`}},
+		{"tls://dns.google", []string{`"tls://dns.google" is not an IP address, and no other upstream has one`, "as in tls://ADDR%dns.google"}},
+		{"tls://dns.google https://dns.example", []string{`"tls://dns.google" is not an IP address`}},
+		{"host.conf", []string{"tls://dns.example:853 is not an IP address, and no other", "as in tls://ADDR%dns.example"}},
+		{"192.0.2.1 https://192.0.2.2/a%dns.example", []string{"has a bad path", "https://192.0.2.1%dns.example/path"}},
 		{"tls://192.0.2.1%", []string{"has a bad name after the %"}},
 		{"dns://dns.example", []string{`"dns://dns.example" is not an IP address`}},
 
@@ -333,11 +341,51 @@ func TestUpstreamErrors(t *testing.T) {
 		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
 		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
 
+		// As in forward, or in other lists of addresses.
+		{". 8.8.8.8", []string{"'.' is no upstream; leave it out", "no zone stands before the upstreams as in forward"}},
+		{".", []string{"'.' is no upstream"}},
+		{"example.org 8.8.8.8", []string{"'example.org' " + notAddr, "if it is a zone leave it out"}},
+		{"example.org. 8.8.8.8", []string{"'example.org.' " + notAddr, "if it is a zone leave it out"}},
+		{"10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses; write the address of each upstream, as in 10.0.0.0"}},
+		{"192.0.2.1 10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses"}},
+		{"192.0.2.1 2001:db8::/32", []string{"'2001:db8::/32' is a range of addresses"}},
+		{"192.0.2.1 10.0.0.0/240", []string{"'10.0.0.0/240' is a range of addresses"}},
+		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{"'8.8.8.8,1.1.1.1' " + notAddr}},
+		{"192.0.2.1 " + dir, []string{"cannot read upstreams", dir + " is not a regular file but a directory"}},
+		{"192.0.2.1 ..", []string{"cannot read upstreams: .. is not a regular file but a directory"}},
+
 		// Files that even root cannot open.
 		{"loop.conf", []string{"cannot read upstreams", "loop.conf"}},
 		{"good.conf/inner.conf", []string{"cannot read upstreams", "good.conf/inner.conf"}},
 	} {
 		wantError(t, "# a comment\ndnsmus "+tc.to+" {\n force_tcp\n}\n", 2, tc.words...)
+	}
+}
+
+// Names that nothing answers are an error if they are all there are, else a warning.
+func TestLeadsNowhere(t *testing.T) {
+	var out bytes.Buffer
+	golog.SetOutput(&out)
+	defer golog.SetOutput(os.Stderr)
+	for _, tc := range []struct {
+		keys, except []string
+		next         plugin.Handler
+		fails, warns bool
+	}{
+		{keys: []string{"dns://.:53"}},
+		{keys: []string{"dns://.:53"}, except: []string{"."}, fails: true},
+		{keys: []string{"dns://.:53"}, except: []string{"."}, next: new(handler.Handler)},
+		{keys: []string{"dns://.:53"}, except: []string{"home.arpa."}, warns: true},
+		{keys: []string{"dns://.:53"}, except: []string{"home.arpa."}, next: new(handler.Handler)},
+		{keys: []string{"dns://Corp.example.:53"}, except: []string{"corp.example."}, fails: true},
+		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example.", "b.example."}, fails: true},
+		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example."}, warns: true},
+	} {
+		out.Reset()
+		err := leadsNowhere(tc.keys, tc.except, tc.next)
+		if (err != nil) != tc.fails || strings.Contains(out.String(), "Names in "+strings.Join(tc.except, " ")+" fail") != tc.warns {
+			t.Errorf("%+v: %v, log %q", tc, err, out.String())
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ func TestBadConfiguration(t *testing.T) {
 		{"bad value", "dnsmus good.conf {\n good enough\n}", []string{"Corefile:3", "good", "enough", "answer|qtype"}},
 		{"contradiction", "dnsmus good.conf {\n force_tcp\n prefer_udp\n}", []string{"Corefile", "force_tcp", "prefer_udp"}},
 		{"two stanzas", "dnsmus good.conf\ndnsmus good.conf", []string{"Corefile:3", "dnsmus", "once"}},
+		{"zone as in forward", "dnsmus . 192.0.2.1", []string{"Corefile:2", "'.'", "leave it out", "forward"}},
+		{"range", "dnsmus 192.0.2.1 10.0.0.0/24", []string{"Corefile:2", "10.0.0.0/24", "address of each"}},
+		{"all excepted", "dnsmus 192.0.2.1 {\n except .\n}", []string{"except", "next plugin", "forward"}},
 		{"block not closed", "dnsmus good.conf {\n timeout 4s\n", []string{"Corefile:5", "bind"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -86,6 +86,42 @@ func TestRewritesUnderLoad(t *testing.T) {
 	}
 }
 
+// TestHalvesUnderLoad has a list written again and again in two parts, with a pause
+// between them. The only resolver that knows names is in the second, so not one answer
+// may be wrong.
+func TestHalvesUnderLoad(t *testing.T) {
+	l := newLoopback(t)
+	knows, other := l.fake(answers), l.fake(denies)
+	conf := l.write("resolv.conf.dnsmus", nameservers(other, knows))
+	port, _, p := l.server(`dnsmus resolv.conf.dnsmus`)
+	load := l.load("127.0.0.1:"+port, 1000)
+	for _, pause := range []time.Duration{25 * time.Millisecond, 400 * time.Millisecond} {
+		for end := time.Now().Add(time.Duration(testkit.Times(3, 30)) * time.Second); time.Now().Before(end); {
+			f, err := os.Create(conf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []string{"nameserver " + other, "\n", "nameserver " + knows + "\n"} {
+				_, err = f.WriteString(part)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(pause)
+			}
+			f.Close()
+		}
+	}
+	load.stop().mustAllBeGood(t)
+	if text := p.Printed(); strings.Contains(text, "removed: "+knows) {
+		t.Errorf("it was taken half:\n%s", text)
+	}
+	// What is really taken away goes, though it may have been a half.
+	if err := os.WriteFile(conf, []byte(nameservers(other)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.prints("removed: " + knows)
+}
+
 // rewrites are the ways to change a file.
 var rewrites = []struct {
 	name  string

@@ -41,10 +41,7 @@ func (p *Pool) Start(q Query) *Asking {
 }
 
 func (p *Pool) start(a *Asking, q Query) {
-	a.query, a.plain = q, q.Plain()
-	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
-		a.encrypted = q.Encrypted()
-	}
+	a.put(q)
 	rules := p.cfg.Rules
 	rules.DNSSEC = wire.DO(a.plain.Msg)
 	if question := wire.Question(a.plain.Msg); question != nil {
@@ -52,6 +49,19 @@ func (p *Pool) start(a *Asking, q Query) {
 		a.final = special == DenialFinal
 		rules.Final = a.final
 	}
+	a.start(rules)
+}
+
+// put makes q what is asked.
+func (a *Asking) put(q Query) {
+	a.query, a.plain = q, q.Plain()
+	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
+		a.encrypted = q.Encrypted()
+	}
+}
+
+// start asks.
+func (a *Asking) start(rules race.Rules) {
 	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
 		if rules.DNSSEC {
 			leg.Signs(a.Members[i].Signs(a.Query(i)))

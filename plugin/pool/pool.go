@@ -117,7 +117,9 @@ func (p *Pool) newMember(s server.Server) *Member {
 	}
 	if s.Transport.Encrypted() {
 		cfg.Warm = warm
-		secure.Use(&cfg, s.Transport, cmp.Or(s.Name, p.cfg.ServerName), p.cfg.TLS)
+		id := s.ID
+		id.Name = cmp.Or(id.Name, p.cfg.ServerName)
+		secure.Use(&cfg, id, p.cfg.TLS, p.lookup)
 	}
 	m.Upstream = upstream.New(cfg)
 	return m

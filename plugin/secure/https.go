@@ -2,6 +2,7 @@ package secure
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -16,12 +17,14 @@ import (
 )
 
 const (
-	mediaType = "application/dns-message"
-	path      = "/dns-query"
+	mediaType   = "application/dns-message"
+	defaultPath = "/dns-query"
 )
 
-// HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST at /dns-query.
-func HTTPS(cfg *tls.Config) DialRoundTripper {
+// HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST at a path, which may have the
+// query of a URL; if it is empty that is /dns-query.
+func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
+	path = cmp.Or(path, defaultPath)
 	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)

@@ -29,30 +29,39 @@ const maxMessage = 1<<16 - 1
 var errTooLong = errors.New("reply is too long")
 
 // dialers has a row for each encrypted transport.
-var dialers = map[server.Transport]func(to *upstream.Config, cfg *tls.Config){
-	server.TLS:   func(to *upstream.Config, cfg *tls.Config) { to.Dial = TLS(cfg) },
-	server.HTTPS: func(to *upstream.Config, cfg *tls.Config) { to.DialRoundTripper = HTTPS(cfg) },
-	server.QUIC:  func(to *upstream.Config, cfg *tls.Config) { to.DialRoundTripper = QUIC(cfg) },
+var dialers = map[server.Transport]func(to *upstream.Config, id server.ID, cfg *tls.Config){
+	server.TLS:   func(to *upstream.Config, _ server.ID, cfg *tls.Config) { to.Dial = TLS(cfg) },
+	server.HTTPS: func(to *upstream.Config, id server.ID, cfg *tls.Config) { to.DialRoundTripper = HTTPS(cfg, id.Path) },
+	server.QUIC:  func(to *upstream.Config, _ server.ID, cfg *tls.Config) { to.DialRoundTripper = QUIC(cfg) },
 }
 
-// Use has to's resolver spoken to over an encrypted transport. Its certificate
-// must be valid for name or, if that is empty, for its address. A nil cfg trusts
-// whom the system does. Sessions are resumed (RFC 8446, section 2.2). Over a
+// Use has to's resolver, which is id, spoken to over an encrypted transport. Its
+// certificate must be valid for id's name or, if that is empty, for its address. A nil
+// cfg trusts whom the system does. Sessions are resumed (RFC 8446, section 2.2). Over a
 // transport that is none of these every dial fails; nothing is sent in plain text.
-func Use(to *upstream.Config, transport server.Transport, name string, cfg *tls.Config) {
+//
+// If only the name is known, lookup finds the address when there is something to ask.
+// What it found last is kept while it finds nothing.
+func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	if cfg == nil {
 		cfg = new(tls.Config)
 	}
 	cfg = cfg.Clone()
-	cfg.ServerName = name
+	cfg.ServerName = id.Name
 	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	to.ForceTCP = true // there is nothing else to fall back to
-	if use, ok := dialers[transport]; ok {
-		use(to, cfg)
-		return
-	}
 	to.Dial = func(context.Context, string, string) (net.Conn, error) {
-		return nil, fmt.Errorf("there are no encrypted connections over transport %s", transport)
+		return nil, fmt.Errorf("there are no encrypted connections over transport %s", id.Transport)
+	}
+	if use, ok := dialers[id.Transport]; ok {
+		use(to, id, cfg)
+	}
+	if id.NeedsLookup() {
+		h := &host{name: id.Name, port: id.Addr.Port(), lookup: lookup}
+		to.Dial = h.dial(to.Dial)
+		if to.DialRoundTripper != nil {
+			to.DialRoundTripper = h.dialRoundTripper(to.DialRoundTripper)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ var transports = []transport{{"tls", serveTLS}, {"https", serveHTTPS}, {"quic", 
 func (tr transport) use(name string, cfg *tls.Config) *upstream.Config {
 	to := &upstream.Config{Timeout: 20 * time.Second, Patience: 20 * time.Second}
 	over, _ := server.ParseTransport(tr.name)
-	Use(to, over, name, cfg)
+	Use(to, server.ID{Transport: over, Name: name, Addr: netip.MustParseAddrPort("127.0.0.1:1")}, cfg, nil)
 	return to
 }
 

@@ -36,7 +36,7 @@ func TestNoDialer(t *testing.T) {
 	}()
 	for _, tr := range []server.Transport{0, 255, server.DNS} {
 		cfg := upstream.Config{Addr: netip.MustParseAddrPort(l.Addr().String()), Timeout: time.Second, Patience: time.Second}
-		Use(&cfg, tr, "", nil)
+		Use(&cfg, server.ID{Transport: tr}, nil, nil)
 		u := upstream.New(cfg)
 		got := make(failure, 1)
 		u.Ask(&upstream.Query{Msg: question("host.example.")}, got)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,7 +14,10 @@ import (
 const (
 	maxZone   = 255 // bytes of a zone, far more than the 15 of a Linux interface name
 	maxName   = 255 // bytes of a domain name (RFC 1035, section 2.3.4)
+	maxPath   = 255 // bytes of a path on an HTTPS server, far more than any has
 	maxQuoted = 64  // bytes of a word quoted in an error
+
+	defaultPath = "/dns-query"
 
 	// notInZone holds what separates the parts of an address, without the "#"
 	// that is cut off before, and what bytes that are not UTF-8 decode to.
@@ -21,6 +26,8 @@ const (
 
 // HowToWrite tells a user, after what is wrong, how to write a server.
 const HowToWrite = "write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353"
+
+var errNotAddr = errors.New("is not an IP address; " + HowToWrite)
 
 // Parse reads one server: an IP address, alone or in brackets, or with a port as
 // [addr]:port, addr#port or, for IPv4, addr:port. The port is 53 if there is none.
@@ -31,7 +38,11 @@ const HowToWrite = "write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:
 // With tls://, https:// or quic:// before it the server is spoken to over that
 // transport, at port 853, 443 or 853 if there is none. The name in its
 // certificate may follow the address, before the port, as in
-// tls://192.0.2.1%dns.example:853; an IPv6 zone is then within the brackets.
+// tls://192.0.2.1%dns.example:853; an IPv6 zone is then within the brackets. In the
+// place of both there may be the name alone, as in tls://dns.example: it is that of the
+// host, in small letters and without a dot at its end, whose address is to be looked up.
+// A path may follow https:// and what is after it; the template of GET, {?dns}, is taken
+// off it (RFC 8484, section 4.1).
 //
 // The text of an error quotes s, cut if it is long, and says how to write it.
 func Parse(s string) (Server, error) {
@@ -40,14 +51,31 @@ func Parse(s string) (Server, error) {
 		return Server{}, err
 	}
 	var w words
-	if transport == DNS {
+	path := ""
+	switch {
+	case transport == DNS:
 		w = splitPort(rest)
-	} else {
-		w = splitName(strings.TrimSuffix(rest, "/dns-query"))
+	case transport == HTTPS:
+		rest, path = cutPath(rest)
+		w = splitName(rest)
+	default:
+		w = splitName(rest)
 	}
 	addr, err := parseAddr(w.addr)
-	if err != nil {
+	if host := strings.ToLower(strings.TrimSuffix(w.addr, ".")); err != nil && transport.Encrypted() && !w.hasName && !strings.Contains(rest, "/") && validHost(host) {
+		addr, w.name, err = netip.Addr{}, host, nil
+	}
+	switch {
+	case err != nil && transport.Encrypted() && errors.Is(err, errNotAddr):
+		return Server{}, fmt.Errorf("%s is not an IP address or a host's name; write an address and the name in the certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
+	case err != nil:
 		return Server{}, fmt.Errorf("%s %w", Quote(s), err)
+	}
+	if !validPath(path) {
+		return Server{}, fmt.Errorf("%s has a bad path; write it as in https://192.0.2.1%%dns.example/path, with the name before it", Quote(s))
+	}
+	if path == defaultPath {
+		path = ""
 	}
 	if w.hasName && !validName(w.name) {
 		return Server{}, fmt.Errorf("%s has a bad name after the %%; write the one in the server's certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
@@ -55,12 +83,43 @@ func Parse(s string) (Server, error) {
 	port := transports[transport].port
 	if w.hasPort {
 		n, err := strconv.ParseUint(w.port, 10, 16)
+		if err != nil && strings.Contains(w.port, ".") && validHost(w.port) {
+			return Server{}, fmt.Errorf("%s has a bad port; to have it asked over TLS write the name before the port, as in tls://%s%%%s", Quote(s), addr, w.port)
+		}
 		if err != nil || n == 0 {
 			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a blank before a comment", Quote(s))
 		}
 		port = uint16(n)
 	}
-	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Name: w.name}}, nil
+	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Name: w.name, Path: path}}, nil
+}
+
+// cutPath cuts off the path of a URL, as far as it is sent to a server.
+func cutPath(s string) (authority, path string) {
+	i := strings.IndexAny(s, "/?")
+	if i < 0 {
+		return s, ""
+	}
+	path = strings.TrimSuffix(s[i:], "{?dns}")
+	if path != "" && path[0] == '?' {
+		path = "/" + path
+	}
+	return s[:i], path
+}
+
+func validPath(s string) bool {
+	_, err := url.ParseRequestURI("/" + s)
+	return err == nil && len(s) <= maxPath && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r)
+	})
+}
+
+// validHost reports whether s is a name that may have addresses. One that ends in a
+// number is an address that went wrong.
+func validHost(s string) bool {
+	labels := strings.Split(s, ".")
+	last := labels[len(labels)-1]
+	return validName(s) && !slices.Contains(labels, "") && strings.Trim(last, "0123456789") != ""
 }
 
 // Quote quotes a user's word for an error or a log line: escaped, and cut if it is
@@ -134,7 +193,7 @@ func parseAddr(s string) (netip.Addr, error) {
 	addr = addr.Unmap()
 	switch {
 	case err != nil:
-		return addr, errors.New("is not an IP address; " + HowToWrite)
+		return addr, errNotAddr
 	case zoned && addr.Is4():
 		return addr, fmt.Errorf("has a zone, which IPv4 does not know; write %s", addr)
 	case zoned && !validZone(zone):

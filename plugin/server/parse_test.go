@@ -84,6 +84,7 @@ func TestParseErrors(t *testing.T) {
 		"192.0.2.1:+53":          badPort,
 		"192.0.2.1:0x35":         badPort,
 		"192.0.2.1:domain":       badPort,
+		"192.0.2.1#dns.example":  "bad port; to have it asked over TLS write the name before the port, as in tls://192.0.2.1%dns.example",
 		"192.0.2.1#comment":      badPort,
 		"192.0.2.1#53#54":        badPort,
 		"[2001:db8::1]:":         badPort,
@@ -158,7 +159,7 @@ func TestParseEncrypted(t *testing.T) {
 	for _, tc := range []struct {
 		in, addr, name string
 		transport      Transport
-		text           string
+		text           string // after it "/" and the path, if there is one
 	}{
 		{"dns://192.0.2.1", "192.0.2.1:53", "", DNS, "192.0.2.1:53"},
 		{"tls://192.0.2.1", "192.0.2.1:853", "", TLS, "tls://192.0.2.1:853"},
@@ -175,9 +176,22 @@ func TestParseEncrypted(t *testing.T) {
 		{"https://192.0.2.1/dns-query", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
 		{"https://192.0.2.1%dns.example:8443/dns-query", "192.0.2.1:8443", "dns.example", HTTPS, "https://192.0.2.1%dns.example:8443"},
 		{"quic://192.0.2.1", "192.0.2.1:853", "", QUIC, "quic://192.0.2.1:853"},
+		{"https://192.0.2.1/abc123", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443/abc123"},
+		{"https://192.0.2.1/", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443/"},
+		{"https://192.0.2.1:8443/dns-query/abc123", "192.0.2.1:8443", "", HTTPS, "https://192.0.2.1:8443/dns-query/abc123"},
+		{"https://192.0.2.1#8443/dns-query{?dns}", "192.0.2.1:8443", "", HTTPS, "https://192.0.2.1:8443"},
+		{"https://192.0.2.1/x{?dns}", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443/x"},
+		{"https://192.0.2.1?profile=x", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443/?profile=x"},
+		{"https://192.0.2.1%dns.example/a%20b/c?d=e&f", "192.0.2.1:443", "dns.example", HTTPS, "https://192.0.2.1%dns.example:443/a%20b/c?d=e&f"},
+		{"https://[2001:db8::1]%dns.example:8443/x", "[2001:db8::1]:8443", "dns.example", HTTPS, "https://[2001:db8::1]%dns.example:8443/x"},
+		{"https://2001:db8::1%dns.example/x", "[2001:db8::1]:443", "dns.example", HTTPS, "https://[2001:db8::1]%dns.example:443/x"},
+		{"https://[fe80::1%eth0]%dns.example/x", "[fe80::1%eth0]:443", "dns.example", HTTPS, "https://[fe80::1%eth0]%dns.example:443/x"},
 	} {
 		got, err := Parse(tc.in)
 		want := Server{ID: ID{Transport: tc.transport, Addr: netip.MustParseAddrPort(tc.addr), Name: tc.name}}
+		if i := strings.Index(strings.TrimPrefix(tc.text, "https://"), "/"); i >= 0 && tc.transport == HTTPS {
+			want.Path = tc.text[len("https://")+i:]
+		}
 		if err != nil || !got.Equal(want) || got.String() != tc.text {
 			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
 		}
@@ -186,27 +200,73 @@ func TestParseEncrypted(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"grpc://192.0.2.1":              "has a transport that is not spoken to upstreams; write dns, tls, https or quic",
-		"TLS://192.0.2.1":               "has a transport that is not spoken",
-		"://192.0.2.1":                  "has a transport that is not spoken",
-		"tls://tls://192.0.2.1":         "is not an IP address",
-		"tls://dns.example":             "is not an IP address",
-		"https://dns.example/dns-query": "is not an IP address",
-		"https://192.0.2.1/other":       "is not an IP address",
-		"tls://192.0.2.1%":              "has a bad name after the %; write the one in the server's certificate",
-		"tls://192.0.2.1%:853":          "has a bad name",
-		"tls://192.0.2.1%dns/example":   "has a bad name",
-		"tls://192.0.2.1%dns.example:":  "has a bad port",
-		"tls://192.0.2.1%dns.example:x": "has a bad port",
-		"tls://192.0.2.1:":              "has a bad port",
-		"tls://192.0.2.1:0":             "has a bad port",
-		"tls://fe80::1":                 "is link-local and has no zone",
-		"tls://[2001:db8::1]x":          "is not an IP address",
-		"tls://":                        "is not an IP address",
-		"quic://0.0.0.0":                "is the unspecified address",
+		"grpc://192.0.2.1":                              "has a transport that is not spoken to upstreams; write dns, tls, https or quic",
+		"TLS://192.0.2.1":                               "has a transport that is not spoken",
+		"://192.0.2.1":                                  "has a transport that is not spoken",
+		"tls://tls://192.0.2.1":                         "is not an IP address",
+		"tls://192.0.2.1/dns-query":                     "is not an IP address or a host's name; write an address and the name in the certificate, as in tls://192.0.2.1%dns.example",
+		"tls://dns.example/x":                           "is not an IP address",
+		"tls://192.0.2":                                 "is not an IP address",
+		"tls://dns..example":                            "is not an IP address",
+		"tls://dns example":                             "is not an IP address",
+		"tls://b\u00fccher.example":                     "is not an IP address",
+		"tls://dns.example%x":                           "is not an IP address",
+		"https:///dns-query":                            "is not an IP address",
+		"dns://dns.example":                             "is not an IP address",
+		"https://192.0.2.256/x":                         "is not an IP address",
+		"https://192.0.2.1/a b":                         "has a bad path; write it as in https://192.0.2.1%dns.example/path",
+		"https://192.0.2.1/x#y":                         "has a bad path",
+		"https://192.0.2.1/x%dns":                       "has a bad path; write it as in https://192.0.2.1%dns.example/path, with the name before it",
+		"https://192.0.2.1/\u00fc":                      "has a bad path",
+		"https://192.0.2.1/{dns}":                       "has a bad path",
+		"https://192.0.2.1/" + strings.Repeat("x", 255): "has a bad path",
+		"tls://192.0.2.1%":                              "has a bad name after the %; write the one in the server's certificate",
+		"tls://192.0.2.1%:853":                          "has a bad name",
+		"tls://192.0.2.1%dns/example":                   "has a bad name",
+		"tls://192.0.2.1%dns.example:":                  "has a bad port",
+		"tls://192.0.2.1%dns.example:x":                 "has a bad port",
+		"tls://192.0.2.1:":                              "has a bad port",
+		"tls://192.0.2.1:0":                             "has a bad port",
+		"tls://fe80::1":                                 "is link-local and has no zone",
+		"tls://[2001:db8::1]x":                          "is not an IP address",
+		"tls://":                                        "is not an IP address",
+		"quic://0.0.0.0":                                "is the unspecified address",
 	} {
 		if got, err := Parse(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+// A host that is known by name alone.
+func TestParseHost(t *testing.T) {
+	for _, tc := range []struct {
+		in, name  string
+		port      uint16
+		path      string
+		transport Transport
+		text      string
+	}{
+		{"tls://dns.example", "dns.example", 853, "", TLS, "tls://dns.example:853"},
+		{"tls://DNS.Example.:1853", "dns.example", 1853, "", TLS, "tls://dns.example:1853"},
+		{"quic://dns", "dns", 853, "", QUIC, "quic://dns:853"},
+		{"https://dns.example", "dns.example", 443, "", HTTPS, "https://dns.example:443"},
+		{"https://dns.example/dns-query", "dns.example", 443, "", HTTPS, "https://dns.example:443"},
+		{"https://dns.example:8443/abc123{?dns}", "dns.example", 8443, "/abc123", HTTPS, "https://dns.example:8443/abc123"},
+		{"https://4.example/x", "4.example", 443, "/x", HTTPS, "https://4.example:443/x"},
+	} {
+		got, err := Parse(tc.in)
+		want := ID{Transport: tc.transport, Addr: netip.AddrPortFrom(netip.Addr{}, tc.port), Name: tc.name, Path: tc.path}
+		if err != nil || got.ID != want || got.String() != tc.text || !got.NeedsLookup() || !got.IsValid() {
+			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
+		}
+		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
+			t.Errorf("%s is read back as %v, %v", got, again, err)
+		}
+	}
+	for _, in := range []string{"192.0.2.1", "tls://192.0.2.1", "tls://192.0.2.1%dns.example"} {
+		if got, err := Parse(in); err != nil || got.NeedsLookup() {
+			t.Errorf("%s is to be looked up, %v", got, err)
 		}
 	}
 }

@@ -13,9 +13,13 @@ import (
 // they have the same address, belongs here.
 type ID struct {
 	Transport Transport
-	Addr      netip.AddrPort
-	Name      string // that its certificate must be valid for; empty: its address
+	Addr      netip.AddrPort // without an IP address: that of Name is to be looked up; see NeedsLookup
+	Name      string         // that its certificate must be valid for; empty: its address
+	Path      string         // on an HTTPS server, with the query of a URL; empty: /dns-query
 }
+
+// NeedsLookup reports whether only the name of the server is known, and not its address.
+func (id ID) NeedsLookup() bool { return id.Name != "" && !id.Addr.Addr().IsValid() }
 
 // Server is a resolver: which one, and what else is known of it. Servers cannot be
 // compared with ==, because only their IDs count; see [Server.Equal].
@@ -28,11 +32,33 @@ type Server struct {
 // Plain is a server that is spoken to in plain DNS.
 func Plain(addr netip.AddrPort) Server { return Server{ID: ID{Transport: DNS, Addr: addr}} }
 
+// IsValid reports whether s is a server at all, which the zero value is not.
+func (s Server) IsValid() bool { return s.Transport != 0 }
+
 // Equal reports whether s and other are the same server.
 func (s Server) Equal(other Server) bool { return s.ID == other.ID }
 
+// Stranded returns a server that needs to be looked up where there is none at which that
+// could be done: one whose own address is known.
+func Stranded(servers []Server) (s Server, stranded bool) {
+	for _, other := range servers {
+		if !other.NeedsLookup() {
+			return Server{}, false
+		}
+	}
+	if len(servers) == 0 {
+		return Server{}, false
+	}
+	return servers[0], true
+}
+
+// HowToReach tells a user, after the server itself, what to do if it is stranded.
+func (s Server) HowToReach() string {
+	return fmt.Sprintf("is not an IP address, and no other upstream has one at which to look its address up; add one, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
+}
+
 // String writes the server as [Parse] reads it: address and port and, if it is not
-// plain DNS, the transport before and the name between these.
+// plain DNS, the transport before, the name between these, and the path after them.
 func (id ID) String() string {
 	if id.Transport == DNS {
 		return id.Addr.String()
@@ -41,8 +67,11 @@ func (id ID) String() string {
 	if id.Addr.Addr().Is6() {
 		host = "[" + host + "]"
 	}
-	if id.Name != "" {
+	switch {
+	case id.NeedsLookup():
+		host = id.Name
+	case id.Name != "":
 		name = "%" + id.Name
 	}
-	return fmt.Sprintf("%s://%s%s:%d", id.Transport, host, name, id.Addr.Port())
+	return fmt.Sprintf("%s://%s%s:%d%s", id.Transport, host, name, id.Addr.Port(), id.Path)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // maxFile is the size in bytes of the largest file that is read.
@@ -20,7 +21,7 @@ func (f File) String() string { return string(f) }
 
 // Watch implements [Source].
 func (f File) Watch(changed func()) (stop func(), err error) {
-	return watchFiles([]string{string(f)}, changed)
+	return watchFiles([]string{string(f)}, func(glance) time.Duration { changed(); return 0 })
 }
 
 // Read implements [Source].
@@ -29,6 +30,7 @@ func (f File) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, fmt.Errorf("cannot read upstreams: %w", err)
 	}
+	text = decode(text)
 	servers, warnings, err := Parse(bytes.NewReader(text))
 	if err == nil && len(servers) == 0 {
 		err = f.noServers(warnings)
@@ -36,7 +38,7 @@ func (f File) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	r := Reading{Servers: servers, Text: text}
+	r := Reading{Servers: servers, Text: text, Open: len(bytes.TrimRight(text, "\r\n")) == len(text)}
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
 	}

@@ -3,7 +3,9 @@ package source
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -13,14 +15,25 @@ import (
 // goroutines at a time.
 type List struct {
 	entries []*entry
+	turn    *turn // whose change is being told; nil: Read was called for itself
+	late    string
 }
 
 // entry is one server, or a source and what it said when it was last of use.
 type entry struct {
 	source  Source // nil: a server
 	last    Reading
-	read    bool   // last is what source said
-	problem string // that the source has now; empty: none
+	read    bool      // last is what source said
+	told    time.Time // when that was reported
+	problem string    // that the source has now; empty: none
+	doubt   doubt
+}
+
+// turn is one call of changed by a watch.
+type turn struct {
+	sources []Source // that may have changed
+	glance
+	again time.Duration // set by Read: how soon the watch has to call again; 0 leaves it to the watch
 }
 
 // Report is what [List.Read] found.
@@ -64,33 +77,64 @@ func (l *List) Servers() []server.Server {
 	return all
 }
 
-// Read reads all sources again. One that is of no use, as a file that is being
-// written just now, changes nothing: what it said before stays.
+// Read reads the sources again: all of them or, when it is called by what Watch
+// calls, those that may have changed. One that is of no use changes nothing: what it
+// said before stays. So it does while a file that is followed may be half written;
+// see [doubt].
 func (l *List) Read() Report {
 	var r Report
+	t := l.turn
+	if t == nil {
+		t = &turn{sources: l.Sources(), glance: glance{whole: true}}
+	}
+	late := ""
+	if t.late != nil {
+		late = t.late.Error()
+	}
+	if late != l.late && late != "" {
+		r.Warnings = append(r.Warnings, late)
+	}
+	l.late = late
+	at := time.Now()
 	for _, e := range l.entries {
-		if e.source != nil {
-			e.reread(&r)
+		if e.source == nil || !slices.Contains(t.sources, e.source) {
+			continue
+		}
+		if again := e.reread(&r, t.glance, at); again > 0 && (t.again == 0 || again < t.again) {
+			t.again = again
 		}
 	}
 	return r
 }
 
-func (e *entry) reread(r *Report) {
-	now, err := e.source.Read()
-	if err != nil {
-		if e.problem != err.Error() {
-			e.problem = err.Error()
-			r.Problems = append(r.Problems, err)
-		}
-		return
+// reread returns how soon the source has to be read again; 0 leaves that to others.
+func (e *entry) reread(r *Report, g glance, at time.Time) (again time.Duration) {
+	var now said
+	now.Reading, now.err = e.source.Read()
+	if now.err != nil && now.err.Error() == e.problem { // it is known
+		e.doubt = doubt{}
+		return 0
+	}
+	if g.whole {
+		e.doubt = doubt{}
+	} else if now, again = e.doubt.weigh(now, e.last.Servers, g.restless, at); again > 0 {
+		return again
+	}
+	if now.err != nil {
+		e.problem = now.err.Error()
+		r.Problems = append(r.Problems, now.err)
+		return 0
 	}
 	if e.problem == "" && e.read && bytes.Equal(now.Text, e.last.Text) {
-		return
+		return 0
 	}
-	e.last, e.read, e.problem = now, true, ""
+	if g.restless && at.Sub(e.told) < time.Second && includes(e.last.Servers, now.Servers) && includes(now.Servers, e.last.Servers) {
+		return 0 // nor would anybody want to hear of each rewrite
+	}
+	e.last, e.read, e.told, e.problem = now.Reading, true, at, ""
 	r.Reloaded = append(r.Reloaded, e.source.String())
 	r.Warnings = append(r.Warnings, now.Warnings...)
+	return 0
 }
 
 // Watch watches all sources as one, by the rules of [Source]. Unlike the other
@@ -98,10 +142,13 @@ func (e *entry) reread(r *Report) {
 // user of the list.
 func (l *List) Watch(changed func()) (stop func(), err error) {
 	var one sync.Mutex
-	inTurn := func() {
+	inTurn := func(t turn) (again time.Duration) {
 		one.Lock()
 		defer one.Unlock()
+		l.turn = &t
+		defer func() { l.turn = nil }()
 		changed()
+		return t.again
 	}
 	var stops []func()
 	var errs []error
@@ -111,15 +158,16 @@ func (l *List) Watch(changed func()) (stop func(), err error) {
 	// Files are watched together: what is written to several at a time is read at
 	// a time.
 	var files []string
+	var fileSources []Source
 	for _, s := range l.Sources() {
 		if file, ok := s.(File); ok {
-			files = append(files, string(file))
+			files, fileSources = append(files, string(file)), append(fileSources, s)
 		} else {
-			watched(s.Watch(inTurn))
+			watched(s.Watch(func() { inTurn(turn{sources: []Source{s}, glance: glance{whole: true}}) }))
 		}
 	}
 	if len(files) > 0 {
-		watched(watchFiles(files, inTurn))
+		watched(watchFiles(files, func(g glance) time.Duration { return inTurn(turn{sources: fileSources, glance: g}) }))
 	}
 	return func() {
 		for _, stop := range stops {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -30,9 +32,11 @@ type Warning struct {
 func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.Text) }
 
 // Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does:
-// any number of nameservers instead of three, white space before the keyword, a
-// comment after the address, and a server in any form that [server.Parse] lists.
-// Keywords other than nameserver are ignored.
+// any number of nameservers instead of three, white space of any kind, also before
+// the keyword, which may be in capitals, have "=" or ":" after it and a number in
+// brackets, as scutil prints it, a comment after the address, and a server in any form
+// that [server.Parse] lists. Other keywords are ignored; a line that seems to mean a
+// nameserver nonetheless is one that cannot be used.
 //
 // The parsers at hand do not serve: that of the DNS library takes any word
 // after nameserver for a server, and the helper of CoreDNS built on it strips
@@ -62,13 +66,18 @@ func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error)
 		if n == 1 {
 			line = strings.TrimPrefix(line, byteOrderMark)
 		}
-		s, warning := parseLine(line)
-		if warning != "" {
-			found.add(n, warning)
-		}
-		if s.Addr.IsValid() && !seen[s.ID] {
-			seen[s.ID] = true
-			servers = append(servers, s)
+		for i, line := range strings.Split(line, "\r") { // which ends a line as well
+			if i > 0 {
+				n++
+			}
+			s, warning := parseLine(line)
+			if warning != "" {
+				found.add(n, warning)
+			}
+			if s.IsValid() && !seen[s.ID] {
+				seen[s.ID] = true
+				servers = append(servers, s)
+			}
 		}
 	}
 }
@@ -96,15 +105,18 @@ func readLine(r *bufio.Reader) (string, error) {
 // parseLine returns the server that a line names, which is the zero value if
 // there is none, and what is wrong with the line, if anything is.
 func parseLine(line string) (s server.Server, warning string) {
-	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' })
-	if len(words) == 0 || words[0] != "nameserver" {
+	words := strings.FieldsFunc(line, isBlank)
+	if len(words) == 0 || startsComment(words[0]) {
 		return s, ""
 	}
-	words = words[1:]
+	words, ok := cutKeyword(words)
 	if i := slices.IndexFunc(words, startsComment); i >= 0 {
 		words = words[:i]
 	}
-	if len(words) == 0 {
+	switch {
+	case !ok:
+		return s, unlike(words)
+	case len(words) == 0:
 		return s, `"nameserver" has no address after it; ` + server.HowToWrite
 	}
 	s, err := server.Parse(words[0])
@@ -115,6 +127,86 @@ func parseLine(line string) (s server.Server, warning string) {
 		warning = server.Quote(words[1]) + " after the address is not used; write a nameserver line for each address, and # before a comment"
 	}
 	return s, warning
+}
+
+// isBlank reports whether r separates words: it is white space, or cannot be seen.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+
+// cutKeyword returns the words after the keyword nameserver, however that is written.
+// If it does not stand there they are all words.
+func cutKeyword(words []string) (after []string, ok bool) {
+	const keyword = "nameserver"
+	first := words[0]
+	if len(first) < len(keyword) || !strings.EqualFold(first[:len(keyword)], keyword) {
+		return words, false
+	}
+	first, after = first[len(keyword):], words[1:]
+	if number, rest, found := strings.Cut(first, "]"); found && strings.HasPrefix(number, "[") {
+		first = rest
+	}
+	switch {
+	case first == "" && len(after) > 0 && (after[0] == ":" || after[0] == "="):
+		return after[1:], true
+	case first == "" && len(after) > 0 && after[0][0] == '=':
+		return append([]string{after[0][1:]}, after[1:]...), true
+	case first == "" || first == ":" || first == "=":
+		return after, true
+	case first[0] == ':' || first[0] == '=':
+		return append([]string{first[1:]}, after...), true
+	}
+	return words, false
+}
+
+// keywords are those that others than dnsmus read, and users may leave: of
+// resolv.conf(5) of Linux, the BSDs and macOS.
+var keywords = []string{"domain", "search", "search_order", "options", "sortlist", "lookup", "family", "port", "timeout"}
+
+// unlike says what is wrong with a line without the keyword nameserver if it seems to
+// lack just that; else it is empty.
+func unlike(words []string) string {
+	keyword := strings.ToLower(strings.ReplaceAll(words[0], "\x00", ""))
+	if slices.Contains(keywords, keyword) {
+		return ""
+	}
+	const remedy = "; write 'nameserver' before each address, on a line of its own, and # before a comment"
+	if strings.Contains(keyword, "nameserver") || distance(keyword, "nameserver") <= 2 {
+		return server.Quote(words[0]) + " is not the keyword nameserver" + remedy
+	}
+	for _, word := range words {
+		for _, part := range strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune("=,;\"'", r) }) {
+			_, after, _ := strings.Cut(part, ":")
+			for _, s := range []string{part, after} {
+				if _, err := netip.ParseAddr(s); err == nil {
+					return server.Quote(s) + " has no keyword nameserver before it" + remedy
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// distance is how many bytes are to be inserted, removed or replaced to make a into b.
+func distance(a, b string) int {
+	if len(a) > 2*len(b) {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 func startsComment(word string) bool { return word[0] == '#' || word[0] == ';' }

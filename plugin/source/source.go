@@ -29,4 +29,5 @@ type Reading struct {
 	Servers  []server.Server
 	Warnings []string // about what it says that is of no use, each with its place
 	Text     []byte   // what it was read from: equal texts say the same
+	Open     bool     // its last line has no end, and may go on
 }

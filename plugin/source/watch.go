@@ -1,12 +1,15 @@
 package source
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -14,24 +17,45 @@ import (
 
 const (
 	settleTime = 100 * time.Millisecond // of peace after an event, for a writer to finish
-	settleMost = 500 * time.Millisecond // in which a writer who never rests is read all the same
-	slowPoll   = 5 * time.Second        // beside events, for file systems and mounts that have none
+	settleMost = 200 * time.Millisecond // in which a writer who never rests is read all the same
+	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
 	fastPoll   = time.Second            // in place of events
 	maxLinks   = 40                     // symbolic links in a path, as in Linux
 )
 
-// watchFiles watches several files as one, by the rules of [Source].
+// glance is what a watch of files has noticed of the change that it tells.
+type glance struct {
+	whole    bool  // the files were put in their places whole, as by renaming, and not written since
+	restless bool  // somebody wrote just now
+	late     error // why changes are noticed late; nil: they are not
+}
+
+// watchFiles watches several files as one, by the rules of [Source], but that what
+// changed returns is how soon it wants to be called again, whatever else happens
+// until then; 0 leaves that to events.
 //
 // A file is known by its path, so all directories on the way to it are watched,
 // through symbolic links: then it does not matter how somebody replaces the
 // file, a link, or a directory. The error says that there are no events; then
 // the files are looked at once a second.
-func watchFiles(files []string, changed func()) (stop func(), err error) {
+func watchFiles(files []string, changed func(glance) (again time.Duration)) (stop func(), err error) {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
-		return watch(files, nil, fastPoll, changed), fmt.Errorf("files are looked at once a second, because the system gives no events: %w", err)
+		return watch(files, nil, fastPoll, changed), noEvents("", err)
 	}
 	return watch(files, events, slowPoll, changed), nil
+}
+
+// noEvents says why changes are noticed late, and what to do.
+func noEvents(where string, err error) error {
+	remedy := ""
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		remedy = "; raise the limit of open files or fs.inotify.max_user_instances"
+	case errors.Is(err, syscall.ENOSPC):
+		remedy = "; raise fs.inotify.max_user_watches"
+	}
+	return fmt.Errorf("files are looked at once a second, because the system gives no events%s: %w%s", where, err, remedy)
 }
 
 // watcher is one call of watchFiles.
@@ -39,13 +63,14 @@ type watcher struct {
 	files    []string
 	events   *fsnotify.Watcher // nil: there are none
 	poll     time.Duration
-	changed  func()
+	changed  func(glance) (again time.Duration)
 	done     chan struct{}
 	dirs     map[string]bool // that are watched
 	concerns map[string]bool // paths whose events matter
+	late     error           // why some directory is not watched; nil: all are
 }
 
-func watch(files []string, events *fsnotify.Watcher, poll time.Duration, changed func()) (stop func()) {
+func watch(files []string, events *fsnotify.Watcher, poll time.Duration, changed func(glance) (again time.Duration)) (stop func()) {
 	w := &watcher{files: files, events: events, poll: poll, changed: changed, done: make(chan struct{})}
 	go w.run()
 	return sync.OnceFunc(func() { close(w.done) })
@@ -62,7 +87,20 @@ func (w *watcher) run() {
 	defer poll.Stop()
 	settled := time.NewTimer(0) // something may have changed before the watch began
 	defer settled.Stop()
-	var since time.Time // of the first event that was not told yet; zero: none
+	var (
+		since    time.Time // of the first event that was not told yet; zero: none
+		last     time.Time // event
+		sampling bool      // whoever is told wants to be told again soon
+		came     bool      // something was put in its place
+	)
+	written := make(map[string]bool) // paths, since something was put there
+	look := func() {
+		before := w.late
+		w.look()
+		if (before == nil) != (w.late == nil) {
+			poll.Reset(w.pollTime())
+		}
+	}
 	for {
 		select {
 		case <-w.done:
@@ -70,28 +108,61 @@ func (w *watcher) run() {
 		case e, ok := <-events:
 			if !ok { // polling remains
 				events, failures = nil, nil
+				came = false
+				break
 			}
 			if !w.concerns[e.Name] {
 				continue
 			}
+			last = time.Now()
+			if e.Has(fsnotify.Create) {
+				came = true
+				delete(written, e.Name)
+			}
+			if e.Has(fsnotify.Write) {
+				written[e.Name] = true
+			}
 		case <-failures: // events were lost
+			came, last = false, time.Now()
 		case <-poll.C: // it may be half written just now, as after an event
 			if !since.IsZero() {
 				continue
 			}
 		case <-settled.C:
-			since = time.Time{}
-			w.look()
-			w.changed()
+			restless := time.Since(last) < settleTime
+			look()
+			again := w.changed(glance{whole: came && len(written) == 0, restless: restless, late: w.late})
+			sampling = again > 0
+			if !sampling {
+				since, came = time.Time{}, false
+				clear(written)
+				if restless {
+					again = settleTime
+				}
+			}
+			if again > 0 {
+				settled.Reset(again)
+			}
 			continue
 		}
-		w.look()
+		if sampling {
+			continue
+		}
+		look()
 		now := time.Now()
 		if since.IsZero() {
 			since = now
 		}
 		settled.Reset(min(settleTime, since.Add(settleMost).Sub(now)))
 	}
+}
+
+// pollTime is how often files are looked at without an event.
+func (w *watcher) pollTime() time.Duration {
+	if w.late != nil {
+		return min(w.poll, fastPoll)
+	}
+	return w.poll
 }
 
 // look finds out which directories lead to the files at present, and watches
@@ -101,7 +172,7 @@ func (w *watcher) look() {
 		return
 	}
 	old := w.dirs
-	w.dirs, w.concerns = make(map[string]bool), make(map[string]bool)
+	w.dirs, w.concerns, w.late = make(map[string]bool), make(map[string]bool), nil
 	for _, file := range w.files {
 		w.follow(file)
 	}
@@ -136,7 +207,9 @@ func (w *watcher) follow(file string) {
 			w.dirs[dir] = true
 			// Also if it was watched before: it may be another by the same name. What
 			// cannot be watched is polled.
-			_ = w.events.Add(dir)
+			if err := w.events.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				w.late = noEvents(" for "+dir, err)
+			}
 		}
 		path := filepath.Join(dir, name)
 		w.concerns[path] = true

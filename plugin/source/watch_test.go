@@ -62,10 +62,6 @@ func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name)
 
 // follow watches the file and sends what it says, whenever that is new.
 func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []server.Server {
-	list := new(List)
-	for _, file := range files {
-		list.Add(File(file))
-	}
 	var watcher *fsnotify.Watcher
 	if events {
 		var err error
@@ -74,13 +70,26 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 		}
 	}
 	said := make(chan []server.Server, 100)
-	stop := watch(files, watcher, poll, func() {
-		if r := list.Read(); len(r.Reloaded) > 0 {
+	followWith(t, watcher, poll, func(list *List, r Report) {
+		if len(r.Reloaded) > 0 {
 			said <- list.Servers()
 		}
+	}, files...)
+	return said
+}
+
+// followWith watches the files by these events and tells of each reading.
+func followWith(t *testing.T, events *fsnotify.Watcher, poll time.Duration, read func(*List, Report), files ...string) {
+	list := new(List)
+	for _, file := range files {
+		list.Add(File(file))
+	}
+	stop := watch(files, events, poll, func(g glance) time.Duration {
+		list.turn = &turn{sources: list.Sources(), glance: g}
+		read(list, list.Read())
+		return list.turn.again
 	})
 	t.Cleanup(stop)
-	return said
 }
 
 // await returns when what is said is wanted.
@@ -255,7 +264,7 @@ func TestWatchPermission(t *testing.T) {
 	events, err := fsnotify.NewWatcher()
 	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func() { calls <- struct{}{} })
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func(glance) time.Duration { calls <- struct{}{}; return 0 })
 	defer stop()
 	<-calls
 	d.ok(os.Chmod(d.path("resolv.conf"), 0o600))
@@ -304,7 +313,7 @@ func TestWatchMindsItsOwn(t *testing.T) {
 	events, err := fsnotify.NewWatcher()
 	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func() { calls <- struct{}{} })
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func(glance) time.Duration { calls <- struct{}{}; return 0 })
 	<-calls
 	for i := range 10 {
 		d.write(fmt.Sprint("other", i), "x")

@@ -24,6 +24,7 @@ import (
 type config struct {
 	option.Values
 	question dns.Question
+	note     string       // what was made of the name that was written; empty: nothing
 	message  []byte       // that asks it
 	list     *source.List // not read yet
 	json     bool
@@ -36,7 +37,8 @@ func usage(name string) string {
 
 Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
 says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
-or PTR with -x. NAME is taken as absolute. Options may stand anywhere.
+or PTR with -x. NAME is taken as absolute; it is found in a URL or mail address,
+too, and may have letters beyond ASCII. Options may stand anywhere.
 
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
                         @tls://192.0.2.1%dns.example; may be given again
@@ -139,10 +141,14 @@ func (cfg *config) ask(reverse string, words []string) error {
 		if len(words) == 0 {
 			return errors.New("which name? write it after the command")
 		}
-		if _, ok := dns.IsDomainName(words[0]); !ok {
+		bare, note, err := bareName(words[0])
+		if err != nil {
+			return err
+		}
+		if _, ok := dns.IsDomainName(bare); !ok {
 			return fmt.Errorf("%q is not a domain name", words[0])
 		}
-		name, words = dns.Fqdn(words[0]), words[1:]
+		name, words, cfg.note = dns.Fqdn(bare), words[1:], note
 	}
 	if len(words) > 1 {
 		return fmt.Errorf("%q is one word too many", words[1])

@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // Exit statuses. Those from 64 on are of sysexits(3).
@@ -58,6 +59,9 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		fmt.Fprintf(problems, "%s: %v; see '%s -h'\n", name, err, name)
 		return exitUsage
 	}
+	if cfg.note != "" {
+		fmt.Fprintf(problems, "%s: %s\n", name, cfg.note)
+	}
 	report := cfg.list.Read()
 	for _, text := range report.Warnings {
 		fmt.Fprintf(problems, "%s: %s\n", name, text)
@@ -67,6 +71,10 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	}
 	servers := cfg.list.Servers()
 	if len(servers) == 0 {
+		return exitNoUpstreams
+	}
+	if s, stranded := server.Stranded(servers); stranded {
+		fmt.Fprintf(problems, "%s: %s %s\n", name, s, s.HowToReach())
 		return exitNoUpstreams
 	}
 

@@ -1,0 +1,78 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/miekg/dns"
+	"golang.org/x/net/idna"
+)
+
+// toASCII maps names as those who look them up do (RFC 5891, section 5; UTS 46), and
+// leaves underscores alone.
+var toASCII = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
+
+// bareName returns the domain name in a word that people have at hand: a URL, a mail
+// address, a name with a port or a path, or one with letters beyond ASCII. The note
+// tells them what was made of it; it is empty if nothing was.
+func bareName(word string) (name, note string, err error) {
+	if strings.Contains(word, `\`) { // it is written as DNS has it (RFC 1035, section 5.1)
+		return word, "", nil
+	}
+	name = hostIn(word)
+	if name == "" && word != "" {
+		return "", "", fmt.Errorf("%q has no name in it", word)
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		if name == word {
+			return word, fmt.Sprintf("%s is an address, asked for as if it were a name; for its name write -x %s", addr, addr), nil
+		}
+		return "", "", fmt.Errorf("%q has no name in it, but an address; for its name write -x %s", word, addr)
+	}
+	if name != word {
+		note = fmt.Sprintf("asking for the name in %q", word)
+	}
+	if strings.IndexFunc(name, func(r rune) bool { return r >= 0x80 }) < 0 {
+		return name, note, nil
+	}
+	if !utf8.ValidString(name) {
+		return "", "", fmt.Errorf("%q cannot be written in ASCII: it is not in UTF-8", word)
+	}
+	ascii, err := toASCII.ToASCII(name)
+	if err != nil {
+		return "", "", fmt.Errorf("%q cannot be written in ASCII: %w", name, err)
+	}
+	return ascii, fmt.Sprintf("asking for %s, as %q is written in DNS", ascii, word), nil
+}
+
+// hostIn takes away what is plainly not of a name.
+func hostIn(word string) string {
+	s := strings.TrimRight(strings.TrimSpace(word), ",;")
+	for _, pair := range []string{"<>", `""`, "''"} {
+		if len(s) > 2 && s[0] == pair[0] && s[len(s)-1] == pair[1] {
+			s = s[1 : len(s)-1]
+		}
+	}
+	_, rest, url := strings.Cut(s, "://")
+	if !url {
+		rest, url = strings.CutPrefix(s, "//")
+	}
+	if url {
+		s = rest
+	}
+	// Zones of less than 256 addresses have a slash in their names (RFC 2317, section 4).
+	if i := strings.IndexAny(s, "/?#"); i >= 0 && (url || i > 0 && !dns.IsSubDomain("arpa.", dns.CanonicalName(s))) {
+		s = s[:i]
+	}
+	user := strings.LastIndexByte(s, '@')
+	s = s[user+1:]
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s
+	}
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && (url || user >= 0 || strings.Trim(s[i+1:], "0123456789") == "") {
+		s = s[:i]
+	}
+	return s
+}

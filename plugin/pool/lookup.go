@@ -1,0 +1,132 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// secondWait is how long the addresses of one family wait for those of the other (RFC
+// 8305, section 3).
+const secondWait = 50 * time.Millisecond
+
+var errNobody = errors.New("no upstream with an address is there to be asked")
+
+// found is what a lookup of one type brought.
+type found struct {
+	addrs []netip.Addr
+	ttl   time.Duration // the least
+	err   error
+}
+
+// lookup finds the addresses of a host, as a [secure.Lookup]: by a race over the upstreams
+// in use whose own addresses are known, so that it never needs itself.
+func (p *Pool) lookup(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
+	var members []*Member
+	for _, m := range p.Members() {
+		if !m.Server.NeedsLookup() {
+			members = append(members, m)
+		}
+	}
+	if len(members) == 0 {
+		return nil, 0, errNobody
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan found, 2)
+	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeA} {
+		go func() { results <- p.find(ctx, members, host, qtype) }()
+	}
+	first := <-results
+	if len(first.addrs) > 0 {
+		time.AfterFunc(secondWait, cancel)
+	}
+	second := <-results
+	switch {
+	case len(first.addrs) == 0 && len(second.addrs) == 0:
+		return nil, 0, first.err
+	case len(first.addrs) == 0:
+		return second.addrs, second.ttl, nil
+	case len(second.addrs) == 0:
+		return first.addrs, first.ttl, nil
+	}
+	return mixed(first.addrs, second.addrs), min(first.ttl, second.ttl), nil
+}
+
+// mixed returns the addresses of both families in turn (RFC 8305, section 4).
+func mixed(a, b []netip.Addr) (all []netip.Addr) {
+	for len(a) > 0 || len(b) > 0 {
+		if len(a) > 0 {
+			all, a = append(all, a[0]), a[1:]
+		}
+		a, b = b, a
+	}
+	return all
+}
+
+// find races a question for the host's addresses of one family.
+func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype uint16) found {
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype).SetEdns0(upstream.MaxUDPSize, false)
+	msg, err := m.Pack()
+	if err != nil {
+		return found{err: err}
+	}
+	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
+	rules := p.cfg.Rules
+	rules.Policy.NeedType = true
+	a := &Asking{Members: members}
+	a.put(q)
+	a.start(rules)
+	defer a.End()
+	res := a.Wait(ctx)
+	switch {
+	case res.Leg < 0 && ctx.Err() != nil:
+		return found{err: errors.New("no upstream replied in time")}
+	case res.Leg < 0:
+		return found{err: errors.New("no upstream replied")}
+	case res.Verdict != race.Good:
+		return found{err: fmt.Errorf("%s says %s", members[res.Leg], res.Verdict)}
+	}
+	return addresses(q.reply)
+}
+
+// addresses returns those in a reply's answer.
+func addresses(m *dns.Msg) (f found) {
+	f.err = errors.New("the answer has no address")
+	f.ttl = time.Duration(1<<31-1) * time.Second
+	for _, rr := range m.Answer {
+		f.ttl = min(f.ttl, time.Duration(rr.Header().Ttl)*time.Second)
+		var addr netip.Addr
+		switch rr := rr.(type) {
+		case *dns.A:
+			addr, _ = netip.AddrFromSlice(rr.A)
+		case *dns.AAAA:
+			addr, _ = netip.AddrFromSlice(rr.AAAA)
+		}
+		if addr = addr.Unmap(); addr.IsValid() && !addr.IsUnspecified() && !addr.IsMulticast() {
+			f.addrs, f.err = append(f.addrs, addr), nil
+		}
+	}
+	return f
+}
+
+// hostQuery is a [Query], and the reply to it.
+type hostQuery struct {
+	upstream.Query
+	reply *dns.Msg
+}
+
+func (q *hostQuery) Plain() *upstream.Query     { return &q.Query }
+func (q *hostQuery) Encrypted() *upstream.Query { return &q.Query }
+
+func (q *hostQuery) Read(reply []byte) error {
+	q.reply = new(dns.Msg)
+	return q.reply.Unpack(reply)
+}

@@ -1,0 +1,183 @@
+package secure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// Lookup returns the addresses of a host, and how long they hold. It is given up when
+// ctx is done.
+type Lookup func(ctx context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error)
+
+const (
+	leastTTL   = 10 * time.Second       // of addresses, and until a lookup that failed is made again
+	mostTTL    = time.Hour              // of addresses
+	lookupWait = 500 * time.Millisecond // for other addresses than the last
+	failedHold = 500 * time.Millisecond // of a lookup without any
+	redialHold = time.Second            // until addresses of which none answered are looked up again
+	maxAddrs   = 8                      // of a host
+	stagger    = 250 * time.Millisecond // before the next address is dialled as well (RFC 8305, section 5)
+)
+
+// host is a server of which only the name is known. Its addresses are looked up when a
+// connection is to be opened, and kept when they cannot be looked up again.
+type host struct {
+	name   string
+	port   uint16
+	lookup Lookup
+
+	mu     sync.Mutex
+	known  []netip.Addr // the last that were found, the one that answered last first
+	looked time.Time    // when they were looked up last
+	until  time.Time    // when they are looked up again, or what failed is
+	err    error        // why none are known
+}
+
+// addresses returns where to dial. While none are known it waits for them until ctx is
+// done.
+func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
+	h.mu.Lock()
+	known, until, err := h.known, h.until, h.err
+	h.mu.Unlock()
+	if now := time.Now(); !now.Before(until) {
+		if len(known) > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, lookupWait)
+			defer cancel()
+		}
+		found, ttl, failed := h.lookup(ctx, h.name)
+		known, err = h.learn(found, ttl, failed, now)
+	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("looking up %s: %w", h.name, err)
+	}
+	var all []netip.AddrPort
+	for _, addr := range known {
+		all = append(all, netip.AddrPortFrom(addr, h.port))
+	}
+	return all, nil
+}
+
+// learn takes what a lookup has found.
+func (h *host) learn(found []netip.Addr, ttl time.Duration, err error, now time.Time) ([]netip.Addr, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.looked = now
+	switch {
+	case err == nil && len(found) > 0:
+		if len(h.known) > 0 && slices.Contains(found, h.known[0]) {
+			found = front(found, h.known[0])
+		}
+		h.known, h.err = found[:min(len(found), maxAddrs)], nil
+		h.until = now.Add(min(max(ttl, leastTTL), mostTTL))
+	case len(h.known) > 0:
+		h.until = now.Add(leastTTL)
+	default:
+		if h.err = err; err == nil {
+			h.err = errNoAddress
+		}
+		h.until = now.Add(failedHold)
+	}
+	return h.known, h.err
+}
+
+var errNoAddress = errors.New("it has no address")
+
+// dialled notes which address answered; the zero value is none.
+func (h *host) dialled(addr netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if slices.Contains(h.known, addr) {
+		h.known = front(h.known, addr)
+	} else if again := h.looked.Add(redialHold); again.Before(h.until) {
+		h.until = again
+	}
+}
+
+// front returns the addresses with one of them before the others.
+func front(addrs []netip.Addr, first netip.Addr) []netip.Addr {
+	list := []netip.Addr{first}
+	for _, addr := range addrs {
+		if addr != first {
+			list = append(list, addr)
+		}
+	}
+	return list
+}
+
+// dial is a [Dial] that takes its address from the host's.
+func (h *host) dial(dial Dial) Dial {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialHost(ctx, h, func(ctx context.Context, address string) (net.Conn, error) { return dial(ctx, network, address) })
+	}
+}
+
+// dialRoundTripper likewise is a [DialRoundTripper].
+func (h *host) dialRoundTripper(dial DialRoundTripper) DialRoundTripper {
+	return func(ctx context.Context, _ string) (upstream.RoundTripper, error) { return dialHost(ctx, h, dial) }
+}
+
+// dialHost dials one address after another, each as soon as the one before has failed
+// or has taken long, and returns the first connection. Others are closed.
+func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.Context, address string) (C, error)) (conn C, err error) {
+	addrs, err := h.addresses(ctx)
+	if err != nil {
+		return conn, err
+	}
+	type attempt struct {
+		addr netip.Addr
+		conn C
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	attempts := make(chan attempt)
+	under := 0
+	defer func() {
+		cancel()
+		left := under
+		go func() {
+			for range left {
+				if a := <-attempts; a.err == nil {
+					a.conn.Close()
+				}
+			}
+		}()
+	}()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for len(addrs) > 0 || under > 0 {
+		select {
+		case <-next.C:
+			if len(addrs) == 0 {
+				continue
+			}
+			to := addrs[0]
+			addrs = addrs[1:]
+			under++
+			go func() {
+				conn, err := dial(ctx, to.String())
+				attempts <- attempt{to.Addr(), conn, err}
+			}()
+			next.Reset(stagger)
+		case a := <-attempts:
+			under--
+			if a.err == nil {
+				h.dialled(a.addr)
+				return a.conn, nil
+			}
+			err = a.err
+			next.Reset(0)
+		}
+	}
+	h.dialled(netip.Addr{})
+	return conn, err
+}

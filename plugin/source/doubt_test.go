@@ -1,0 +1,256 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// look is what a test has a file say at a moment, and what is to be in use then.
+type look struct {
+	at       time.Duration
+	says     string // nameservers, of which each line ends with "/"; "!": it is of no use
+	restless bool
+	want     string
+}
+
+const ms = time.Millisecond
+
+func TestDoubt(t *testing.T) {
+	for _, tc := range []struct {
+		what  string
+		looks []look
+	}{
+		{"what comes first counts at once", []look{{0, "1/2/", false, "1 2"}}},
+		{"what comes first without an end does not", []look{{0, "1/2", false, ""}, {1790 * ms, "1/2", false, ""}, {1800 * ms, "1/2", false, "1 2"}}},
+		{"more counts at once", []look{{0, "1/", false, "1"}, {ms, "1/2/", false, "1 2"}, {2 * ms, "3/1/2/", false, "3 1 2"}}},
+		{"another order counts at once", []look{{0, "1/2/", false, "1 2"}, {ms, "2/1/", false, "2 1"}}},
+		{"a half, then the other", []look{{0, "1/2/", false, "1 2"}, {ms, "1/", false, "1 2"}, {1790 * ms, "1/2/", false, "1 2"}, {9000 * ms, "1/", false, "1 2"}}},
+		{"less", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/", false, "1 2"}, {2790 * ms, "1/", false, "1 2"}, {2800 * ms, "1/", false, "1"}}},
+		{"others", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/3/", false, "1 2"}, {1690 * ms, "1/3/", false, "1 2"}, {1700 * ms, "1/3/", false, "1 3"}}},
+		{"others in halves", []look{{0, "1/2/", false, "1 2"}, {ms, "3/", false, "1 2"}, {690 * ms, "3/2/", false, "1 2"}, {1300 * ms, "3/2/", false, "1 2"}, {1400 * ms, "3/2/", false, "3 2"}}},
+		{"nothing, then all", []look{{0, "1/2/", false, "1 2"}, {ms, "!", false, "1 2"}, {1700 * ms, "1/2/", false, "1 2"}}},
+		{"nothing, then others", []look{{0, "1/", false, "1"}, {ms, "!", false, "1"}, {100 * ms, "2/", false, "1"}, {800 * ms, "2/", false, "2"}}},
+		{"nothing", []look{{0, "1/2/", false, "1 2"}, {ms, "!", false, "1 2"}, {1801 * ms, "!", false, "1 2 !"}}},
+		{"half a line, then its rest", []look{{0, "1/2/", false, "1 2"}, {ms, "1/2/5", false, "1 2"}, {1700 * ms, "1/2/53/", false, "1 2 53"}}},
+		{"no end, ever", []look{{0, "1/", false, "1"}, {ms, "1/2", false, "1"}, {1801 * ms, "1/2", false, "1 2"}, {1900 * ms, "1/2", false, "1 2"}}},
+		{"no end where it always was", []look{{0, "1/2/", false, "1 2"}, {ms, "1/2", false, "1 2"}, {2 * ms, "1/3/2", false, "1 3 2"}}},
+		{"a half ever other time", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/", true, "1 2"}, {1900 * ms, "1/2/", true, "1 2"}, {2900 * ms, "1/", true, "1 2"}, {3900 * ms, "1/2/", true, "1 2"}}},
+		{"a restless writer of less", []look{{0, "1/2/3/", false, "1 2 3"}, {ms, "1/", true, "1 2 3"}, {900 * ms, "1/2/", true, "1 2 3"}, {1000 * ms, "!", true, "1 2 3"}, {1801 * ms, "1/", true, "1 2"}}},
+		{"a restless writer of others", []look{{0, "1/2/", false, "1 2"}, {ms, "3/", true, "1 2"}, {100 * ms, "3/4/", true, "1 2"}, {200 * ms, "3/", true, "1 2"}, {801 * ms, "!", true, "3 4"}}},
+		{"a restless writer of ever others", []look{{0, "1/", false, "1"}, {ms, "2/", true, "1"}, {600 * ms, "3/", true, "1"}, {1200 * ms, "4/", true, "1"}, {1801 * ms, "5/", true, "5"}}},
+		{"a restless writer of half lines", []look{{0, "1/2/", false, "1 2"}, {ms, "1/5", true, "1 2"}, {100 * ms, "1/53/", true, "1 2"}, {200 * ms, "1/5", true, "1 2"}, {900 * ms, "1/5", true, "1 53"}}},
+		{"more than was there, then less", []look{{0, "1/2/", false, "1 2"}, {ms, "3/4/", false, "1 2"}, {100 * ms, "3/", false, "1 2"}, {790 * ms, "3/", false, "1 2"}, {800 * ms, "3/", false, "3"}}},
+	} {
+		var d doubt
+		var inUse []server.Server
+		begin := time.Now()
+		for _, l := range tc.looks {
+			now := said{Reading: Reading{Text: []byte(l.says), Open: !strings.HasSuffix(l.says, "/")}}
+			if l.says == "!" {
+				now.err = errors.New("it is of no use")
+			} else {
+				now.Servers = numbered(strings.FieldsFunc(l.says, func(r rune) bool { return r == '/' }))
+			}
+			want := l.want
+			got, again := d.weigh(now, inUse, l.restless, begin.Add(l.at))
+			failed := ""
+			switch {
+			case again > sampleTime:
+				t.Errorf("%s: at %v it wants to be told after %v", tc.what, l.at, again)
+			case again == 0 && got.err != nil:
+				failed = " !"
+			case again == 0:
+				inUse = got.Servers
+			}
+			if !equal(inUse, numbered(strings.Fields(strings.TrimSuffix(want, " !")))) || (failed != "") != strings.HasSuffix(want, "!") {
+				t.Errorf("%s: at %v %v%s are in use, want %s", tc.what, l.at, inUse, failed, want)
+			}
+		}
+	}
+}
+
+// numbered are servers that have only the end of their addresses.
+func numbered(ends []string) (list []server.Server) {
+	for _, end := range ends {
+		list = append(list, plain("192.0.2."+end+":53")...)
+	}
+	return list
+}
+
+// What is put in its place whole counts as soon as it is noticed, what is written
+// there does not.
+func TestWatchWhole(t *testing.T) {
+	for what, tc := range map[string]struct {
+		change func(d tree)
+		whole  bool
+	}{
+		"renamed over": {func(d tree) { d.write("new", conf("192.0.2.3")); d.rename("new", "resolv.conf") }, true},
+		"linked": {func(d tree) {
+			d.write("new", conf("192.0.2.3"))
+			d.link("tmp", "new")
+			d.rename("tmp", "resolv.conf")
+		}, true},
+		"written":             {func(d tree) { d.write("resolv.conf", conf("192.0.2.3")) }, false},
+		"removed and written": {func(d tree) { d.remove("resolv.conf"); d.write("resolv.conf", conf("192.0.2.3")) }, false},
+		"renamed over and written": {func(d tree) {
+			d.write("new", "#")
+			d.rename("new", "resolv.conf")
+			d.write("resolv.conf", conf("192.0.2.3"))
+		}, false},
+		"the other one is written": {func(d tree) { d.write("other", "#"); d.write("new", conf("192.0.2.3")); d.rename("new", "resolv.conf") }, false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d := tree{t, t.TempDir()}
+			d.write("resolv.conf", conf("192.0.2.1"))
+			events, err := fsnotify.NewWatcher()
+			d.ok(err)
+			whole := make(chan bool, 100)
+			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, events, never, func(g glance) time.Duration { whole <- g.whole; return 0 })
+			defer stop()
+			<-whole
+			tc.change(d)
+			if got := <-whole; got != tc.whole {
+				t.Errorf("it is whole: %v", got)
+			}
+		})
+	}
+}
+
+// halves writes a list in place again and again, in two parts with a pause between
+// them and after them, until the function is called. It tells how long the list was
+// never whole at most.
+func halves(d tree, name string, pause, after time.Duration, parts ...string) (end func() (torn time.Duration)) {
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	var torn time.Duration
+	writer.Go(func() {
+		for {
+			f, err := os.Create(d.path(name))
+			if err != nil {
+				d.t.Error(err)
+				return
+			}
+			begin := time.Now()
+			for i, part := range parts {
+				if i > 0 {
+					time.Sleep(pause)
+				}
+				fmt.Fprint(f, part)
+			}
+			torn = max(torn, time.Since(begin))
+			f.Close()
+			select {
+			case <-stop:
+				return
+			case <-time.After(after):
+			}
+		}
+	})
+	return func() time.Duration {
+		close(stop)
+		writer.Wait()
+		return torn
+	}
+}
+
+// Nobody who pauses within a list, or never rests, has half of it taken for all.
+func TestWatchHalves(t *testing.T) {
+	first, second := "nameserver 192.0.2.1\n", "nameserver 192.0.2.2\n"
+	for what, tc := range map[string]struct {
+		events       bool
+		pause, after time.Duration
+		second       string
+	}{
+		"a pause":            {true, 500 * ms, 300 * ms, second},
+		"no rest":            {true, 25 * ms, 25 * ms, second},
+		"no rest and no end": {true, 25 * ms, 25 * ms, strings.TrimSpace(second)},
+		"hardly ever whole":  {true, 40 * ms, 10 * ms, second},
+		"no rest, no events": {false, 25 * ms, 25 * ms, second},
+		"a pause, no events": {false, 500 * ms, 300 * ms, second},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := tree{t, t.TempDir()}
+			d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2"))
+			var events *fsnotify.Watcher
+			poll := 100 * ms
+			if tc.events {
+				var err error
+				events, err = fsnotify.NewWatcher()
+				d.ok(err)
+				poll = never
+			}
+			var mu sync.Mutex
+			var wrong []string
+			begun := make(chan struct{})
+			once := sync.OnceFunc(func() { close(begun) })
+			followWith(t, events, poll, func(list *List, r Report) {
+				mu.Lock()
+				defer mu.Unlock()
+				if got := list.Servers(); !equal(got, plain("192.0.2.1:53", "192.0.2.2:53")) || len(r.Problems) > 0 {
+					wrong = append(wrong, fmt.Sprint(got, r.Problems))
+				}
+				once()
+			}, d.path("resolv.conf"))
+			<-begun
+			end := halves(d, "resolv.conf", tc.pause, tc.after, first, tc.second)
+			time.Sleep(4 * time.Second)
+			torn := end()
+			mu.Lock()
+			defer mu.Unlock()
+			if len(wrong) > 0 && torn < time.Second { // else the machine stalled
+				t.Errorf("it was taken for %v", wrong)
+			}
+		})
+	}
+}
+
+// A list that is whole at times is taken, though its writer never rests.
+func TestWatchRestless(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2", "192.0.2.3"))
+	said := follow(t, true, never, d.path("resolv.conf"))
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")
+	end := halves(d, "resolv.conf", 25*ms, 25*ms, "nameserver 192.0.2.1\n", "nameserver 192.0.2.2\n")
+	defer end()
+	await(t, said, "192.0.2.1:53", "192.0.2.2:53")
+}
+
+// Where the system has no watch left for a directory, that is said once, and files
+// are looked at more often.
+func TestWatchExhausted(t *testing.T) {
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1"))
+	events, err := fsnotify.NewWatcher()
+	d.ok(err)
+	d.ok(events.Close()) // then nothing can be added, as with too few watches
+	warnings := make(chan string, 100)
+	said := make(chan []server.Server, 100)
+	followWith(t, events, never, func(list *List, r Report) {
+		for _, w := range r.Warnings {
+			warnings <- w
+		}
+		if len(r.Reloaded) > 0 {
+			said <- list.Servers()
+		}
+	}, d.path("resolv.conf"))
+	await(t, said, "192.0.2.1:53")
+	d.write("new", conf("192.0.2.2"))
+	d.rename("new", "resolv.conf")
+	await(t, said, "192.0.2.2:53")
+	if n := len(warnings); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+	if w := <-warnings; !strings.Contains(w, "looked at once a second, because the system gives no events for /") {
+		t.Error(w)
+	}
+}
