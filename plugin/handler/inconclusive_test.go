@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -12,7 +13,9 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // R7: a denial that not every upstream had a word in lives for a few seconds,
@@ -149,5 +152,17 @@ func TestBogusTTL(t *testing.T) {
 	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	if ttl := r.Answer[0].Header().Ttl; ttl > 5 {
 		t.Errorf("a bogus answer that one upstream had no word in lives %d s", ttl)
+	}
+}
+
+// What clients are told of an upstream does not hold its path, which may be a key.
+func TestReasonsKeepPaths(t *testing.T) {
+	s, err := server.Parse("https://192.0.2.1%dns.example/secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &pool.Outcome{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
+	if got := reasons(out); strings.Contains(got, "secret") || !strings.Contains(got, "192.0.2.1") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -180,12 +180,15 @@ func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
 	return ede
 }
 
-// reasons says which upstreams gave no opinion, and why.
+// reasons says which upstreams gave no opinion, and why. Their paths are not for clients
+// to see: they may hold whose account it is.
 func reasons(out *pool.Outcome) string {
 	var parts []string
 	for i, err := range out.Errs {
 		if err != nil {
-			parts = append(parts, fmt.Sprintf("%s: %v", out.Members[i], err))
+			server := out.Members[i].Server
+			server.Path = ""
+			parts = append(parts, fmt.Sprintf("%s: %v", server, err))
 		}
 	}
 	return strings.Join(parts, "; ")
