@@ -43,9 +43,11 @@ func (a *Asking) start(rules race.Rules, q Query) {
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
+	batch := upstream.NewBatch()
 	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
-		return a.Members[i].Ask(a.Query(i), leg)
+		return batch.Ask(a.Members[i].Upstream, a.Query(i), leg)
 	})
+	batch.Send()
 }
 
 // Query is what leg i asks.
