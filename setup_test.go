@@ -629,7 +629,8 @@ var mayImport = map[string][]string{
 	"plugin/race":         {"plugin/wire"},
 	"plugin/secure":       {"plugin/server", "plugin/upstream"},
 	"plugin/source":       {"plugin/server"},
-	"plugin/upstream":     {"plugin/wire"},
+	"plugin/upstream":     {"plugin/udp", "plugin/wire"},
+	"plugin/udp":          {},
 	"plugin/server":       {},
 	"plugin/wire":         {},
 }

@@ -29,7 +29,7 @@ func newBench(t *testing.T) *bench {
 
 func TestSmoke(t *testing.T) {
 	b := newBench(t)
-	err := b.with([]string{"nxdomain", "servfail", "good,delay=5ms"}, []entry{{"dnsmus", 3}}, func(servers []*server) error {
+	err := b.with([]string{"nxdomain", "servfail", "good,delay=5ms"}, []entry{{engine: "dnsmus", n: 3}}, func(servers []*server) error {
 		s := servers[0]
 		stop := s.watch()
 		defer stop()
@@ -105,7 +105,7 @@ func TestEncryptedFakes(t *testing.T) {
 	}
 	for _, transport := range transports {
 		spec := fmt.Sprintf("nxdomain,over=%s,certs=%s", transport, b.dir)
-		err := b.with([]string{spec}, []entry{{"forward", 1}, {"dnsmus", 1}}, func(servers []*server) error {
+		err := b.with([]string{spec}, []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}}, func(servers []*server) error {
 			for _, s := range servers {
 				r, err := b.measure(s, onSchedule(500, 200*time.Millisecond))
 				if err != nil {

@@ -153,7 +153,7 @@ func (b *bench) encrypted() error {
 	}
 	for _, transport := range transports {
 		spec := fmt.Sprintf("good,over=%s,certs=%s", transport, b.dir)
-		err := b.with([]string{spec}, []entry{{"forward", 1}, {"dnsmus", 1}}, func(servers []*server) error {
+		err := b.with([]string{spec}, []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}}, func(servers []*server) error {
 			if err := b.warm(servers); err != nil {
 				return err
 			}

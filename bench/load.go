@@ -20,9 +20,12 @@ type load struct {
 	Rate    int           // queries a second, sent on schedule; zero is as fast as it goes
 	For     time.Duration // how long queries are sent
 	Timeout time.Duration // a query is lost when its reply took longer
+	Plain   bool          // without EDNS, which most clients have
+	First   uint32        // number of the first query of each socket
 }
 
 const (
+	socketBits    = 24 // of a query's number; above them is that of the socket
 	clientSockets = 8
 	window        = 16 // queries under way on each socket at full load
 )
@@ -48,7 +51,9 @@ func runLoad(args []string) error {
 			return err
 		}
 		bigBuffers(conn.(*net.UDPConn))
-		c.sockets = append(c.sockets, &socket{c: c, conn: conn, base: uint32(i) << 24, query: newQuery()})
+		s := &socket{c: c, conn: conn, base: uint32(i) << socketBits, query: newQuery(!l.Plain), tail: l.First}
+		s.next.Store(l.First)
+		c.sockets = append(c.sockets, s)
 	}
 	return json.NewEncoder(os.Stdout).Encode(c.run())
 }
@@ -190,7 +195,7 @@ func (c *client) tally() tally {
 	t := tally{Kinds: make(map[string]int)}
 	var all []time.Duration
 	for _, s := range c.sockets {
-		t.Sent += int(s.next.Load())
+		t.Sent += int(s.next.Load() - c.First)
 		t.Lost += s.lost
 		t.Strange += s.strange
 		for k, n := range s.kind {

@@ -22,9 +22,11 @@ type bench struct {
 	ctx     context.Context
 	dir     string // for files of the run
 	coredns string // the command under test
+	before  string // another build of it, to compare with; empty: none
 	dnsmasq string // empty: not installed
 	plan    plan
 	fakes   *fakes // of the scenario under way
+	first   uint32 // number of the next load's first query
 	report  report
 }
 
@@ -53,6 +55,7 @@ func main() {
 		return
 	}
 	out := flag.String("o", "", "write report.md and plots into `DIR`, such as bench/results")
+	before := flag.String("before", "", "compare with another build of the command, `FILE`, in scenario cpu")
 	quick := flag.Bool("quick", false, "measure for less than a minute, to see that all works")
 	run := flag.String("run", "", "run only scenarios whose name matches `REGEXP`")
 	flag.Parse()
@@ -63,7 +66,7 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, maxRun)
 	defer cancel()
-	b := &bench{ctx: ctx, plan: fullPlan}
+	b := &bench{ctx: ctx, plan: fullPlan, before: *before}
 	if *quick {
 		b.plan = quickPlan
 	}

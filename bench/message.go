@@ -16,12 +16,17 @@ const (
 	zone         = "\x05bench\x07example\x00"
 )
 
-// newQuery returns an A query with id 0 and number 0.
-func newQuery() []byte {
+// newQuery returns an A query with id 0 and number 0, with or without EDNS.
+func newQuery(edns bool) []byte {
 	q := []byte{0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, nameDigits} // RD, one question
 	q = append(q, "00000000"...)
 	q = append(q, zone...)
-	return append(q, 0, 1, 0, 1)
+	q = append(q, 0, 1, 0, 1)
+	if edns {
+		q[11] = 1
+		q = append(q, opt...)
+	}
+	return q
 }
 
 // number makes q the query with the given number: its id is the low bits, its
@@ -84,6 +89,8 @@ func kindOf(reply []byte) kind {
 var rcodes = [other]byte{good: 0, nodata: 0, nxdomain: 3, servfail: 2, refused: 5}
 
 var (
+	// An OPT for replies of up to 1232 bytes.
+	opt = []byte("\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00")
 	// The name asked for, by pointer, with an address.
 	answer = []byte("\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\x0a\x01\x00\x0a")
 	// The root's SOA, both of its names the root, with a minimum of an hour.
@@ -92,7 +99,7 @@ var (
 )
 
 // reply makes a reply of kind k out of the query in b[:n], in place. It is nil if
-// that is no query. What follows the question, such as OPT, is left out.
+// that is no query. One with more than a question, such as OPT, is answered with OPT.
 func reply(b []byte, n int, k kind) []byte {
 	end := headerSize
 	for end < n && b[end] != 0 {
@@ -102,16 +109,23 @@ func reply(b []byte, n int, k kind) []byte {
 	if n < headerSize || end > n || b[2]&0x80 != 0 {
 		return nil
 	}
+	additional := b[11] > 0
 	b[2] |= 0x80            // QR
 	b[3] = 0x80 | rcodes[k] // RA
 	clear(b[6:headerSize])
 	switch k {
 	case good:
 		b[7] = 1
-		return append(b[:end], answer...)
+		b = append(b[:end], answer...)
 	case nodata, nxdomain:
 		b[9] = 1
-		return append(b[:end], soa...)
+		b = append(b[:end], soa...)
+	default:
+		b = b[:end]
 	}
-	return b[:end]
+	if additional {
+		b[11] = 1
+		b = append(b, opt...)
+	}
+	return b
 }

@@ -111,7 +111,7 @@ type server struct {
 }
 
 // startServer starts a server that asks the given upstreams. It sends no query.
-func (b *bench) startServer(engine, name string, upstreams []string) (*server, error) {
+func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -120,8 +120,8 @@ func (b *bench) startServer(engine, name string, upstreams []string) (*server, e
 	if err != nil {
 		return nil, err
 	}
-	s := &server{name: name, addr: addr}
-	switch engine {
+	s := &server{name: e.String(), addr: addr}
+	switch e.engine {
 	case "dnsmasq":
 		args := []string{
 			"--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=",
@@ -132,24 +132,27 @@ func (b *bench) startServer(engine, name string, upstreams []string) (*server, e
 			args = append(args, "--server="+strings.Replace(u, ":", "#", 1))
 		}
 		s.cmd = child(b.ctx, b.dnsmasq, args...)
-	case "dnsmus", "forward":
+	case "dnsmus", "before", "forward":
 		if s.pprof, err = freeAddr(); err != nil {
 			return nil, err
 		}
-		what := engine
-		if engine == "forward" {
-			what += " ."
+		command, what := b.coredns, "dnsmus"
+		switch e.engine {
+		case "forward":
+			what = "forward ."
+		case "before":
+			command = b.before
 		}
 		to := strings.Join(upstreams, " ")
 		if strings.Contains(to, "://") {
 			to += fmt.Sprintf(" {\n\t\ttls %s\n\t\ttls_servername %s\n\t}", filepath.Join(b.dir, certFile), certName)
 		}
-		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s %s\n}\n", port, host, s.pprof, what, to)
+		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s\n\t%s %s\n}\n", port, host, s.pprof, e.above, what, to)
 		file := filepath.Join(b.dir, "Corefile."+port)
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err
 		}
-		s.cmd = child(b.ctx, b.coredns, "-quiet", "-conf", file)
+		s.cmd = child(b.ctx, command, "-quiet", "-conf", file)
 	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
@@ -157,7 +160,7 @@ func (b *bench) startServer(engine, name string, upstreams []string) (*server, e
 	}
 	if err := s.awaits(); err != nil {
 		s.stop()
-		return nil, fmt.Errorf("%s: %w\n%s", name, err, s.log.String())
+		return nil, fmt.Errorf("%s: %w\n%s", s.name, err, s.log.String())
 	}
 	return s, nil
 }
@@ -216,9 +219,14 @@ func (r result) micros(cpu time.Duration) float64 {
 	return float64(cpu.Nanoseconds()) / 1000 / float64(max(r.Answered, 1))
 }
 
+// maxLoad is how many queries of a socket a load leaves room for, so that the next asks
+// for other names: caches must not know them.
+const maxLoad = 1 << 17
+
 // measure puts a load on s.
 func (b *bench) measure(s *server, l load) (r result, err error) {
-	l.Server = s.addr
+	l.Server, l.First = s.addr, b.first
+	b.first = (b.first + maxLoad) % (1 << socketBits)
 	spec, err := json.Marshal(l)
 	if err != nil {
 		return r, err

@@ -15,6 +15,7 @@ var scenarios = []struct {
 	name string
 	run  func(*bench) error
 }{
+	{"cpu", (*bench).cpuRatios},
 	{"good", (*bench).allGood},
 	{"nxdomain", (*bench).allDeny},
 	{"late", (*bench).goodLater},
@@ -42,9 +43,15 @@ func onSchedule(rate int, d time.Duration) load {
 type entry struct {
 	engine string
 	n      int
+	above  string // plugins above it, as in a Corefile
 }
 
-func (e entry) String() string { return fmt.Sprint(e.engine, " ", e.n) }
+func (e entry) String() string {
+	if e.above != "" {
+		return fmt.Sprint(e.engine, " ", e.n, ", usual plugins")
+	}
+	return fmt.Sprint(e.engine, " ", e.n)
+}
 
 // baseline is what others are compared with.
 const baseline = "forward 1"
@@ -62,7 +69,7 @@ func (b *bench) with(specs []string, entries []entry, run func([]*server) error)
 		if e.engine == "dnsmasq" && b.dnsmasq == "" {
 			continue
 		}
-		s, err := b.startServer(e.engine, e.String(), f.addrs[:e.n])
+		s, err := b.startServer(e, f.addrs[:e.n])
 		if err != nil {
 			return err
 		}
@@ -82,12 +89,15 @@ func (b *bench) warm(servers []*server) error {
 	return nil
 }
 
-// turns holds rounds in which each server gets each of the loads. The results
+// turns holds rounds in which each server gets each of the loads, forth and back. The results
 // are by server name and load.
 func (b *bench) turns(servers []*server, loads ...load) (map[string][][]result, error) {
 	results := make(map[string][][]result)
+	order := servers
 	for range b.plan.rounds {
-		for _, s := range servers {
+		order = slices.Clone(order)
+		slices.Reverse(order)
+		for _, s := range order {
 			if results[s.name] == nil {
 				results[s.name] = make([][]result, len(loads))
 			}
@@ -126,7 +136,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // allGood is the everyday: every upstream knows the name. What it costs at full
 // load, and what a client waits at lower loads.
 func (b *bench) allGood() error {
-	entries := []entry{{"forward", 1}, {"dnsmus", 1}, {"dnsmus", 3}, {"dnsmus", 5}, {"forward", 3}, {"dnsmasq", 3}}
+	entries := []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 3}, {engine: "dnsmus", n: 5}, {engine: "forward", n: 3}, {engine: "dnsmasq", n: 3}}
 	rates := []int{2000, 5000, 10000}
 	return b.with(repeat("good", 5), entries, func(servers []*server) error {
 		if err := b.warm(servers); err != nil {
@@ -208,7 +218,7 @@ func (b *bench) count(servers []*server) error {
 
 // allDeny is a name that does not exist: every upstream must be waited for.
 func (b *bench) allDeny() error {
-	entries := []entry{{"forward", 1}, {"dnsmus", 1}, {"dnsmus", 3}, {"forward", 3}, {"dnsmasq", 3}}
+	entries := []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 3}, {engine: "forward", n: 3}, {engine: "dnsmasq", n: 3}}
 	return b.with(repeat("nxdomain", 3), entries, func(servers []*server) error {
 		if err := b.warm(servers); err != nil {
 			return err
@@ -246,7 +256,7 @@ func (b *bench) goodLater() error {
 	sent, right := 0, 0
 	for _, first := range []kind{nxdomain, nodata, servfail, refused} {
 		specs := []string{first.String(), first.String(), "good,delay=20ms"}
-		err := b.with(specs, []entry{{"dnsmus", 3}, {"forward", 3}, {"dnsmasq", 3}}, func(servers []*server) error {
+		err := b.with(specs, []entry{{engine: "dnsmus", n: 3}, {engine: "forward", n: 3}, {engine: "dnsmasq", n: 3}}, func(servers []*server) error {
 			results, err := b.turns(servers, onSchedule(2000, b.plan.turn/2))
 			if err != nil {
 				return err
@@ -282,7 +292,7 @@ func (b *bench) blackHole() error {
 			"fds", "goroutines (most)", "peak RSS MB", "CPU us/query"},
 	}
 	specs := append(repeat("good", 3), "hole")
-	err := b.with(specs, b.rivals(entry{"dnsmus", 4}, entry{"forward", 4}, entry{"dnsmasq", 4}), func(servers []*server) error {
+	err := b.with(specs, b.rivals(entry{engine: "dnsmus", n: 4}, entry{engine: "forward", n: 4}, entry{engine: "dnsmasq", n: 4}), func(servers []*server) error {
 		for _, s := range servers {
 			stop := s.watch()
 			r, err := b.measure(s, onSchedule(10000, b.plan.hole))
@@ -318,7 +328,7 @@ func (b *bench) allDead() error {
 		head: []string{"server", "peak RSS MB: then", "end", "fds", "goroutines (most): then", "end",
 			"back: good %", "lost", "max ms", "from then on: good %", "lost", "p99 ms", "max ms"},
 	}
-	for _, e := range b.rivals(entry{"dnsmus", 3}, entry{"forward", 3}, entry{"dnsmasq", 3}) {
+	for _, e := range b.rivals(entry{engine: "dnsmus", n: 3}, entry{engine: "forward", n: 3}, entry{engine: "dnsmasq", n: 3}) {
 		err := b.with(repeat("good,sleep", 3), []entry{e}, func(servers []*server) error {
 			for _, s := range servers {
 				var mem []int
@@ -377,7 +387,7 @@ func (b *bench) negative() error {
 		head: []string{"server", "first: p50 ms", "max ms", "lost", "then: p50 ms", "p99 ms", "max ms", "lost", "NXDOMAIN %"},
 	}
 	specs := []string{"nxdomain", "nxdomain", "hole"}
-	err := b.with(specs, b.rivals(entry{"dnsmus", 3}, entry{"forward", 3}, entry{"dnsmasq", 3}), func(servers []*server) error {
+	err := b.with(specs, b.rivals(entry{engine: "dnsmus", n: 3}, entry{engine: "forward", n: 3}, entry{engine: "dnsmasq", n: 3}), func(servers []*server) error {
 		for _, s := range servers {
 			first, err := b.measure(s, onSchedule(100, patience+time.Second))
 			if err != nil {
@@ -419,7 +429,7 @@ func (b *bench) loss() error {
 				knows += ",notcp"
 			}
 			specs := []string{knows, "nxdomain", "nxdomain"}
-			err := b.with(specs, b.rivals(entry{"dnsmus", 3}, entry{"forward", 1}), func(servers []*server) error {
+			err := b.with(specs, b.rivals(entry{engine: "dnsmus", n: 3}, entry{engine: "forward", n: 1}), func(servers []*server) error {
 				for _, s := range servers {
 					r, err := b.measure(s, onSchedule(2000, b.plan.loss))
 					if err != nil {

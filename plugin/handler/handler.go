@@ -54,7 +54,7 @@ func New(cfg Config) *Handler {
 // Start takes up the upstreams. It opens nothing: that is left to queries.
 func (h *Handler) Start() {
 	upstream.NotifyShort(func() {
-		log.Warning("Upstreams share ports, because file descriptors are too few for sockets of their own; raise the limit (ulimit -n, LimitNOFILE)")
+		log.Warning("Server blocks share ports to upstreams, because file descriptors are too few for ports of their own; raise the limit (ulimit -n, LimitNOFILE)")
 	})
 	h.replace(h.cfg.Upstreams)
 }

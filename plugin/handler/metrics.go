@@ -10,6 +10,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 var (
@@ -107,6 +108,13 @@ var (
 		Name:      "resolv_conf_last_reload_timestamp_seconds",
 		Help:      "Time when a file that names upstreams was last read with success.",
 	})
+
+	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "udp_drops_total",
+		Help:      "Counter of packets of upstreams that the system dropped because they were not read in time.",
+	}, func() float64 { return float64(upstream.Drops()) })
 
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,

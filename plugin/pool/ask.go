@@ -62,12 +62,14 @@ func (a *Asking) put(q Query) {
 
 // start asks.
 func (a *Asking) start(rules race.Rules) {
+	batch := upstream.NewBatch()
 	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
 		if rules.DNSSEC {
 			leg.Signs(a.Members[i].Signs(a.Query(i)))
 		}
-		return a.Members[i].Ask(a.Query(i), leg)
+		return batch.Ask(a.Members[i].Upstream, a.Query(i), leg)
 	})
+	batch.Send()
 }
 
 // Query is what leg i asks.

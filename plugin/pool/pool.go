@@ -39,6 +39,7 @@ type Member struct {
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
 	cfg    Config
+	ports  *upstream.Ports
 	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
 }
@@ -52,7 +53,7 @@ type set struct {
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg}
+	p := &Pool{cfg: cfg, ports: upstream.NewPorts()}
 	p.set.Store(new(set))
 	return p
 }
@@ -111,6 +112,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Patience: p.cfg.Patience,
 		ForceTCP: p.cfg.ForceTCP,
 		Observer: m.Observer,
+		Ports:    p.ports,
 	}
 	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
 		cfg.Doubtful = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }

@@ -35,13 +35,13 @@ func echoes(t *testing.T) netip.AddrPort {
 // ports, and that is said once.
 func TestDescriptors(t *testing.T) {
 	const many = 60
-	b := &budget{udp: quota{most: 10}, tcp: quota{most: 10}}
+	b := newBudget(10, 10)
 	said := 0
 	f := func() { said++ }
 	b.short.Store(&f)
 	var all []*Upstream
 	for range many {
-		u := New(Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Dial: b.dial})
+		u := New(Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Dial: b.dial, Ports: newPorts(b.listen, &b.common)})
 		t.Cleanup(u.Close)
 		all = append(all, u)
 	}
@@ -60,9 +60,9 @@ func TestDescriptors(t *testing.T) {
 		t.Errorf("%d sockets are open", n)
 	}
 	b.common.mu.Lock()
-	ports := len(b.common.ports)
+	ports := len(b.common.open)
 	b.common.mu.Unlock()
-	if ports == 0 || ports > maxCommon {
+	if ports == 0 || ports > maxSockets {
 		t.Errorf("%d shared ports", ports)
 	}
 	if said != 1 {
@@ -73,7 +73,7 @@ func TestDescriptors(t *testing.T) {
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		b.common.mu.Lock()
-		ports = len(b.common.ports)
+		ports = len(b.common.open)
 		b.common.mu.Unlock()
 		if open := b.udp.open.Load(); ports == 0 && open == 0 {
 			break
@@ -85,7 +85,7 @@ func TestDescriptors(t *testing.T) {
 
 // A connection that cannot be had says what to do.
 func TestDescriptorsTCP(t *testing.T) {
-	b := &budget{udp: quota{most: 10}}
+	b := newBudget(10, 0)
 	if _, err := b.dial(t.Context(), "tcp", "127.0.0.1:1"); err != errDescriptors {
 		t.Errorf("got %v", err)
 	}

@@ -191,8 +191,8 @@ func TestDoubtful(t *testing.T) {
 			}
 			u.mu.Lock()
 			for table := range u.tablesLocked() {
-				if len(table) > 0 {
-					t.Errorf("%d exchanges are left", len(table))
+				if table.n > 0 {
+					t.Errorf("%d exchanges are left", table.n)
 				}
 			}
 			if len(u.presence.hearing) > 0 || x == nil {

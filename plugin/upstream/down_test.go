@@ -229,7 +229,7 @@ func TestProbeFarAway(t *testing.T) {
 			// Real time: in virtual time no timer is late.
 			f := newFake(func(packet) {})
 			obs := &upObserver{}
-			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs}
+			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs, Ports: newPorts(f.Listen, nil)}
 			cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if network == "tcp" {
 					return nil, context.DeadlineExceeded

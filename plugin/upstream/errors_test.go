@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 func TestR10SendErrors(t *testing.T) {
@@ -105,32 +107,24 @@ func TestR10ErrorsInBetween(t *testing.T) {
 // refusing is a socket to an address behind which one backend of some is dead: a
 // part of the packets is refused.
 type refusing struct {
-	*fakeSocket
-	errs chan error
-	part float64
-	rng  *rand.Rand
-	mu   *sync.Mutex
+	udp.Conn
+	received udp.Receiver
+	part     float64
+	rng      *rand.Rand
+	mu       *sync.Mutex
 }
 
-func (s *refusing) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	refuse := s.rng.Float64() < s.part
-	s.mu.Unlock()
-	if refuse {
-		time.AfterFunc(50*time.Millisecond, func() { s.errs <- syscall.ECONNREFUSED })
-		return len(b), nil
-	}
-	return s.fakeSocket.Write(b)
-}
-
-func (s *refusing) Read(b []byte) (int, error) {
-	select {
-	case msg := <-s.in:
-		return copy(b, msg), nil
-	case err := <-s.errs:
-		return 0, err
-	case <-s.closed:
-		return 0, net.ErrClosed
+func (s *refusing) Send(packets []udp.Packet) {
+	for i := range packets {
+		s.mu.Lock()
+		refuse := s.rng.Float64() < s.part
+		s.mu.Unlock()
+		if refuse {
+			to := packets[i].Peer
+			time.AfterFunc(50*time.Millisecond, func() { s.received([]udp.Packet{{Peer: to, Err: syscall.ECONNREFUSED}}) })
+			continue
+		}
+		s.Conn.Send(packets[i : i+1])
 	}
 }
 
@@ -143,11 +137,9 @@ func TestOneSocketRefused(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		n := 0
 		u := f.upstream(t, func(c *Config) {
-			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if network == "tcp" {
-					return nil, syscall.ECONNREFUSED
-				}
-				conn, err := f.Dial(ctx, network, address)
+			c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+			c.Ports = newPorts(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
+				conn, err := f.Listen(v6, received)
 				if err != nil {
 					return nil, err
 				}
@@ -155,8 +147,8 @@ func TestOneSocketRefused(t *testing.T) {
 				if n++; n == 1 {
 					part = 1
 				}
-				return &refusing{conn.(*fakeSocket), make(chan error, 1024), part, rng, &mu}, nil
-			}
+				return &refusing{conn, received, part, rng, &mu}, nil
+			}, nil)
 		})
 		lost := 0
 		for range 50 {

@@ -13,7 +13,7 @@ type Exchange struct {
 	// Guarded by u.mu.
 	phase   phase
 	to      Receiver
-	msg     []byte    // the query, with the id used over UDP
+	msg     []byte    // the query, which others may share
 	due     time.Time // when a reply is due, and there may be more to try
 	wake    time.Time // when Retry should be called next; zero: never
 	watched time.Time // since when a silence would be noticed
@@ -25,6 +25,7 @@ type Exchange struct {
 	full    []byte    // the message with EDNS, if its last packet goes without
 
 	// Of UDP.
+	id      uint16
 	socket  *socket       // nil: none yet, or it failed
 	shunned *socket       // the one that failed
 	sent    time.Time     // when the last was
@@ -48,8 +49,6 @@ type Exchange struct {
 	dials        uint8   // so many were asked, but for those that hung up
 	hangups      uint8   // so many ended early, but had been of use
 	streamFailed bool    // none could be opened soon, or none brought a reply
-
-	short [56]byte // what most queries fit in
 }
 
 // pausedFor is how late Retry can be called before this process must have been
@@ -61,10 +60,14 @@ const pausedFor = time.Second
 // Ask returns. It also returns when Retry should be called first; zero means
 // never.
 func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
-	var out outbox
+	return u.ask(q, to, nil)
+}
+
+// ask leaves packets to the batch, unless that is nil.
+func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake time.Time) {
+	out := outbox{batch: batch}
 	now := time.Now()
-	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, size: q.UDPSize, to: to}
-	x.msg = append(x.short[:0], q.Msg...)
+	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, size: q.UDPSize, to: to, msg: q.Msg}
 	u.mu.Lock()
 	x.avoidEDNSLocked(now)
 	x.beginLocked(q, now, &out)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -31,6 +32,7 @@ type fake struct {
 	dial   func(network string, n int) error // may refuse the n-th socket
 	write  func(network string, conn int) error
 
+	once    sync.Once
 	mu      sync.Mutex
 	start   time.Time
 	packets []packet
@@ -39,28 +41,48 @@ type fake struct {
 	open    int
 }
 
-func (f *fake) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// dialled counts a socket that is opened, which may be refused.
+func (f *fake) dialled(network string) (n int, err error) {
 	f.mu.Lock()
-	n := f.dials[network]
+	n = f.dials[network]
 	f.dials[network]++
 	f.mu.Unlock()
 	if f.dial != nil {
-		if err := f.dial(network, n); err != nil {
-			return nil, err
-		}
+		err = f.dial(network, n)
 	}
-	if err := ctx.Err(); err != nil {
+	return n, err
+}
+
+func (f *fake) opens() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open++
+}
+
+func (f *fake) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	n, err := f.dialled(network)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, err
 	}
-	f.mu.Lock()
-	f.open++
-	f.mu.Unlock()
-	if network == "tcp" {
-		client, server := net.Pipe()
-		go f.serveTCP(server, n)
-		return &fakeStream{Conn: client, fake: f}, nil
+	f.opens()
+	client, server := net.Pipe()
+	go f.serveTCP(server, n)
+	return &fakeStream{Conn: client, fake: f}, nil
+}
+
+// Listen opens a UDP socket.
+func (f *fake) Listen(_ bool, received udp.Receiver) (udp.Conn, error) {
+	n, err := f.dialled("udp")
+	if err != nil {
+		return nil, err
 	}
-	return &fakeSocket{fake: f, n: n, in: make(chan []byte, 1024), closed: make(chan struct{})}, nil
+	f.opens()
+	s := &fakeSocket{fake: f, n: n, in: make(chan udp.Packet, 1024), closed: make(chan struct{})}
+	go s.read(received)
+	return s, nil
 }
 
 func (f *fake) received(network string, conn int, msg []byte, send func([]byte)) {
@@ -153,38 +175,43 @@ func (s *fakeStream) Close() error {
 	return s.Conn.Close()
 }
 
-// fakeSocket is the client's end of a connected UDP socket.
+// fakeSocket is the client's end of a UDP socket.
 type fakeSocket struct {
-	net.Conn // nil: whatever else is called panics
-	fake     *fake
-	n        int
-	in       chan []byte
-	once     sync.Once
-	closed   chan struct{}
+	fake   *fake
+	n      int
+	in     chan udp.Packet
+	once   sync.Once
+	closed chan struct{}
 }
 
-func (s *fakeSocket) Write(b []byte) (int, error) {
-	if s.fake.write != nil {
-		if err := s.fake.write("udp", s.n); err != nil {
-			return 0, err
+func (s *fakeSocket) Send(packets []udp.Packet) {
+	for i := range packets {
+		p := &packets[i]
+		if s.fake.write != nil {
+			if p.Err = s.fake.write("udp", s.n); p.Err != nil {
+				continue
+			}
+		}
+		from := p.Peer
+		s.fake.received("udp", s.n, p.Msg, func(msg []byte) { s.in <- udp.Packet{Peer: from, Msg: msg} })
+	}
+}
+
+func (s *fakeSocket) read(received udp.Receiver) {
+	for {
+		select {
+		case p := <-s.in:
+			received([]udp.Packet{p})
+		case <-s.closed:
+			return
 		}
 	}
-	s.fake.received("udp", s.n, b, func(msg []byte) { s.in <- msg })
-	return len(b), nil
 }
 
-func (s *fakeSocket) Read(b []byte) (int, error) {
-	select {
-	case msg := <-s.in:
-		return copy(b, msg), nil
-	case <-s.closed:
-		return 0, net.ErrClosed
-	}
-}
+func (s *fakeSocket) Drops() uint64 { return 0 }
 
-func (s *fakeSocket) Close() error {
+func (s *fakeSocket) Close() {
 	s.once.Do(func() { close(s.closed); s.fake.closed() })
-	return nil
 }
 
 // replyTo builds a reply to the query in msg, changed by edit.
@@ -232,18 +259,20 @@ func newFake(answer func(packet)) *fake {
 
 // upstream returns an upstream that speaks with the fake.
 func (f *fake) upstream(t *testing.T, change ...func(*Config)) *Upstream {
-	cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Dial: f.Dial}
+	cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Dial: f.Dial, Ports: newPorts(f.Listen, nil)}
 	for _, c := range change {
 		c(&cfg)
 	}
 	u := New(cfg)
-	t.Cleanup(func() {
-		u.Close()
-		time.Sleep(testTimeout + 2*tidyEvery)
-		if n := f.stillOpen(); n > 0 {
-			t.Errorf("%d sockets are open after Close", n)
-		}
+	f.once.Do(func() {
+		t.Cleanup(func() { // when all are closed
+			time.Sleep(testTimeout + 2*tidyEvery)
+			if n := f.stillOpen(); n > 0 {
+				t.Errorf("%d sockets are open after Close", n)
+			}
+		})
 	})
+	t.Cleanup(u.Close)
 	return u
 }
 

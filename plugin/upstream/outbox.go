@@ -14,6 +14,7 @@ type outbox struct {
 	n     int    // of first
 	first [2]job // most need no more, and no allocation then
 	more  []job
+	batch *Batch // takes packets, to be sent later; nil: they are sent
 }
 
 type job struct {
@@ -22,6 +23,7 @@ type job struct {
 	s      *socket   // of sendJob, and of replyJob if the reply came over one
 	to     Receiver
 	msg    []byte // of sendJob, replyJob and repliedJob
+	id     uint16 // of sendJob
 	stream bool   // of replyJob: it came over one
 	err    error
 	at     time.Time     // of the reply
@@ -66,19 +68,23 @@ func (o *outbox) add(j job) {
 // do does the work, in order. The lock must not be held.
 func (u *Upstream) do(o *outbox) {
 	for i := range o.first[:o.n] {
-		u.doJob(&o.first[i])
+		u.doJob(&o.first[i], o.batch)
 	}
 	for i := range o.more {
-		u.doJob(&o.more[i])
+		u.doJob(&o.more[i], o.batch)
 	}
 }
 
-func (u *Upstream) doJob(j *job) {
+func (u *Upstream) doJob(j *job, batch *Batch) {
 	switch j.kind {
 	case sendJob:
-		if _, err := j.s.conn.Write(j.msg); err != nil {
-			u.notSent(j.x, j.s, err)
+		if batch != nil {
+			batch.add(j.x, j.s, j.id, j.msg)
+			break
 		}
+		alone := NewBatch()
+		alone.add(j.x, j.s, j.id, j.msg)
+		alone.Send()
 	case probeJob:
 		u.probe()
 	case probeTypeJob:

@@ -67,7 +67,7 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 	for x := range u.openLocked() {
 		out.add(u.presence.job(x.to))
 	}
-	u.retireAllLocked() // the silence may be theirs
+	u.retireAllLocked(now) // the silence may be theirs
 }
 
 // probeDueLocked reports whether it is time to ask the upstream something that takes
@@ -93,7 +93,7 @@ func (u *Upstream) openLocked() iter.Seq[*Exchange] {
 	return func(yield func(*Exchange) bool) {
 		seen := make(map[*Exchange]bool) // one may be pending on several sockets
 		for p := range u.tablesLocked() {
-			for _, x := range p {
+			for _, x := range p.all() {
 				if x.phase == ended || seen[x] || !x.to.Waiting() {
 					continue
 				}
@@ -107,20 +107,20 @@ func (u *Upstream) openLocked() iter.Seq[*Exchange] {
 }
 
 // tablesLocked yields the table of each socket.
-func (u *Upstream) tablesLocked() iter.Seq[pending] {
-	return func(yield func(pending) bool) {
+func (u *Upstream) tablesLocked() iter.Seq[*pending] {
+	return func(yield func(*pending) bool) {
 		for _, s := range u.sockets {
-			if s != nil && !yield(s.pending) {
+			if s != nil && !yield(&s.pending) {
 				return
 			}
 		}
 		for _, s := range u.retired {
-			if !yield(s.pending) {
+			if !yield(&s.pending) {
 				return
 			}
 		}
 		for _, s := range u.streams {
-			if !yield(s.pending) {
+			if !yield(&s.pending) {
 				return
 			}
 		}

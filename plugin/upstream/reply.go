@@ -20,8 +20,8 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 	x.hearsLocked(out)
 	x.learnSigningLocked(msg, now)
 	if stream != nil && x.phase.onUDP() && x.packets >= maxPackets {
-		// Three losses, or sockets whose source address no longer leads anywhere.
-		x.u.retireSocketsLocked()
+		// Three losses, or ports that no longer lead anywhere.
+		x.u.retireSocketsLocked(now)
 	}
 	switch {
 	case x.phase == ended, socket != nil && !x.phase.onUDP():

@@ -2,19 +2,18 @@ package upstream
 
 import (
 	"errors"
-	"net"
 	"syscall"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// socket is a connected UDP socket with a port of its own. The kernel lets only
-// packets from the resolver's address and port through (R9).
+// socket is an upstream's part of a port: its ids there.
 type socket struct {
 	u    *Upstream
-	conn net.Conn
-	born time.Time
+	port *port
+	peer udp.Peer // of the upstream, as it was when the socket was opened
 
 	// Guarded by u.mu.
 	pending   pending
@@ -33,12 +32,8 @@ func (s *socket) addLocked(x *Exchange) uint16 {
 
 // removeLocked takes out what was entered under the id.
 func (s *socket) removeLocked(id uint16) {
-	x := s.pending[id]
-	if x == nil {
-		return
-	}
-	delete(s.pending, id)
-	if s.questions == nil {
+	x := s.pending.remove(id)
+	if x == nil || s.questions == nil {
 		return
 	}
 	hash := wire.QuestionHash(wire.Question(x.msg))
@@ -56,39 +51,26 @@ func (s *socket) sentLocked(id uint16, now time.Time) {
 // hadLocked reports whether a query with id was sent.
 func (s *socket) hadLocked(id uint16) bool { return s.ids[id/64]&(1<<(id%64)) != 0 }
 
-// wornLocked reports whether another socket should take s's place: its port has been
-// open to guesses for long, it leads nowhere, or its ids run low.
-func (s *socket) wornLocked(now time.Time) bool {
-	age := now.Sub(s.born)
-	return age > maxAge || age > maxAgeDown && s.u.presence.down || len(s.pending) >= maxPending
+// had reports whether a query with id was sent.
+func (s *socket) had(id uint16) bool {
+	s.u.mu.Lock()
+	defer s.u.mu.Unlock()
+	return s.hadLocked(id)
 }
 
-// read takes packets until the socket is closed.
-func (s *socket) read() {
-	buf := make([]byte, 1<<16)
-	for {
-		n, err := s.conn.Read(buf)
-		switch {
-		case err == nil:
-			s.received(buf[:n])
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			if !s.failed(err) {
-				return
-			}
-		}
+// wornLocked reports whether another port should take the place of s's: it has been
+// open to guesses for long, it may lead nowhere, or its ids run low.
+func (s *socket) wornLocked(now time.Time) bool {
+	if s.u.presence.down && now.Sub(s.port.born) > maxAgeDown || s.pending.n >= maxPending {
+		s.port.worn.Store(true)
 	}
+	return s.port.wornAt(now)
 }
 
 // received takes one packet. One that answers nothing is ignored, so that a
 // forged or stray packet ends no exchange (R9; RFC 5452, section 9.1).
-func (s *socket) received(msg []byte) {
-	if len(msg) < wire.HeaderSize {
-		return
-	}
+func (s *socket) received(msg []byte, now time.Time) {
 	var out outbox
-	now := time.Now()
 	s.u.mu.Lock()
 	s.u.random.fill()
 	s.receivedLocked(msg, now, &out)
@@ -98,7 +80,7 @@ func (s *socket) received(msg []byte) {
 
 func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 	id := wire.Header(msg).ID()
-	x := s.pending[id]
+	x := s.pending.get(id)
 	if x == nil {
 		s.nearMissLocked(msg, now, out)
 		return
@@ -118,17 +100,18 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 }
 
 // nearMissLocked looks for the exchange that msg would answer if its id were right.
-// Somebody may be guessing: the exchange leaves UDP, and the socket goes out of use
-// (R9). A reply with an id that was used before is one that comes late.
+// Somebody may be guessing: the exchange leaves UDP, and the port goes out of use for all
+// upstreams (R9). A reply with an id that was used before is one that comes late.
 func (s *socket) nearMissLocked(msg []byte, now time.Time, out *outbox) {
 	h := wire.Header(msg)
 	if !h.Response() || h.Questions() == 0 || s.hadLocked(h.ID()) || !s.hasQuestionLocked(wire.Question(msg)) {
 		return
 	}
-	for id, x := range s.pending {
+	for id, x := range s.pending.all() {
 		if !x.phase.onUDP() || !matches(x.msg, msg) {
 			continue
 		}
+		s.port.worn.Store(true)
 		s.u.retireLocked(s)
 		s.removeLocked(id)
 		x.socket = nil
@@ -151,23 +134,21 @@ func (s *socket) hasQuestionLocked(question []byte) bool {
 		return false
 	}
 	if s.questions == nil {
-		s.questions = make(map[uint64]int, len(s.pending))
-		for _, x := range s.pending {
+		s.questions = make(map[uint64]int, s.pending.n)
+		for _, x := range s.pending.all() {
 			s.questions[wire.QuestionHash(wire.Question(x.msg))]++
 		}
 	}
 	return s.questions[wire.QuestionHash(question)] > 0
 }
 
-// failed handles an error of Read, which is the word of some ICMP message or of
-// a link that went away. It reports whether reading can go on.
-func (s *socket) failed(err error) bool {
-	forgetICMP(s.conn)
+// failed handles an error that ICMP reports of a packet to the upstream, or one of a link
+// that went away.
+func (s *socket) failed(err error, now time.Time) {
 	var out outbox
-	now := time.Now()
 	s.u.mu.Lock()
 	var hit []*Exchange
-	for _, x := range s.pending {
+	for _, x := range s.pending.all() {
 		if x.phase.onUDP() {
 			hit = append(hit, x)
 		}
@@ -176,16 +157,12 @@ func (s *socket) failed(err error) bool {
 		x.socketFailedLocked(s, err, now, &out)
 	}
 	if spoilt(err) {
-		s.u.retireAllLocked()
+		s.u.retireAllLocked(now)
 	}
 	s.u.mu.Unlock()
 	s.u.do(&out)
-	// Linux reports each ICMP error once, and the socket goes on; any other
-	// error could come back for ever.
-	var errno syscall.Errno
-	return errors.As(err, &errno)
 }
 
-// spoilt reports whether an error may stick to its socket: a connected socket
-// keeps a source address that is gone. A refusal speaks of the server alone.
+// spoilt reports whether an error may stick to a port, as where a box on the way keeps a
+// source address that is gone. A refusal speaks of the server alone.
 func spoilt(err error) bool { return !errors.Is(err, syscall.ECONNREFUSED) }

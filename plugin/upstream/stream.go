@@ -40,17 +40,17 @@ type stream struct {
 
 func newStream(u *Upstream) *stream {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &stream{u: u, ctx: ctx, cancel: cancel, queued: make(chan struct{}, 1), pending: make(pending)}
+	return &stream{u: u, ctx: ctx, cancel: cancel, queued: make(chan struct{}, 1)}
 }
 
 // askLocked queues x's query.
 func (s *stream) askLocked(x *Exchange, now time.Time) {
-	if len(s.pending) == 0 {
+	if s.pending.n == 0 {
 		s.owing = now
 	}
 	s.u.streamed = now
 	x.due = now.Add(s.u.stallAfterLocked())
-	if len(s.pending) >= maxPending { // ids run low; it is tried again when due
+	if s.pending.n >= maxPending { // ids run low; it is tried again when due
 		return
 	}
 	if x.full != nil {
@@ -72,13 +72,13 @@ func (s *stream) askLocked(x *Exchange, now time.Time) {
 
 // freeLocked reports whether another query would not have to wait for those under way.
 func (s *stream) freeLocked(now time.Time) bool {
-	return len(s.pending) == 0 || s.tripper != nil && len(s.pending) < maxWorkers && !s.stalledLocked(now)
+	return s.pending.n == 0 || s.tripper != nil && s.pending.n < maxWorkers && !s.stalledLocked(now)
 }
 
 // stalledLocked reports whether the server has kept a query waiting for long.
 func (s *stream) stalledLocked(now time.Time) bool {
 	since := now.Add(-s.u.stallAfterLocked())
-	return len(s.pending) > 0 && !s.owing.After(since) && !s.heard.After(since)
+	return s.pending.n > 0 && !s.owing.After(since) && !s.heard.After(since)
 }
 
 // closeLocked takes s off the upstream's list and ends it; run takes care of what is
@@ -110,9 +110,9 @@ func (s *stream) run() {
 	}
 	s.closeLocked()
 	left := s.pending
-	s.pending = nil
+	s.pending = pending{}
 	s.rewarmLocked()
-	for _, x := range left {
+	for _, x := range left.all() {
 		x.streamEndedLocked(s, err, s.open || x.begun.After(s.dialled), now, &out)
 	}
 	s.u.mu.Unlock()
@@ -163,7 +163,7 @@ func (s *stream) serve() error {
 		s.serveRoundTripper(conn)
 		return nil
 	}
-	conn, err := s.u.dial(dialling, "tcp")
+	conn, err := s.u.cfg.Dial(dialling, "tcp", s.u.address())
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *stream) openedLocked() {
 	s.open = true
 	s.heard = time.Now()
 	least := s.heard.Add(leastStall - s.u.patienceLocked())
-	for _, x := range s.pending {
+	for _, x := range s.pending.all() {
 		switch {
 		case x.dials != 1:
 		case x.packets == 0:
@@ -223,7 +223,7 @@ func (s *stream) frames(b []byte) []byte {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
 	for _, id := range s.queue {
-		if x := s.pending[id]; x != nil {
+		if x := s.pending.get(id); x != nil {
 			b = binary.BigEndian.AppendUint16(b, uint16(len(x.msg)))
 			b = append(b, x.msg...)
 			wire.Header(b[len(b)-len(x.msg):]).SetID(id)
@@ -265,11 +265,11 @@ func (s *stream) received(msg []byte) bool {
 
 func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
 	id := wire.Header(msg).ID()
-	x := s.pending[id]
+	x := s.pending.get(id)
 	if x == nil || !matches(x.msg, msg) {
 		return false
 	}
-	delete(s.pending, id)
+	s.pending.remove(id)
 	x.owed--
 	s.heard, s.used = now, true
 	if x.packets == 0 { // too long a time, if it was asked again; the next is better then

@@ -31,9 +31,9 @@ func (u *Upstream) streamLocked(now, since time.Time) *stream {
 			dialling = s
 		case s.freeLocked(now) && (since.IsZero() || s.heard.After(since) || crowded):
 			free = s
-		case len(s.pending) == 0 || s.stalledLocked(now):
+		case s.pending.n == 0 || s.stalledLocked(now):
 			stalled = s
-		case best == nil || len(s.pending) < len(best.pending):
+		case best == nil || s.pending.n < best.pending.n:
 			best = s
 		}
 	}

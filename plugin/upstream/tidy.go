@@ -40,8 +40,8 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
 		s.forgetLocked(few, paused, now, out)
-		if len(s.pending) == 0 {
-			s.conn.Close()
+		if s.pending.n == 0 {
+			s.port.leave(s)
 		} else {
 			inUse = append(inUse, s)
 		}
@@ -55,9 +55,9 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 	}
 	for i := len(u.streams) - 1; i >= 0; i-- {
 		s := u.streams[i]
-		u.forgetLocked(s.pending, false, paused, now, out)
+		u.forgetLocked(&s.pending, false, paused, now, out)
 		s.callOffLocked()
-		if len(s.pending) == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
+		if s.pending.n == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.closeLocked()
 		}
 	}
@@ -75,13 +75,13 @@ const maxLate = 4096
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it lets
 // go of the races.
-func (u *Upstream) forgetLocked(p pending, few, paused bool, now time.Time, out *outbox) {
+func (u *Upstream) forgetLocked(p *pending, few, paused bool, now time.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.presence.down {
 		long = min(long, tidyEvery)
 	}
-	for id, x := range p {
+	for id, x := range p.all() {
 		if x.to.Waiting() {
 			continue
 		}
@@ -93,7 +93,7 @@ func (u *Upstream) forgetLocked(p pending, few, paused bool, now time.Time, out 
 		age := now.Sub(x.begun)
 		switch {
 		case u.draining || age > longest || age > long && !probe && !few:
-			delete(p, id)
+			p.remove(id)
 		case !probe:
 			x.to = nobody{}
 		}
@@ -105,18 +105,18 @@ func (u *Upstream) fewLocked() bool {
 	n := 0
 	for _, s := range u.sockets {
 		if s != nil {
-			n += len(s.pending)
+			n += s.pending.n
 		}
 	}
 	for _, s := range u.retired {
-		n += len(s.pending)
+		n += s.pending.n
 	}
 	return n <= maxLate
 }
 
 // forgetLocked drops what nobody waits for on a socket.
 func (s *socket) forgetLocked(few, paused bool, now time.Time, out *outbox) {
-	s.u.forgetLocked(s.pending, few, paused, now, out)
+	s.u.forgetLocked(&s.pending, few, paused, now, out)
 	s.questions = nil // rebuilt when it is needed again
 }
 

@@ -1,13 +1,11 @@
 package upstream
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"syscall"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/wire"
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 // sendLocked sends one packet, on the exchange's socket if it has one.
@@ -17,18 +15,14 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	}
 	x.lastPacketPlainLocked(now)
 	if x.socket == nil {
-		s, err := x.u.socketLocked(now, x.shunned)
+		s, err := x.u.socketLocked(now, x.shunned, out.batch)
 		if err != nil {
 			x.stepLocked(udpFailed, err, now, out)
 			return
 		}
-		x.socket = s
-		if x.packets > 0 { // the message may be on its way out of another socket just now
-			x.msg = bytes.Clone(x.msg)
-		}
-		wire.Header(x.msg).SetID(s.addLocked(x))
+		x.socket, x.id = s, s.addLocked(x)
 	}
-	x.socket.sentLocked(wire.Header(x.msg).ID(), now)
+	x.socket.sentLocked(x.id, now)
 	if x.packets == 0 {
 		x.rto = x.u.rtt.timeout()
 	}
@@ -38,7 +32,7 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	}
 	x.packets++
 	x.sent = now
-	out.add(job{kind: sendJob, x: x, s: x.socket, msg: x.msg})
+	out.add(job{kind: sendJob, x: x, s: x.socket, id: x.id, msg: x.msg})
 }
 
 // sendBesideLocked sends one packet. If a stream was asked, what is due next stays what
@@ -102,22 +96,21 @@ func (x *Exchange) unsentLocked(s *socket, now time.Time, out *outbox) {
 // leaveSocketLocked takes the exchange off its socket; the next packet leaves on any.
 func (x *Exchange) leaveSocketLocked() {
 	if x.socket != nil {
-		x.socket.removeLocked(wire.Header(x.msg).ID())
+		x.socket.removeLocked(x.id)
 		x.socket = nil
 	}
 }
 
 // socketFailedLocked sends the query once more on a fresh socket, or ends its way
-// over UDP (R10). A connected socket whose source address is gone never works again,
-// but the next one does.
+// over UDP (R10).
 func (x *Exchange) socketFailedLocked(s *socket, err error, now time.Time, out *outbox) {
 	if x.socket != s {
 		return
 	}
-	s.removeLocked(wire.Header(x.msg).ID())
+	s.removeLocked(x.id)
 	x.socket, x.shunned = nil, s
 	if spoilt(err) {
-		x.u.retireAllLocked()
+		x.u.retireAllLocked(now)
 	}
 	if !x.phase.onUDP() {
 		return
@@ -131,11 +124,10 @@ func (x *Exchange) socketFailedLocked(s *socket, err error, now time.Time, out *
 	}
 }
 
-// socketLocked returns one of the UDP sockets in use, chosen at random, but not the
-// shunned one, which may be nil. It opens it if need be; an old one serves where that
-// cannot be, as for lack of file descriptors.
-func (u *Upstream) socketLocked(now time.Time, shunned *socket) (*socket, error) {
-	i := int(u.random.uint16()) % maxSockets
+// socketLocked returns the socket on one of the ports in use, which is that of the batch,
+// or drawn at random, but not the shunned one. Batch and shunned may be nil.
+func (u *Upstream) socketLocked(now time.Time, shunned *socket, batch *Batch) (*socket, error) {
+	i := batch.draw(u.random)
 	if shunned != nil && u.sockets[i] == shunned {
 		i = (i + 1) % maxSockets
 	}
@@ -147,24 +139,22 @@ func (u *Upstream) socketLocked(now time.Time, shunned *socket) (*socket, error)
 		return fresh, nil
 	}
 	for _, s := range u.sockets {
-		if s != nil && s != shunned && len(s.pending) < maxPending {
+		if s != nil && s != shunned && s.pending.n < maxPending {
 			return s, nil
 		}
 	}
 	return nil, err
 }
 
-// openSocketLocked opens a UDP socket and puts it into use at i, in place of another
-// if there is one.
+// openSocketLocked puts a socket on the i-th port into use, in place of another if there
+// is one.
 func (u *Upstream) openSocketLocked(i int, now time.Time) (*socket, error) {
-	conn, err := u.dial(context.Background(), "udp")
-	if err != nil {
+	s := &socket{u: u, peer: udp.PeerAt(u.cfg.Addr)}
+	if err := u.cfg.Ports.join(s, i, now); err != nil {
 		return nil, err
 	}
 	u.retireLocked(u.sockets[i])
-	s := &socket{u: u, conn: conn, born: now, pending: make(pending)}
 	u.sockets[i] = s
-	go s.read()
 	u.scheduleTidyLocked()
 	return s, nil
 }
@@ -177,28 +167,32 @@ func (u *Upstream) retireLocked(s *socket) {
 			continue
 		}
 		u.sockets[i] = nil
-		if len(s.pending) == 0 {
-			s.conn.Close()
+		if s.pending.n == 0 {
+			s.port.leave(s)
 		} else {
 			u.retired = append(u.retired, s)
 		}
 	}
 }
 
-// retireSocketsLocked takes all UDP sockets out of use.
-func (u *Upstream) retireSocketsLocked() {
+// retireSocketsLocked takes all UDP sockets out of use, for others on fresh ports; but not
+// if that was done for somebody just now, and too often.
+func (u *Upstream) retireSocketsLocked(now time.Time) {
+	if !u.cfg.Ports.renew(now) {
+		return
+	}
 	for _, s := range u.sockets {
 		u.retireLocked(s)
 	}
 }
 
 // retireAllLocked takes all sockets out of use after an error of one, or a silence:
-// what is wrong with one, such as its source address, is wrong with all. Streams
-// that owe a reply are left to show by themselves.
-func (u *Upstream) retireAllLocked() {
-	u.retireSocketsLocked()
+// what is wrong with one is wrong with all. Streams that owe a reply are left to show by
+// themselves.
+func (u *Upstream) retireAllLocked(now time.Time) {
+	u.retireSocketsLocked(now)
 	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
-		if s := u.streams[i]; s.open && len(s.pending) == 0 {
+		if s := u.streams[i]; s.open && s.pending.n == 0 {
 			s.closeLocked()
 		}
 	}

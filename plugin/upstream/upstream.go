@@ -3,9 +3,11 @@
 //
 // # Shape
 //
-// An [Upstream] owns a few connected UDP sockets ([socket]) with unpredictable
-// source ports, and a few pipelined TCP connections ([stream]). Each has one
-// reader goroutine and a table of pending ids. A query to a resolver, an
+// An [Upstream] has a part ([socket]) in each of the few UDP ports, with numbers that
+// nobody can predict, which the upstreams of a pool share ([Ports]), and a few pipelined
+// TCP connections ([stream]) of its own. Each has a table of pending ids; a port and a
+// connection has one reader goroutine. The first packets of a race leave together, as a
+// [Batch]. A query to a resolver, an
 // [Exchange], is an entry in such a table: it costs no goroutine, no socket and
 // no timer of its own. Whoever waits for it drives it by calling
 // [Exchange.Retry] when Retry said it wants to be called; so a waiting race has
@@ -14,7 +16,7 @@
 //
 // One mutex an upstream guards all its state; functions whose names end in Locked
 // are called with it held. While it is held no call is made that could wait: of
-// system calls only the opening of a UDP socket and the closing of any, of a
+// system calls only the opening of a UDP port and the closing of any socket, of a
 // [Receiver]'s methods only Waiting. All other work goes into an [outbox], and is
 // done when the lock is let go.
 //
@@ -76,14 +78,13 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 const (
-	maxSockets = 4                // UDP sockets in use at a time; more ports are harder to hit (RFC 5452, section 9.2)
 	maxStreams = 4                // TCP connections in use at a time
 	maxOpen    = 40               // the same with those that only owe replies yet: more than stall within the usual timeout
-	maxAge     = 10 * time.Second // a UDP socket's, before another takes its place
-	maxAgeDown = 2 * time.Second  // the same while the upstream is down: its route may have moved away from the socket
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
 	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
@@ -125,8 +126,10 @@ type Config struct {
 	// Observer is told what happens; nil tells nobody.
 	Observer Observer
 
-	// Dial opens a connected socket as [net.Dialer.DialContext] does. A UDP
-	// socket's Read and Write carry one packet each. Nil means real sockets.
+	// Ports are what it is asked from over UDP. Nil means ports of its own.
+	Ports *Ports
+
+	// Dial opens a connection as [net.Dialer.DialContext] does. Nil means TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// DialRoundTripper, unless it is nil, opens what is used in the place of TCP.
@@ -135,7 +138,7 @@ type Config struct {
 
 // Query is one message to be asked.
 type Query struct {
-	Msg    []byte // a packed query with one question; its id is replaced
+	Msg    []byte // a packed query with one question; its id is replaced. It must not be changed any more
 	Stream bool   // ask over TCP first
 
 	// Truncated says which truncated replies are of use; for others the query
@@ -209,6 +212,9 @@ func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
 		cfg.Dial = descriptors.dial
 	}
+	if cfg.Ports == nil {
+		cfg.Ports = NewPorts()
+	}
 	if cfg.Observer == nil {
 		cfg.Observer = unobserved{}
 	}
@@ -219,21 +225,16 @@ func New(cfg Config) *Upstream {
 // String is the upstream's name.
 func (u *Upstream) String() string { return u.cfg.Name }
 
-func (u *Upstream) dial(ctx context.Context, network string) (net.Conn, error) {
-	return u.cfg.Dial(ctx, network, u.address())
-}
-
 // address is the resolver's. Package net remembers for a minute which interface a
 // zone names, so the zone goes by number: an interface that takes another's name
 // must not get the packets of the one that is gone.
 func (u *Upstream) address() string {
-	addr := u.cfg.Addr
-	if zone := addr.Addr().Zone(); zone != "" {
-		if i, err := net.InterfaceByName(zone); err == nil {
-			addr = netip.AddrPortFrom(addr.Addr().WithZone(strconv.Itoa(i.Index)), addr.Port())
-		}
+	peer := udp.PeerAt(u.cfg.Addr)
+	if peer.Link == 0 {
+		return u.cfg.Addr.String()
 	}
-	return addr.String()
+	addr := peer.Addr.Addr().WithZone(strconv.FormatUint(uint64(peer.Link), 10))
+	return netip.AddrPortFrom(addr, peer.Addr.Port()).String()
 }
 
 // Close lets go of all sockets: of those in use as soon as nothing waits for a

@@ -133,7 +133,7 @@ func TestBounds(t *testing.T) {
 			u.mu.Lock()
 			n := 0
 			for p := range u.tablesLocked() {
-				n += len(p)
+				n += p.n
 			}
 			u.mu.Unlock()
 			if n > (int(testPatience/time.Second)+2)*perSecond || f.stillOpen() > 16 {
