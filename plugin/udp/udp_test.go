@@ -209,31 +209,13 @@ func TestPeerAt(t *testing.T) {
 		"192.0.2.1:53":               {Addr: at("192.0.2.1:53")},
 		"[::ffff:192.0.2.1]:53":      {Addr: at("192.0.2.1:53")},
 		"[2001:db8::1]:53":           {Addr: at("[2001:db8::1]:53")},
+		"[2001:db8::1%lo]:53":        {Addr: at("[2001:db8::1]:53")},
 		"[fe80::1%lo]:53":            {Addr: at("[fe80::1]:53"), Link: uint32(lo.Index)},
 		"[fe80::1%7]:53":             {Addr: at("[fe80::1]:53"), Link: 7},
 		"[fe80::1%there-is-none]:53": {Addr: at("[fe80::1]:53")},
 	} {
 		if got := PeerAt(at(text)); got != want {
 			t.Errorf("%s: got %v, want %v", text, got, want)
-		}
-	}
-}
-
-// A zone means something for link-local addresses alone: packets from others have none.
-func TestPeerAt(t *testing.T) {
-	lo, err := net.InterfaceByName("lo")
-	if err != nil {
-		t.Skip(err)
-	}
-	for addr, want := range map[string]Peer{
-		"[fe80::1%lo]:53":       {netip.MustParseAddrPort("[fe80::1]:53"), uint32(lo.Index)},
-		"[fe80::1%77]:53":       {netip.MustParseAddrPort("[fe80::1]:53"), 77},
-		"[fe80::1%nowhere0]:53": {netip.MustParseAddrPort("[fe80::1]:53"), 0},
-		"[2001:db8::1%lo]:53":   {netip.MustParseAddrPort("[2001:db8::1]:53"), 0},
-		"[::ffff:192.0.2.1]:53": {netip.MustParseAddrPort("192.0.2.1:53"), 0},
-	} {
-		if got := PeerAt(netip.MustParseAddrPort(addr)); got != want {
-			t.Errorf("%s: %v, want %v", addr, got, want)
 		}
 	}
 }
