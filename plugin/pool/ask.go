@@ -7,6 +7,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // Query is what a client asks.
@@ -43,7 +44,11 @@ func (a *Asking) start(rules race.Rules, q Query) {
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
+	rules.DNSSEC = wire.DO(a.plain.Msg)
 	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
+		if rules.DNSSEC {
+			leg.Signs(a.Members[i].Signs(a.Query(i)))
+		}
 		return a.Members[i].Ask(a.Query(i), leg)
 	})
 }

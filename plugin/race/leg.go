@@ -1,6 +1,10 @@
 package race
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
 
 // Leg is one query to one upstream. Its methods are for the upstream to tell
 // what became of it.
@@ -11,10 +15,13 @@ type Leg struct {
 
 	// Guarded by race.mu.
 	state   state
-	again   bool   // Retry is due
-	deaf    bool   // its upstream never answers questions of this type
-	stream  bool   // the reply came over a stream
-	turn    uint64 // of the last word on whether the upstream is down
+	again   bool          // Retry is due
+	deaf    bool          // its upstream never answers questions of this type
+	signs   bool          // its upstream is known to do DNSSEC
+	worth   time.Duration // how long its reply is waited for by an answer without signature
+	signed  bool          // the reply has a signature that was asked for
+	stream  bool          // the reply came over a stream
+	turn    uint64        // of the last word on whether the upstream is down
 	verdict Verdict
 	msg     []byte
 	err     error
@@ -31,19 +38,34 @@ const (
 	replied
 )
 
+// Signs says whether the upstream is known to do DNSSEC, and how long its reply is worth
+// to be waited for where there is an answer without signature (R19); zero: it is not.
+func (l *Leg) Signs(known bool, worth time.Duration) {
+	l.race.mu.Lock()
+	defer l.race.mu.Unlock()
+	l.signs, l.worth = known, worth
+}
+
 // Reply takes the upstream's reply, which came at that time, over a stream or over
-// UDP.
+// UDP. In the place of a bogus one, which may be forged, it takes another while the race
+// goes on.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !l.Waiting() {
 		return
 	}
-	verdict := Judge(msg, l.race.policy)
-	l.settle(func() {
-		l.state, l.msg, l.verdict, l.at, l.stream = replied, msg, verdict, at, stream
-		if verdict == Good && l.race.good == nil && l.race.decided.IsZero() {
-			l.race.good = l
-		}
-	})
+	r := l.race
+	verdict := Judge(msg, r.rules.Policy)
+	signed := r.rules.DNSSEC && wire.Signed(msg)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.state >= failed && (l.state == failed || l.verdict != Bogus || !r.decided.IsZero()) {
+		return
+	}
+	l.state, l.msg, l.verdict, l.signed, l.at, l.stream = replied, msg, verdict, signed, at, stream
+	if verdict == Good && r.decided.IsZero() && (r.good == nil || signed && !r.good.signed) {
+		r.good = l
+	}
+	l.settledLocked()
 }
 
 // Fail says that no reply will come.
@@ -86,8 +108,7 @@ func (l *Leg) Again() {
 // Waiting reports whether a reply is still of use.
 func (l *Leg) Waiting() bool { return !l.race.over.Load() }
 
-// settle changes an open leg's state, and wakes the race if that decides it, or if
-// somebody listens to all.
+// settle changes an open leg's state.
 func (l *Leg) settle(change func()) {
 	r := l.race
 	r.mu.Lock()
@@ -96,8 +117,15 @@ func (l *Leg) settle(change func()) {
 		return
 	}
 	change()
+	l.settledLocked()
+}
+
+// settledLocked wakes the race if what became of the leg decides it, or if somebody
+// listens to all.
+func (l *Leg) settledLocked() {
+	r := l.race
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.good != nil || r.lingering || r.completeLocked() {
+	if r.lingering || r.overLocked() {
 		r.wakeLocked()
 	}
 }

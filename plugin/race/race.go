@@ -12,6 +12,10 @@
 // spoken and those left are all down, they are waited for until the time is up,
 // because there is nothing better to do.
 //
+// Where the client asks for signatures, a good answer without any is held for a moment
+// while an upstream is about to reply that is known to sign, and of equal replies a
+// signed one is given (R19).
+//
 // A race is the one place that drives exchanges: it calls Retry of each when that
 // wants to be called. What has become of each leg is told by [Race.Legs], at any
 // time; whoever wants to hear those that are late lets the race [Race.Linger].
@@ -33,6 +37,10 @@ const pausedFor = time.Second
 type Rules struct {
 	Timeout time.Duration // a race's end at the latest
 	Policy  Policy
+
+	// Of one race.
+	DNSSEC bool // the client asks for signatures (DO), so of equal replies a signed one is given (R19)
+	Final  bool // a denial is the reply, at once, and a good answer waits for all who are up (R14)
 }
 
 // Retrier is a leg's query under way at an upstream.
@@ -44,20 +52,21 @@ type Retrier interface {
 
 // Race is one client query over all upstreams.
 type Race struct {
-	policy   Policy
+	rules    Rules
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
 	changed  chan struct{} // there is something for the goroutine that waits
 
 	// Of the goroutine that waits.
-	timer  *time.Timer // nil: it was not needed yet
-	awake  time.Time   // when it last was
-	timeUp bool
+	timer   *time.Timer // nil: it was not needed yet
+	awake   time.Time   // when it last was
+	timeUp  bool
+	release time.Time // until when the good reply is held; zero: it is not
 
 	mu        sync.Mutex
 	legs      []Leg
-	good      *Leg      // the first good reply
+	good      *Leg      // the first good reply; with DNSSEC, the first signed one if there is any
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
 }
@@ -68,7 +77,7 @@ type Race struct {
 func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
 	now := time.Now()
 	r := &Race{
-		policy:   rules.Policy,
+		rules:    rules,
 		begun:    now,
 		awake:    now,
 		deadline: now.Add(rules.Timeout),
@@ -136,6 +145,9 @@ func (r *Race) sleep(ctx context.Context) {
 	now := time.Now()
 	r.notePause(now)
 	wake := r.retry(now)
+	if !r.release.IsZero() && r.release.Before(wake) {
+		wake = r.release
+	}
 	if r.timer == nil {
 		r.timer = time.NewTimer(time.Until(wake))
 	} else {
@@ -212,22 +224,79 @@ func (r *Race) completeLocked() bool {
 	return anyReplied || !anyDown
 }
 
+// overLocked reports whether the race is over, but for a good reply that is held.
+func (r *Race) overLocked() bool {
+	switch {
+	case r.rules.Final:
+		return r.deniedLocked() || r.completeLocked()
+	case r.good != nil:
+		return true
+	}
+	return r.completeLocked()
+}
+
+// deniedLocked reports whether an upstream denies the name or the type.
+func (r *Race) deniedLocked() bool {
+	for i := range r.legs {
+		if r.legs[i].state == replied && r.legs[i].verdict.Negative() {
+			return true
+		}
+	}
+	return false
+}
+
+// heldLocked is until when the good reply is held (R19), or zero: it has no signature, and
+// an upstream that is known to sign, unlike its own, has not spoken yet.
+func (r *Race) heldLocked() (until time.Time) {
+	if !r.rules.DNSSEC || r.good == nil || r.good.signed || r.good.signs {
+		return until
+	}
+	for i := range r.legs {
+		l := &r.legs[i]
+		if end := r.good.at.Add(l.worth); l.state == waiting && l.worth > 0 && end.After(until) {
+			until = end
+		}
+	}
+	return until
+}
+
+// rankLocked is what a leg's reply is worth in this race: the greatest is given, and of
+// equals the first of the list.
+func (r *Race) rankLocked(l *Leg) int {
+	rank := 4 * int(l.verdict)
+	switch {
+	case l == r.good:
+		rank += 2
+	case l.signed:
+		rank++
+	}
+	if r.rules.Final && l.verdict.Negative() {
+		rank += 4 * int(Good+1)
+	}
+	return rank
+}
+
 // decide returns whose reply is to be given, or -1 if there is none, and whether
 // the race is decided at all.
 func (r *Race) decide() (leg int, decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.good == nil && !r.timeUp && !r.completeLocked() {
+	r.release = time.Time{}
+	if !r.timeUp && !r.overLocked() {
+		return -1, false
+	}
+	now := time.Now()
+	if held := r.heldLocked(); !r.timeUp && now.Before(held) {
+		r.release = held
 		return -1, false
 	}
 	best := -1
 	for i := range r.legs {
-		l := &r.legs[i]
-		if l.state == replied && (l == r.good || best < 0 || l.verdict > r.legs[best].verdict) {
+		if r.legs[i].state == replied && (best < 0 || r.rankLocked(&r.legs[i]) > r.rankLocked(&r.legs[best])) {
 			best = i
 		}
 	}
-	r.decided = time.Now()
+	r.decided = now
 	return best, true
 }
 
@@ -242,9 +311,8 @@ func (r *Race) Discard(leg int) {
 		r.legs[i].late = false // the race goes on with those that came meanwhile
 	}
 	for i := range r.legs {
-		if r.legs[i].state == replied && r.legs[i].verdict == Good {
-			r.good = &r.legs[i]
-			break
+		if l := &r.legs[i]; l.state == replied && l.verdict == Good && (r.good == nil || l.signed && !r.good.signed) {
+			r.good = l
 		}
 	}
 }

@@ -30,7 +30,8 @@ type Result struct {
 	Msg     []byte  // that reply
 
 	// Errs says why each leg gave no opinion of the name asked for (R7); it is nil
-	// for one that did. It is empty if the reply is good, for then nobody asks.
+	// for one that did. It is empty if the reply is good or a denial that is final, for
+	// then nobody asks.
 	Errs []error
 }
 
@@ -59,7 +60,7 @@ func (r *Race) result(i int) Result {
 	if i >= 0 {
 		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
 	}
-	if res.Verdict == Good {
+	if res.Verdict == Good || r.rules.Final && res.Verdict.Negative() {
 		return res
 	}
 	res.Errs = make([]error, len(r.legs))

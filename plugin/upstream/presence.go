@@ -14,6 +14,7 @@ type presence struct {
 	udp     way
 	stream  way
 	edns    edns
+	dnssec  dnssec
 	hearing hearing
 	probed  time.Time // when it was last probed
 	resumed time.Time // when a silence over UDP ended, be it a short one
@@ -27,6 +28,7 @@ func (u *Upstream) heardLocked(udp bool, now time.Time, out *outbox) {
 	u.presence.heard(now)
 	if down {
 		u.presence.turn++
+		u.presence.dnssec.begun = time.Time{}
 		out.add(job{kind: upJob, took: after})
 	} else if now.Sub(last) < minRTO {
 		return

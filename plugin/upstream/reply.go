@@ -18,6 +18,7 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 	}
 	x.u.presence.pace.sample(now.Sub(x.begun))
 	x.hearsLocked(out)
+	x.learnSigningLocked(msg, now)
 	if stream != nil && x.phase.onUDP() && x.packets >= maxPackets {
 		// Three losses, or sockets whose source address no longer leads anywhere.
 		x.u.retireSocketsLocked()
