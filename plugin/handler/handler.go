@@ -76,6 +76,9 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if len(h.cfg.Except) > 0 && plugin.Zones(h.cfg.Except).Contains(dns.CanonicalName(r.Question[0].Name)) {
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
+	if options(r) > 1 { // RFC 6891, section 6.1.1
+		return dns.RcodeFormatError, nil
+	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
 		defer h.clients.Add(-1)
 		if h.clients.Add(1) > limit {
@@ -86,6 +89,11 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	c := &client{request: r, stream: overStream(w)}
 	if err := h.prepare(c); err != nil {
 		return dns.RcodeFormatError, err
+	}
+	if m, verdict := h.special(c); m != nil {
+		metadata.SetValueFunc(ctx, "dnsmus/verdict", verdict.String)
+		w.WriteMsg(m)
+		return dns.RcodeSuccess, nil
 	}
 	h.startFollowing()
 	out, first := h.pool.Ask(ctx, c, h.look(ctx, w, r))

@@ -93,15 +93,39 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 		w.Write(raw)
 		return
 	}
-	if opt := in.msg.IsEdns0(); opt != nil {
-		opt.Option = slices.DeleteFunc(opt.Option, ofOneHop)
-	}
+	in.edns(r.IsEdns0() != nil)
 	in.msg.Id = r.Id
 	in.msg.Question = slices.Clone(r.Question) // in the client's case; an error may come without
 	if stream {
 		in.msg.Truncated = false // TC has no meaning over TCP
 	}
 	w.WriteMsg(&in.msg)
+}
+
+// edns leaves one OPT in the reply if the client speaks EDNS, and none else (RFC 6891,
+// sections 6.1.1 and 7; R13). Without one there is no room for a code above 15.
+func (in *incoming) edns(wanted bool) {
+	opt := in.msg.IsEdns0()
+	if opt == nil {
+		return
+	}
+	opt.Option = slices.DeleteFunc(opt.Option, ofOneHop)
+	in.msg.Extra = slices.DeleteFunc(in.msg.Extra, func(rr dns.RR) bool {
+		return rr.Header().Rrtype == dns.TypeOPT && (!wanted || rr != dns.RR(opt))
+	})
+	if !wanted && in.msg.Rcode > 0xf {
+		in.msg.Rcode = dns.RcodeServerFailure
+	}
+}
+
+// options counts the OPT records of a query.
+func options(r *dns.Msg) (n int) {
+	for _, rr := range r.Extra {
+		if rr.Header().Rrtype == dns.TypeOPT {
+			n++
+		}
+	}
+	return n
 }
 
 // inconclusive makes a denial soon forgotten to which some upstreams gave no opinion

@@ -15,15 +15,16 @@ import (
 
 // Values are what a stanza says, apart from its upstreams.
 type Values struct {
-	Except        []string // zones whose names are not raced, in canonical form
-	Rules         race.Rules
-	Patience      time.Duration // an upstream silent for so long is down
-	NegativeTTL   time.Duration // a denial on which not all upstreams gave an opinion lives so long at most; whole seconds
-	MaxConcurrent int64         // queries under way at a time; 0 is no limit
-	ForceTCP      bool          // ask over TCP only
-	PreferUDP     bool          // ask over UDP even for a client on TCP
-	TLS           *tls.Config   // of encrypted transports; nil: as the system has it
-	ServerName    string        // in the certificates of upstreams that do not name theirs; empty: their address
+	Except         []string // zones whose names are not raced, in canonical form
+	Rules          race.Rules
+	Patience       time.Duration // an upstream silent for so long is down
+	NegativeTTL    time.Duration // a denial on which not all upstreams gave an opinion lives so long at most; whole seconds
+	MaxConcurrent  int64         // queries under way at a time; 0 is no limit
+	ForceTCP       bool          // ask over TCP only
+	PreferUDP      bool          // ask over UDP even for a client on TCP
+	ForwardSpecial bool          // race special names as all others
+	TLS            *tls.Config   // of encrypted transports; nil: as the system has it
+	ServerName     string        // in the certificates of upstreams that do not name theirs; empty: their address
 }
 
 // Default returns the values where nothing is said.

@@ -37,6 +37,9 @@ var Table = []Option{
 		About: "ask over TCP only, as with force_tcp",
 		set:   flag(func(v *Values) *bool { return &v.ForceTCP })},
 	{Name: "prefer_udp", set: flag(func(v *Values) *bool { return &v.PreferUDP })},
+	{Name: "forward_special", Flag: "forward-special",
+		About: "ask for special names as well, as with forward_special",
+		set:   flag(func(v *Values) *bool { return &v.ForwardSpecial })},
 	{Name: "tls", Args: "[CERT KEY] [CA]", set: setTLS},
 	{Name: "tls_servername", Args: "NAME", set: setServerName},
 }

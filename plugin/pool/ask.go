@@ -29,22 +29,29 @@ type Asking struct {
 
 	query            Query
 	plain, encrypted *upstream.Query
+	final            bool // a denial is
 	race             *race.Race
 }
 
 // Start asks all upstreams in use (R1).
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.Members()}
-	a.start(p.cfg.Rules, q)
+	p.start(a, q)
 	return a
 }
 
-func (a *Asking) start(rules race.Rules, q Query) {
+func (p *Pool) start(a *Asking, q Query) {
 	a.query, a.plain = q, q.Plain()
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
+	rules := p.cfg.Rules
 	rules.DNSSEC = wire.DO(a.plain.Msg)
+	if question := wire.Question(a.plain.Msg); question != nil {
+		special, _ := p.Special(question)
+		a.final = special == DenialFinal
+		rules.Final = a.final
+	}
 	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
 		if rules.DNSSEC {
 			leg.Signs(a.Members[i].Signs(a.Query(i)))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -110,6 +111,9 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Patience: p.cfg.Patience,
 		ForceTCP: p.cfg.ForceTCP,
 		Observer: m.Observer,
+	}
+	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
+		cfg.Doubtful = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
 	}
 	if s.Transport.Encrypted() {
 		cfg.Warm = warm

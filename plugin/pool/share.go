@@ -41,7 +41,7 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 		return &f.Outcome, false
 	}
 	defer p.shared.finish(key, f)
-	f.asking.start(p.cfg.Rules, q)
+	p.start(&f.asking, q)
 	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
@@ -85,7 +85,7 @@ func (f *flight) learn(query []byte) {
 		f.set.names.Heard(question, i, verdict, reply, now)
 	}
 	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
-	if denied && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
+	if denied && !f.asking.final && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
 		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
 		f.Proven = true
 	}
@@ -94,12 +94,11 @@ func (f *flight) learn(query []byte) {
 // checksSignatures reports whether who asks can tell a reply that nobody has signed: by
 // the records (DO; RFC 3225, section 3) or by the message (TSIG; RFC 8945, section 5.3).
 func checksSignatures(query []byte) (signed bool) {
-	const do = 1 << 15
 	wire.Records(query, func(r wire.Record) bool {
-		signed = signed || r.Type == dns.TypeTSIG || r.Type == dns.TypeOPT && r.TTL&do != 0
-		return true
+		signed = r.Type == dns.TypeTSIG
+		return !signed
 	})
-	return signed
+	return signed || wire.DO(query)
 }
 
 // join returns the flight with that key and set of upstreams, and whether it is a

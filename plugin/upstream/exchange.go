@@ -20,6 +20,7 @@ type Exchange struct {
 	probed  bool      // whether the upstream talks at all
 	again   bool      // it was asked again after a silence
 	unheard bool      // its silence was noticed while others were answered
+	doubted bool      // there was a reply, but it may be forged
 	plain   plainness // why the message goes without EDNS
 	full    []byte    // the message with EDNS, if its last packet goes without
 
@@ -215,7 +216,9 @@ func (x *Exchange) failLocked(err error, now time.Time, out *outbox) {
 		out.add(job{kind: replyJob, to: x.to, msg: x.spare, at: now})
 		return
 	}
-	out.add(job{kind: failedJob, err: err})
+	if !x.doubted { // else there is a reply
+		out.add(job{kind: failedJob, err: err})
+	}
 	out.add(job{kind: failJob, to: x.to, err: err})
 }
 

@@ -53,6 +53,10 @@ func (x *Exchange) judgeLocked(msg []byte, socket *socket, stream *stream, now t
 	}
 	err := usable(msg, truncated)
 	switch {
+	case err == nil && stream == nil && x.u.doubtful(msg):
+		out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, at: now})
+		x.countLocked(msg, now, out)
+		x.doubted, x.unheard = true, true
 	case err == nil:
 		x.learnWaysLocked(stream, now)
 		x.phase, _ = x.phase.next(answered)
@@ -88,9 +92,15 @@ func (x *Exchange) endLocked(msg []byte, now time.Time, out *outbox) {
 	x.countLocked(msg, now, out)
 }
 
-// countLocked has the reply counted, but that of a probe: nobody asked.
+// doubtful reports whether a reply over UDP may be forged.
+func (u *Upstream) doubtful(reply []byte) bool {
+	return u.cfg.Doubtful != nil && u.cfg.Doubtful(reply)
+}
+
+// countLocked has the reply counted, but that of a probe: nobody asked. Of an exchange
+// with several it is the first.
 func (x *Exchange) countLocked(msg []byte, now time.Time, out *outbox) {
-	if _, probe := x.to.(prober); !probe {
+	if _, probe := x.to.(prober); !probe && !x.doubted {
 		out.add(job{kind: repliedJob, msg: msg, took: now.Sub(x.begun)})
 	}
 }

@@ -110,7 +110,9 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 		if took := now.Sub(x.begun); x.dials == 0 && took <= s.u.cfg.Timeout {
 			s.u.rtt.sample(took)
 		}
-		s.removeLocked(id)
+		if !s.u.doubtful(msg) {
+			s.removeLocked(id)
+		}
 	} // else its other packets may be answered too, and that is no near miss
 	x.repliedLocked(msg, s, nil, now, out)
 }

@@ -118,6 +118,10 @@ type Config struct {
 	// one may stay, and not again.
 	Warm time.Duration
 
+	// Doubtful reports whether a reply over UDP may be forged, so that the true one is
+	// welcome after it. It is called with locks held; nil doubts none.
+	Doubtful func(reply []byte) bool
+
 	// Observer is told what happens; nil tells nobody.
 	Observer Observer
 
@@ -159,8 +163,8 @@ const (
 // goroutine, also from within Ask and Retry, and must not block.
 type Receiver interface {
 	// Reply takes the resolver's reply, which came at that time, over a stream or over
-	// UDP: well-formed, of the same question, its id to be ignored. It is called at
-	// most once, and nothing follows.
+	// UDP: well-formed, of the same question, its id to be ignored. Nothing follows,
+	// unless it is doubtful: then another reply may, or a failure.
 	Reply(msg []byte, at time.Time, stream bool)
 	// Fail says that the exchange ended without a reply. It is called at most
 	// once, and nothing follows.

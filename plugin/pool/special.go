@@ -1,0 +1,48 @@
+package pool
+
+import "github.com/dnsmus/dnsmus/plugin/wire"
+
+// Special is what becomes of the queries for a name (R14).
+type Special uint8
+
+const (
+	NotSpecial   Special = iota // all upstreams are asked, and the best reply is given
+	NoDataHere                  // none is asked, and the reply is NODATA
+	NXDomainHere                // none is asked, and the reply is NXDOMAIN
+	DenialFinal                 // all are asked, and the denial of one is the reply
+)
+
+// specials are the names that are treated in another way than others, on the wire.
+var specials = map[string]struct {
+	special Special
+	below   bool // so are all names below
+}{
+	// A designation invites clients to ask the upstream that gave it alone (RFC 9462,
+	// section 6.1).
+	"\x08resolver\x04arpa\x00": {NoDataHere, true},
+	// If it exists, Firefox may go around this resolver.
+	"\x13use-application-dns\x03net\x00": {NXDomainHere, true},
+	// Nobody's names: to ask for one tells others what a user of Tor visits (RFC 7686,
+	// section 2), or is of no use (RFC 6761, section 6.4).
+	"\x05onion\x00":   {NXDomainHere, true},
+	"\x07invalid\x00": {NXDomainHere, true},
+	// A network that denies these asks Apple's devices not to go around its resolver.
+	"\x04mask\x06icloud\x03com\x00":    {DenialFinal, false},
+	"\x07mask-h2\x06icloud\x03com\x00": {DenialFinal, false},
+}
+
+// Special returns what becomes of a question as returned by [wire.Question], and the
+// zone by which it is special, on the wire.
+func (p *Pool) Special(question []byte) (special Special, zone []byte) {
+	if p.cfg.ForwardSpecial {
+		return NotSpecial, nil
+	}
+	var room [255]byte
+	name := wire.AppendName(room[:0], question)
+	for at := 0; at < len(name); at += 1 + int(name[at]) {
+		if s, ok := specials[string(name[at:])]; ok && (s.below || at == 0) {
+			return s.special, append(zone, name[at:]...)
+		}
+	}
+	return NotSpecial, nil
+}
