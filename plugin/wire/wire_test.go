@@ -259,3 +259,116 @@ func TestWithoutOPT(t *testing.T) {
 		t.Error("what is no message has a question")
 	}
 }
+
+// Names are read whole and in lower case, compressed or not; what is none is nil.
+func TestAppendNameAt(t *testing.T) {
+	for _, compress := range []bool{false, true} {
+		m := sample(t)
+		m.Compress = compress
+		b := pack(t, m)
+		var owners, targets []string
+		Records(b, func(r Record) bool {
+			owners = append(owners, string(AppendNameAt(nil, b, r.Owner)))
+			if r.Type == dns.TypeCNAME {
+				targets = append(targets, string(AppendNameAt(nil, b, r.DataAt)))
+			}
+			if !bytes.Equal(b[r.DataAt:r.DataAt+len(r.Data)], r.Data) {
+				t.Errorf("the data of type %d are not at %d", r.Type, r.DataAt)
+			}
+			return true
+		})
+		host, real := "\x04host\x07example\x00", "\x04real\x07example\x00"
+		if want := []string{host, real, "\x07example\x00", "\x00"}; !slices.Equal(owners, want) || !slices.Equal(targets, []string{real}) {
+			t.Errorf("compressed %v: owners %q, targets %q", compress, owners, targets)
+		}
+		if got := AppendNameAt([]byte("x"), b, HeaderSize); string(got) != "x"+host {
+			t.Errorf("got %q", got)
+		}
+	}
+	label := append([]byte{63}, bytes.Repeat([]byte{'a'}, 63)...)
+	longest := append(bytes.Repeat(label, 3), append(append([]byte{61}, label[1:62]...), 0)...) // 255 bytes
+	for what, tc := range map[string]struct {
+		msg []byte
+		ok  bool
+	}{
+		"the longest":             {longest, true},
+		"one byte more":           {append(bytes.Repeat(label, 3), append(append([]byte{62}, label[1:63]...), 0)...), false},
+		"no end":                  {label, false},
+		"nothing":                 {nil, false},
+		"a label that ends":       {[]byte{3, 'a'}, false},
+		"a pointer that ends":     {[]byte{0xc0}, false},
+		"one to itself":           {[]byte{0xc0, 0}, false},
+		"two in a circle":         {[]byte{0xc0, 2, 0xc0, 0}, false},
+		"one that grows for ever": {[]byte{1, 'a', 0xc0, 0}, false},
+		"one to nowhere":          {[]byte{0xc0, 9}, false},
+		"an unknown kind":         {[]byte{0x80, 0}, false},
+		"one to the root":         {[]byte{0xc0, 2, 0}, true},
+	} {
+		if got := AppendNameAt(nil, tc.msg, 0); (got != nil) != tc.ok {
+			t.Errorf("%s: got %q", what, got)
+		}
+	}
+}
+
+func TestBelow(t *testing.T) {
+	for _, tc := range []struct {
+		name, parent string
+		want         bool
+	}{
+		{"\x01a\x07example\x00", "\x07example\x00", true},
+		{"\x07example\x00", "\x07example\x00", true},
+		{"\x07example\x00", "\x00", true},
+		{"\x00", "\x00", true},
+		{"\x07example\x00", "\x01a\x07example\x00", false},
+		{"\x03bad\x00", "\x02ad\x00", false},
+		{"\x0aa\x07example\x00", "\x07example\x00", false}, // one label
+		{"", "\x00", false},
+		{"\x00", "", false},
+	} {
+		if got := Below([]byte(tc.name), []byte(tc.parent)); got != tc.want {
+			t.Errorf("%q below %q: %v", tc.name, tc.parent, got)
+		}
+	}
+}
+
+func TestDO(t *testing.T) {
+	q := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
+	if DO(pack(t, q)) {
+		t.Error("without EDNS")
+	}
+	q.SetEdns0(1232, false)
+	if DO(pack(t, q)) {
+		t.Error("without DO")
+	}
+	q.SetEdns0(1232, true)
+	if !DO(pack(t, q)) {
+		t.Error("DO is not seen")
+	}
+	q.Extra = append([]dns.RR{rr(t, "x. 32768 IN A 192.0.2.1")}, q.Extra[1]) // its TTL is no flag
+	if !DO(pack(t, q)) {
+		t.Error("DO is not seen behind another record")
+	}
+	q.Extra = q.Extra[:1]
+	if DO(pack(t, q)) || DO(nil) {
+		t.Error("no OPT")
+	}
+}
+
+func TestSigned(t *testing.T) {
+	sig := rr(t, "host.example. 60 IN RRSIG A 13 2 60 20300101000000 20200101000000 1 example. AAAA")
+	for what, tc := range map[string]struct {
+		add  func(m *dns.Msg)
+		want bool
+	}{
+		"no":            {func(*dns.Msg) {}, false},
+		"in answer":     {func(m *dns.Msg) { m.Answer = append(m.Answer, sig) }, true},
+		"in authority":  {func(m *dns.Msg) { m.Ns = append(m.Ns, sig) }, true},
+		"in additional": {func(m *dns.Msg) { m.Extra = append([]dns.RR{sig}, m.Extra...) }, false},
+	} {
+		m := sample(t)
+		tc.add(m)
+		if got := Signed(pack(t, m)); got != tc.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+}
