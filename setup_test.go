@@ -164,8 +164,9 @@ func TestOptions(t *testing.T) {
 		"max_concurrent 0":          func(c *handler.Config) { c.MaxConcurrent = 0 },
 		"max_concurrent 2147483647": func(c *handler.Config) { c.MaxConcurrent = 2147483647 },
 
-		"force_tcp":  func(c *handler.Config) { c.ForceTCP = true },
-		"prefer_udp": func(c *handler.Config) { c.PreferUDP = true },
+		"force_tcp":       func(c *handler.Config) { c.ForceTCP = true },
+		"prefer_udp":      func(c *handler.Config) { c.PreferUDP = true },
+		"forward_special": func(c *handler.Config) { c.ForwardSpecial = true },
 
 		"# first\n force_tcp # why\n\n patience 3s\n timeout 3s": func(c *handler.Config) {
 			c.ForceTCP, c.Patience, c.Rules.Timeout = true, 3*time.Second, 3*time.Second
@@ -268,13 +269,14 @@ func TestOptionErrors(t *testing.T) {
 		{"tls_servername a b", []string{"tls_servername: " + count}},
 		{"force_tcp yes", []string{"force_tcp: " + count, "write: force_tcp"}},
 		{"prefer_udp yes", []string{"prefer_udp: " + count, "write: prefer_udp"}},
+		{"forward_special yes", []string{"forward_special: " + count, "write: forward_special"}},
 	} {
 		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
 	}
 	given := make(map[string]bool)
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
-		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "tls", "tls_servername dns.example",
+		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "tls", "tls_servername dns.example",
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true

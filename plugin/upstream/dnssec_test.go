@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,12 +173,16 @@ func TestDoubtful(t *testing.T) {
 			got := &replies{}
 			x, _ := u.Ask(query("host.example."), got)
 			time.Sleep(time.Second)
+			got.mu.Lock()
 			got.over = true
+			got.mu.Unlock()
 			time.Sleep(time.Minute)
 			want := 2
 			if follows {
 				want = 3
 			}
+			got.mu.Lock()
+			defer got.mu.Unlock()
 			if n := len(got.list); n != want || follows && got.list[n-1][3]&0x20 != 0 {
 				t.Errorf("%d replies", n)
 			}
@@ -201,9 +206,15 @@ func TestDoubtful(t *testing.T) {
 // replies is a Receiver that keeps all that it gets.
 type replies struct {
 	nobody
+	mu   sync.Mutex
 	list [][]byte
 	over bool
 }
 
-func (r *replies) Reply(msg []byte, _ time.Time, _ bool) { r.list = append(r.list, msg) }
-func (r *replies) Waiting() bool                         { return !r.over }
+func (r *replies) Reply(msg []byte, _ time.Time, _ bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, msg)
+}
+
+func (r *replies) Waiting() bool { r.mu.Lock(); defer r.mu.Unlock(); return !r.over }
