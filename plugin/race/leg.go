@@ -11,9 +11,10 @@ type Leg struct {
 
 	// Guarded by race.mu.
 	state   state
-	again   bool   // Retry is due
-	deaf    bool   // its upstream never answers questions of this type
-	stream  bool   // the reply came over a stream
+	again   bool // Retry is due
+	deaf    bool // its upstream never answers questions of this type
+	stream  bool // the reply came over a stream
+	index   int32
 	turn    uint64 // of the last word on whether the upstream is down
 	verdict Verdict
 	msg     []byte
@@ -27,6 +28,7 @@ type state uint8
 const (
 	waiting state = iota
 	down          // not waited for, but a reply is welcome
+	unasked       // it is put off
 	failed        // no reply will come
 	replied
 )
@@ -35,15 +37,21 @@ const (
 // UDP.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !l.Waiting() {
+		l.tellLate(msg, at)
 		return
 	}
 	verdict := Judge(msg, l.race.policy)
+	var late Hearer
 	l.settle(func() {
+		late = l.race.hear
 		l.state, l.msg, l.verdict, l.at, l.stream = replied, msg, verdict, at, stream
 		if verdict == Good && l.race.good == nil && l.race.decided.IsZero() {
 			l.race.good = l
 		}
 	})
+	if late != nil {
+		late.HearLeg(int(l.index), verdict, msg, at.Sub(l.race.askedAt(int(l.index))), true)
+	}
 }
 
 // Fail says that no reply will come.
@@ -97,7 +105,7 @@ func (l *Leg) settle(change func()) {
 	}
 	change()
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.good != nil || r.lingering || r.completeLocked() {
+	if r.good != nil || r.lingering || r.completeLocked() || r.idleLocked() {
 		r.wakeLocked()
 	}
 }

@@ -45,30 +45,43 @@ type Retrier interface {
 // Race is one client query over all upstreams.
 type Race struct {
 	policy   Policy
+	plan     Plan
+	asker    Asker
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
+	listened atomic.Bool   // Listen was called
 	changed  chan struct{} // there is something for the goroutine that waits
 
 	// Of the goroutine that waits.
 	timer  *time.Timer // nil: it was not needed yet
 	awake  time.Time   // when it last was
 	timeUp bool
+	later  time.Time // when the legs that were put off are asked; zero: there are none
 
 	mu        sync.Mutex
 	legs      []Leg
 	good      *Leg      // the first good reply
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
+	asked     time.Time // when those who were put off were
+	hear      Hearer    // of Listen
 }
 
 // Start begins a race of n legs. It calls ask for each leg to start it, with no
 // wait in between (R1); ask also returns when Retry should be called first.
 // Retry is called by Wait.
 func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
+	return rules.Begin(Plan{}, n, askFunc(ask))
+}
+
+// Begin is Start by a plan: the legs that it puts off are started by Wait.
+func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
 	now := time.Now()
 	r := &Race{
 		policy:   rules.Policy,
+		plan:     plan,
+		asker:    asker,
 		begun:    now,
 		awake:    now,
 		deadline: now.Add(rules.Timeout),
@@ -76,11 +89,23 @@ func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) 
 		legs:     make([]Leg, n),
 	}
 	for i := range r.legs {
-		l := &r.legs[i]
-		l.race = r
-		l.exchange, l.due = ask(i, l)
+		r.legs[i].race, r.legs[i].index = r, int32(i)
+	}
+	if plan.Alone {
+		r.putOff(min(plan.Hedge, rules.Timeout/4))
+	}
+	for i := range r.legs {
+		if r.legs[i].state != unasked {
+			r.ask(i)
+		}
 	}
 	return r
+}
+
+// ask starts a leg.
+func (r *Race) ask(i int) {
+	l := &r.legs[i]
+	l.exchange, l.due = r.asker.AskLeg(i, l)
 }
 
 // Wait returns when the race is over, at the latest after the timeout or when
@@ -135,6 +160,9 @@ func (r *Race) End() {
 func (r *Race) sleep(ctx context.Context) {
 	now := time.Now()
 	r.notePause(now)
+	if !r.later.IsZero() {
+		r.askOthers(now)
+	}
 	wake := r.retry(now)
 	if r.timer == nil {
 		r.timer = time.NewTimer(time.Until(wake))
@@ -150,7 +178,7 @@ func (r *Race) sleep(ctx context.Context) {
 			r.notePause(now)
 		}
 		r.awake = now
-		r.timeUp = !now.Before(r.deadline)
+		r.timeUp = !now.Before(r.deadline) && r.later.IsZero()
 	case <-ctx.Done():
 		r.timeUp = true
 	}
@@ -169,6 +197,9 @@ func (r *Race) notePause(now time.Time) {
 // it should be called again.
 func (r *Race) retry(now time.Time) (wake time.Time) {
 	wake = r.deadline
+	if !r.later.IsZero() && r.later.Before(wake) {
+		wake = r.later
+	}
 	for i := range r.legs {
 		l := &r.legs[i]
 		open, again := l.look()
@@ -203,6 +234,8 @@ func (r *Race) completeLocked() bool {
 		switch r.legs[i].state {
 		case waiting:
 			return false
+		case unasked:
+			return r.finalLocked()
 		case down:
 			anyDown = true
 		case replied:
