@@ -41,12 +41,16 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 		return
 	}
 	verdict := Judge(msg, l.race.policy)
+	final := l.race.filtered && verdict.Negative() && filtered(msg)
 	var late Hearer
 	l.settle(func() {
 		late = l.race.hear
 		l.state, l.msg, l.verdict, l.at, l.stream = replied, msg, verdict, at, stream
 		if verdict == Good && l.race.good == nil && l.race.decided.IsZero() {
 			l.race.good = l
+		}
+		if final && l.race.final == nil && l.race.decided.IsZero() {
+			l.race.final = l
 		}
 	})
 	if late != nil {
@@ -105,7 +109,7 @@ func (l *Leg) settle(change func()) {
 	}
 	change()
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.good != nil || r.lingering || r.completeLocked() || r.idleLocked() {
+	if r.good != nil || r.final != nil || r.lingering || r.completeLocked() || r.idleLocked() {
 		r.wakeLocked()
 	}
 }

@@ -31,8 +31,9 @@ const pausedFor = time.Second
 
 // Rules are what a race is held by.
 type Rules struct {
-	Timeout time.Duration // a race's end at the latest
-	Policy  Policy
+	Timeout  time.Duration // a race's end at the latest
+	Policy   Policy
+	Filtered bool // a denial that says it is a filter's ends the race
 }
 
 // Retrier is a leg's query under way at an upstream.
@@ -45,7 +46,9 @@ type Retrier interface {
 // Race is one client query over all upstreams.
 type Race struct {
 	policy   Policy
+	filtered bool
 	plan     Plan
+	choice   Choice
 	asker    Asker
 	begun    time.Time
 	deadline time.Time
@@ -62,6 +65,7 @@ type Race struct {
 	mu        sync.Mutex
 	legs      []Leg
 	good      *Leg      // the first good reply
+	final     *Leg      // the first denial of a filter, which ends the race
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
 	asked     time.Time // when those who were put off were
@@ -80,6 +84,7 @@ func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
 	now := time.Now()
 	r := &Race{
 		policy:   rules.Policy,
+		filtered: rules.Filtered,
 		plan:     plan,
 		asker:    asker,
 		begun:    now,
@@ -197,8 +202,10 @@ func (r *Race) notePause(now time.Time) {
 // it should be called again.
 func (r *Race) retry(now time.Time) (wake time.Time) {
 	wake = r.deadline
-	if !r.later.IsZero() && r.later.Before(wake) {
-		wake = r.later
+	for _, t := range [...]time.Time{r.later, r.graceEnds()} {
+		if !t.IsZero() && t.Before(wake) {
+			wake = t
+		}
 	}
 	for i := range r.legs {
 		l := &r.legs[i]
@@ -250,15 +257,25 @@ func (r *Race) completeLocked() bool {
 func (r *Race) decide() (leg int, decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.good == nil && !r.timeUp && !r.completeLocked() {
+	if r.good == nil && r.final == nil && !r.timeUp && !r.completeLocked() {
 		return -1, false
 	}
 	best := -1
+	if r.good != nil && r.choice.Grace > 0 {
+		best, held := r.choiceLocked(time.Now())
+		if !held {
+			r.decided = time.Now()
+		}
+		return best, !held
+	}
 	for i := range r.legs {
 		l := &r.legs[i]
 		if l.state == replied && (l == r.good || best < 0 || l.verdict > r.legs[best].verdict) {
 			best = i
 		}
+	}
+	if r.good == nil && r.final != nil {
+		best = int(r.final.index)
 	}
 	r.decided = time.Now()
 	return best, true
@@ -271,6 +288,9 @@ func (r *Race) Discard(leg int) {
 	defer r.mu.Unlock()
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good, r.decided = nil, time.Time{}
+	if r.final == &r.legs[leg] {
+		r.final = nil
+	}
 	for i := range r.legs {
 		r.legs[i].late = false // the race goes on with those that came meanwhile
 	}

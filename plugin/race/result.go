@@ -60,8 +60,8 @@ func (r *Race) result(i int) Result {
 	if i >= 0 {
 		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
 	}
-	if res.Verdict == Good {
-		return res
+	if res.Verdict == Good || r.good != nil || r.final != nil {
+		return res // nobody else would change it
 	}
 	res.Errs = make([]error, len(r.legs))
 	for j := range r.legs {
