@@ -114,6 +114,11 @@ func (z *Zones) Len() int { return int(z.known.Load()) }
 // seen anew.
 func (z *Zones) Returned(now time.Time) { z.returned.Store(int64(instantOf(now).ran)) }
 
+// ReturnedSince reports whether an upstream came back after that time.
+func (z *Zones) ReturnedSince(since time.Time) bool {
+	return int64(since.Sub(epoch)) < z.returned.Load()
+}
+
 // Enter notes that the question is about to be asked, and returns what is known of its
 // zone. If that has not been surveyed, the caller has to ask everybody.
 func (z *Zones) Enter(question []byte, now time.Time) Standing {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -31,21 +32,25 @@ type Asking struct {
 	race             *race.Race
 }
 
-// Start asks all upstreams in use (R1).
+// Start asks all upstreams in use (R1), as if nothing were known.
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.Members()}
-	a.start(p.cfg.Rules, q)
+	a.start(p.cfg.Rules, race.Plan{}, q)
+	a.race.Choose(choice(p.cfg.Prefer, len(a.Members), knowledge.Standing{}, -1))
 	return a
 }
 
-func (a *Asking) start(rules race.Rules, q Query) {
+func (a *Asking) start(rules race.Rules, plan race.Plan, q Query) {
 	a.query, a.plain = q, q.Plain()
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
-	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
-		return a.Members[i].Ask(a.Query(i), leg)
-	})
+	a.race = rules.Begin(plan, len(a.Members), a)
+}
+
+// AskLeg implements race.Asker.
+func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Retrier, time.Time) {
+	return a.Members[i].Ask(a.Query(i), leg)
 }
 
 // Query is what leg i asks.

@@ -118,6 +118,7 @@ type LegReport struct {
 	Down    bool          // its upstream does not talk at present
 	Deaf    bool          // its upstream never answers questions of this type
 	Late    bool          // the race was decided without it
+	Asked   time.Time     // when its upstream was
 	Unasked bool          // its turn has not come
 }
 
@@ -131,7 +132,7 @@ func (r *Race) Legs() []LegReport {
 	all := make([]LegReport, len(r.legs))
 	for i := range r.legs {
 		l := &r.legs[i]
-		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late, Unasked: l.state == unasked}
+		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late, Asked: r.askedAt(i), Unasked: l.state == unasked}
 		if !l.at.IsZero() {
 			all[i].After = l.at.Sub(r.begun)
 		}
