@@ -110,6 +110,15 @@ type server struct {
 	goroutines series // likewise
 }
 
+// engines are the ways to write CoreDNS's Corefile.
+var engines = map[string]struct{ before, what, options string }{
+	"forward": {what: "forward ."},
+	"dnsmus":  {what: "dnsmus"},
+	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
+	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
+	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway servfail"},
+}
+
 // startServer starts a server that asks the given upstreams. It sends no query.
 func (b *bench) startServer(engine, name string, upstreams []string) (*server, error) {
 	addr, err := freeAddr()
@@ -132,19 +141,22 @@ func (b *bench) startServer(engine, name string, upstreams []string) (*server, e
 			args = append(args, "--server="+strings.Replace(u, ":", "#", 1))
 		}
 		s.cmd = child(b.ctx, b.dnsmasq, args...)
-	case "dnsmus", "forward":
+	default:
 		if s.pprof, err = freeAddr(); err != nil {
 			return nil, err
 		}
-		what := engine
-		if engine == "forward" {
-			what += " ."
+		e, ok := engines[engine]
+		if !ok {
+			return nil, fmt.Errorf("there is no engine %s", engine)
 		}
-		to := strings.Join(upstreams, " ")
+		to, options := strings.Join(upstreams, " "), e.options
 		if strings.Contains(to, "://") {
-			to += fmt.Sprintf(" {\n\t\ttls %s\n\t\ttls_servername %s\n\t}", filepath.Join(b.dir, certFile), certName)
+			options += fmt.Sprintf("\n\t\ttls %s\n\t\ttls_servername %s", filepath.Join(b.dir, certFile), certName)
 		}
-		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s %s\n}\n", port, host, s.pprof, what, to)
+		if options != "" {
+			to += " {" + options + "\n\t}"
+		}
+		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n%s\t%s %s\n}\n", port, host, s.pprof, e.before, e.what, to)
 		file := filepath.Join(b.dir, "Corefile."+port)
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err

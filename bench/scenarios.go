@@ -23,6 +23,7 @@ var scenarios = []struct {
 	{"negative", (*bench).negative},
 	{"loss", (*bench).loss},
 	{"encrypted", (*bench).encrypted},
+	{"world", (*bench).world},
 }
 
 const (
