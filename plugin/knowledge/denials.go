@@ -3,6 +3,8 @@ package knowledge
 import (
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -11,46 +13,92 @@ import (
 // one sooner either.
 const leastDenial = 5 * time.Second
 
-// denials are who has denied a name, from when the first of them did until one of them
-// may have changed its mind.
+// denials are who has denied a name, or that it has records of a type, from when the
+// first of them did until one of them may have changed its mind.
 type denials struct {
-	by          Set
 	begun, ends instant
+	by          Set
+	qtype       uint16 // dns.TypeNone: the name
 }
 
-// Denied takes a denial of the name of a question, which is kept in mind for as long as
-// caches would keep it, at most for longest. Only of names that are known to exist it
-// is of interest (R16).
+// add adds one, which ends then.
+func (d *denials) add(by int, qtype uint16, now, ends instant) {
+	if d.qtype != qtype || !now.before(d.ends) {
+		*d = denials{begun: now, ends: ends, qtype: qtype}
+	}
+	d.by |= Only(by)
+	if ends.ran < d.ends.ran {
+		d.ends = ends
+	}
+}
+
+// room is the place for denials of a type: that of the same type, or of the one that
+// ends first. The first place is the name's.
+func (k *known) room(qtype uint16) *denials {
+	if qtype == dns.TypeNone {
+		return &k.denials[0]
+	}
+	first := &k.denials[1]
+	for i := range k.denials[1:] {
+		d := &k.denials[1+i]
+		if d.qtype == qtype {
+			return d
+		}
+		if d.ends.wall < first.ends.wall {
+			first = d
+		}
+	}
+	return first
+}
+
+// found takes back what an upstream has denied that finds the name now, with records of
+// a type or without.
+func (k *known) found(by int, qtype uint16) {
+	for i := range k.denials {
+		if d := &k.denials[i]; i == 0 || d.qtype == qtype {
+			d.by &^= Only(by)
+		}
+	}
+}
+
+// Denied takes NXDOMAIN or NODATA in reply to a question, which is kept in mind for as
+// long as caches would keep it, at most for longest. Only of names that are known to
+// exist it is of interest (R16).
 func (n *Names) Denied(question []byte, by int, verdict race.Verdict, reply []byte, longest time.Duration, now time.Time) {
 	if by >= MaxUpstreams {
 		return
 	}
-	life := leastDenial
-	if verdict == race.NXDomainSOA {
+	life, qtype := leastDenial, uint16(dns.TypeNone)
+	switch verdict {
+	case race.NXDomain:
+	case race.NXDomainSOA, race.NoDataSOA:
 		if d, ok := lifetime(reply, race.NoDataSOA); ok {
 			life = max(life, d)
 		}
+	default:
+		return
+	}
+	if verdict == race.NoDataSOA {
+		qtype = wire.QuestionType(question)
 	}
 	at := instantOf(now)
-	ends := at.add(min(life, longest))
-	n.with(question, func(k *known) {
-		d := &k.denied
-		if !at.before(d.ends) {
-			*d = denials{begun: at, ends: ends}
-		}
-		d.by |= Only(by)
-		if ends.ran < d.ends.ran {
-			d.ends = ends
-		}
-	})
+	n.with(question, func(k *known) { k.room(qtype).add(by, qtype, at, at.add(min(life, longest))) })
 }
 
-// DeniedBy returns who has lately denied the name of a question, and since when at the
-// least all of them do.
+// DeniedBy returns who has lately denied the name of a question or said that it has no
+// such record, and since when at the least all of them do.
 func (n *Names) DeniedBy(question []byte, now time.Time) (by Set, since time.Time) {
+	at, qtype := instantOf(now), wire.QuestionType(question)
 	n.with(question, func(k *known) {
-		if d := &k.denied; instantOf(now).before(d.ends) {
-			by, since = d.by, epoch.Add(d.begun.ran)
+		for i := range k.denials {
+			d := &k.denials[i]
+			if d.by == 0 || i > 0 && d.qtype != qtype || !at.before(d.ends) {
+				continue
+			}
+			if begun := epoch.Add(d.begun.ran); by == 0 || begun.Before(since) {
+				since = begun
+			}
+			by |= d.by
 		}
 	})
 	return by, since

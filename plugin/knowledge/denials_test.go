@@ -87,3 +87,34 @@ func TestR17View(t *testing.T) {
 		}
 	})
 }
+
+// R16: so is who has said that it has no such record, of some types.
+func TestR16Lacks(t *testing.T) {
+	good := reply(t, []string{"host.example. 600 IN A 192.0.2.1"}, nil)
+	no := reply(t, nil, []string{"example. 60 IN SOA ns.example. h.example. 1 2 3 4 3600"})
+	synctest.Test(t, func(t *testing.T) {
+		var n Names
+		q := func(qtype uint16) []byte { return question(t, "host.example.", qtype) }
+		want := func(qtype uint16, names string) {
+			t.Helper()
+			if by, _ := n.DeniedBy(q(qtype), time.Now()); who(by) != names {
+				t.Errorf("%s is denied by %s, want %s", dns.Type(qtype), who(by), names)
+			}
+		}
+		n.Heard(q(dns.TypeA), 0, race.Good, good, time.Now())
+		n.Denied(q(dns.TypeAAAA), 1, race.NoDataSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeHTTPS), 2, race.NoDataSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeTXT), 3, race.NXDomainSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeA), 4, race.NoData, no, age, time.Now())
+		want(dns.TypeAAAA, "[1 3]")
+		want(dns.TypeHTTPS, "[2 3]")
+		want(dns.TypeA, "[3]")
+		time.Sleep(time.Second)
+		n.Denied(q(dns.TypeMX), 2, race.NoDataSOA, no, age, time.Now()) // in the place of one
+		want(dns.TypeMX, "[2 3]")
+		n.Heard(q(dns.TypeMX), 2, race.Good, good, time.Now())
+		want(dns.TypeMX, "[3]")
+		n.Heard(q(dns.TypeMX), 3, race.NoDataSOA, no, time.Now()) // it knows the name
+		want(dns.TypeTXT, "[]")
+	})
+}

@@ -175,12 +175,17 @@ func (f *flight) HearLeg(i int, verdict race.Verdict, reply []byte, took time.Du
 		private, _ := race.Privacy(reply)
 		zones.Good(f.question, i, private, now)
 		f.compare(i, reply, now)
+	case race.NoDataSOA:
+		names.Denied(f.question, i, verdict, reply, f.set.pool.cfg.Age(), now)
+		if f.winner >= 0 {
+			zones.Heard(f.question, i, now)
+		}
 	case race.NXDomain, race.NXDomainSOA:
 		names.Denied(f.question, i, verdict, reply, f.set.pool.cfg.Age(), now)
 		if f.winner >= 0 {
 			zones.Missed(f.question, i, f.winner, true, now)
 		}
-	case race.NXDomainChain, race.NoData, race.NoDataSOA, race.CNAMEOnly:
+	case race.NXDomainChain, race.NoData, race.CNAMEOnly:
 		if f.winner >= 0 {
 			zones.Heard(f.question, i, now)
 		}
