@@ -53,15 +53,19 @@ func (r returns) Up(after time.Duration) {
 
 // start begins the flight's race, as is best by what is known.
 func (f *flight) start(q Query) {
-	cfg := &f.set.pool.cfg
+	var better race.Choice
 	if f.set.zones != nil {
-		f.question = wire.Question(q.Plain().Msg)
+		if f.question = wire.Question(q.Plain().Msg); f.question != nil {
+			f.Plan, better = f.consult(time.Now())
+		}
 	}
-	if f.question == nil {
-		f.asking.start(cfg.Rules, race.Plan{}, q)
-		return
-	}
-	now := time.Now()
+	f.asking.start(f.set.pool.cfg.Rules, f.Plan, q)
+	f.asking.race.Choose(better)
+}
+
+// consult says whom to ask when, and whose answer is better, by what is known.
+func (f *flight) consult(now time.Time) (plan race.Plan, better race.Choice) {
+	cfg := &f.set.pool.cfg
 	s := f.set.standing(f.question, cfg.Learn > 0, now)
 	view := -1
 	if s.Differ != 0 {
@@ -69,12 +73,10 @@ func (f *flight) start(q Query) {
 			view = by
 		}
 	}
-	better := choice(cfg.Prefer, len(f.Members), s, view)
 	if cfg.Learn > 0 {
-		f.Plan = f.set.plan(cfg, f.question, s, view, now)
+		plan = f.set.plan(cfg, f.question, s, view, now)
 	}
-	f.asking.start(cfg.Rules, f.Plan, q)
-	f.asking.race.Choose(better)
+	return plan, choice(cfg.Prefer, len(f.Members), s, view)
 }
 
 // standing is what is known of the zone of a question. If races are planned by it, it is

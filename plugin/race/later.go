@@ -47,6 +47,38 @@ func (r *Race) askOthers(now time.Time) {
 	}
 }
 
+// noteFirstLocked notes when the first leg of the plan is waited for no more.
+func (r *Race) noteFirstLocked() {
+	if r.firstDone.IsZero() && r.legs[r.plan.First].state != waiting {
+		r.firstDone = time.Now()
+	}
+}
+
+// owesLocked is until when legs that were put off have to be listened to, though their
+// upstreams are down: without the plan they would have been for as long as the first one
+// took. Zero means that they need not.
+func (r *Race) owesLocked() time.Time {
+	if !r.plan.Alone || r.asked.IsZero() || r.firstDone.IsZero() || !r.decided.IsZero() {
+		return time.Time{}
+	}
+	return r.asked.Add(r.firstDone.Sub(r.begun))
+}
+
+func (r *Race) owingLocked(now time.Time) bool { return now.Before(r.owesLocked()) }
+
+// owesUntil is owesLocked without the lock, and zero when that is over.
+func (r *Race) owesUntil() time.Time {
+	if !r.plan.Alone {
+		return time.Time{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := r.owesLocked(); time.Now().Before(until) {
+		return until
+	}
+	return time.Time{}
+}
+
 // idleLocked reports whether nobody is waited for, though some were not asked yet.
 func (r *Race) idleLocked() bool {
 	if !r.plan.Alone || r.legs[r.plan.First].state == waiting || r.good != nil {

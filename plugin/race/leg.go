@@ -109,7 +109,10 @@ func (l *Leg) settle(change func()) {
 	}
 	change()
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.good != nil || r.final != nil || r.lingering || r.completeLocked() || r.idleLocked() {
+	if r.plan.Alone {
+		r.noteFirstLocked()
+	}
+	if r.good != nil || r.final != nil || r.lingering || r.completeLocked() || r.idleLocked() || !r.owesLocked().IsZero() {
 		r.wakeLocked()
 	}
 }

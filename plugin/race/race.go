@@ -69,6 +69,7 @@ type Race struct {
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
 	asked     time.Time // when those who were put off were
+	firstDone time.Time // when the first of the plan was waited for no more; zero: it is, or there is none
 	hear      Hearer    // of Listen
 }
 
@@ -202,7 +203,7 @@ func (r *Race) notePause(now time.Time) {
 // it should be called again.
 func (r *Race) retry(now time.Time) (wake time.Time) {
 	wake = r.deadline
-	for _, t := range [...]time.Time{r.later, r.graceEnds()} {
+	for _, t := range [...]time.Time{r.later, r.owesUntil(), r.graceEnds()} {
 		if !t.IsZero() && t.Before(wake) {
 			wake = t
 		}
@@ -248,6 +249,9 @@ func (r *Race) completeLocked() bool {
 		case replied:
 			anyReplied = true
 		}
+	}
+	if anyDown && r.plan.Alone && r.owingLocked(time.Now()) {
+		return false
 	}
 	return anyReplied || !anyDown
 }
