@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -208,10 +208,7 @@ func (w *randomWorld) draw(zone string, host int, qtype uint16, msg []byte) (do 
 // R15: whatever the world, with what was learned a reply is never worse than without,
 // nobody who is up is left out of a denial, and no reply comes later than by the hedge.
 func TestR15Property(t *testing.T) {
-	seeds := 60
-	if os.Getenv("LONG") != "" {
-		seeds = 2000
-	}
+	seeds := testkit.Times(60, 2000)
 	const hedge = 100 * time.Millisecond
 	saved, races := 0, 0
 	for seed := range seeds {
