@@ -6,9 +6,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// filtered reports whether a reply says that a filter made it (RFC 8914, sections 4.16
+// Filtered reports whether a reply says that a filter made it (RFC 8914, sections 4.16
 // to 4.19).
-func filtered(reply []byte) (by bool) {
+func Filtered(reply []byte) (by bool) {
 	wire.ExtendedErrors(reply, func(code uint16, _ []byte) bool {
 		by = by || dns.ExtendedErrorCodeBlocked <= code && code <= dns.ExtendedErrorCodeProhibited
 		return !by

@@ -41,7 +41,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 		return
 	}
 	verdict := Judge(msg, l.race.policy)
-	final := l.race.filtered && verdict.Negative() && filtered(msg)
+	final := l.race.filtered && verdict.Negative() && Filtered(msg)
 	var late Hearer
 	l.settle(func() {
 		late = l.race.hear
