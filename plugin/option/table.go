@@ -18,9 +18,8 @@ const (
 	minLearn       = time.Second
 	maxLearn       = 24 * time.Hour
 	defaultLearn   = 10 * time.Minute
-	minHedge       = time.Millisecond
-	maxHedge       = time.Second
-	maxGrace       = time.Second
+	minPause       = time.Millisecond // of hedge and GRACE
+	maxPause       = 10 * time.Second
 	defaultGrace   = 20 * time.Millisecond
 )
 
@@ -118,7 +117,7 @@ func setHedge(v *Values, args []string, r Reader) error {
 		v.Hedge = 0
 		return nil
 	}
-	err := duration(func(v *Values) *time.Duration { return &v.Hedge }, minHedge, maxHedge)(v, args, r)
+	err := duration(func(v *Values) *time.Duration { return &v.Hedge }, minPause, maxPause)(v, args, r)
 	var bad *ArgError
 	if errors.As(err, &bad) && bad.Remedy != "" {
 		bad.Is, bad.Remedy = "is neither auto nor a duration", "write auto or a duration such as 50ms"
@@ -137,7 +136,7 @@ func setPrefer(v *Values, args []string, r Reader) error {
 		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write order or private"}
 	}
 	if len(args) > 1 {
-		read := duration(func(v *Values) *time.Duration { return &v.Prefer.Grace }, minHedge, maxGrace)
+		read := duration(func(v *Values) *time.Duration { return &v.Prefer.Grace }, minPause, maxPause)
 		if err := read(v, args[1:], r); err != nil {
 			return err
 		}
