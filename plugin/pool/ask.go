@@ -82,4 +82,7 @@ func (a *Asking) Legs() []race.LegReport { return a.race.Legs() }
 func (a *Asking) Begun() time.Time { return a.race.Begun() }
 
 // End must be called when nobody waits any more.
-func (a *Asking) End() { a.race.End() }
+func (a *Asking) End() {
+	a.race.End()
+	a.query, a.plain, a.encrypted = nil, nil, nil // late replies may keep the rest
+}

@@ -145,7 +145,7 @@ func choice(prefer option.Preference, n int, known knowledge.Standing, view int)
 // taken down when they do.
 func (f *flight) learnZone(now time.Time) {
 	f.winner = -1
-	_, f.Unasked = f.asking.race.Hedged()
+	f.Unasked = f.asking.race.Unasked()
 	if f.Verdict == race.Good {
 		f.winner = f.Leg
 		private, _ := race.Privacy(f.Msg)

@@ -32,7 +32,11 @@ func OrderRank(leg int) int { return leg + 1 }
 const NoRank = 1 << 30
 
 // Choose lets the race choose among good answers. It is called before Wait.
-func (r *Race) Choose(c Choice) { r.choice = c }
+func (r *Race) Choose(c Choice) {
+	if c.Grace > 0 {
+		r.choice = &c
+	}
+}
 
 // choiceLocked is the best of the answers that are there, if one is good, and whether a
 // better one is waited for at now.
@@ -81,10 +85,9 @@ func (r *Race) rankLocked(i int) (rank int, ok bool) {
 	return PublicRank, true
 }
 
-// graceEndsLocked is when a good answer has waited for long enough; zero: none waits, or
-// there is no choice.
+// graceEndsLocked is when a good answer has waited for long enough; zero: none waits.
 func (r *Race) graceEndsLocked() time.Time {
-	if r.good == nil || r.choice.Grace == 0 || !r.decided.IsZero() {
+	if r.good == nil || !r.decided.IsZero() {
 		return time.Time{}
 	}
 	return r.good.at.Add(r.choice.Grace)
@@ -92,9 +95,6 @@ func (r *Race) graceEndsLocked() time.Time {
 
 // graceEnds is graceEndsLocked without the lock.
 func (r *Race) graceEnds() time.Time {
-	if r.choice.Grace == 0 {
-		return time.Time{}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.graceEndsLocked()

@@ -13,44 +13,61 @@ type askFunc func(i int, leg *Leg) (Retrier, time.Time)
 
 func (f askFunc) AskLeg(i int, leg *Leg) (Retrier, time.Time) { return f(i, leg) }
 
-// putOff leaves all legs but the first of the plan for later (R16).
-func (r *Race) putOff(hedge time.Duration) {
+// later is of a race in which one leg is asked alone at first (R16).
+type later struct {
+	plan  Plan
+	asker Asker
+	due   time.Time // when the others are asked; zero: they were, or there are none
+
+	// Guarded by race.mu.
+	asked     time.Time // when the others were
+	firstDone time.Time // when the first was waited for no more; zero: it is
+}
+
+// putOff leaves all legs but the first of the plan for later.
+func (r *Race) putOff(plan Plan, hedge time.Duration, asker Asker) {
+	r.later = &later{plan: plan, asker: asker}
 	for i := range r.legs {
-		if i != r.plan.First {
+		if i != plan.First {
 			r.legs[i].state = unasked
-			r.later = r.begun.Add(hedge)
+			r.later.due = r.begun.Add(hedge)
 		}
 	}
 }
+
+// pending reports whether there are legs that were not asked yet.
+func (l *later) pending() bool { return l != nil && !l.due.IsZero() }
 
 // askOthers asks those who were put off, if the hedge has passed or the first is of no
 // use. They get the race's whole time, for it would have been theirs without the plan.
 func (r *Race) askOthers(now time.Time) {
 	r.mu.Lock()
-	due := !now.Before(r.later) || r.idleLocked()
-	for i := range r.legs {
-		if l := &r.legs[i]; due && l.state == unasked {
-			l.state = waiting
-			r.asked = now
+	due := !now.Before(r.later.due) || r.idleLocked()
+	if due {
+		r.later.asked = now
+		for i := range r.legs {
+			if r.legs[i].state == unasked {
+				r.legs[i].state = waiting
+			}
 		}
 	}
 	r.mu.Unlock()
 	if !due {
 		return
 	}
-	r.later = time.Time{}
+	r.later.due = time.Time{}
 	r.deadline = r.deadline.Add(now.Sub(r.begun))
 	for i := range r.legs {
-		if i != r.plan.First {
-			r.ask(i)
+		if i != r.later.plan.First {
+			r.ask(i, r.later.asker)
 		}
 	}
 }
 
 // noteFirstLocked notes when the first leg of the plan is waited for no more.
 func (r *Race) noteFirstLocked() {
-	if r.firstDone.IsZero() && r.legs[r.plan.First].state != waiting {
-		r.firstDone = time.Now()
+	if r.later.firstDone.IsZero() && r.legs[r.later.plan.First].state != waiting {
+		r.later.firstDone = time.Now()
 	}
 }
 
@@ -58,19 +75,14 @@ func (r *Race) noteFirstLocked() {
 // upstreams are down: without the plan they would have been for as long as the first one
 // took. Zero means that they need not.
 func (r *Race) owesLocked() time.Time {
-	if !r.plan.Alone || r.asked.IsZero() || r.firstDone.IsZero() || !r.decided.IsZero() {
+	if r.later == nil || r.later.asked.IsZero() || r.later.firstDone.IsZero() || !r.decided.IsZero() {
 		return time.Time{}
 	}
-	return r.asked.Add(r.firstDone.Sub(r.begun))
+	return r.later.asked.Add(r.later.firstDone.Sub(r.begun))
 }
-
-func (r *Race) owingLocked(now time.Time) bool { return now.Before(r.owesLocked()) }
 
 // owesUntil is owesLocked without the lock, and zero when that is over.
 func (r *Race) owesUntil() time.Time {
-	if !r.plan.Alone {
-		return time.Time{}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if until := r.owesLocked(); time.Now().Before(until) {
@@ -81,7 +93,7 @@ func (r *Race) owesUntil() time.Time {
 
 // idleLocked reports whether nobody is waited for, though some were not asked yet.
 func (r *Race) idleLocked() bool {
-	if !r.plan.Alone || r.legs[r.plan.First].state == waiting || r.good != nil {
+	if r.later == nil || r.legs[r.later.plan.First].state == waiting || r.good != nil {
 		return false
 	}
 	for i := range r.legs {
@@ -94,21 +106,29 @@ func (r *Race) idleLocked() bool {
 
 // finalLocked reports whether the first leg's NODATA is as good as everybody's.
 func (r *Race) finalLocked() bool {
-	if !r.plan.Final {
+	if r.later == nil || !r.later.plan.Final {
 		return false
 	}
-	first := &r.legs[r.plan.First]
+	first := &r.legs[r.later.plan.First]
 	return first.state == replied && first.verdict == NoDataSOA
 }
 
-// Hedged reports whether a plan put legs off, and how many of them were never asked.
-func (r *Race) Hedged() (alone bool, saved int) {
+// askedAt is when a leg was. Of one that was put off it is written with the lock held.
+func (r *Race) askedAt(i int) time.Time {
+	if r.later != nil && i != r.later.plan.First {
+		return r.later.asked
+	}
+	return r.begun
+}
+
+// Unasked is how many legs were not asked.
+func (r *Race) Unasked() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.legs {
 		if r.legs[i].state == unasked {
-			saved++
+			n++
 		}
 	}
-	return r.plan.Alone, saved
+	return n
 }

@@ -109,7 +109,7 @@ func (l *Leg) settle(change func()) {
 	}
 	change()
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.plan.Alone {
+	if r.later != nil {
 		r.noteFirstLocked()
 	}
 	if r.good != nil || r.final != nil || r.lingering || r.completeLocked() || r.idleLocked() || !r.owesLocked().IsZero() {

@@ -43,11 +43,3 @@ func (l *Leg) tellLate(msg []byte, at time.Time) {
 	r.mu.Unlock()
 	hear.HearLeg(int(l.index), Judge(msg, r.policy), msg, at.Sub(asked), true)
 }
-
-// askedAt is when a leg was. Of one that was put off it is written with the lock held.
-func (r *Race) askedAt(i int) time.Time {
-	if r.plan.Alone && i != r.plan.First {
-		return r.asked
-	}
-	return r.begun
-}

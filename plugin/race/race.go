@@ -47,9 +47,6 @@ type Retrier interface {
 type Race struct {
 	policy   Policy
 	filtered bool
-	plan     Plan
-	choice   Choice
-	asker    Asker
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
@@ -60,7 +57,8 @@ type Race struct {
 	timer  *time.Timer // nil: it was not needed yet
 	awake  time.Time   // when it last was
 	timeUp bool
-	later  time.Time // when the legs that were put off are asked; zero: there are none
+	later  *later  // nil: all are asked at once
+	choice *Choice // nil: there is none
 
 	mu        sync.Mutex
 	legs      []Leg
@@ -68,9 +66,7 @@ type Race struct {
 	final     *Leg      // the first denial of a filter, which ends the race
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
-	asked     time.Time // when those who were put off were
-	firstDone time.Time // when the first of the plan was waited for no more; zero: it is, or there is none
-	hear      Hearer    // of Listen
+	hear      Hearer // of Listen
 }
 
 // Start begins a race of n legs. It calls ask for each leg to start it, with no
@@ -86,8 +82,6 @@ func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
 	r := &Race{
 		policy:   rules.Policy,
 		filtered: rules.Filtered,
-		plan:     plan,
-		asker:    asker,
 		begun:    now,
 		awake:    now,
 		deadline: now.Add(rules.Timeout),
@@ -98,20 +92,20 @@ func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
 		r.legs[i].race, r.legs[i].index = r, int32(i)
 	}
 	if plan.Alone {
-		r.putOff(min(plan.Hedge, rules.Timeout/4))
+		r.putOff(plan, min(plan.Hedge, rules.Timeout/4), asker)
 	}
 	for i := range r.legs {
 		if r.legs[i].state != unasked {
-			r.ask(i)
+			r.ask(i, asker)
 		}
 	}
 	return r
 }
 
 // ask starts a leg.
-func (r *Race) ask(i int) {
+func (r *Race) ask(i int, asker Asker) {
 	l := &r.legs[i]
-	l.exchange, l.due = r.asker.AskLeg(i, l)
+	l.exchange, l.due = asker.AskLeg(i, l)
 }
 
 // Wait returns when the race is over, at the latest after the timeout or when
@@ -160,13 +154,16 @@ func (r *Race) End() {
 	for i := range r.legs {
 		r.legs[i].exchange, r.legs[i].msg = nil, nil
 	}
+	if r.later != nil {
+		r.later.asker = nil
+	}
 }
 
 // sleep returns when something may have changed, or ought to be done.
 func (r *Race) sleep(ctx context.Context) {
 	now := time.Now()
 	r.notePause(now)
-	if !r.later.IsZero() {
+	if r.later.pending() {
 		r.askOthers(now)
 	}
 	wake := r.retry(now)
@@ -184,7 +181,7 @@ func (r *Race) sleep(ctx context.Context) {
 			r.notePause(now)
 		}
 		r.awake = now
-		r.timeUp = !now.Before(r.deadline) && r.later.IsZero()
+		r.timeUp = !now.Before(r.deadline) && !r.later.pending()
 	case <-ctx.Done():
 		r.timeUp = true
 	}
@@ -203,10 +200,11 @@ func (r *Race) notePause(now time.Time) {
 // it should be called again.
 func (r *Race) retry(now time.Time) (wake time.Time) {
 	wake = r.deadline
-	for _, t := range [...]time.Time{r.later, r.owesUntil(), r.graceEnds()} {
-		if !t.IsZero() && t.Before(wake) {
-			wake = t
-		}
+	if r.later != nil {
+		wake = earliest(wake, r.later.due, r.owesUntil())
+	}
+	if r.choice != nil {
+		wake = earliest(wake, r.graceEnds())
 	}
 	for i := range r.legs {
 		l := &r.legs[i]
@@ -225,6 +223,16 @@ func (r *Race) retry(now time.Time) (wake time.Time) {
 		}
 	}
 	return wake
+}
+
+// earliest is the first of those times that are not zero.
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if !t.IsZero() && t.Before(first) {
+			first = t
+		}
+	}
+	return first
 }
 
 // wakeLocked wakes the goroutine that waits.
@@ -250,7 +258,7 @@ func (r *Race) completeLocked() bool {
 			anyReplied = true
 		}
 	}
-	if anyDown && r.plan.Alone && r.owingLocked(time.Now()) {
+	if anyDown && r.later != nil && time.Now().Before(r.owesLocked()) {
 		return false
 	}
 	return anyReplied || !anyDown
@@ -265,7 +273,7 @@ func (r *Race) decide() (leg int, decided bool) {
 		return -1, false
 	}
 	best := -1
-	if r.good != nil && r.choice.Grace > 0 {
+	if r.good != nil && r.choice != nil {
 		best, held := r.choiceLocked(time.Now())
 		if !held {
 			r.decided = time.Now()
