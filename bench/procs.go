@@ -110,6 +110,16 @@ type server struct {
 	goroutines series // likewise
 }
 
+// engines are the ways to write CoreDNS's Corefile.
+var engines = map[string]struct{ before, what, options string }{
+	"forward": {what: "forward ."},
+	"dnsmus":  {what: "dnsmus"},
+	"before":  {what: "dnsmus"},
+	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
+	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
+	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway servfail"},
+}
+
 // startServer starts a server that asks the given upstreams. It sends no query.
 func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 	addr, err := freeAddr()
@@ -132,22 +142,26 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 			args = append(args, "--server="+strings.Replace(u, ":", "#", 1))
 		}
 		s.cmd = child(b.ctx, b.dnsmasq, args...)
-	case "dnsmus", "before", "forward":
+	default:
 		if s.pprof, err = freeAddr(); err != nil {
 			return nil, err
 		}
-		command, what := b.coredns, "dnsmus"
-		switch e.engine {
-		case "forward":
-			what = "forward ."
-		case "before":
+		way, ok := engines[e.engine]
+		if !ok {
+			return nil, fmt.Errorf("there is no engine %s", e.engine)
+		}
+		command := b.coredns
+		if e.engine == "before" {
 			command = b.before
 		}
-		to := strings.Join(upstreams, " ")
+		to, options := strings.Join(upstreams, " "), way.options
 		if strings.Contains(to, "://") {
-			to += fmt.Sprintf(" {\n\t\ttls %s\n\t\ttls_servername %s\n\t}", filepath.Join(b.dir, certFile), certName)
+			options += fmt.Sprintf("\n\t\ttls %s\n\t\ttls_servername %s", filepath.Join(b.dir, certFile), certName)
 		}
-		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s\n\t%s %s\n}\n", port, host, s.pprof, e.above, what, to)
+		if options != "" {
+			to += " {" + options + "\n\t}"
+		}
+		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s\n%s\t%s %s\n}\n", port, host, s.pprof, e.above, way.before, way.what, to)
 		file := filepath.Join(b.dir, "Corefile."+port)
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err

@@ -24,6 +24,7 @@ var scenarios = []struct {
 	{"negative", (*bench).negative},
 	{"loss", (*bench).loss},
 	{"encrypted", (*bench).encrypted},
+	{"world", (*bench).world},
 }
 
 const (
@@ -49,6 +50,9 @@ type entry struct {
 func (e entry) String() string {
 	if e.above != "" {
 		return fmt.Sprint(e.engine, " ", e.n, ", usual plugins")
+	}
+	if e.n == 0 {
+		return e.engine
 	}
 	return fmt.Sprint(e.engine, " ", e.n)
 }

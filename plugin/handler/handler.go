@@ -48,7 +48,7 @@ type Handler struct {
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe})}
+	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict})}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
@@ -164,6 +164,9 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	}
 	if out.Leg < 0 {
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
+		if out.Away {
+			return dns.RcodeSuccess, errAway(out)
+		}
 		// Written already, for the extended error; the errors plugin logs the rest.
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
 	}

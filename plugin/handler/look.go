@@ -34,6 +34,9 @@ func (h *Handler) look(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) fu
 	}
 	return func(a *pool.Asking) {
 		for i, leg := range a.Legs() {
+			if leg.Unasked {
+				continue
+			}
 			if span != nil {
 				trace(span, a, i, leg)
 			}
@@ -46,7 +49,7 @@ func (h *Handler) look(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) fu
 
 // trace makes a span of a leg, below that of the client's query.
 func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
-	span := parent.Tracer().StartSpan("exchange", ot.ChildOf(parent.Context()), otext.SpanKindRPCClient, ot.StartTime(a.Begun()))
+	span := parent.Tracer().StartSpan("exchange", ot.ChildOf(parent.Context()), otext.SpanKindRPCClient, ot.StartTime(leg.Asked))
 	otext.PeerAddress.Set(span, a.Members[i].String())
 	switch {
 	case leg.Msg != nil:
@@ -75,7 +78,7 @@ func (h *Handler) tap(ctx context.Context, t *dnstap.Dnstap, state request.Reque
 	show := func(kind tap.Message_Type, raw []byte, set func(m *tap.Message, raw []byte)) {
 		m := new(tap.Message)
 		msg.SetType(m, kind)
-		msg.SetQueryTime(m, a.Begun())
+		msg.SetQueryTime(m, leg.Asked)
 		setPeer(m, a.Members[i].Server, stream)
 		if t.IncludeRawMessage {
 			raw = bytes.Clone(raw)

@@ -172,6 +172,9 @@ func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
 		text = text[:maxExtraText] + "..."
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
+	if out.Away { // whatever keeps it from answering (R18)
+		ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
+	}
 	for _, err := range out.Errs {
 		if slices.ContainsFunc(notOfNetwork, func(e error) bool { return errors.Is(err, e) }) {
 			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority

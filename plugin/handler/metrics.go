@@ -136,6 +136,7 @@ type serverMetrics struct {
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
 	proven       prometheus.Counter
+	learned      *learned // nil: nothing is
 }
 
 func newServerMetrics(server string) *serverMetrics {
@@ -157,7 +158,11 @@ func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	if m, ok := h.servers.Load(server); ok {
 		return m.(*serverMetrics)
 	}
-	m, _ := h.servers.LoadOrStore(server, newServerMetrics(server))
+	fresh := newServerMetrics(server)
+	if h.cfg.Learns() {
+		fresh.learned = newLearned(server)
+	}
+	m, _ := h.servers.LoadOrStore(server, fresh)
 	return m.(*serverMetrics)
 }
 
@@ -174,5 +179,8 @@ func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 	}
 	if out.Proven {
 		m.proven.Inc()
+	}
+	if m.learned != nil {
+		m.learned.count(out, h.pool.KnownZones())
 	}
 }

@@ -7,12 +7,19 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // denies is a resolver that does not know the name, however it is asked.
 func denies(edit func(*dns.Msg)) func(asked) { return func(a asked) { a.reply(0, edit) } }
+
+// knowing has all used that can be learned.
+func knowing(c *Config) {
+	c.Learn, c.Away, c.Spread = 10*time.Minute, true, true
+	c.Prefer = option.Preference{By: option.Order, Grace: 20 * time.Millisecond}
+}
 
 // overUDP behaves over UDP only; over TCP it denies the name.
 func overUDP(behave func(asked)) func(asked) {
@@ -65,9 +72,13 @@ func TestGoodAnswerWins(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			for _, network := range []string{"udp", "tcp"} {
+			for i, network := range []string{"udp", "tcp", "udp", "tcp"} {
 				second := resolver(t, func(a asked) { a.reply(150*time.Millisecond, good) })
-				addr := serve(t, []netip.AddrPort{resolver(t, first), second}, nil)
+				addr := serve(t, []netip.AddrPort{resolver(t, first), second}, nil, func(c *Config) {
+					if i >= 2 { // what was learned makes nothing worse
+						knowing(c)
+					}
+				})
 				for range 2 {
 					r := mustExchange(t, network, addr, question("host.example.", dns.TypeA))
 					if r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 || r.Truncated {

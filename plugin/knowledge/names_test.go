@@ -256,7 +256,7 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d others are known, in %d places", got, places)
 	}
 	bytes := unsafe.Sizeof(n) + shards*sets*unsafe.Sizeof(set{})
-	if bytes > 5<<19 {
+	if bytes > 3_900_000 {
 		t.Errorf("it takes %d bytes", bytes)
 	}
 	t.Logf("%d names, %d bytes", places, bytes)

@@ -1,6 +1,7 @@
 package option
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -14,6 +15,12 @@ const (
 	minWait        = 10 * time.Millisecond
 	maxWait        = time.Minute
 	maxNegativeTTL = 24 * time.Hour
+	minLearn       = time.Second
+	maxLearn       = 24 * time.Hour
+	defaultLearn   = 10 * time.Minute
+	minPause       = time.Millisecond // of hedge and GRACE
+	maxPause       = 10 * time.Second
+	defaultGrace   = 20 * time.Millisecond
 )
 
 // Table lists all options, in the order in which people are shown them.
@@ -42,6 +49,20 @@ var Table = []Option{
 		set:   flag(func(v *Values) *bool { return &v.ForwardSpecial })},
 	{Name: "tls", Args: "[CERT KEY] [CA]", set: setTLS},
 	{Name: "tls_servername", Args: "NAME", set: setServerName},
+	{Name: "learn", Args: "[DURATION]", Flag: "learn",
+		About: "as the server's; explain knows nothing yet",
+		set:   optional(defaultLearn, duration(func(v *Values) *time.Duration { return &v.Learn }, minLearn, maxLearn))},
+	{Name: "hedge", Args: "auto|DURATION", Default: "auto", Flag: "hedge",
+		About: "as the server's, of no effect here", set: setHedge},
+	{Name: "spread", Flag: "spread",
+		About: "as the server's, of no effect here",
+		set:   flag(func(v *Values) *bool { return &v.Spread })},
+	{Name: "prefer", Args: "order|private [GRACE]", Flag: "prefer",
+		About: "of answers that differ take the first listed, or private ones", set: setPrefer},
+	{Name: "away", Args: "servfail|deny", Default: "deny", Flag: "away",
+		About: "as the server's, of no effect here", set: setAway},
+	{Name: "filtered", Args: "final", Flag: "filtered",
+		About: "a denial that says it is by a filter ends the race", set: setFiltered},
 }
 
 func setZones(v *Values, args []string, r Reader) error {
@@ -92,6 +113,66 @@ func setTLS(v *Values, args []string, r Reader) (err error) {
 func setServerName(v *Values, args []string, _ Reader) error {
 	v.ServerName = args[0]
 	return nil
+}
+
+func setHedge(v *Values, args []string, r Reader) error {
+	if args[0] == "auto" {
+		v.Hedge = 0
+		return nil
+	}
+	err := duration(func(v *Values) *time.Duration { return &v.Hedge }, minPause, maxPause)(v, args, r)
+	var bad *ArgError
+	if errors.As(err, &bad) && bad.Remedy != "" {
+		bad.Is, bad.Remedy = "is neither auto nor a duration", "write auto or a duration such as 50ms"
+	}
+	return err
+}
+
+func setPrefer(v *Values, args []string, r Reader) error {
+	p := Preference{Grace: defaultGrace}
+	switch args[0] {
+	case "order":
+		p.By = Order
+	case "private":
+		p.By = Private
+	default:
+		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write order or private"}
+	}
+	if len(args) > 1 {
+		read := duration(func(v *Values) *time.Duration { return &v.Prefer.Grace }, minPause, maxPause)
+		if err := read(v, args[1:], r); err != nil {
+			return err
+		}
+		p.Grace = v.Prefer.Grace
+	}
+	v.Prefer = p
+	return nil
+}
+
+func setAway(v *Values, args []string, _ Reader) error {
+	if args[0] != "servfail" && args[0] != "deny" {
+		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write servfail or deny"}
+	}
+	v.Away = args[0] == "servfail"
+	return nil
+}
+
+func setFiltered(v *Values, args []string, _ Reader) error {
+	if args[0] != "final" {
+		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write final"}
+	}
+	v.Rules.Filtered = true
+	return nil
+}
+
+// optional reads one argument that may be left out.
+func optional(without time.Duration, read func(*Values, []string, Reader) error) func(*Values, []string, Reader) error {
+	return func(v *Values, args []string, r Reader) error {
+		if len(args) == 0 {
+			args = []string{without.String()}
+		}
+		return read(v, args, r)
+	}
 }
 
 // flag sets a field by being there.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -30,46 +31,61 @@ type Asking struct {
 	query            Query
 	plain, encrypted *upstream.Query
 	final            bool // a denial is
+	dnssec           bool // the client asks for signatures
+	batch            *upstream.Batch
 	race             *race.Race
 }
 
-// Start asks all upstreams in use (R1).
+// Start asks all upstreams in use (R1), as if nothing were known.
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.Members()}
-	p.start(a, q)
+	rules := a.put(p, q)
+	a.start(rules, race.Plan{})
+	if !a.final {
+		a.race.Choose(choice(p.cfg.Prefer, len(a.Members), knowledge.Standing{}, -1))
+	}
 	return a
 }
 
-func (p *Pool) start(a *Asking, q Query) {
-	a.put(q)
-	rules := p.cfg.Rules
+// put makes q what is asked, and returns the rules for that.
+func (a *Asking) put(p *Pool, q Query) (rules race.Rules) {
+	a.query, a.plain = q, q.Plain()
+	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
+		a.encrypted = q.Encrypted()
+	}
+	rules = p.cfg.Rules
 	rules.DNSSEC = wire.DO(a.plain.Msg)
 	if question := wire.Question(a.plain.Msg); question != nil {
 		special, _ := p.Special(question)
 		a.final = special == DenialFinal
 		rules.Final = a.final
 	}
-	a.start(rules)
-}
-
-// put makes q what is asked.
-func (a *Asking) put(q Query) {
-	a.query, a.plain = q, q.Plain()
-	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
-		a.encrypted = q.Encrypted()
-	}
+	a.dnssec = rules.DNSSEC
+	return rules
 }
 
 // start asks.
-func (a *Asking) start(rules race.Rules) {
-	batch := upstream.NewBatch()
-	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
-		if rules.DNSSEC {
-			leg.Signs(a.Members[i].Signs(a.Query(i)))
-		}
-		return batch.Ask(a.Members[i].Upstream, a.Query(i), leg)
-	})
-	batch.Send()
+func (a *Asking) start(rules race.Rules, plan race.Plan) {
+	a.race = rules.Begin(plan, len(a.Members), a)
+}
+
+// AskLeg implements race.Asker.
+func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Retrier, time.Time) {
+	if a.dnssec {
+		leg.Signs(a.Members[i].Signs(a.Query(i)))
+	}
+	if a.batch == nil {
+		a.batch = upstream.NewBatch()
+	}
+	return a.batch.Ask(a.Members[i].Upstream, a.Query(i), leg)
+}
+
+// Asked implements race.Asker.
+func (a *Asking) Asked() {
+	if a.batch != nil {
+		a.batch.Send()
+		a.batch = nil
+	}
 }
 
 // Query is what leg i asks.
@@ -101,4 +117,7 @@ func (a *Asking) Legs() []race.LegReport { return a.race.Legs() }
 func (a *Asking) Begun() time.Time { return a.race.Begun() }
 
 // End must be called when nobody waits any more.
-func (a *Asking) End() { a.race.End() }
+func (a *Asking) End() {
+	a.race.End()
+	a.query, a.plain, a.encrypted = nil, nil, nil // late replies may keep the rest
+}

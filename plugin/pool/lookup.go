@@ -79,11 +79,10 @@ func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype u
 		return found{err: err}
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	rules := p.cfg.Rules
-	rules.Policy.NeedType = true
 	a := &Asking{Members: members}
-	a.put(q)
-	a.start(rules)
+	rules := a.put(p, q)
+	rules.Policy.NeedType = true
+	a.start(rules, race.Plan{})
 	defer a.End()
 	res := a.Wait(ctx)
 	switch {

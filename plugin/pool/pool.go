@@ -27,6 +27,9 @@ type Config struct {
 
 	// Observe returns who is told what happens to an upstream; nil tells nobody.
 	Observe func(server.Server) upstream.Observer
+	// Differ is told once when two upstreams are found to give different answers in a
+	// zone (R17); nil tells nobody.
+	Differ func(zone string, a, b *Member)
 }
 
 // Member is an upstream in use.
@@ -47,14 +50,17 @@ type Pool struct {
 // set is the upstreams in use for a while, and what they have told: that goes with
 // them, for others may say otherwise.
 type set struct {
+	pool    *Pool
 	members []*Member
-	names   knowledge.Names // upstreams are numbered as in members
+	names   knowledge.Names  // upstreams are numbered as in members
+	zones   *knowledge.Zones // nil: nothing is learned about them
+	paces   []knowledge.Pace // by member; likewise
 }
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: upstream.NewPorts()}
-	p.set.Store(new(set))
+	p.set.Store(p.newSet(nil))
 	return p
 }
 
@@ -81,7 +87,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	if slices.Equal(now, old) {
 		return nil, nil
 	}
-	p.set.Store(&set{members: now})
+	p.set.Store(p.newSet(now))
 	for _, m := range old {
 		if !slices.Contains(now, m) {
 			m.Close()
@@ -111,7 +117,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Timeout:  p.cfg.Rules.Timeout,
 		Patience: p.cfg.Patience,
 		ForceTCP: p.cfg.ForceTCP,
-		Observer: m.Observer,
+		Observer: p.noticing(m.Observer),
 		Ports:    p.ports,
 	}
 	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {

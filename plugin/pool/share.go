@@ -22,6 +22,12 @@ type Outcome struct {
 	// Proven says that nobody's reply is to be given, but NODATA without SOA: the name was
 	// denied, and is proven to exist (R18).
 	Proven bool
+	// Away says that nobody's reply is to be given, but SERVFAIL: the only upstream that
+	// knows the zone is away, and Errs says why (R18).
+	Away bool
+
+	Plan    race.Plan
+	Unasked int // upstreams that were not asked
 }
 
 // Ask races the query, or waits for the race of an equal one that is under way
@@ -41,7 +47,7 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 		return &f.Outcome, false
 	}
 	defer p.shared.finish(key, f)
-	p.start(&f.asking, q)
+	f.start(q)
 	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
@@ -69,6 +75,9 @@ type flight struct {
 	Outcome
 	asking Asking
 	set    *set
+
+	question []byte // as in [wire.Question]; nil: nothing is learned about its zone
+	winner   int    // whose good answer is given; -1: nobody's
 }
 
 // learn takes down what the replies say of the name, and makes of its denial what is
@@ -84,10 +93,18 @@ func (f *flight) learn(query []byte) {
 		verdict, reply := f.asking.race.Reply(i)
 		f.set.names.Heard(question, i, verdict, reply, now)
 	}
+	if f.question != nil {
+		f.learnZone(now)
+		if f.Away = f.away(now, unreachable); f.Away {
+			return
+		}
+	}
 	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
 	if denied && !f.asking.final && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
 		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
 		f.Proven = true
+	} else if f.question != nil {
+		f.Away = f.away(now, silent)
 	}
 }
 

@@ -21,7 +21,8 @@ type Leg struct {
 	worth   time.Duration // how long its reply is waited for by an answer without signature
 	signed  bool          // the reply has a signature that was asked for
 	stream  bool          // the reply came over a stream
-	turn    uint64        // of the last word on whether the upstream is down
+	index   int32
+	turn    uint64 // of the last word on whether the upstream is down
 	verdict Verdict
 	msg     []byte
 	err     error
@@ -34,6 +35,7 @@ type state uint8
 const (
 	waiting state = iota
 	down          // not waited for, but a reply is welcome
+	unasked       // it is put off
 	failed        // no reply will come
 	replied
 )
@@ -51,21 +53,34 @@ func (l *Leg) Signs(known bool, worth time.Duration) {
 // goes on.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !l.Waiting() {
+		l.tellLate(msg, at)
 		return
 	}
 	r := l.race
 	verdict := Judge(msg, r.rules.Policy)
 	signed := r.rules.DNSSEC && wire.Signed(msg)
+	filtered := r.rules.Filtered && verdict.Negative() && Filtered(msg)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if l.state >= failed && (l.state == failed || l.verdict != Bogus || !r.decided.IsZero()) {
+		r.mu.Unlock()
 		return
 	}
+	late := r.hear
 	l.state, l.msg, l.verdict, l.signed, l.at, l.stream = replied, msg, verdict, signed, at, stream
-	if verdict == Good && r.decided.IsZero() && (r.good == nil || signed && !r.good.signed) {
-		r.good = l
+	if r.decided.IsZero() {
+		if verdict == Good && (r.good == nil || signed && !r.good.signed) {
+			r.good = l
+		}
+		if filtered && r.filter == nil {
+			r.filter = l
+		}
 	}
 	l.settledLocked()
+	asked := r.askedAt(int(l.index))
+	r.mu.Unlock()
+	if late != nil {
+		late.HearLeg(int(l.index), verdict, msg, at.Sub(asked), true)
+	}
 }
 
 // Fail says that no reply will come.
@@ -125,7 +140,10 @@ func (l *Leg) settle(change func()) {
 func (l *Leg) settledLocked() {
 	r := l.race
 	l.late = l.state >= failed && !r.decided.IsZero()
-	if r.lingering || r.overLocked() {
+	if r.later != nil {
+		r.noteFirstLocked()
+	}
+	if r.lingering || r.overLocked() || r.idleLocked() || !r.owesLocked().IsZero() {
 		r.wakeLocked()
 	}
 }

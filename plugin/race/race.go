@@ -35,8 +35,9 @@ const pausedFor = time.Second
 
 // Rules are what a race is held by.
 type Rules struct {
-	Timeout time.Duration // a race's end at the latest
-	Policy  Policy
+	Timeout  time.Duration // a race's end at the latest
+	Policy   Policy
+	Filtered bool // a denial that says it is a filter's ends the race
 
 	// Of one race.
 	DNSSEC bool // the client asks for signatures (DO), so of equal replies a signed one is given (R19)
@@ -56,6 +57,7 @@ type Race struct {
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
+	listened atomic.Bool   // Listen was called
 	changed  chan struct{} // there is something for the goroutine that waits
 
 	// Of the goroutine that waits.
@@ -63,18 +65,27 @@ type Race struct {
 	awake   time.Time   // when it last was
 	timeUp  bool
 	release time.Time // until when the good reply is held; zero: it is not
+	later   *later    // nil: all are asked at once
+	choice  *Choice   // nil: there is none
 
 	mu        sync.Mutex
 	legs      []Leg
 	good      *Leg      // the first good reply; with DNSSEC, the first signed one if there is any
+	filter    *Leg      // the first denial of a filter, which ends the race
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
+	hear      Hearer // of Listen
 }
 
 // Start begins a race of n legs. It calls ask for each leg to start it, with no
 // wait in between (R1); ask also returns when Retry should be called first.
 // Retry is called by Wait.
 func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
+	return rules.Begin(Plan{}, n, askFunc(ask))
+}
+
+// Begin is Start by a plan: the legs that it puts off are started by Wait.
+func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
 	now := time.Now()
 	r := &Race{
 		rules:    rules,
@@ -85,11 +96,24 @@ func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) 
 		legs:     make([]Leg, n),
 	}
 	for i := range r.legs {
-		l := &r.legs[i]
-		l.race = r
-		l.exchange, l.due = ask(i, l)
+		r.legs[i].race, r.legs[i].index = r, int32(i)
 	}
+	if plan.Alone {
+		r.putOff(plan, min(plan.Hedge, rules.Timeout/4), asker)
+	}
+	for i := range r.legs {
+		if r.legs[i].state != unasked {
+			r.ask(i, asker)
+		}
+	}
+	asker.Asked()
 	return r
+}
+
+// ask starts a leg.
+func (r *Race) ask(i int, asker Asker) {
+	l := &r.legs[i]
+	l.exchange, l.due = asker.AskLeg(i, l)
 }
 
 // Wait returns when the race is over, at the latest after the timeout or when
@@ -138,12 +162,18 @@ func (r *Race) End() {
 	for i := range r.legs {
 		r.legs[i].exchange, r.legs[i].msg = nil, nil
 	}
+	if r.later != nil {
+		r.later.asker = nil
+	}
 }
 
 // sleep returns when something may have changed, or ought to be done.
 func (r *Race) sleep(ctx context.Context) {
 	now := time.Now()
 	r.notePause(now)
+	if r.later.pending() {
+		r.askOthers(now)
+	}
 	wake := r.retry(now)
 	if !r.release.IsZero() && r.release.Before(wake) {
 		wake = r.release
@@ -162,7 +192,7 @@ func (r *Race) sleep(ctx context.Context) {
 			r.notePause(now)
 		}
 		r.awake = now
-		r.timeUp = !now.Before(r.deadline)
+		r.timeUp = !now.Before(r.deadline) && !r.later.pending()
 	case <-ctx.Done():
 		r.timeUp = true
 	}
@@ -181,6 +211,12 @@ func (r *Race) notePause(now time.Time) {
 // it should be called again.
 func (r *Race) retry(now time.Time) (wake time.Time) {
 	wake = r.deadline
+	if r.later != nil {
+		wake = earliest(wake, r.later.due, r.owesUntil())
+	}
+	if r.choice != nil {
+		wake = earliest(wake, r.graceEnds())
+	}
 	for i := range r.legs {
 		l := &r.legs[i]
 		open, again := l.look()
@@ -200,6 +236,16 @@ func (r *Race) retry(now time.Time) (wake time.Time) {
 	return wake
 }
 
+// earliest is the first of those times that are not zero.
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if !t.IsZero() && t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}
+
 // wakeLocked wakes the goroutine that waits.
 func (r *Race) wakeLocked() {
 	select {
@@ -215,11 +261,16 @@ func (r *Race) completeLocked() bool {
 		switch r.legs[i].state {
 		case waiting:
 			return false
+		case unasked:
+			return r.finalLocked()
 		case down:
 			anyDown = true
 		case replied:
 			anyReplied = true
 		}
+	}
+	if anyDown && r.later != nil && time.Now().Before(r.owesLocked()) {
+		return false
 	}
 	return anyReplied || !anyDown
 }
@@ -229,7 +280,7 @@ func (r *Race) overLocked() bool {
 	switch {
 	case r.rules.Final:
 		return r.deniedLocked() || r.completeLocked()
-	case r.good != nil:
+	case r.good != nil || r.filter != nil:
 		return true
 	}
 	return r.completeLocked()
@@ -286,6 +337,13 @@ func (r *Race) decide() (leg int, decided bool) {
 		return -1, false
 	}
 	now := time.Now()
+	if r.good != nil && r.choice != nil {
+		best, held := r.choiceLocked(now)
+		if !held {
+			r.decided = now
+		}
+		return best, !held
+	}
 	if held := r.heldLocked(); !r.timeUp && now.Before(held) {
 		r.release = held
 		return -1, false
@@ -295,6 +353,9 @@ func (r *Race) decide() (leg int, decided bool) {
 		if r.legs[i].state == replied && (best < 0 || r.rankLocked(&r.legs[i]) > r.rankLocked(&r.legs[best])) {
 			best = i
 		}
+	}
+	if r.good == nil && r.filter != nil {
+		best = int(r.filter.index)
 	}
 	r.decided = now
 	return best, true
@@ -307,6 +368,9 @@ func (r *Race) Discard(leg int) {
 	defer r.mu.Unlock()
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good, r.decided = nil, time.Time{}
+	if r.filter == &r.legs[leg] {
+		r.filter = nil
+	}
 	for i := range r.legs {
 		r.legs[i].late = false // the race goes on with those that came meanwhile
 	}

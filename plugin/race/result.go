@@ -18,6 +18,7 @@ var (
 	ErrReferral   = errors.New("referral")
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
+	ErrUnasked    = errors.New("not asked yet")
 	ErrDown       = errors.New("no reply in time, and none to others")
 	ErrDeaf       = errors.New("no reply to questions of this type")
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
@@ -60,8 +61,8 @@ func (r *Race) result(i int) Result {
 	if i >= 0 {
 		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
 	}
-	if res.Verdict == Good || r.rules.Final && res.Verdict.Negative() {
-		return res
+	if res.Verdict == Good || r.good != nil || r.filter != nil || r.rules.Final && res.Verdict.Negative() {
+		return res // nobody else would change it
 	}
 	res.Errs = make([]error, len(r.legs))
 	for j := range r.legs {
@@ -75,6 +76,10 @@ func (l *Leg) noOpinionLocked() error {
 	switch {
 	case l.state == waiting:
 		return ErrSilent
+	case l.state == unasked && l.race.finalLocked(): // it has denied the name
+		return nil
+	case l.state == unasked:
+		return ErrUnasked
 	case l.deaf && l.state == down:
 		return ErrDeaf
 	case l.state == down:
@@ -114,6 +119,8 @@ type LegReport struct {
 	Down    bool          // its upstream does not talk at present
 	Deaf    bool          // its upstream never answers questions of this type
 	Late    bool          // the race was decided without it
+	Asked   time.Time     // when its upstream was
+	Unasked bool          // its turn has not come
 }
 
 // Open reports whether something may yet come of the leg.
@@ -126,7 +133,7 @@ func (r *Race) Legs() []LegReport {
 	all := make([]LegReport, len(r.legs))
 	for i := range r.legs {
 		l := &r.legs[i]
-		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late}
+		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late, Asked: r.askedAt(i), Unasked: l.state == unasked}
 		if !l.at.IsZero() {
 			all[i].After = l.at.Sub(r.begun)
 		}

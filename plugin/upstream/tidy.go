@@ -94,7 +94,7 @@ func (u *Upstream) forgetLocked(p *pending, few, paused bool, now time.Time, out
 		switch {
 		case u.draining || age > longest || age > long && !probe && !few:
 			p.remove(id)
-		case !probe:
+		case !probe && (age > tidyEvery || !listening(x.to)):
 			x.to = nobody{}
 		}
 	}

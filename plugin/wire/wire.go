@@ -329,6 +329,16 @@ func Check(msg []byte) error {
 // Why returns the text of msg's extended error (RFC 8914, section 2), with what is
 // no printable ASCII replaced by question marks. It is empty if there is none.
 func Why(msg []byte) (text string) {
+	ExtendedErrors(msg, func(_ uint16, extra []byte) bool {
+		text = string(bytes.Map(printable, extra))
+		return text == ""
+	})
+	return text
+}
+
+// ExtendedErrors calls f with the code and the text of each extended error of msg (RFC
+// 8914, section 2), until f returns false.
+func ExtendedErrors(msg []byte, f func(code uint16, text []byte) bool) {
 	const extended = 15
 	Records(msg, func(r Record) bool {
 		if r.Section != Additional || r.Type != typeOPT {
@@ -336,17 +346,13 @@ func Why(msg []byte) (text string) {
 		}
 		for data := r.Data; len(data) >= 4; {
 			code, end := binary.BigEndian.Uint16(data), 4+int(binary.BigEndian.Uint16(data[2:]))
-			if end > len(data) {
+			if end > len(data) || code == extended && end >= 6 && !f(binary.BigEndian.Uint16(data[4:]), data[6:end]) {
 				return false
-			}
-			if code == extended && end >= 6 && text == "" {
-				text = string(bytes.Map(printable, data[6:end]))
 			}
 			data = data[end:]
 		}
 		return false
 	})
-	return text
 }
 
 func printable(r rune) rune {

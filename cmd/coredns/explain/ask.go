@@ -41,6 +41,7 @@ type outcome struct {
 	winner      int  // whose reply is given, by index; -1: nobody's
 	verdict     race.Verdict
 	conclusive  bool
+	filtered    bool     // by a filter, which has the last word
 	missing     []int    // who gave no opinion; of no interest if one is good
 	reply       *dns.Msg // what dnsmus replies
 }
@@ -116,6 +117,7 @@ func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, st
 		cfg: a.cfg, over: true, took: took, reply: reply,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
 		interrupted: stopped && !res.Conclusive(),
+		filtered:    a.cfg.Rules.Filtered && race.Filtered(res.Msg),
 	}
 	for i, err := range res.Errs {
 		if err != nil {

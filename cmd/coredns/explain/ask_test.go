@@ -27,6 +27,8 @@ type said struct {
 	Answer, Authority          []string
 	Conclusive, Interrupted    bool
 	Missing                    []struct{ Upstream, Why string }
+	Differ                     []string
+	Preferred                  *struct{ Order, Private string }
 	TTL                        *uint32 `json:"ttl"`
 	Upstreams                  []struct {
 		Upstream          string

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
 )
 
 // The names of fields are for programs, and stay. What is unknown is null.
@@ -22,7 +24,14 @@ type jsonOutcome struct {
 	Missing     []jsonMissing  `json:"missing"` // who gave no opinion
 	TTL         *uint32        `json:"ttl"`     // seconds that caches may keep the reply
 	Interrupted bool           `json:"interrupted"`
+	Differ      []string       `json:"differ"`    // upstreams whose good answers differ
+	Preferred   *jsonPreferred `json:"preferred"` // whose of these answers prefer would take
 	Upstreams   []jsonUpstream `json:"upstreams"`
+}
+
+type jsonPreferred struct {
+	Order   string `json:"order"`
+	Private string `json:"private"`
 }
 
 type jsonMissing struct {
@@ -57,7 +66,17 @@ func asJSON(o *outcome) []byte {
 		Conclusive:  o.conclusive,
 		Missing:     []jsonMissing{},
 		Interrupted: o.interrupted,
+		Differ:      []string{},
 		Upstreams:   []jsonUpstream{},
+	}
+	if among := o.differing(); len(among) > 0 {
+		for _, i := range among {
+			out.Differ = append(out.Differ, o.opinions[i].server.String())
+		}
+		out.Preferred = &jsonPreferred{
+			Order:   o.opinions[o.preferred(among, option.Order)].server.String(),
+			Private: o.opinions[o.preferred(among, option.Private)].server.String(),
+		}
 	}
 	if o.winner >= 0 {
 		name := o.opinions[o.winner].server.String()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -193,7 +194,8 @@ func summary(o *outcome, s style) []string {
 	for _, rr := range section {
 		lines = append(lines, "  "+recordText(rr))
 	}
-	return append(lines, o.trust()...)
+	lines = append(lines, o.trust()...)
+	return append(lines, o.differences()...)
 }
 
 // recordText is a record on one line.
@@ -205,8 +207,12 @@ func recordText(rr dns.RR) string {
 func (o *outcome) trust() []string {
 	var lines []string
 	switch {
+	case o.verdict == race.Good && o.cfg.Prefer.By != option.None:
+		return []string{"Conclusive: the best good answer of its time is the reply, whatever the others say."}
 	case o.verdict == race.Good:
 		return []string{"Conclusive: the first good answer is the reply, whatever the others say."}
+	case o.verdict.Negative() && o.filtered:
+		lines = append(lines, "Final: it says that a filter made it.")
 	case o.verdict.Negative() && o.conclusive:
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
 	case o.verdict.Negative():

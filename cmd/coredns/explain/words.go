@@ -50,8 +50,12 @@ func (o *outcome) opinionOf(i int) string {
 	switch op.verdict {
 	case race.Good:
 		switch {
+		case i == o.winner && o.outrun():
+			return "preferred answer"
 		case i == o.winner:
 			return "first good answer"
+		case o.over && o.verdict == race.Good && o.outrun():
+			return "good, but not preferred"
 		case o.over && o.verdict == race.Good:
 			return "good, but not first"
 		}
@@ -82,6 +86,13 @@ func (o *outcome) opinionOf(i int) string {
 		return "not good: bogus address"
 	}
 	return "says " + rcodeName(op.msg.Rcode)
+}
+
+// outrun reports whether the winner was not the first to bring something good.
+func (o *outcome) outrun() bool {
+	return o.winner >= 0 && slices.ContainsFunc(o.opinions, func(op opinion) bool {
+		return op.verdict == race.Good && op.after < o.opinions[o.winner].after
+	})
 }
 
 // short is an error's cause without the addresses that stand beside it anyway.

@@ -1,0 +1,428 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// The world of scenario "world": the resolvers of two companies and of a provider. All
+// know the public names; each company knows its own, and has private addresses for
+// some public ones. They are listed in this order.
+const (
+	companyA = iota
+	companyB
+	provider
+	resolvers
+)
+
+// Delays of their replies, to which each adds up to a quarter.
+var worldDelays = [resolvers]time.Duration{9 * time.Millisecond, 12 * time.Millisecond, 4 * time.Millisecond}
+
+// questionKind says what is asked, and what is right.
+type questionKind int
+
+const (
+	publicName questionKind = iota
+	ownName                 // of a company's inner zone
+	splitName               // public, and private for company A
+	noRecord                // AAAA of a company's host without one
+	noName                  // of a public zone
+	questionKinds
+)
+
+var questionNames = [questionKinds]string{"public", "internal", "split", "NODATA", "no such name"}
+
+// inner are the companies' zones; the last one can move.
+var inner = []string{"corp.alpha.example.", "intra.beta.example.", "lab.alpha.example."}
+
+// worldQuestion draws a question.
+func worldQuestion(r *rand.Rand) (kind questionKind, name string, qtype uint16) {
+	zone := inner[r.IntN(len(inner))]
+	host := fmt.Sprintf("host%d.", r.IntN(30))
+	switch n := r.IntN(100); {
+	case n < 60:
+		return publicName, fmt.Sprintf("www%d.site%d.example.", r.IntN(5), r.IntN(40)), dns.TypeA
+	case n < 75:
+		return ownName, host + zone, dns.TypeA
+	case n < 80:
+		return splitName, fmt.Sprintf("portal%d.alpha.example.", r.IntN(4)), dns.TypeA
+	case n < 95:
+		return noRecord, host + zone, dns.TypeAAAA
+	}
+	return noName, fmt.Sprintf("no%d.site%d.example.", r.Uint32(), r.IntN(40)), dns.TypeA
+}
+
+// world is three resolvers within this process, which count what they see.
+type world struct {
+	addrs [resolvers]string
+	conns [resolvers]*net.UDPConn
+	plugs [resolvers]net.Listener // for TCP, at which nobody answers
+
+	moved atomic.Bool            // the zone that can move has
+	gone  [resolvers]atomic.Bool // it says nothing
+	mu    sync.Mutex
+	seen  map[questionKind]int // queries, by any resolver
+	shown map[questionKind]int // of these, names of a company that another resolver saw
+}
+
+func startWorld() (*world, error) {
+	w := &world{seen: make(map[questionKind]int), shown: make(map[questionKind]int)}
+	for i := range w.addrs {
+		var err error
+		for range 10 { // the port may be taken for TCP
+			if w.conns[i], w.plugs[i], err = (fake{}).bind(); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			w.stop()
+			return nil, err
+		}
+		bigBuffers(w.conns[i])
+		w.addrs[i] = w.conns[i].LocalAddr().String()
+		go w.serve(i)
+	}
+	return w, nil
+}
+
+func (w *world) stop() {
+	for i, c := range w.conns {
+		if w.plugs[i] != nil {
+			c.Close()
+			w.plugs[i].Close()
+		}
+	}
+}
+
+// owner is who knows an inner zone, or -1 for other names.
+func (w *world) owner(name string) int {
+	for i, zone := range inner {
+		if strings.HasSuffix(name, "."+zone) {
+			if i == 1 || i == 2 && w.moved.Load() {
+				return companyB
+			}
+			return companyA
+		}
+	}
+	return -1
+}
+
+func (w *world) serve(i int) {
+	buf := make([]byte, 4096)
+	for {
+		n, from, err := w.conns[i].ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		q := new(dns.Msg)
+		if q.Unpack(buf[:n]) != nil || len(q.Question) != 1 || w.gone[i].Load() {
+			continue
+		}
+		b, err := w.reply(i, q).Pack()
+		if err != nil {
+			continue
+		}
+		delay := worldDelays[i]
+		time.AfterFunc(delay+rand.N(delay/4), func() { w.conns[i].WriteToUDPAddrPort(b, from) })
+	}
+}
+
+// reply is what resolver i says.
+func (w *world) reply(i int, q *dns.Msg) *dns.Msg {
+	m := new(dns.Msg).SetReply(q)
+	m.RecursionAvailable = true
+	name, qtype := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
+	owner := w.owner(name)
+	kind := kindOfQuestion(name, qtype, owner)
+	w.mu.Lock()
+	w.seen[kind]++
+	if owner >= 0 && owner != i {
+		w.shown[kind]++
+	}
+	w.mu.Unlock()
+	address := fmt.Sprintf("192.0.2.%d", 1+len(name)%200)
+	switch {
+	case kind == noName || owner >= 0 && owner != i:
+		m.Rcode = dns.RcodeNameError
+	case qtype != dns.TypeA:
+	case owner >= 0:
+		address = "10.0.0.1"
+	case kind == splitName && i == companyA:
+		address = "10.0.0.2"
+	}
+	if m.Rcode == dns.RcodeNameError || qtype != dns.TypeA {
+		m.Ns = []dns.RR{&dns.SOA{Hdr: dns.RR_Header{Name: "example.", Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 300}, Ns: ".", Mbox: ".", Minttl: 300}}
+		return m
+	}
+	m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: net.ParseIP(address)}}
+	return m
+}
+
+func kindOfQuestion(name string, qtype uint16, owner int) questionKind {
+	switch {
+	case owner >= 0 && qtype != dns.TypeA:
+		return noRecord
+	case owner >= 0:
+		return ownName
+	case strings.HasPrefix(name, "portal"):
+		return splitName
+	case strings.HasPrefix(name, "no"):
+		return noName
+	}
+	return publicName
+}
+
+// worldTally is what became of questions.
+type worldTally struct {
+	asked, seen [questionKinds]int
+	shown       [questionKinds]int // internal names, to others than their owner
+	wrong, lost int
+	preferred   int // split names with company A's address
+	flaps       int // times that a split name changed its address
+	waits       []time.Duration
+}
+
+// ask puts n questions to a server, one after another by each of some clients. Whoever
+// is gone knows nothing: then denials are right, but for names that may be stale.
+func (w *world) ask(s *server, n int, seed uint64) (t worldTally, err error) {
+	const clients = 8
+	w.mu.Lock()
+	clear(w.seen)
+	clear(w.shown)
+	w.mu.Unlock()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	last := make(map[string]string)
+	for i := range clients {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			c := dns.Client{Timeout: clientPatience}
+			conn, dialErr := c.Dial(s.addr)
+			if dialErr != nil {
+				err = dialErr
+				return
+			}
+			defer conn.Close()
+			for range n / clients {
+				kind, name, qtype := worldQuestion(r)
+				begun := time.Now()
+				reply, _, askErr := c.ExchangeWithConn(new(dns.Msg).SetQuestion(name, qtype), conn)
+				took := time.Since(begun)
+				mu.Lock()
+				t.asked[kind]++
+				switch {
+				case askErr != nil:
+					t.lost++
+				case !rightReply(kind, reply):
+					t.wrong++
+				case kind == splitName:
+					address := reply.Answer[0].(*dns.A).A.String()
+					if strings.HasPrefix(address, "10.") {
+						t.preferred++
+					}
+					if was, ok := last[name]; ok && was != address {
+						t.flaps++
+					}
+					last[name] = address
+				}
+				if kind <= splitName {
+					t.waits = append(t.waits, took)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	time.Sleep(50 * time.Millisecond) // for the last that are late
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for kind, n := range w.seen {
+		t.seen[kind], t.shown[kind] = n, w.shown[kind]
+	}
+	slices.Sort(t.waits)
+	return t, err
+}
+
+// rightReply reports whether a reply is what somebody who knows would say.
+func rightReply(kind questionKind, r *dns.Msg) bool {
+	switch kind {
+	case noName:
+		return r.Rcode == dns.RcodeNameError
+	case noRecord:
+		return r.Rcode == dns.RcodeSuccess && len(r.Answer) == 0
+	}
+	return r.Rcode == dns.RcodeSuccess && len(r.Answer) == 1
+}
+
+// positive is how many upstream queries a question with an answer cost.
+func (t *worldTally) positive() float64 {
+	asked := t.asked[publicName] + t.asked[ownName] + t.asked[splitName]
+	return float64(t.seen[publicName]+t.seen[ownName]+t.seen[splitName]) / float64(max(asked, 1))
+}
+
+func (t *worldTally) negative() float64 {
+	return float64(t.seen[noRecord]) / float64(max(t.asked[noRecord], 1))
+}
+
+// foreign is how often internal names were seen by each of the two resolvers that have
+// nothing to do with them.
+func (t *worldTally) foreign(kind questionKind) float64 {
+	return float64(t.shown[kind]) / 2 / float64(max(t.asked[kind], 1))
+}
+
+// world is two companies and a provider: what is asked, who sees it, whose answers are
+// given, with and without knowledge; then a zone moves, and a company goes away and comes
+// back.
+func (b *bench) world() error {
+	n := 6000
+	if b.plan.alone {
+		n = 800
+	}
+	t := table{
+		title: "A world of two companies and a provider",
+		note: fmt.Sprintf("%d questions: 60 %% public names, 15 %% internal, 5 %% split, 15 %% NODATA, 5 %% denials. The preferred view is that of the company\n"+
+			"listed first. Wrong counts all phases: steady, after a zone moved, and after a company was away and came back.", n),
+		head: []string{"server", "queries a positive", "a NODATA", "internal names others see %", "NODATA others see %", "split: preferred %", "flaps", "p50 ms", "p99 ms", "wrong", "lost"},
+	}
+	names := []string{"dnsmus", "learn", "prefer", "forward", "dnsmasq"}
+	tallies := make(map[string]worldTally)
+	wrong := make(map[string]int)
+	for _, name := range names {
+		if name == "dnsmasq" && b.dnsmasq == "" {
+			continue
+		}
+		steady, bad, lost, err := b.worldOf(name, n)
+		if err != nil {
+			return err
+		}
+		tallies[name], wrong[name] = steady, bad+lost
+		t.add(name, fmt.Sprintf("%.2f", steady.positive()), fmt.Sprintf("%.2f", steady.negative()), fmt.Sprintf("%.1f", 100*steady.foreign(ownName)), fmt.Sprintf("%.1f", 100*steady.foreign(noRecord)),
+			percent(steady.preferred, steady.asked[splitName]), steady.flaps, ms(quantile(steady.waits, 0.5)), ms(quantile(steady.waits, 0.99)), bad, lost)
+	}
+	b.report.table(t)
+	on, off, prefers := tallies["learn"], tallies["dnsmus"], tallies["prefer"]
+	p50s := float64(quantile(on.waits, 0.5)) / float64(quantile(off.waits, 0.5))
+	p99s := float64(quantile(on.waits, 0.99)) / float64(quantile(off.waits, 0.99))
+	bad := wrong["learn"] + wrong["prefer"]
+	b.report.goal("World, learn: wrong or lost", "0", fmt.Sprint(bad), bad == 0)
+	b.report.goal("World, learn: upstream queries a positive question", "1.25", fmt.Sprintf("%.2f", on.positive()), on.positive() <= 1.25)
+	b.report.goal("World, learn: a NODATA question", "1.4", fmt.Sprintf("%.2f", on.negative()), on.negative() <= 1.4)
+	b.report.goal("World, learn: internal names seen by others", "6 %", fmt.Sprintf("%.1f %%", 100*on.foreign(ownName)), on.foreign(ownName) <= 0.06)
+	b.report.goal("World, prefer order: split names of the preferred view", "99 %, no flap",
+		percent(prefers.preferred, prefers.asked[splitName])+fmt.Sprintf(" %%, %d flaps", prefers.flaps),
+		prefers.preferred*100 >= 99*prefers.asked[splitName] && prefers.flaps == 0)
+	b.report.goal("World, learn: p50 and p99 beside learn off", "1.0, 1.2", fmt.Sprintf("%.2f, %.2f", p50s, p99s), p50s <= 1.05 && p99s <= 1.2)
+	if err := b.worldAway(); err != nil {
+		return err
+	}
+	return b.worldCost()
+}
+
+// worldOf holds the phases with one server.
+func (b *bench) worldOf(engine string, n int) (steady worldTally, wrong, lost int, err error) {
+	w, err := startWorld()
+	if err != nil {
+		return steady, 0, 0, err
+	}
+	defer w.stop()
+	s, err := b.startServer(entry{engine: engine}, w.addrs[:])
+	if err != nil {
+		return steady, 0, 0, err
+	}
+	defer s.stop()
+	phase := func(n int, seed uint64) (t worldTally) {
+		if err == nil {
+			t, err = w.ask(s, n, seed)
+			wrong, lost = wrong+t.wrong, lost+t.lost
+		}
+		return t
+	}
+	steady = phase(n, 1)
+	w.moved.Store(true)
+	phase(n/4, 2)
+	w.gone[companyB].Store(true)
+	time.Sleep(patience)
+	if err == nil {
+		_, err = w.ask(s, n/8, 3) // what is asked now of the one that is away nobody can know
+	}
+	w.gone[companyB].Store(false)
+	time.Sleep(2 * probeEvery)
+	phase(n/4, 4)
+	return steady, wrong, lost, err
+}
+
+// worldAway is a company that goes away, behind a cache that may serve what is stale.
+func (b *bench) worldAway() error {
+	w, err := startWorld()
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	s, err := b.startServer(entry{engine: "away"}, w.addrs[:])
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	const names = 60
+	ask := func() (good, denied, other int) {
+		c := dns.Client{Timeout: clientPatience}
+		for i := range names {
+			r, _, err := c.Exchange(new(dns.Msg).SetQuestion(fmt.Sprintf("host%d.%s", i, inner[1]), dns.TypeA), s.addr)
+			switch {
+			case err == nil && len(r.Answer) == 1:
+				good++
+			case err == nil && r.Rcode == dns.RcodeNameError:
+				denied++
+			default:
+				other++
+			}
+		}
+		return good, denied, other
+	}
+	ask()
+	w.gone[companyB].Store(true)
+	time.Sleep(2 * time.Second) // what the cache holds is stale
+	good, denied, other := ask()
+	w.gone[companyB].Store(false)
+	t := table{title: "The company is away, away servfail behind cache with serve_stale", head: []string{"names", "served stale", "NXDOMAIN", "else"}}
+	t.add(names, good, denied, other)
+	b.report.table(t)
+	b.report.goal("World, away servfail: names denied while their company is away", "0", fmt.Sprint(denied), denied == 0)
+	return nil
+}
+
+// worldCost is what a query costs at full load.
+func (b *bench) worldCost() error {
+	entries := []entry{engine: {"forward", n: 1}, {"dnsmus", 3}, {"learn", 3}}
+	return b.with(repeat("good", 3), entries, func(servers []*server) error {
+		if err := b.warm(servers); err != nil {
+			return err
+		}
+		results, err := b.turns(servers, flatOut(b.plan.turn))
+		if err != nil {
+			return err
+		}
+		base := figure(results[baseline][0], perAnswer)
+		t := table{title: "CPU a query at full load, all upstreams know the name", head: []string{"server", "CPU us/query", "CPU / " + baseline}}
+		for _, s := range servers {
+			cpu := figure(results[s.name][0], perAnswer)
+			t.add(s.name, cpu.text(1), cpu.over(base).text(2))
+			if s.name == "learn 3" {
+				ratio := cpu.over(base)
+				b.report.goal("CPU a query, 3 upstreams, learn / "+baseline, "0.70", ratio.text(2), ratio.median() <= 0.7)
+			}
+		}
+		b.report.table(t)
+		return nil
+	})
+}

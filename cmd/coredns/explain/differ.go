@@ -1,0 +1,78 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// differing lists upstreams whose good answers have no address in common with that of
+// another (R17), in order.
+func (o *outcome) differing() (list []int) {
+	packed := make(map[int][]byte)
+	for i, op := range o.opinions {
+		if op.verdict != race.Good || op.msg == nil {
+			continue
+		}
+		if b, err := op.msg.Copy().Pack(); err == nil {
+			packed[i] = b
+		}
+	}
+	for i := range o.opinions {
+		for j := range o.opinions {
+			if packed[i] != nil && packed[j] != nil && knowledge.Compare(packed[i], packed[j]) >= knowledge.Apart {
+				list = append(list, i)
+				break
+			}
+		}
+	}
+	return list
+}
+
+// preferred is whose of some good answers a preference takes: that of the first listed
+// upstream, or of the first with private addresses, if one has them.
+func (o *outcome) preferred(among []int, by option.By) int {
+	if by == option.Private {
+		if i := slices.IndexFunc(among, func(i int) bool { return private(o.opinions[i].msg) }); i >= 0 {
+			return among[i]
+		}
+	}
+	return among[0]
+}
+
+func private(m *dns.Msg) bool {
+	b, err := m.Copy().Pack()
+	if err != nil {
+		return false
+	}
+	private, _ := race.Privacy(b)
+	return private
+}
+
+// differences says that answers differ, and which ones `prefer` would take.
+func (o *outcome) differences() []string {
+	among := o.differing()
+	if len(among) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, i := range among {
+		part := o.opinions[i].server.String() + " (" + recordsText(o.opinions[i].msg, o.cfg.question.Qtype, defaultData)
+		if private(o.opinions[i].msg) {
+			part += ", private"
+		}
+		parts = append(parts, part+")")
+	}
+	lines := []string{"Answers differ: " + strings.Join(parts, ", ") + "."}
+	order, byAddress := o.preferred(among, option.Order), o.preferred(among, option.Private)
+	if order == byAddress {
+		return append(lines, fmt.Sprintf("Either prefer would take that of %s.", o.opinions[order].server))
+	}
+	return append(lines, fmt.Sprintf("With 'prefer order' it would be that of %s, with 'prefer private' that of %s.", o.opinions[order].server, o.opinions[byAddress].server))
+}

@@ -1,0 +1,82 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+func says(address string) opinion {
+	m := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
+	m.Response = true
+	knows("host.example. 60 IN A "+address)("udp", m)
+	return opinion{after: 12 * ms, msg: m, verdict: race.Good}
+}
+
+// R17: it is told that answers differ, whose they are, and which one is preferred.
+func TestR17Differ(t *testing.T) {
+	home, company, near := says("192.0.2.1"), says("10.1.0.10"), says("192.0.2.9")
+	for _, tc := range []struct {
+		what    string
+		o       *outcome
+		differ  []int
+		order   int
+		private int
+		text    string
+	}{
+		{"nothing", example(opDenies, opSilent).won(0, ms), nil, 0, 0, ""},
+		{"one", example(opDenies, home).won(1, ms), nil, 0, 0, ""},
+		{"alike", example(home, near).won(0, ms), nil, 0, 0, ""},
+		{"private and public", example(opDenies, home, company).won(1, ms), []int{1, 2}, 1, 2,
+			"Answers differ: 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (10.1.0.10, private).\nWith 'prefer order' it would be that of 10.2.0.53:53, with 'prefer private' that of 10.3.0.53:53."},
+		{"the private one is first", example(company, home, near).won(0, ms), []int{0, 1, 2}, 0, 0,
+			"Answers differ: 10.1.0.53:53 (10.1.0.10, private), 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (192.0.2.9).\nEither prefer would take that of 10.1.0.53:53."},
+	} {
+		among := tc.o.differing()
+		if !slices.Equal(among, tc.differ) {
+			t.Errorf("%s: %v differ, want %v", tc.what, among, tc.differ)
+			continue
+		}
+		if got := strings.Join(tc.o.differences(), "\n"); got != tc.text {
+			t.Errorf("%s: got\n%s\nwant\n%s", tc.what, got, tc.text)
+		}
+		if s := decode(t, string(asJSON(tc.o))); len(s.Differ) != len(tc.differ) || (s.Preferred != nil) != (len(tc.differ) > 0) {
+			t.Errorf("%s: %+v", tc.what, s)
+		}
+		if len(among) > 0 && (tc.o.preferred(among, option.Order) != tc.order || tc.o.preferred(among, option.Private) != tc.private) {
+			t.Errorf("%s: others are preferred", tc.what)
+		}
+		if !strings.HasSuffix(asText(tc.o, style{}), tc.text+"\n") {
+			t.Errorf("%s: not told in\n%s", tc.what, asText(tc.o, style{}))
+		}
+	}
+}
+
+// The options of the stanza are flags. What is preferred is taken, and is said to be.
+func TestPrefer(t *testing.T) {
+	cfg, err := parse([]string{"host.example", "--prefer", "private", "--learn", "1m", "--away", "servfail", "--filtered", "final", "--spread", "--hedge", "5ms"})
+	if err != nil || cfg.Prefer.By != option.Private || !cfg.Away || !cfg.Rules.Filtered || !cfg.Spread {
+		t.Fatalf("%+v, %v", cfg, err)
+	}
+	slow := says("10.1.0.10")
+	slow.after *= 2
+	o := example(says("192.0.2.1"), slow).won(1, 24*ms)
+	if a, b := o.why(0), o.why(1); a != "good, but not preferred" || b != "preferred answer" {
+		t.Errorf("%q, %q", a, b)
+	}
+	filter := func(_ string, m *dns.Msg) bool {
+		m.Rcode = dns.RcodeNameError
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
+		return true
+	}
+	_, out, _ := command(t, "host.example", "--filtered", "final", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
+	if !strings.Contains(out, "Final: it says that a filter made it.") {
+		t.Errorf("got\n%s", out)
+	}
+}

@@ -1,0 +1,172 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	golog "log"
+	"net/netip"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
+)
+
+// counted is a resolver that counts the questions it sees.
+func counted(t *testing.T, behave func(asked)) (netip.AddrPort, *atomic.Int32) {
+	t.Helper()
+	n := new(atomic.Int32)
+	return resolver(t, func(a asked) {
+		if a.msg.Question[0].Name != "." { // no probe
+			n.Add(1)
+		}
+		behave(a)
+	}), n
+}
+
+// askHandler has the handler serve a question, as a client of UDP has it.
+func askHandler(t *testing.T, h *Handler, m *dns.Msg) (*dns.Msg, error) {
+	t.Helper()
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	_, err := h.ServeDNS(t.Context(), w, m)
+	if w.Msg == nil {
+		t.Fatalf("no reply, and %v", err)
+	}
+	return w.Msg, err
+}
+
+func knowingHandler(t *testing.T, change func(*Config), upstreams ...netip.AddrPort) *Handler {
+	t.Helper()
+	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}}
+	change(&cfg)
+	h := started(cfg)
+	t.Cleanup(func() { h.Stop() })
+	return h
+}
+
+// R16: with learn one upstream is asked, and all of it is counted.
+func TestR16Learn(t *testing.T) {
+	company, seen := counted(t, denies(good))
+	foreign, shown := counted(t, denies(nxdomain))
+	h := knowingHandler(t, func(c *Config) { c.Learn = time.Minute }, foreign, company)
+	m := h.metricsOf(t.Context()).learned
+	saved, fired, won := testutil.ToFloat64(m.saved), testutil.ToFloat64(m.hedges), testutil.ToFloat64(m.hedgesWon)
+	for i := range 20 {
+		if r, err := askHandler(t, h, question(fmt.Sprintf("host%d.corp.example.", i), dns.TypeA)); err != nil || len(r.Answer) != 1 {
+			t.Fatalf("%v\n%v", err, r)
+		}
+	}
+	if seen.Load() != 20 || shown.Load() > 3 { // a busy machine may be slower than the hedge
+		t.Errorf("the company was asked %d times, the other %d times", seen.Load(), shown.Load())
+	}
+	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got < 17 || got+hedged != 19 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
+		t.Errorf("%v saved, %v hedges, %v zones", got, hedged, testutil.ToFloat64(m.zones))
+	}
+	h.replace(plain(company, foreign)) // a new set knows nothing
+	before := shown.Load()
+	askHandler(t, h, question("host.corp.example.", dns.TypeA))
+	if shown.Load() != before+1 {
+		t.Error("the other was not asked by a new set")
+	}
+}
+
+// R15: replies that come when the race is over teach too. R17: that answers differ is
+// told once, and counted.
+func TestR17Conflict(t *testing.T) {
+	var lines bytes.Buffer
+	golog.SetOutput(&lines)
+	defer golog.SetOutput(os.Stderr)
+	address := func(text string) func(*dns.Msg) {
+		return func(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A " + text)} }
+	}
+	// The company's answer is too late for the first question.
+	company, seen := counted(t, func(a asked) { a.reply(60*time.Millisecond, address("10.1.0.1")) })
+	home := resolver(t, denies(address("192.0.2.1")))
+	h := knowingHandler(t, func(c *Config) { c.Prefer = option.Preference{By: option.Private, Grace: time.Millisecond} }, home, company)
+	before := testutil.ToFloat64(conflicts)
+	askHandler(t, h, question("www.Split.example.", dns.TypeA))
+	is := func(got func() float64, want float64) {
+		t.Helper()
+		testkit.Eventually(t, func() error {
+			if n := got(); n != want {
+				return fmt.Errorf("%v, want %v", n, want)
+			}
+			return nil
+		})
+	}
+	is(func() float64 { return testutil.ToFloat64(conflicts) }, before+1)
+	for i := range 5 {
+		askHandler(t, h, question(fmt.Sprintf("www%d.split.example.", i), dns.TypeA))
+	}
+	is(func() float64 { return float64(seen.Load()) }, 6)
+	golog.SetOutput(os.Stderr)
+	if n := strings.Count(lines.String(), "give different answers in zone split.example.; see prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
+		t.Errorf("told %d times:\n%s", n, lines.String())
+	}
+	h = knowingHandler(t, func(c *Config) { c.Prefer = option.Preference{By: option.Private, Grace: time.Second} }, home, company)
+	for i := range 3 {
+		if r, _ := askHandler(t, h, question(fmt.Sprintf("www%d.split.example.", i), dns.TypeA)); r.Answer[0].(*dns.A).A.String() != "10.1.0.1" {
+			t.Errorf("got\n%v", r)
+		}
+	}
+}
+
+// R18: while the company is away its names are no denials, and who is away is told.
+func TestR18AwayIsTold(t *testing.T) {
+	var away atomic.Bool
+	company := resolver(t, func(a asked) {
+		if !away.Load() {
+			a.reply(0, good)
+		}
+	})
+	for _, servfail := range []bool{true, false} {
+		away.Store(false)
+		h := knowingHandler(t, func(c *Config) { c.Away, c.Learn, c.Patience = servfail, time.Minute, 200*time.Millisecond }, resolver(t, denies(nxdomain)), company)
+		askHandler(t, h, question("host.corp.example.", dns.TypeA))
+		away.Store(true)
+		m := question("other.corp.example.", dns.TypeA)
+		m.SetEdns0(1232, false)
+		r, err := askHandler(t, h, m)
+		if !servfail {
+			if r.Rcode != dns.RcodeNameError {
+				t.Errorf("off: got\n%v", r)
+			}
+			continue
+		}
+		if r.Rcode != dns.RcodeServerFailure || len(r.Ns) > 0 || err == nil || !strings.Contains(err.Error(), "the only upstream that knows the zone is away: "+company.String()) {
+			t.Errorf("%v, got\n%v", err, r)
+		}
+		if o := r.IsEdns0().Option; len(o) != 1 || o[0].(*dns.EDNS0_EDE).InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || !strings.Contains(o[0].(*dns.EDNS0_EDE).ExtraText, company.String()) {
+			t.Errorf("got\n%v", r)
+		}
+		if n := testutil.ToFloat64(h.metricsOf(t.Context()).learned.away); n < 1 {
+			t.Error("it is not counted")
+		}
+		if r, _ := askHandler(t, h, question("host.elsewhere.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
+			t.Errorf("a zone that nobody knows: got\n%v", r)
+		}
+		h.replace(plain(resolver(t, denies(nxdomain)))) // who has left has no say
+		if r, _ := askHandler(t, h, question("host.corp.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
+			t.Errorf("it is not listed: got\n%v", r)
+		}
+		away.Store(false)
+	}
+}
+
+// Nobody has learned anything with none of the options.
+func TestNothingIsLearned(t *testing.T) {
+	h := knowingHandler(t, func(*Config) {}, resolver(t, denies(good)))
+	askHandler(t, h, question("host.example.", dns.TypeA))
+	if h.metricsOf(context.Background()).learned != nil || h.pool.KnownZones() != 0 {
+		t.Error("something was")
+	}
+}

@@ -1,0 +1,120 @@
+package knowledge
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// R16: who denied a name is known while that lives, and until he finds it.
+func TestR16Denied(t *testing.T) {
+	good := reply(t, []string{"host.example. 600 IN A 192.0.2.1"}, nil)
+	denial := func(ttl string) []byte {
+		return reply(t, nil, []string{"example. " + ttl + " IN SOA ns.example. h.example. 1 2 3 4 3600"})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var n Names
+		q, other := question(t, "host.example.", dns.TypeAAAA), question(t, "no.example.", dns.TypeAAAA)
+		want := func(names string, since time.Duration) {
+			t.Helper()
+			by, at := n.DeniedBy(question(t, "HOST.example.", dns.TypeHTTPS), time.Now())
+			if who(by) != names || by != 0 && time.Since(at).Round(time.Second) != since {
+				t.Errorf("denied by %s since %v, want %s, %v", who(by), time.Since(at), names, since)
+			}
+		}
+		n.Denied(other, 1, race.NXDomainSOA, denial("60"), age, time.Now())
+		if by, _ := n.DeniedBy(other, time.Now()); by != 0 {
+			t.Error("a name that nobody knows costs a place")
+		}
+		n.Heard(q, 0, race.Good, good, time.Now())
+		n.Denied(q, 1, race.NXDomainSOA, denial("60"), age, time.Now())
+		time.Sleep(10 * time.Second)
+		n.Denied(q, 2, race.NXDomainSOA, denial("300"), age, time.Now())
+		n.Denied(q, 64, race.NXDomainSOA, denial("300"), age, time.Now())
+		want("[1 2]", 10*time.Second)
+		time.Sleep(49 * time.Second)
+		want("[1 2]", 59*time.Second)
+		time.Sleep(time.Second) // the first is over
+		want("[]", 0)
+		n.Denied(q, 2, race.NXDomain, denial("300"), age, time.Now())
+		want("[2]", 0)
+		time.Sleep(leastDenial) // without SOA it is not for long
+		want("[]", 0)
+		n.Denied(q, 2, race.NXDomainSOA, denial("0"), age, time.Now())
+		time.Sleep(leastDenial - time.Second)
+		want("[2]", leastDenial-time.Second)
+		n.Denied(q, 1, race.NXDomainSOA, denial("300"), age, time.Now())
+		n.Heard(q, 2, race.Good, good, time.Now())
+		want("[1]", leastDenial-time.Second)
+		time.Sleep(time.Second)
+		n.Denied(q, 1, race.NXDomainSOA, denial("3600"), age, time.Now())
+		time.Sleep(age)
+		want("[]", 0)
+	})
+}
+
+// R17: whose view a client has counts for other types, while it lives.
+func TestR17View(t *testing.T) {
+	good := reply(t, []string{"host.example. 60 IN A 192.0.2.1"}, nil)
+	synctest.Test(t, func(t *testing.T) {
+		var n Names
+		a, aaaa := question(t, "host.example.", dns.TypeA), question(t, "host.example.", dns.TypeAAAA)
+		n.Given(a, 1, race.Good, good, time.Now())
+		if _, ok := n.View(aaaa, time.Now()); ok {
+			t.Error("a name that is not known has a view")
+		}
+		n.Heard(a, 1, race.Good, good, time.Now())
+		n.Given(a, 1, race.Good, good, time.Now())
+		if by, ok := n.View(aaaa, time.Now()); by != 1 || !ok {
+			t.Errorf("%d, %v", by, ok)
+		}
+		if _, ok := n.View(a, time.Now()); ok {
+			t.Error("it counts for its own type")
+		}
+		time.Sleep(time.Minute)
+		if _, ok := n.View(aaaa, time.Now()); ok {
+			t.Error("it has not ended")
+		}
+		n.Heard(a, 1, race.Good, good, time.Now())
+		n.Given(a, 1, race.Good, good, time.Now())
+		n.Heard(aaaa, 1, race.NXDomain, nil, time.Now())
+		if _, ok := n.View(aaaa, time.Now()); ok {
+			t.Error("who gave it has denied the name")
+		}
+	})
+}
+
+// R16: so is who has said that it has no such record, of some types.
+func TestR16Lacks(t *testing.T) {
+	good := reply(t, []string{"host.example. 600 IN A 192.0.2.1"}, nil)
+	no := reply(t, nil, []string{"example. 60 IN SOA ns.example. h.example. 1 2 3 4 3600"})
+	synctest.Test(t, func(t *testing.T) {
+		var n Names
+		q := func(qtype uint16) []byte { return question(t, "host.example.", qtype) }
+		want := func(qtype uint16, names string) {
+			t.Helper()
+			if by, _ := n.DeniedBy(q(qtype), time.Now()); who(by) != names {
+				t.Errorf("%s is denied by %s, want %s", dns.Type(qtype), who(by), names)
+			}
+		}
+		n.Heard(q(dns.TypeA), 0, race.Good, good, time.Now())
+		n.Denied(q(dns.TypeAAAA), 1, race.NoDataSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeHTTPS), 2, race.NoDataSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeTXT), 3, race.NXDomainSOA, no, age, time.Now())
+		n.Denied(q(dns.TypeA), 4, race.NoData, no, age, time.Now())
+		want(dns.TypeAAAA, "[1 3]")
+		want(dns.TypeHTTPS, "[2 3]")
+		want(dns.TypeA, "[3]")
+		time.Sleep(time.Second)
+		n.Denied(q(dns.TypeMX), 2, race.NoDataSOA, no, age, time.Now()) // in the place of one
+		want(dns.TypeMX, "[2 3]")
+		n.Heard(q(dns.TypeMX), 2, race.Good, good, time.Now())
+		want(dns.TypeMX, "[3]")
+		n.Heard(q(dns.TypeMX), 3, race.NoDataSOA, no, time.Now()) // it knows the name
+		want(dns.TypeTXT, "[]")
+	})
+}

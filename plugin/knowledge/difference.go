@@ -1,0 +1,80 @@
+package knowledge
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// Difference is what comparing two good answers shows.
+type Difference uint8
+
+const (
+	Incomparable Difference = iota // one holds no addresses
+	Alike                          // they share one, or a network: that is rotation, or nearness
+	Apart                          // they share none
+	Opposed                        // and those of one are private, of the other public
+)
+
+// maxCompared bounds the addresses of an answer that are looked at.
+const maxCompared = 32
+
+// Compare tells how the addresses of two answers to one question differ (R17).
+func Compare(a, b []byte) Difference {
+	var roomA, roomB [maxCompared]netip.Addr
+	as, bs := addresses(roomA[:0], a), addresses(roomB[:0], b)
+	if len(as) == 0 || len(bs) == 0 {
+		return Incomparable
+	}
+	for _, x := range as {
+		if slices.ContainsFunc(bs, func(y netip.Addr) bool { return network(x) == network(y) }) {
+			return Alike
+		}
+	}
+	if slices.ContainsFunc(as, race.PrivateAddress) != slices.ContainsFunc(bs, race.PrivateAddress) {
+		return Opposed
+	}
+	return Apart
+}
+
+func addresses(list []netip.Addr, reply []byte) []netip.Addr {
+	race.Addresses(reply, func(addr netip.Addr) {
+		if len(list) < maxCompared {
+			list = append(list, addr)
+		}
+	})
+	return list
+}
+
+// network is what those who serve a name from many places use for one of them, as far
+// as can be told; a private address stands for itself.
+func network(addr netip.Addr) netip.Prefix {
+	bits := addr.BitLen()
+	if !race.PrivateAddress(addr) {
+		bits = map[bool]int{true: 16, false: 32}[addr.Is4()]
+	}
+	prefix, _ := addr.Prefix(bits)
+	return prefix
+}
+
+// presentation is a name on the wire as people write it (RFC 1035, section 5.1).
+func presentation(name []byte) string {
+	var b strings.Builder
+	for len(name) > 0 && name[0] != 0 {
+		label := name[1 : 1+int(name[0])]
+		for _, c := range label {
+			if c <= ' ' || c > '~' || c == '.' || c == '\\' {
+				c = '?'
+			}
+			b.WriteByte(c)
+		}
+		b.WriteByte('.')
+		name = name[1+len(label):]
+	}
+	if b.Len() == 0 {
+		return "."
+	}
+	return b.String()
+}

@@ -1,0 +1,147 @@
+package race
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// holdPlan is hold by a plan. It also returns when each upstream was asked; -1: never.
+func holdPlan(t *testing.T, plan Plan, upstreams ...[]event) (Result, time.Duration, []time.Duration) {
+	scripts := make([]*script, len(upstreams))
+	for i := range upstreams {
+		scripts[i] = &script{events: upstreams[i]}
+	}
+	start := time.Now()
+	r := Rules{Timeout: timeout}.Begin(plan, len(scripts), askFunc(func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) }))
+	defer r.End()
+	res := r.Wait(t.Context())
+	took := time.Since(start)
+	asked := make([]time.Duration, len(scripts))
+	for i, s := range scripts {
+		asked[i] = s.asked.Sub(start)
+		if s.asked.IsZero() {
+			asked[i] = -1
+		}
+		if unasked := r.Legs()[i].Unasked; unasked != (asked[i] < 0) {
+			t.Errorf("leg %d is reported as unasked: %v", i, unasked)
+		}
+	}
+	if saved := r.Unasked(); saved != len(slices.DeleteFunc(slices.Clone(asked), func(d time.Duration) bool { return d >= 0 })) {
+		t.Errorf("%d are saved, of %v", saved, asked)
+	}
+	return res, took, asked
+}
+
+func TestR16Later(t *testing.T) {
+	const hedge = 100 * ms
+	never := time.Duration(-1)
+	for _, tc := range []struct {
+		what       string
+		final      bool
+		upstreams  [][]event // the second is asked first
+		leg        int
+		verdict    Verdict
+		after      time.Duration
+		others     time.Duration // when they were asked
+		conclusive bool
+	}{
+		{"a good reply within the hedge", false,
+			[][]event{says(0, otherGood), says(50*ms, goodReply), nil}, 1, Good, 50 * ms, never, true},
+		{"the others after the hedge", false,
+			[][]event{says(20*ms, otherGood), says(150*ms, goodReply), nil}, 0, Good, 120 * ms, hedge, true},
+		{"who was first is still welcome then", false,
+			[][]event{says(70*ms, otherGood), says(150*ms, goodReply), nil}, 1, Good, 150 * ms, hedge, true},
+		{"at once if it denies the name", false,
+			[][]event{says(20*ms, otherGood), says(10*ms, nxdomain), nil}, 0, Good, 30 * ms, 10 * ms, true},
+		{"at once if it has no such record", false,
+			[][]event{says(20*ms, otherGood), says(10*ms, nodata), nil}, 0, Good, 30 * ms, 10 * ms, true},
+		{"at once if it fails on the name", false,
+			[][]event{says(20*ms, otherGood), says(10*ms, servfail), nil}, 0, Good, 30 * ms, 10 * ms, true},
+		{"at once if it fails", false,
+			[][]event{says(20*ms, otherGood), {{10 * ms, errBroken}}, nil}, 0, Good, 30 * ms, 10 * ms, true},
+		{"at once if it is down", false,
+			[][]event{says(20*ms, otherGood), {{0, nil}}, nil}, 0, Good, 20 * ms, 0, true},
+		{"at once if it goes down", false,
+			[][]event{says(20*ms, otherGood), {{30 * ms, nil}}, nil}, 0, Good, 50 * ms, 30 * ms, true},
+		{"R15: a denial needs everybody", false,
+			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(300*ms, otherGood)}, 2, Good, 310 * ms, 10 * ms, true},
+		{"R15: a denial by all", false,
+			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(300*ms, nxdomain)}, 0, NXDomainSOA, 310 * ms, 10 * ms, true},
+		{"R15: others have the whole timeout", false,
+			[][]event{says(timeout-ms, otherGood), nil, nil}, 0, Good, hedge + timeout - ms, hedge, true},
+		{"R4: until then they are waited for", false,
+			[][]event{nil, says(10*ms, nxdomain), nil}, 1, NXDomainSOA, 10*ms + timeout, 10 * ms, false},
+		{"NODATA is final if the others have denied the name", true,
+			[][]event{says(0, otherGood), says(10*ms, nodata), nil}, 1, NoDataSOA, 10 * ms, never, true},
+		{"but not without SOA", true,
+			[][]event{says(0, otherGood), says(10*ms, bareNodata), nil}, 0, Good, 10 * ms, 10 * ms, true},
+		{"nor is any denial", true,
+			[][]event{says(5*ms, otherGood), says(10*ms, nxdomain), nil}, 0, Good, 15 * ms, 10 * ms, true},
+		{"nor NODATA that comes after others were asked", true,
+			[][]event{says(100*ms, otherGood), says(150*ms, nodata), nil}, 0, Good, 200 * ms, hedge, true},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				res, after, asked := holdPlan(t, Plan{Alone: true, First: 1, Hedge: hedge, Final: tc.final}, tc.upstreams...)
+				if res.Leg != tc.leg || res.Verdict != tc.verdict || after != tc.after || res.Conclusive() != tc.conclusive {
+					t.Errorf("leg %d, %v, after %v, conclusive %v", res.Leg, res.Verdict, after, res.Conclusive())
+				}
+				if want := []time.Duration{tc.others, 0, tc.others}; !slices.Equal(asked, want) {
+					t.Errorf("asked at %v, want %v", asked, want)
+				}
+				time.Sleep(2 * timeout)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // there is nobody else
+		if res, after, _ := holdPlan(t, Plan{Alone: true, Hedge: hedge}, says(300*ms, nxdomain)); res.Verdict != NXDomainSOA || after != 300*ms {
+			t.Errorf("%v after %v", res, after)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // a hedge longer than the race
+		res, after, _ := holdPlan(t, Plan{Alone: true, Hedge: time.Hour}, nil, says(ms, goodReply))
+		if res.Verdict != Good || after != timeout/4+ms {
+			t.Errorf("%v after %v", res, after)
+		}
+	})
+}
+
+// heard takes down what a race has heard.
+type heard struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (h *heard) HearLeg(i int, v Verdict, _ []byte, took time.Duration, late bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = append(h.list, fmt.Sprint(i, " ", v, " ", took, " ", late))
+}
+
+// R15: every reply is heard once, whenever it comes, and timed from when its upstream
+// was asked.
+func TestR15Listen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
+		r := Rules{Timeout: timeout}.Begin(Plan{Alone: true, First: 1, Hedge: 100 * ms}, len(scripts), askFunc(func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) }))
+		r.Wait(t.Context())
+		if scripts[0].leg.Listening() {
+			t.Error("it listens before it is told to")
+		}
+		h := new(heard)
+		r.Listen(h)
+		r.End()
+		if !scripts[3].leg.Listening() || scripts[3].leg.Waiting() {
+			t.Error("it does not listen, or waits")
+		}
+		time.Sleep(timeout)
+		want := []string{"0 nodata 20ms false", "1 good 150ms false", "2 nxdomain 5ms false", "3 good 1s true"}
+		if !slices.Equal(h.list, want) {
+			t.Errorf("heard %q, want %q", h.list, want)
+		}
+	})
+}
