@@ -403,7 +403,7 @@ func (b *bench) worldAway() error {
 
 // worldCost is what a query costs at full load.
 func (b *bench) worldCost() error {
-	entries := []entry{engine: {"forward", n: 1}, {"dnsmus", 3}, {"learn", 3}}
+	entries := []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 3}, {engine: "learn", n: 3}}
 	return b.with(repeat("good", 3), entries, func(servers []*server) error {
 		if err := b.warm(servers); err != nil {
 			return err
