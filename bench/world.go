@@ -40,8 +40,6 @@ const (
 	questionKinds
 )
 
-var questionNames = [questionKinds]string{"public", "internal", "split", "NODATA", "no such name"}
-
 // inner are the companies' zones; the last one can move.
 var inner = []string{"corp.alpha.example.", "intra.beta.example.", "lab.alpha.example."}
 

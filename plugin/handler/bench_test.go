@@ -41,13 +41,16 @@ func echo(b *testing.B) netip.AddrPort {
 // BenchmarkServeDNS is a query's way through the plugin, with resolvers on
 // loopback. The resolvers' work is in the time, but not in the allocations.
 func BenchmarkServeDNS(b *testing.B) {
-	for _, n := range []int{1, 3, 5} {
-		b.Run(fmt.Sprintf("upstreams=%d", n), func(b *testing.B) {
+	for _, bm := range []struct {
+		n     int
+		learn time.Duration
+	}{{n: 1}, {n: 3}, {n: 5}, {n: 3, learn: time.Minute}} {
+		b.Run(fmt.Sprintf("upstreams=%d,learn=%v", bm.n, bm.learn), func(b *testing.B) {
 			var set []netip.AddrPort
-			for range n {
+			for range bm.n {
 				set = append(set, echo(b))
 			}
-			h := started(Config{Upstreams: plain(set...), Values: option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second}})
+			h := started(Config{Upstreams: plain(set...), Values: option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second, Learn: bm.learn}})
 			b.Cleanup(func() { h.Stop() })
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {

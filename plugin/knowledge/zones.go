@@ -298,8 +298,8 @@ func (z *Zones) find(question []byte, f func(sh *zoneShard, i int, exact bool)) 
 		sh, at := z.place(name)
 		sh.mu.Lock()
 		if i := sh.find(at, name); i >= 0 && (exact || z.inherited(sh, i)) {
-			defer sh.mu.Unlock()
 			f(sh, i, exact)
+			sh.mu.Unlock()
 			return
 		}
 		sh.mu.Unlock()

@@ -139,6 +139,7 @@ func TestR15Listen(t *testing.T) {
 			t.Error("it does not listen, or waits")
 		}
 		time.Sleep(timeout)
+		synctest.Wait()
 		want := []string{"0 nodata 20ms false", "1 good 150ms false", "2 nxdomain 5ms false", "3 good 1s true"}
 		if !slices.Equal(h.list, want) {
 			t.Errorf("heard %q, want %q", h.list, want)
