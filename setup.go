@@ -67,7 +67,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
-		to = []string{source.DefaultFile}
+		to = []string{source.DefaultFile()}
 	}
 	var err error
 	if cfg.list, err = parseTo(c, to); err != nil {
@@ -134,7 +134,7 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 			return nil, c.Errf("%v", notServer)
 		}
 		file := filename(c, word)
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/") {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(word, "/"+string(filepath.Separator)) {
 			return nil, c.Errf("'%s' is neither an address nor a file: %v", word, notServer)
 		}
 		list.Add(source.File(file))

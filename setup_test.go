@@ -26,6 +26,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 func parseText(text string) (stanza, error) {
@@ -110,7 +111,7 @@ func TestUpstreams(t *testing.T) {
 
 // A stanza without upstreams is one with the default file, be it there or not.
 func TestDefaultFile(t *testing.T) {
-	const file = "/etc/resolv.conf.dnsmus"
+	file := source.DefaultFile()
 	for _, block := range []string{"", " {\n timeout 1s\n}"} {
 		cfg, err := parseText("dnsmus" + block)
 		want, wantErr := parseText("dnsmus " + file + block)

@@ -69,7 +69,7 @@ func (b *budget) dial(ctx context.Context, network, address string) (net.Conn, e
 			return &counted{Conn: conn, closed: b.udp.giveBack}, nil
 		}
 		b.udp.giveBack()
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		if !exhausted(err) {
 			return nil, err
 		}
 	}

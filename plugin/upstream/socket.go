@@ -183,7 +183,3 @@ func (s *socket) failed(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno)
 }
-
-// spoilt reports whether an error may stick to its socket: a connected socket
-// keeps a source address that is gone. A refusal speaks of the server alone.
-func spoilt(err error) bool { return !errors.Is(err, syscall.ECONNREFUSED) }
