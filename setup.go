@@ -72,7 +72,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	c.Next() // the plugin's name
 	to := c.RemainingArgs()
 	if len(to) == 0 {
-		to = []string{source.DefaultFile}
+		to = []string{source.DefaultFile()}
 	}
 	var err error
 	if cfg.list, err = parseTo(c, to); err != nil {
@@ -151,7 +151,7 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 		file := filename(c, word)
 		info, err := os.Stat(file)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && !strings.Contains(word, "/"):
+		case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(word, "/"+string(filepath.Separator)):
 			hint := ""
 			if _, ok := dns.IsDomainName(word); ok && word != "" && i == 0 && len(to) > 1 {
 				hint = "; if it is a zone leave it out: " + noZone

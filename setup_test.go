@@ -26,6 +26,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 func parseText(text string) (stanza, error) {
@@ -113,7 +114,7 @@ func TestUpstreams(t *testing.T) {
 
 // A stanza without upstreams is one with the default file, be it there or not.
 func TestDefaultFile(t *testing.T) {
-	const file = "/etc/resolv.conf.dnsmus"
+	file := source.DefaultFile()
 	for _, block := range []string{"", " {\n timeout 1s\n}"} {
 		cfg, err := parseText("dnsmus" + block)
 		want, wantErr := parseText("dnsmus " + file + block)
@@ -650,7 +651,8 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 // such as commands, may import the root only.
 var mayImport = map[string][]string{
 	".":                   {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
-	"cmd/coredns":         {".", "cmd/coredns/explain"},
+	"cmd/coredns":         {"cmd/coredns/command"},
+	"cmd/coredns/command": {".", "cmd/coredns/explain"},
 	"cmd/coredns/explain": {"plugin/knowledge", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream"},
 	"plugin/handler":      {"plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/knowledge":    {"plugin/race", "plugin/wire"},
@@ -692,7 +694,7 @@ func TestImports(t *testing.T) {
 				own, isOwn = ".", true
 			}
 			coredns := strings.HasPrefix(path, "github.com/coredns/")
-			if isOwn && !slices.Contains(allowed, own) || coredns && listed && !slices.Contains([]string{".", "cmd/coredns", "plugin/handler"}, dir) {
+			if isOwn && !slices.Contains(allowed, own) || coredns && listed && !slices.Contains([]string{".", "cmd/coredns", "cmd/coredns/command", "plugin/handler"}, dir) {
 				t.Errorf("%s must not import %s", file, path)
 			}
 		}

@@ -1,13 +1,10 @@
 // Command coredns is CoreDNS with dnsmus and a slim list of CoreDNS's own
 // plugins: those that a forwarding resolver on a laptop, a VM or a node uses.
-// Its flags, its Corefile and its directive order are CoreDNS's. Called with
-// "explain" it asks the upstreams itself, and shows what each of them says.
+// Its Corefile and its directive order are CoreDNS's; what it takes beside
+// CoreDNS's flags is said in package command.
 package main
 
 import (
-	"os"
-	"slices"
-
 	_ "github.com/coredns/coredns/plugin/acl"
 	_ "github.com/coredns/coredns/plugin/any"
 	_ "github.com/coredns/coredns/plugin/bind"
@@ -44,19 +41,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/view"
 	_ "github.com/coredns/coredns/plugin/whoami"
 
-	"github.com/coredns/coredns/core/dnsserver"
-	"github.com/coredns/coredns/coremain"
-
-	_ "github.com/dnsmus/dnsmus"
-	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
+	"github.com/dnsmus/dnsmus/cmd/coredns/command"
 )
 
-func main() {
-	if len(os.Args) > 1 && os.Args[1] == explain.Name {
-		os.Exit(explain.Main(os.Args))
-	}
-	// The place in plugin.cfg where the README tells other builds to put it.
-	at := slices.Index(dnsserver.Directives, "forward")
-	dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
-	coremain.Run()
-}
+func main() { command.Main() }

@@ -33,6 +33,7 @@ var debianPackage = map[string]string{
 	"named":           "bind9",
 	"nft":             "nftables",
 	"nsenter":         "util-linux",
+	"plistutil":       "libplist-utils",
 	"prometheus":      "prometheus",
 	"promtool":        "prometheus",
 	"rpm":             "rpm",

@@ -2,10 +2,22 @@
 // this package; a [List] merges several.
 package source
 
-import "github.com/dnsmus/dnsmus/plugin/server"
+import (
+	"os"
+	"path/filepath"
+	"runtime"
 
-// DefaultFile names the upstreams where nothing else does.
-const DefaultFile = "/etc/resolv.conf.dnsmus"
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// DefaultFile returns the name of the file that names the upstreams where nothing
+// else does.
+func DefaultFile() string {
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("ProgramData"), "dnsmus", "resolv.conf")
+	}
+	return "/etc/resolv.conf.dnsmus"
+}
 
 // Source names servers, and may name others later.
 type Source interface {

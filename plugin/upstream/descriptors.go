@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
@@ -88,7 +87,7 @@ func (b *budget) listen(v6 bool, received udp.Receiver) (udp.Conn, error) {
 	conn, err := udp.Listen(v6, received)
 	if err != nil {
 		b.udp.giveBack()
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		if exhausted(err) {
 			b.notify()
 		}
 		return nil, err

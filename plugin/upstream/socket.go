@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"errors"
-	"syscall"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/udp"
@@ -162,7 +160,3 @@ func (s *socket) failed(err error, now time.Time) {
 	s.u.mu.Unlock()
 	s.u.do(&out)
 }
-
-// spoilt reports whether an error may stick to a port, as where a box on the way keeps a
-// source address that is gone. A refusal speaks of the server alone.
-func spoilt(err error) bool { return !errors.Is(err, syscall.ECONNREFUSED) }

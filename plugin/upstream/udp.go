@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"errors"
-	"syscall"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/udp"
@@ -63,13 +61,6 @@ func (u *Upstream) notSent(x *Exchange, s *socket, err error) {
 	}
 	u.mu.Unlock()
 	u.do(&out)
-}
-
-// passing reports whether an error of sending is about this moment alone, as where a
-// firewall or a full table drops the packet, or a link just now takes none. The
-// packet is lost then, no more (R6).
-func passing(err error) bool {
-	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.EAGAIN)
 }
 
 const (

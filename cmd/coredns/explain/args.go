@@ -43,7 +43,7 @@ too, and may have letters beyond ASCII. Options may stand anywhere.
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
                         @tls://192.0.2.1%dns.example; may be given again
   -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + source.DefaultFile + `)
+                        given again (default ` + source.DefaultFile() + `)
   -x ADDR               ask for the name of this address
   --ca FILE             trust the authorities in this file of PEM for encrypted
                         upstreams, and no others
@@ -118,7 +118,7 @@ func parse(args []string) (*config, error) {
 		args = args[1:]
 	}
 	if !named {
-		cfg.list.Add(source.File(source.DefaultFile))
+		cfg.list.Add(source.File(source.DefaultFile()))
 	}
 	err := cfg.ask(reverse, words)
 	return cfg, err

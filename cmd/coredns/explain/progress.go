@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 )
 
 const (
@@ -25,10 +27,9 @@ type screen struct {
 // screenOn finds out what f can show.
 func screenOn(f *os.File) screen {
 	s := screen{Writer: f}
-	var terminal bool
-	s.width, s.height, terminal = terminalSize(f)
-	term := os.Getenv("TERM")
-	s.live = terminal && s.width > 0 && term != "" && term != "dumb"
+	var err error
+	s.width, s.height, err = term.GetSize(int(f.Fd()))
+	s.live = err == nil && s.width > 0 && escapes(f)
 	s.colour = s.live && os.Getenv("NO_COLOR") == ""
 	return s
 }

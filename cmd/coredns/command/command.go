@@ -1,0 +1,96 @@
+// Package command is the command line of a CoreDNS with dnsmus: CoreDNS's own and,
+// beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and the command
+// explain. Unlike CoreDNS it serves nothing at all where nothing says what to
+// serve. Which plugins there are is said by the main package that calls it.
+package command
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+
+	_ "github.com/dnsmus/dnsmus"
+	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
+)
+
+// exitUsage is the exit status of package flag.
+const exitUsage = 2
+
+// Main is the whole program. It returns only when CoreDNS does.
+func Main() {
+	if len(os.Args) > 1 && os.Args[1] == explain.Name {
+		os.Exit(explain.Main(os.Args))
+	}
+	if !slices.Contains(dnsserver.Directives, "dnsmus") {
+		// The place in plugin.cfg where README.md tells other builds to put it.
+		at := slices.Index(dnsserver.Directives, "forward")
+		dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
+	}
+
+	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for, and end")
+	name := filepath.Base(os.Args[0])
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
+		flag.PrintDefaults()
+	}
+	words := parse(os.Args[1:])
+	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
+	if err := l.take(words, given(), *show); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v; see '%[1]s -h'\n", name, err)
+		os.Exit(exitUsage)
+	}
+	if *show {
+		fmt.Print(l.builtIn)
+		return
+	}
+	// CoreDNS is left the flags, without the one by which it would load a Corefile
+	// itself. A process that it starts in its own place gets them as well.
+	os.Args = os.Args[:1]
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "conf" {
+			os.Args = append(os.Args, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	flag.Set("conf", "")
+	caddy.SetDefaultCaddyfileLoader("default", l)
+	coremain.Run()
+}
+
+const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
+       %[1]s [OPTION]... [-conf COREFILE]
+       %[1]s explain NAME [TYPE] [@ADDR[:PORT] | OPTION]...
+
+The first listens on that port, of 127.0.0.1 unless told, and asks all upstreams
+TO, addresses or files like resolv.conf, at once. The second does what a Corefile
+says. The third shows who says what of a name; see '%[1]s explain -h'.
+
+`
+
+// parse reads the command line by package flag, and returns the words that are no
+// flags, which may stand anywhere.
+func parse(args []string) (words []string) {
+	for len(args) > 0 {
+		flag.CommandLine.Parse(args) // which ends the program on an error
+		rest := flag.Args()
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+			return append(words, rest...)
+		}
+		if len(rest) == 0 {
+			break
+		}
+		words, args = append(words, rest[0]), rest[1:]
+	}
+	return words
+}
+
+// given returns the names of the flags on the command line.
+func given() (names []string) {
+	flag.Visit(func(f *flag.Flag) { names = append(names, f.Name) })
+	return names
+}

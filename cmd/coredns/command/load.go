@@ -1,0 +1,82 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+)
+
+// loader loads what is to be served, at the start and at each reload. It never
+// falls back to what CoreDNS and Caddy do: to serve the plugin whoami, by which
+// every name exists and none has an address.
+type loader struct {
+	name    string // the program's
+	conf    string // the Corefile; empty: the one in the current directory, if any
+	builtIn string // the built-in Corefile; empty: there is one in a file
+	stdin   []byte // which can be read once
+}
+
+// take checks the words of the command line, and the flags that are given beside
+// them by name, and makes the built-in Corefile of the words, if there are any.
+func (l *loader) take(words, flags []string, show bool) (err error) {
+	switch {
+	case len(words) == 0 && show:
+		return errors.New("-corefile goes with [ADDRESS:]PORT [TO...]")
+	case len(words) == 0:
+		return nil
+	}
+	for _, other := range []string{"conf", "p", "dns.port"} {
+		if slices.Contains(flags, other) {
+			return fmt.Errorf("-%s goes with a Corefile, not with %q; say one or the other", other, words)
+		}
+	}
+	l.builtIn, err = corefile(words)
+	return err
+}
+
+// Load implements [caddy.Loader].
+func (l *loader) Load(serverType string) (caddy.Input, error) {
+	in := caddy.CaddyfileInput{Filepath: l.conf, ServerTypeName: serverType}
+	var err error
+	switch {
+	case l.builtIn != "":
+		in.Filepath, in.Contents = "built-in Corefile", []byte(l.builtIn)
+	case l.conf == "stdin":
+		if l.stdin == nil {
+			l.stdin, err = io.ReadAll(os.Stdin)
+		}
+		in.Contents = l.stdin
+	default:
+		if l.conf == "" {
+			in.Filepath = caddy.DefaultConfigFile
+		}
+		in.Contents, err = os.ReadFile(in.Filepath)
+	}
+	switch {
+	case l.conf == "" && errors.Is(err, fs.ErrNotExist):
+		return nil, l.nothing("there is no Corefile here")
+	case err != nil:
+		return nil, err
+	}
+	blocks, err := caddyfile.Parse(in.Filepath, bytes.NewReader(in.Contents), nil)
+	if err == nil && len(blocks) == 0 {
+		return nil, l.nothing(fmt.Sprintf("%s has no server block", in.Filepath))
+	}
+	return in, nil // and who starts it tells of err
+}
+
+// nothing says that there is nothing to serve, and what to write.
+func (l *loader) nothing(why string) error {
+	return fmt.Errorf(`%s: %s, so there is nothing to serve; write one of
+    %[1]s 5553 192.0.2.1 192.0.2.2    to listen on port 5553 of 127.0.0.1 and ask these upstreams
+    %[1]s 5553 resolv.conf            ... and ask those of a file
+    %[1]s -conf COREFILE              to do what a Corefile says
+and see '%[1]s -h'`, l.name, why)
+}

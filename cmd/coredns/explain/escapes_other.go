@@ -1,0 +1,11 @@
+//go:build !windows
+
+package explain
+
+import "os"
+
+// escapes reports whether a terminal understands escape sequences.
+func escapes(*os.File) bool {
+	term := os.Getenv("TERM")
+	return term != "" && term != "dumb"
+}

@@ -1,0 +1,113 @@
+// Command vulns tells which known vulnerabilities the code of this module reaches,
+// by govulncheck and without asking any server but the module proxy: the Go
+// vulnerability database is a module. It fails if one is reached in a module, and
+// warns of those in the standard library, which go with the Go that builds.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	scanner  = "golang.org/x/vuln/cmd/govulncheck@v1.9.0"
+	database = "golang.org/x/vulndb"
+	pinned   = "v0.0.0-20261105234957-e22db6528018" // where no newer version can be had
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "vulns:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dir, version, err := download()
+	if err != nil {
+		return err
+	}
+	fmt.Println("known by", database, version)
+	// A directory of OSV files will do for a database.
+	osv := filepath.ToSlash(filepath.Join(dir, "data", "osv"))
+	if !strings.HasPrefix(osv, "/") {
+		osv = "/" + osv
+	}
+	cmd := exec.Command("go", "run", scanner, "-db", "file://"+osv, "-format", "json", "./...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w", cmd, err)
+	}
+	modules, library, err := reached(strings.NewReader(string(out)))
+	if err != nil {
+		return err
+	}
+	for _, text := range library {
+		fmt.Println("warning, build with a newer Go:", text)
+	}
+	if len(modules) > 0 {
+		return fmt.Errorf("vulnerable code is reached; take newer versions:\n  %s", strings.Join(modules, "\n  "))
+	}
+	return nil
+}
+
+// download returns where the newest database is that can be had, and its version.
+func download() (dir, version string, err error) {
+	for _, at := range []string{"latest", pinned} {
+		var out []byte
+		if out, err = exec.Command("go", "mod", "download", "-json", database+"@"+at).Output(); err == nil {
+			var module struct{ Dir, Version string }
+			err = json.Unmarshal(out, &module)
+			return module.Dir, module.Version, err
+		}
+	}
+	return "", "", fmt.Errorf("%s cannot be downloaded: %w", database, err)
+}
+
+// message is what interests here of govulncheck's, which come one after another.
+type message struct {
+	Finding *struct {
+		OSV          string `json:"osv"`
+		FixedVersion string `json:"fixed_version"`
+		Trace        []struct {
+			Module, Version, Package, Function string
+		}
+	}
+}
+
+// reached returns the vulnerabilities whose code is called, each once: those in
+// modules, and those in the standard library.
+func reached(messages io.Reader) (modules, library []string, err error) {
+	for d := json.NewDecoder(messages); ; {
+		var m message
+		if err := d.Decode(&m); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, nil, fmt.Errorf("what govulncheck says is not understood: %w", err)
+		}
+		if m.Finding == nil || len(m.Finding.Trace) == 0 || m.Finding.Trace[0].Function == "" {
+			continue // it is imported or required, and not called
+		}
+		at := m.Finding.Trace[0]
+		text := fmt.Sprintf("%s in %s %s", m.Finding.OSV, at.Module, at.Version)
+		if m.Finding.FixedVersion != "" {
+			text += ", fixed in " + m.Finding.FixedVersion
+		}
+		if at.Module == "stdlib" {
+			library = append(library, text)
+		} else {
+			modules = append(modules, text)
+		}
+	}
+	slices.Sort(modules)
+	slices.Sort(library)
+	return slices.Compact(modules), slices.Compact(library), nil
+}

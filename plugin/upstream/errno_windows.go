@@ -1,0 +1,16 @@
+package upstream
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/windows"
+)
+
+// Windows has numbers of its own for sockets, which package syscall's are not: those
+// never come from the system. A closed port is told to a UDP socket as a connection
+// that was reset, and a packet that the firewall drops as one that is forbidden.
+var (
+	refusals    = []syscall.Errno{windows.WSAECONNRESET, windows.WSAECONNREFUSED, syscall.ECONNREFUSED}
+	passings    = []syscall.Errno{windows.WSAEACCES, windows.WSAENOBUFS, windows.WSAEWOULDBLOCK, syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
+	exhaustions = []syscall.Errno{windows.WSAEMFILE, windows.WSAENOBUFS, syscall.EMFILE, syscall.ENFILE}
+)
