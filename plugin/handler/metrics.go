@@ -132,6 +132,7 @@ func init() {
 
 // serverMetrics are the metrics of one server, looked up once.
 type serverMetrics struct {
+	server       string
 	races        [race.Good + 1]prometheus.Counter // by verdict
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
@@ -140,6 +141,7 @@ type serverMetrics struct {
 
 func newServerMetrics(server string) *serverMetrics {
 	m := &serverMetrics{
+		server:       server,
 		duration:     raceDuration.WithLabelValues(server),
 		inconclusive: inconclusive.WithLabelValues(server),
 		proven:       proven.WithLabelValues(server),
@@ -154,10 +156,14 @@ func newServerMetrics(server string) *serverMetrics {
 // servers, and they stay.
 func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	server := metrics.WithServer(ctx)
-	if m, ok := h.servers.Load(server); ok {
-		return m.(*serverMetrics)
+	if m := h.lastServer.Load(); m != nil && m.server == server { // most have one
+		return m
 	}
-	m, _ := h.servers.LoadOrStore(server, newServerMetrics(server))
+	m, ok := h.servers.Load(server)
+	if !ok {
+		m, _ = h.servers.LoadOrStore(server, newServerMetrics(server))
+	}
+	h.lastServer.Store(m.(*serverMetrics))
 	return m.(*serverMetrics)
 }
 

@@ -34,17 +34,17 @@ type Asking struct {
 // Start asks all upstreams in use (R1).
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.Members()}
-	a.start(p.cfg.Rules, q)
+	a.start(nil, p.cfg.Rules, true, q)
 	return a
 }
 
-func (a *Asking) start(rules race.Rules, q Query) {
+func (a *Asking) start(clock *race.Clock, rules race.Rules, watched bool, q Query) {
 	a.query, a.plain = q, q.Plain()
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
 	batch := upstream.NewBatch()
-	a.race = rules.Start(len(a.Members), func(i int, leg *race.Leg) (race.Retrier, time.Time) {
+	a.race = clock.Start(rules, len(a.Members), watched, func(i int, leg *race.Leg) (race.Retrier, time.Time) {
 		return batch.Ask(a.Members[i].Upstream, a.Query(i), leg)
 	})
 	batch.Send()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -39,6 +40,7 @@ type Member struct {
 type Pool struct {
 	cfg    Config
 	ports  *upstream.Ports
+	clock  race.Clock
 	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
 }

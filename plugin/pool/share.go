@@ -41,11 +41,11 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 		return &f.Outcome, false
 	}
 	defer p.shared.finish(key, f)
-	f.asking.start(p.cfg.Rules, q)
+	f.asking.start(&p.clock, p.cfg.Rules, look != nil, q)
 	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
-	f.Result = f.asking.Wait(context.WithoutCancel(ctx))
+	f.Result = f.asking.Wait(context.Background())
 	f.Took = time.Since(f.asking.Begun())
 	f.learn(query.Msg)
 	if look != nil {

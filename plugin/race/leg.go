@@ -1,6 +1,10 @@
 package race
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
 
 // Leg is one query to one upstream. Its methods are for the upstream to tell
 // what became of it.
@@ -42,6 +46,9 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 		l.state, l.msg, l.verdict, l.at, l.stream = replied, msg, verdict, at, stream
 		if verdict == Good && l.race.good == nil && l.race.decided.IsZero() {
 			l.race.good = l
+			if _, whole := wire.WellFormed(msg); whole && !l.race.watched { // nobody will have to discard it
+				l.race.over.Store(true)
+			}
 		}
 	})
 }
@@ -102,12 +109,17 @@ func (l *Leg) settle(change func()) {
 	}
 }
 
-// look reports whether something may yet come of the leg, and whether Again was
-// called since the last look.
-func (l *Leg) look() (open, again bool) {
+// takeAgain reports whether Again was called since the last call.
+func (l *Leg) takeAgain() (again bool) {
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
-	again = l.again
-	l.again = false
-	return l.state < failed, again
+	again, l.again = l.again, false
+	return again
+}
+
+// open reports whether something may yet come of the leg.
+func (l *Leg) open() bool {
+	l.race.mu.Lock()
+	defer l.race.mu.Unlock()
+	return l.state < failed
 }

@@ -48,32 +48,48 @@ type Race struct {
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
-	changed  chan struct{} // there is something for the goroutine that waits
+	clock    *Clock
+	watched  bool // somebody looks at all legs
 
 	// Of the goroutine that waits.
-	timer  *time.Timer // nil: it was not needed yet
-	awake  time.Time   // when it last was
+	awake  time.Time // when it last was
+	slept  bool
 	timeUp bool
 
 	mu        sync.Mutex
+	sleeper   *sleeper // nil: nobody waits any more
 	legs      []Leg
+	few       [3]Leg    // what legs are in most races
 	good      *Leg      // the first good reply
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
 	lingering bool
 }
 
-// Start begins a race of n legs. It calls ask for each leg to start it, with no
-// wait in between (R1); ask also returns when Retry should be called first.
-// Retry is called by Wait.
+// Start begins a race of n legs as [Clock.Start] does, with a timer of its own. Its legs are
+// watched.
 func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
+	return (*Clock)(nil).Start(rules, n, true, ask)
+}
+
+// Start begins a race of n legs by these rules. It calls ask for each leg to start it, with
+// no wait in between (R1); ask also returns when Retry should be called first. Retry is
+// called by Wait. If nobody watches the legs, those that have not replied when the race is
+// surely won are not listened to any more.
+func (c *Clock) Start(rules Rules, n int, watched bool, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
 	now := time.Now()
 	r := &Race{
 		policy:   rules.Policy,
 		begun:    now,
 		awake:    now,
 		deadline: now.Add(rules.Timeout),
-		changed:  make(chan struct{}, 1),
-		legs:     make([]Leg, n),
+		clock:    c,
+		watched:  watched,
+		sleeper:  c.sleeper(),
+	}
+	if n <= len(r.few) {
+		r.legs = r.few[:n]
+	} else {
+		r.legs = make([]Leg, n)
 	}
 	for i := range r.legs {
 		l := &r.legs[i]
@@ -88,8 +104,8 @@ func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) 
 // wait again.
 func (r *Race) Wait(ctx context.Context) Result {
 	for {
-		if i, decided := r.decide(); decided {
-			return r.result(i)
+		if res, decided := r.decide(); decided {
+			return res
 		}
 		r.sleep(ctx)
 	}
@@ -121,11 +137,12 @@ func (r *Race) open() bool {
 // collected.
 func (r *Race) End() {
 	r.over.Store(true)
-	if r.timer != nil {
-		r.timer.Stop()
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.sleeper != nil {
+		r.clock.release(r.sleeper)
+		r.sleeper = nil
+	}
 	for i := range r.legs {
 		r.legs[i].exchange, r.legs[i].msg = nil, nil
 	}
@@ -135,25 +152,28 @@ func (r *Race) End() {
 func (r *Race) sleep(ctx context.Context) {
 	now := time.Now()
 	r.notePause(now)
-	wake := r.retry(now)
-	if r.timer == nil {
-		r.timer = time.NewTimer(time.Until(wake))
-	} else {
-		r.timer.Reset(time.Until(wake))
-	}
-	select {
-	case <-r.changed:
-		r.awake = time.Now()
-	case <-r.timer.C:
+	wake, called := r.retry(now)
+	if called { // which may have taken long
 		now = time.Now()
-		if now.Sub(wake) > pausedFor {
-			r.notePause(now)
-		}
-		r.awake = now
-		r.timeUp = !now.Before(r.deadline)
-	case <-ctx.Done():
-		r.timeUp = true
 	}
+	r.slept = true
+	r.clock.set(r.sleeper, now, wake)
+	if done := ctx.Done(); done == nil {
+		<-r.sleeper.woken
+	} else {
+		select {
+		case <-r.sleeper.woken:
+		case <-done:
+			r.timeUp = true
+			return
+		}
+	}
+	now = time.Now()
+	if now.Sub(wake) > pausedFor {
+		r.notePause(now)
+	}
+	r.awake = now
+	r.timeUp = !now.Before(r.deadline)
 }
 
 // notePause adds to the race's time what has passed since the goroutine that waits
@@ -166,33 +186,31 @@ func (r *Race) notePause(now time.Time) {
 }
 
 // retry drives the exchanges that are due and not at their end, and returns when
-// it should be called again.
-func (r *Race) retry(now time.Time) (wake time.Time) {
+// it should be called again, and whether it called any.
+func (r *Race) retry(now time.Time) (wake time.Time, called bool) {
 	wake = r.deadline
 	for i := range r.legs {
 		l := &r.legs[i]
-		open, again := l.look()
-		if again {
+		if r.slept && l.takeAgain() { // who called Again has woken the race too
 			l.due = now
 		}
 		if !l.due.IsZero() && !now.Before(l.due) {
 			l.due = time.Time{}
-			if open {
-				l.due = l.exchange.Retry(now)
+			if l.open() {
+				l.due, called = l.exchange.Retry(now), true
 			}
 		}
 		if !l.due.IsZero() && l.due.Before(wake) {
 			wake = l.due
 		}
 	}
-	return wake
+	return wake, called
 }
 
 // wakeLocked wakes the goroutine that waits.
 func (r *Race) wakeLocked() {
-	select {
-	case r.changed <- struct{}{}:
-	default:
+	if r.sleeper != nil {
+		r.sleeper.wake()
 	}
 }
 
@@ -212,13 +230,12 @@ func (r *Race) completeLocked() bool {
 	return anyReplied || !anyDown
 }
 
-// decide returns whose reply is to be given, or -1 if there is none, and whether
-// the race is decided at all.
-func (r *Race) decide() (leg int, decided bool) {
+// decide reports whether the race is decided, and how.
+func (r *Race) decide() (res Result, decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.good == nil && !r.timeUp && !r.completeLocked() {
-		return -1, false
+		return res, false
 	}
 	best := -1
 	for i := range r.legs {
@@ -228,7 +245,7 @@ func (r *Race) decide() (leg int, decided bool) {
 		}
 	}
 	r.decided = time.Now()
-	return best, true
+	return r.resultLocked(best), true
 }
 
 // Discard takes back the leg's reply, because it cannot be read. The leg counts
@@ -236,6 +253,7 @@ func (r *Race) decide() (leg int, decided bool) {
 func (r *Race) Discard(leg int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.over.Store(false)
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good, r.decided = nil, time.Time{}
 	for i := range r.legs {
