@@ -22,6 +22,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // Name is the plugin's name.
@@ -41,6 +42,7 @@ type Handler struct {
 	pool           *pool.Pool
 	taps           []*dnstap.Dnstap
 	servers        sync.Map // *serverMetrics by the server's name
+	lastServer     atomic.Pointer[serverMetrics]
 	follow         follower
 	startFollowing func()       // only the first call does anything
 	clients        atomic.Int64 // that wait for a race
@@ -87,6 +89,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		}
 	}
 	c := &client{request: r, stream: overStream(w)}
+	c.takesBytes = takesBytes(w, r, c.stream)
 	if err := h.prepare(c); err != nil {
 		return dns.RcodeFormatError, err
 	}
@@ -105,10 +108,11 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 // client is a query of a client's, which is a [pool.Query].
 type client struct {
-	request *dns.Msg
-	stream  bool // on a transport without truncation
-	query   upstream.Query
-	reply   incoming // empty if the race was another client's
+	request    *dns.Msg
+	stream     bool // on a transport without truncation
+	takesBytes bool
+	query      upstream.Query
+	reply      incoming // empty if the race was another client's, or nobody needs it
 }
 
 // prepare makes what upstreams are asked.
@@ -142,7 +146,14 @@ func (c *client) Encrypted() *upstream.Query {
 }
 
 // Read implements pool.Query.
-func (c *client) Read(reply []byte) error { return c.reply.unpack(reply) }
+func (c *client) Read(reply []byte) error {
+	if c.takesBytes {
+		if _, whole := wire.WellFormed(reply); whole {
+			return nil // and unpacked if there is need to
+		}
+	}
+	return c.reply.unpack(reply)
+}
 
 // overStream reports whether the client is on a transport without truncation.
 func overStream(w dns.ResponseWriter) bool {
@@ -152,6 +163,14 @@ func overStream(w dns.ResponseWriter) bool {
 
 // finish answers the client with what came of its race.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Outcome) (int, error) {
+	if msg := c.bytes(out); msg != nil {
+		if metadata.ValueFuncs(ctx) != nil {
+			metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
+			metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
+		}
+		w.Write(msg)
+		return dns.RcodeSuccess, nil
+	}
 	if c.reply.raw == nil && out.Leg >= 0 {
 		if err := c.reply.unpack(out.Msg); err != nil {
 			return dns.RcodeServerFailure, err

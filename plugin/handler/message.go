@@ -75,12 +75,12 @@ func ofOneHop(o dns.EDNS0) bool {
 // incoming is the reply that a race chose.
 type incoming struct {
 	raw []byte
-	msg dns.Msg
+	msg *dns.Msg
 }
 
 // unpack reads raw.
 func (in *incoming) unpack(raw []byte) error {
-	in.raw, in.msg = raw, dns.Msg{}
+	in.raw, in.msg = raw, new(dns.Msg)
 	return in.msg.Unpack(raw)
 }
 
@@ -99,7 +99,7 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	if stream {
 		in.msg.Truncated = false // TC has no meaning over TCP
 	}
-	w.WriteMsg(&in.msg)
+	w.WriteMsg(in.msg)
 }
 
 // edns leaves one OPT in the reply if the client speaks EDNS, and none else (RFC 6891,
@@ -131,8 +131,8 @@ func options(r *dns.Msg) (n int) {
 // inconclusive makes a denial soon forgotten to which some upstreams gave no opinion
 // (R7). A client that speaks EDNS is told why.
 func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcome) {
-	race.CapTTL(&in.msg, ttl)
-	addExtendedError(&in.msg, r, out)
+	race.CapTTL(in.msg, ttl)
+	addExtendedError(in.msg, r, out)
 }
 
 // synthesized is the reply to r when none of an upstream's is to be given. It has no

@@ -132,6 +132,7 @@ func init() {
 
 // serverMetrics are the metrics of one server, looked up once.
 type serverMetrics struct {
+	server       string
 	races        [race.Good + 1]prometheus.Counter // by verdict
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
@@ -141,6 +142,7 @@ type serverMetrics struct {
 
 func newServerMetrics(server string) *serverMetrics {
 	m := &serverMetrics{
+		server:       server,
 		duration:     raceDuration.WithLabelValues(server),
 		inconclusive: inconclusive.WithLabelValues(server),
 		proven:       proven.WithLabelValues(server),
@@ -155,14 +157,18 @@ func newServerMetrics(server string) *serverMetrics {
 // servers, and they stay.
 func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	server := metrics.WithServer(ctx)
-	if m, ok := h.servers.Load(server); ok {
-		return m.(*serverMetrics)
+	if m := h.lastServer.Load(); m != nil && m.server == server { // most have one
+		return m
 	}
-	fresh := newServerMetrics(server)
-	if h.cfg.Learns() {
-		fresh.learned = newLearned(server)
+	m, ok := h.servers.Load(server)
+	if !ok {
+		fresh := newServerMetrics(server)
+		if h.cfg.Learns() {
+			fresh.learned = newLearned(server)
+		}
+		m, _ = h.servers.LoadOrStore(server, fresh)
 	}
-	m, _ := h.servers.LoadOrStore(server, fresh)
+	h.lastServer.Store(m.(*serverMetrics))
 	return m.(*serverMetrics)
 }
 

@@ -40,7 +40,7 @@ type Asking struct {
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.Members()}
 	rules := a.put(p, q)
-	a.start(rules, race.Plan{})
+	a.start(nil, rules, race.Plan{}, true)
 	if !a.final {
 		a.race.Choose(choice(p.cfg.Prefer, len(a.Members), knowledge.Standing{}, -1))
 	}
@@ -64,9 +64,9 @@ func (a *Asking) put(p *Pool, q Query) (rules race.Rules) {
 	return rules
 }
 
-// start asks.
-func (a *Asking) start(rules race.Rules, plan race.Plan) {
-	a.race = rules.Begin(plan, len(a.Members), a)
+// start asks. Clock and watched are as in [race.Clock.Begin].
+func (a *Asking) start(clock *race.Clock, rules race.Rules, plan race.Plan, watched bool) {
+	a.race = clock.Begin(rules, plan, len(a.Members), watched, a)
 }
 
 // AskLeg implements race.Asker.

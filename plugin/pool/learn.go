@@ -54,7 +54,7 @@ func (r returns) Up(after time.Duration) {
 // start begins the flight's race, as is best by what is known. Who asks for signatures has
 // everybody asked, for only some may sign (R19); so has who asks for a name of which one
 // denial is final (R14).
-func (f *flight) start(q Query) {
+func (f *flight) start(q Query, watched bool) {
 	pool := f.set.pool
 	rules := f.asking.put(pool, q)
 	var better race.Choice
@@ -66,7 +66,7 @@ func (f *flight) start(q Query) {
 	if rules.DNSSEC {
 		f.Plan = race.Plan{}
 	}
-	f.asking.start(rules, f.Plan)
+	f.asking.start(&pool.clock, rules, f.Plan, watched || f.set.zones != nil)
 	f.asking.race.Choose(better)
 }
 

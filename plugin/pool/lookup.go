@@ -82,7 +82,7 @@ func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype u
 	a := &Asking{Members: members}
 	rules := a.put(p, q)
 	rules.Policy.NeedType = true
-	a.start(rules, race.Plan{})
+	a.start(nil, rules, race.Plan{}, true)
 	defer a.End()
 	res := a.Wait(ctx)
 	switch {

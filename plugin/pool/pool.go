@@ -43,6 +43,7 @@ type Member struct {
 type Pool struct {
 	cfg    Config
 	ports  *upstream.Ports
+	clock  race.Clock
 	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
 }

@@ -43,7 +43,6 @@ func newPool(t *testing.T, servers ...server.Server) *Pool {
 // query is a Query that notes what it read.
 type query struct {
 	msg  []byte
-	bad  string // an answer with this address cannot be read
 	read int
 }
 
@@ -61,16 +60,7 @@ func (q *query) Encrypted() *upstream.Query { return q.Plain() }
 
 func (q *query) Read(reply []byte) error {
 	q.read++
-	m := new(dns.Msg)
-	if err := m.Unpack(reply); err != nil {
-		return err
-	}
-	for _, rr := range m.Answer {
-		if a, ok := rr.(*dns.A); ok && a.A.String() == q.bad {
-			return errors.New("unreadable")
-		}
-	}
-	return nil
+	return new(dns.Msg).Unpack(reply)
 }
 
 func TestAsk(t *testing.T) {
@@ -88,9 +78,11 @@ func TestAsk(t *testing.T) {
 
 // A good answer that cannot be read is none: the next best is given.
 func TestAskUnreadable(t *testing.T) {
-	p := newPool(t, resolver(t, "192.0.2.66"), resolver(t, ""))
+	p := newPool(t, server.Plain(testkit.Resolver(t, func(_ string, msg []byte, send func([]byte)) {
+		msg[2], msg[7] = msg[2]|0x80, 1
+		send(append(msg, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 3, 192, 0, 2)) // an address of three bytes
+	})), resolver(t, ""))
 	q := ask(t, "host.example.")
-	q.bad = "192.0.2.66"
 	out, _ := p.Ask(t.Context(), q, nil)
 	if out.Leg != 1 || out.Verdict != race.NXDomain || !errors.Is(out.Errs[0], race.ErrUnreadable) {
 		t.Errorf("%+v", out)

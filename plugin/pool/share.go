@@ -47,11 +47,11 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 		return &f.Outcome, false
 	}
 	defer p.shared.finish(key, f)
-	f.start(q)
+	f.start(q, look != nil)
 	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
-	f.Result = f.asking.Wait(context.WithoutCancel(ctx))
+	f.Result = f.asking.Wait(context.Background())
 	f.Took = time.Since(f.asking.Begun())
 	f.learn(query.Msg)
 	if look != nil {

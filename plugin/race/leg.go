@@ -70,6 +70,9 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if r.decided.IsZero() {
 		if verdict == Good && (r.good == nil || signed && !r.good.signed) {
 			r.good = l
+			if !r.watched && !r.rules.DNSSEC && !r.rules.Final && wholly(msg) {
+				r.over.Store(true)
+			}
 		}
 		if filtered && r.filter == nil {
 			r.filter = l
@@ -148,12 +151,23 @@ func (l *Leg) settledLocked() {
 	}
 }
 
-// look reports whether something may yet come of the leg, and whether Again was
-// called since the last look.
-func (l *Leg) look() (open, again bool) {
+// takeAgain reports whether Again was called since the last call.
+func (l *Leg) takeAgain() (again bool) {
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
-	again = l.again
-	l.again = false
-	return l.state < failed, again
+	again, l.again = l.again, false
+	return again
+}
+
+// open reports whether something may yet come of the leg.
+func (l *Leg) open() bool {
+	l.race.mu.Lock()
+	defer l.race.mu.Unlock()
+	return l.state < failed
+}
+
+// wholly reports whether a reply is well-formed beyond doubt: nobody will have to discard it.
+func wholly(msg []byte) bool {
+	_, whole := wire.WellFormed(msg)
+	return whole
 }

@@ -57,19 +57,22 @@ type Race struct {
 	begun    time.Time
 	deadline time.Time
 	over     atomic.Bool
-	listened atomic.Bool   // Listen was called
-	changed  chan struct{} // there is something for the goroutine that waits
+	listened atomic.Bool // Listen was called
+	clock    *Clock
+	watched  bool // somebody looks at all legs
 
 	// Of the goroutine that waits.
-	timer   *time.Timer // nil: it was not needed yet
-	awake   time.Time   // when it last was
+	awake   time.Time // when it last was
+	slept   bool
 	timeUp  bool
 	release time.Time // until when the good reply is held; zero: it is not
 	later   *later    // nil: all are asked at once
 	choice  *Choice   // nil: there is none
 
 	mu        sync.Mutex
+	sleeper   *sleeper // nil: nobody waits any more
 	legs      []Leg
+	few       [3]Leg    // what legs are in most races
 	good      *Leg      // the first good reply; with DNSSEC, the first signed one if there is any
 	filter    *Leg      // the first denial of a filter, which ends the race
 	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
@@ -77,23 +80,37 @@ type Race struct {
 	hear      Hearer // of Listen
 }
 
-// Start begins a race of n legs. It calls ask for each leg to start it, with no
-// wait in between (R1); ask also returns when Retry should be called first.
-// Retry is called by Wait.
+// Start begins a race of n legs, with a timer of its own. It calls ask for each leg to start
+// it; ask also returns when Retry should be called first. Retry is called by Wait. Its legs
+// are watched.
 func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
 	return rules.Begin(Plan{}, n, askFunc(ask))
 }
 
 // Begin is Start by a plan: the legs that it puts off are started by Wait.
 func (rules Rules) Begin(plan Plan, n int, asker Asker) *Race {
+	return (*Clock)(nil).Begin(rules, plan, n, true, asker)
+}
+
+// Begin begins a race of n legs by these rules and the plan: the legs that it puts off are
+// started by Wait. The asker starts each leg, with no wait in between (R1). If nobody
+// watches the legs, those that have not replied when the race is surely won are not listened
+// to any more.
+func (c *Clock) Begin(rules Rules, plan Plan, n int, watched bool, asker Asker) *Race {
 	now := time.Now()
 	r := &Race{
 		rules:    rules,
 		begun:    now,
 		awake:    now,
 		deadline: now.Add(rules.Timeout),
-		changed:  make(chan struct{}, 1),
-		legs:     make([]Leg, n),
+		clock:    c,
+		watched:  watched,
+		sleeper:  c.sleeper(),
+	}
+	if n <= len(r.few) {
+		r.legs = r.few[:n]
+	} else {
+		r.legs = make([]Leg, n)
 	}
 	for i := range r.legs {
 		r.legs[i].race, r.legs[i].index = r, int32(i)
@@ -121,8 +138,8 @@ func (r *Race) ask(i int, asker Asker) {
 // wait again.
 func (r *Race) Wait(ctx context.Context) Result {
 	for {
-		if i, decided := r.decide(); decided {
-			return r.result(i)
+		if res, decided := r.decide(); decided {
+			return res
 		}
 		r.sleep(ctx)
 	}
@@ -154,11 +171,12 @@ func (r *Race) open() bool {
 // collected.
 func (r *Race) End() {
 	r.over.Store(true)
-	if r.timer != nil {
-		r.timer.Stop()
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.sleeper != nil {
+		r.clock.release(r.sleeper)
+		r.sleeper = nil
+	}
 	for i := range r.legs {
 		r.legs[i].exchange, r.legs[i].msg = nil, nil
 	}
@@ -174,28 +192,31 @@ func (r *Race) sleep(ctx context.Context) {
 	if r.later.pending() {
 		r.askOthers(now)
 	}
-	wake := r.retry(now)
+	wake, called := r.retry(now)
 	if !r.release.IsZero() && r.release.Before(wake) {
 		wake = r.release
 	}
-	if r.timer == nil {
-		r.timer = time.NewTimer(time.Until(wake))
-	} else {
-		r.timer.Reset(time.Until(wake))
-	}
-	select {
-	case <-r.changed:
-		r.awake = time.Now()
-	case <-r.timer.C:
+	if called { // which may have taken long
 		now = time.Now()
-		if now.Sub(wake) > pausedFor {
-			r.notePause(now)
-		}
-		r.awake = now
-		r.timeUp = !now.Before(r.deadline) && !r.later.pending()
-	case <-ctx.Done():
-		r.timeUp = true
 	}
+	r.slept = true
+	r.clock.set(r.sleeper, now, wake)
+	if done := ctx.Done(); done == nil {
+		<-r.sleeper.woken
+	} else {
+		select {
+		case <-r.sleeper.woken:
+		case <-done:
+			r.timeUp = true
+			return
+		}
+	}
+	now = time.Now()
+	if now.Sub(wake) > pausedFor {
+		r.notePause(now)
+	}
+	r.awake = now
+	r.timeUp = !now.Before(r.deadline) && !r.later.pending()
 }
 
 // notePause adds to the race's time what has passed since the goroutine that waits
@@ -208,8 +229,8 @@ func (r *Race) notePause(now time.Time) {
 }
 
 // retry drives the exchanges that are due and not at their end, and returns when
-// it should be called again.
-func (r *Race) retry(now time.Time) (wake time.Time) {
+// it should be called again, and whether it called any.
+func (r *Race) retry(now time.Time) (wake time.Time, called bool) {
 	wake = r.deadline
 	if r.later != nil {
 		wake = earliest(wake, r.later.due, r.owesUntil())
@@ -219,21 +240,20 @@ func (r *Race) retry(now time.Time) (wake time.Time) {
 	}
 	for i := range r.legs {
 		l := &r.legs[i]
-		open, again := l.look()
-		if again {
+		if r.slept && l.takeAgain() { // who called Again has woken the race too
 			l.due = now
 		}
 		if !l.due.IsZero() && !now.Before(l.due) {
 			l.due = time.Time{}
-			if open {
-				l.due = l.exchange.Retry(now)
+			if l.open() {
+				l.due, called = l.exchange.Retry(now), true
 			}
 		}
 		if !l.due.IsZero() && l.due.Before(wake) {
 			wake = l.due
 		}
 	}
-	return wake
+	return wake, called
 }
 
 // earliest is the first of those times that are not zero.
@@ -248,9 +268,8 @@ func earliest(first time.Time, others ...time.Time) time.Time {
 
 // wakeLocked wakes the goroutine that waits.
 func (r *Race) wakeLocked() {
-	select {
-	case r.changed <- struct{}{}:
-	default:
+	if r.sleeper != nil {
+		r.sleeper.wake()
 	}
 }
 
@@ -327,26 +346,26 @@ func (r *Race) rankLocked(l *Leg) int {
 	return rank
 }
 
-// decide returns whose reply is to be given, or -1 if there is none, and whether
-// the race is decided at all.
-func (r *Race) decide() (leg int, decided bool) {
+// decide reports whether the race is decided, and how.
+func (r *Race) decide() (res Result, decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.release = time.Time{}
 	if !r.timeUp && !r.overLocked() {
-		return -1, false
+		return res, false
 	}
 	now := time.Now()
 	if r.good != nil && r.choice != nil {
 		best, held := r.choiceLocked(now)
-		if !held {
-			r.decided = now
+		if held {
+			return res, false
 		}
-		return best, !held
+		r.decided = now
+		return r.resultLocked(best), true
 	}
 	if held := r.heldLocked(); !r.timeUp && now.Before(held) {
 		r.release = held
-		return -1, false
+		return res, false
 	}
 	best := -1
 	for i := range r.legs {
@@ -358,7 +377,7 @@ func (r *Race) decide() (leg int, decided bool) {
 		best = int(r.filter.index)
 	}
 	r.decided = now
-	return best, true
+	return r.resultLocked(best), true
 }
 
 // Discard takes back the leg's reply, because it cannot be read. The leg counts
@@ -366,6 +385,7 @@ func (r *Race) decide() (leg int, decided bool) {
 func (r *Race) Discard(leg int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.over.Store(false)
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
 	r.good, r.decided = nil, time.Time{}
 	if r.filter == &r.legs[leg] {

@@ -53,10 +53,8 @@ func (r Result) Inconclusive() bool {
 	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
 }
 
-// result describes the end of the race, with the reply of leg i or none.
-func (r *Race) result(i int) Result {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// resultLocked describes the end of the race, with the reply of leg i or none.
+func (r *Race) resultLocked(i int) Result {
 	res := Result{Leg: i}
 	if i >= 0 {
 		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg

@@ -13,7 +13,8 @@ import (
 // a race: in one system call if the upstreams share ports, where the system has such
 // calls. It is for one goroutine.
 type Batch struct {
-	socket  int // which one of each upstream's is used; -1: it was not drawn yet
+	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
+	socket  int    // which one of each upstream's is used; -1: it was not drawn yet
 	bytes   []byte
 	packets []udp.Packet
 	senders []sender // of each packet
@@ -39,6 +40,11 @@ func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake time.
 	return u.ask(q, to, b)
 }
 
+func (b *Batch) outbox() *outbox {
+	b.out.batch = b
+	return &b.out
+}
+
 // draw returns which of an upstream's sockets is used.
 func (b *Batch) draw(random *random) int {
 	if b == nil {
@@ -55,15 +61,24 @@ func (b *Batch) add(x *Exchange, s *socket, id uint16, msg []byte) {
 	begin := len(b.bytes)
 	b.bytes = binary.BigEndian.AppendUint16(b.bytes, id)
 	b.bytes = append(b.bytes, msg[2:]...)
-	i := len(b.senders)
-	for i > 0 && b.senders[i-1].s.port != s.port {
-		i--
+	n := len(b.senders)
+	b.packets = append(b.packets, udp.Packet{Peer: s.peer, Msg: b.bytes[begin:]})
+	b.senders = append(b.senders, sender{x, s})
+	if n > 0 && b.senders[n-1].s.port != s.port {
+		b.sort()
 	}
-	if i == 0 { // it is the first from there
-		i = len(b.senders)
+}
+
+// sort moves the last packet beside the others from its port.
+func (b *Batch) sort() {
+	n := len(b.senders) - 1
+	for i := n; i > 0; i-- {
+		if b.senders[i-1].s.port == b.senders[n].s.port {
+			packet, sender := b.packets[n], b.senders[n]
+			b.packets, b.senders = slices.Insert(b.packets[:n], i, packet), slices.Insert(b.senders[:n], i, sender)
+			return
+		}
 	}
-	b.packets = slices.Insert(b.packets, i, udp.Packet{Peer: s.peer, Msg: b.bytes[begin:]})
-	b.senders = slices.Insert(b.senders, i, sender{x, s})
 }
 
 // Send sends what is in the batch, which must not be used any more.

@@ -102,7 +102,7 @@ func (x *Exchange) avoidEDNSLocked(now time.Time) {
 // lastPacketPlainLocked takes EDNS from the last packet that is sent, if nothing has
 // shown that the upstream knows it.
 func (x *Exchange) lastPacketPlainLocked(now time.Time) {
-	if x.packets != maxPackets-1 || x.plain != asIs || x.u.presence.edns.known(now) {
+	if x.plain != asIs || x.u.presence.edns.known(now) {
 		return
 	}
 	if plain := wire.WithoutOPT(x.msg); plain != nil {

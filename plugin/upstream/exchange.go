@@ -60,27 +60,42 @@ const pausedFor = time.Second
 // Ask returns. It also returns when Retry should be called first; zero means
 // never.
 func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
-	return u.ask(q, to, nil)
+	alone := NewBatch()
+	x, wake = u.ask(q, to, alone)
+	alone.Send()
+	return x, wake
 }
 
-// ask leaves packets to the batch, unless that is nil.
+// ask leaves packets to the batch.
 func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake time.Time) {
-	out := outbox{batch: batch}
+	out := batch.outbox()
 	now := time.Now()
-	x = &Exchange{u: u, begun: now, watched: now, truncated: q.Truncated, size: q.UDPSize, to: to, msg: q.Msg}
+	x = new(Exchange) // and filled there, for stacks of those that ask are small
+	x.u, x.begun, x.watched, x.to = u, now, now, to
+	x.msg, x.truncated, x.size = q.Msg, q.Truncated, q.UDPSize
 	u.mu.Lock()
 	x.avoidEDNSLocked(now)
-	x.beginLocked(q, now, &out)
+	x.beginLocked(q, now, out)
 	wake = x.wakeLocked()
-	if u.presence.down {
-		out.add(u.presence.job(to))
-	}
-	if len(u.presence.hearing) > 0 && u.presence.hearing.deaf(x.qtype()) {
-		out.add(job{kind: deafJob, to: to})
+	if u.presence.down || len(u.presence.hearing) > 0 {
+		x.tellPresenceLocked(out)
 	}
 	u.mu.Unlock()
-	u.do(&out)
+	if out.n > 0 {
+		u.do(out)
+		out.empty()
+	}
 	return x, wake
+}
+
+// tellPresenceLocked has the receiver told that the upstream need not be waited for.
+func (x *Exchange) tellPresenceLocked(out *outbox) {
+	if x.u.presence.down {
+		out.add(x.u.presence.job(x.to))
+	}
+	if x.u.presence.hearing.deaf(x.qtype()) {
+		out.add(job{kind: deafJob, to: x.to})
+	}
 }
 
 // beginLocked asks on the way that the query wants, or on the other one if that has

@@ -14,7 +14,7 @@ type outbox struct {
 	n     int    // of first
 	first [2]job // most need no more, and no allocation then
 	more  []job
-	batch *Batch // takes packets, to be sent later; nil: they are sent
+	batch *Batch // takes packets, to be sent later; nil: each is a job
 }
 
 type job struct {
@@ -65,23 +65,34 @@ func (o *outbox) add(j job) {
 	o.more = append(o.more, j)
 }
 
+// send has the exchange's packet sent.
+func (o *outbox) send(x *Exchange) {
+	if o.batch != nil {
+		o.batch.add(x, x.socket, x.id, x.msg)
+		return
+	}
+	o.add(job{kind: sendJob, x: x, s: x.socket, id: x.id, msg: x.msg})
+}
+
+// empty makes it one that has no work, for the next.
+func (o *outbox) empty() {
+	clear(o.first[:o.n])
+	o.n, o.more = 0, nil
+}
+
 // do does the work, in order. The lock must not be held.
 func (u *Upstream) do(o *outbox) {
 	for i := range o.first[:o.n] {
-		u.doJob(&o.first[i], o.batch)
+		u.doJob(&o.first[i])
 	}
 	for i := range o.more {
-		u.doJob(&o.more[i], o.batch)
+		u.doJob(&o.more[i])
 	}
 }
 
-func (u *Upstream) doJob(j *job, batch *Batch) {
+func (u *Upstream) doJob(j *job) {
 	switch j.kind {
 	case sendJob:
-		if batch != nil {
-			batch.add(j.x, j.s, j.id, j.msg)
-			break
-		}
 		alone := NewBatch()
 		alone.add(j.x, j.s, j.id, j.msg)
 		alone.Send()

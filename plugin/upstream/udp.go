@@ -11,7 +11,9 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	if x.phase == ended {
 		return
 	}
-	x.lastPacketPlainLocked(now)
+	if x.packets == maxPackets-1 {
+		x.lastPacketPlainLocked(now)
+	}
 	if x.socket == nil {
 		s, err := x.u.socketLocked(now, x.shunned, out.batch)
 		if err != nil {
@@ -30,7 +32,7 @@ func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	}
 	x.packets++
 	x.sent = now
-	out.add(job{kind: sendJob, x: x, s: x.socket, id: x.id, msg: x.msg})
+	out.send(x)
 }
 
 // sendBesideLocked sends one packet. If a stream was asked, what is due next stays what

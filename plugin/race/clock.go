@@ -1,0 +1,142 @@
+package race
+
+import (
+	"sync"
+	"time"
+)
+
+// Clock wakes races, a little late: up to a tick. One timer does for all of them, and runs
+// only while some wait; nearly all end long before they need to be woken. Its zero value
+// is ready. A nil Clock has a timer for each race, and is exact.
+type Clock struct {
+	sleepers sync.Pool // of *sleeper
+
+	mu      sync.Mutex
+	slots   [slots]*sleeper // lists of those to be woken at a tick, by its number modulo slots
+	waiting int             // in the lists
+	next    int64           // the number of the tick to come
+	epoch   time.Time       // of tick 0
+	timer   *time.Timer     // nil: it was not needed yet
+}
+
+const (
+	tick  = 4 * time.Millisecond
+	slots = 256
+)
+
+// sleeper is what the goroutine of a race sleeps on. It may wake for nothing.
+type sleeper struct {
+	woken chan struct{}
+
+	// Guarded by the clock's mu.
+	slot       int // of a list; -1: in none
+	prev, next *sleeper
+
+	timer *time.Timer // without a clock; nil: it was not needed yet
+}
+
+func (s *sleeper) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// sleeper returns one that is not to be woken.
+func (c *Clock) sleeper() *sleeper {
+	if c == nil {
+		return &sleeper{woken: make(chan struct{}, 1)}
+	}
+	if s, ok := c.sleepers.Get().(*sleeper); ok {
+		return s
+	}
+	return &sleeper{woken: make(chan struct{}, 1), slot: -1}
+}
+
+// release takes back a sleeper that nobody will wake but the clock.
+func (c *Clock) release(s *sleeper) {
+	if c == nil {
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+		return
+	}
+	c.mu.Lock()
+	c.unlinkLocked(s)
+	c.mu.Unlock()
+	select {
+	case <-s.woken:
+	default:
+	}
+	c.sleepers.Put(s)
+}
+
+// set has s woken at a time, or before that if it is far.
+func (c *Clock) set(s *sleeper, now, at time.Time) {
+	if c == nil {
+		if s.timer == nil {
+			s.timer = time.AfterFunc(at.Sub(now), s.wake)
+		} else {
+			s.timer.Reset(at.Sub(now))
+		}
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unlinkLocked(s)
+	if c.waiting == 0 {
+		c.startLocked(now)
+	}
+	n := min(max(int64(at.Sub(c.epoch)/tick)+1, c.next), c.next+slots-1)
+	s.slot = int(n % slots)
+	head := &c.slots[s.slot]
+	if s.next = *head; s.next != nil {
+		s.next.prev = s
+	}
+	*head = s
+	c.waiting++
+}
+
+func (c *Clock) startLocked(now time.Time) {
+	c.epoch, c.next = now, 1
+	if c.timer == nil {
+		c.timer = time.AfterFunc(tick, c.tick)
+	} else {
+		c.timer.Reset(tick)
+	}
+}
+
+func (c *Clock) unlinkLocked(s *sleeper) {
+	if s.slot < 0 {
+		return
+	}
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		c.slots[s.slot] = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.slot, s.prev, s.next = -1, nil, nil
+	c.waiting--
+}
+
+// tick wakes those whose time has come.
+func (c *Clock) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := int64(time.Since(c.epoch) / tick)
+	if now-c.next >= slots { // this process was stopped
+		c.next = now - slots + 1
+	}
+	for ; c.next <= now; c.next++ {
+		for s := c.slots[c.next%slots]; s != nil; s = c.slots[c.next%slots] {
+			c.unlinkLocked(s)
+			s.wake()
+		}
+	}
+	if c.waiting > 0 {
+		c.timer.Reset(tick)
+	}
+}
