@@ -44,7 +44,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	verdict := Judge(msg, l.race.policy)
 	l.settle(func() {
 		l.state, l.msg, l.verdict, l.at, l.stream = replied, msg, verdict, at, stream
-		if verdict == Good && l.race.good == nil && l.race.decided.IsZero() {
+		if verdict == Good && l.race.good == nil && !l.race.decided {
 			l.race.good = l
 			if _, whole := wire.WellFormed(msg); whole && !l.race.watched { // nobody will have to discard it
 				l.race.over.Store(true)
@@ -103,7 +103,7 @@ func (l *Leg) settle(change func()) {
 		return
 	}
 	change()
-	l.late = l.state >= failed && !r.decided.IsZero()
+	l.late = l.state >= failed && r.decided
 	if r.good != nil || r.lingering || r.completeLocked() {
 		r.wakeLocked()
 	}

@@ -59,9 +59,9 @@ type Race struct {
 	mu        sync.Mutex
 	sleeper   *sleeper // nil: nobody waits any more
 	legs      []Leg
-	few       [3]Leg    // what legs are in most races
-	good      *Leg      // the first good reply
-	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
+	few       [3]Leg // what legs are in most races
+	good      *Leg   // the first good reply
+	decided   bool   // Wait has returned, and was not told to go on
 	lingering bool
 }
 
@@ -244,7 +244,7 @@ func (r *Race) decide() (res Result, decided bool) {
 			best = i
 		}
 	}
-	r.decided = time.Now()
+	r.decided = true
 	return r.resultLocked(best), true
 }
 
@@ -255,7 +255,7 @@ func (r *Race) Discard(leg int) {
 	defer r.mu.Unlock()
 	r.over.Store(false)
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
-	r.good, r.decided = nil, time.Time{}
+	r.good, r.decided = nil, false
 	for i := range r.legs {
 		r.legs[i].late = false // the race goes on with those that came meanwhile
 	}
