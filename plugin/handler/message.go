@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,6 +29,13 @@ const maxPadding = 128
 // 4), but for what belongs to one hop: the size, and some options. A signed
 // message is left whole (RFC 5625, section 4.6).
 func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
+	if !encrypted && !r.Compress && bare(r) {
+		msg, err := r.Pack()
+		if err == nil && len(r.Extra) > 0 {
+			limitUDPSize(msg)
+		}
+		return msg, err
+	}
 	m := *r
 	m.Compress = false
 	if opt := r.IsEdns0(); opt != nil && r.IsTsig() == nil {
@@ -47,6 +55,27 @@ func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
 		}
 	}
 	return m.Pack()
+}
+
+// bare reports whether r has nothing behind its question but, perhaps, EDNS without
+// options and without bits of an rcode, which packing would change.
+func bare(r *dns.Msg) bool {
+	if len(r.Answer)+len(r.Ns) > 0 || len(r.Extra) > 1 {
+		return false
+	}
+	if len(r.Extra) == 0 {
+		return true
+	}
+	opt, ok := r.Extra[0].(*dns.OPT)
+	return ok && len(opt.Option) == 0 && opt.ExtendedRcode() == 0
+}
+
+// limitUDPSize limits the size of replies in a message that ends with an OPT without
+// options.
+func limitUDPSize(msg []byte) {
+	const behind = 8 // the size, then TTL and the length of no data
+	size := msg[len(msg)-behind:]
+	binary.BigEndian.PutUint16(size, min(binary.BigEndian.Uint16(size), upstream.MaxUDPSize))
 }
 
 // hopOPT is the OPT for the way to an upstream.

@@ -16,14 +16,8 @@ import (
 // writer, which only makes messages fit, and no plugin above has put another around it; the
 // client is on UDP; and r has nothing but, perhaps, EDNS without options.
 func takesBytes(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
-	if _, own := w.(*request.ScrubWriter); !own || stream || len(r.Extra) > 1 || len(r.Answer)+len(r.Ns) > 0 {
-		return false
-	}
-	if len(r.Extra) == 0 {
-		return true
-	}
-	opt, ok := r.Extra[0].(*dns.OPT)
-	return ok && len(opt.Option) == 0
+	_, own := w.(*request.ScrubWriter)
+	return own && !stream && bare(r)
 }
 
 // bytes returns the reply that the race chose as the client gets it, or nil if it has to be
@@ -36,7 +30,7 @@ func (c *client) bytes(out *pool.Outcome) []byte {
 	}
 	opt, whole := wire.WellFormed(out.Msg)
 	edns := c.request.IsEdns0()
-	if !whole || edns == nil && opt > 0 {
+	if !whole || opt > 0 && (edns == nil || out.Msg[opt+4] != 0) { // part of an rcode that takes EDNS
 		return nil
 	}
 	const optSize = 11

@@ -87,7 +87,7 @@ func (r *Race) preferenceLocked(i int) (rank int, ok bool) {
 
 // graceEndsLocked is when a good answer has waited for long enough; zero: none waits.
 func (r *Race) graceEndsLocked() time.Time {
-	if r.good == nil || !r.decided.IsZero() {
+	if r.good == nil || r.decided {
 		return time.Time{}
 	}
 	return r.good.at.Add(r.choice.Grace)

@@ -79,7 +79,7 @@ func (r *Race) noteFirstLocked() {
 // upstreams are down: without the plan they would have been for as long as the first one
 // took. Zero means that they need not.
 func (r *Race) owesLocked() time.Time {
-	if r.later == nil || r.later.asked.IsZero() || r.later.firstDone.IsZero() || !r.decided.IsZero() {
+	if r.later == nil || r.later.asked.IsZero() || r.later.firstDone.IsZero() || r.decided {
 		return time.Time{}
 	}
 	return r.later.asked.Add(r.later.firstDone.Sub(r.begun))

@@ -61,13 +61,13 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	signed := r.rules.DNSSEC && wire.Signed(msg)
 	filtered := r.rules.Filtered && verdict.Negative() && Filtered(msg)
 	r.mu.Lock()
-	if l.state >= failed && (l.state == failed || l.verdict != Bogus || !r.decided.IsZero()) {
+	if l.state >= failed && (l.state == failed || l.verdict != Bogus || r.decided) {
 		r.mu.Unlock()
 		return
 	}
 	late := r.hear
 	l.state, l.msg, l.verdict, l.signed, l.at, l.stream = replied, msg, verdict, signed, at, stream
-	if r.decided.IsZero() {
+	if !r.decided {
 		if verdict == Good && (r.good == nil || signed && !r.good.signed) {
 			r.good = l
 			if !r.watched && !r.rules.DNSSEC && !r.rules.Final && wholly(msg) {
@@ -142,7 +142,7 @@ func (l *Leg) settle(change func()) {
 // listens to all.
 func (l *Leg) settledLocked() {
 	r := l.race
-	l.late = l.state >= failed && !r.decided.IsZero()
+	l.late = l.state >= failed && r.decided
 	if r.later != nil {
 		r.noteFirstLocked()
 	}

@@ -72,10 +72,10 @@ type Race struct {
 	mu        sync.Mutex
 	sleeper   *sleeper // nil: nobody waits any more
 	legs      []Leg
-	few       [3]Leg    // what legs are in most races
-	good      *Leg      // the first good reply; with DNSSEC, the first signed one if there is any
-	filter    *Leg      // the first denial of a filter, which ends the race
-	decided   time.Time // when Wait returned; zero: it has not, or was told to go on
+	few       [3]Leg // what legs are in most races
+	good      *Leg   // the first good reply; with DNSSEC, the first signed one if there is any
+	filter    *Leg   // the first denial of a filter, which ends the race
+	decided   bool   // Wait has returned, and was not told to go on
 	lingering bool
 	hear      Hearer // of Listen
 }
@@ -354,16 +354,15 @@ func (r *Race) decide() (res Result, decided bool) {
 	if !r.timeUp && !r.overLocked() {
 		return res, false
 	}
-	now := time.Now()
 	if r.good != nil && r.choice != nil {
-		best, held := r.choiceLocked(now)
+		best, held := r.choiceLocked(time.Now())
 		if held {
 			return res, false
 		}
-		r.decided = now
+		r.decided = true
 		return r.resultLocked(best), true
 	}
-	if held := r.heldLocked(); !r.timeUp && now.Before(held) {
+	if held := r.heldLocked(); !r.timeUp && !held.IsZero() && time.Now().Before(held) {
 		r.release = held
 		return res, false
 	}
@@ -376,7 +375,7 @@ func (r *Race) decide() (res Result, decided bool) {
 	if r.good == nil && r.filter != nil {
 		best = int(r.filter.index)
 	}
-	r.decided = now
+	r.decided = true
 	return r.resultLocked(best), true
 }
 
@@ -387,7 +386,7 @@ func (r *Race) Discard(leg int) {
 	defer r.mu.Unlock()
 	r.over.Store(false)
 	r.legs[leg].state, r.legs[leg].err = failed, ErrUnreadable
-	r.good, r.decided = nil, time.Time{}
+	r.good, r.decided = nil, false
 	if r.filter == &r.legs[leg] {
 		r.filter = nil
 	}

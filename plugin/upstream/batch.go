@@ -14,7 +14,8 @@ import (
 // calls. It is for one goroutine.
 type Batch struct {
 	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
-	socket  int    // which one of each upstream's is used; -1: it was not drawn yet
+	now     time.Time
+	socket  int // which one of each upstream's is used; -1: it was not drawn yet
 	bytes   []byte
 	packets []udp.Packet
 	senders []sender // of each packet
@@ -27,10 +28,11 @@ type sender struct {
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
 
-// NewBatch returns an empty batch. It must be sent.
+// NewBatch returns an empty batch. It must be sent, and soon: what is asked counts as asked
+// now.
 func NewBatch() *Batch {
 	b := batches.Get().(*Batch)
-	b.socket = -1
+	b.now, b.socket = time.Now(), -1
 	return b
 }
 

@@ -69,7 +69,7 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
 // ask leaves packets to the batch.
 func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake time.Time) {
 	out := batch.outbox()
-	now := time.Now()
+	now := batch.now
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.watched, x.to = u, now, now, to
 	x.msg, x.truncated, x.size = q.Msg, q.Truncated, q.UDPSize
