@@ -36,13 +36,23 @@ func (l *lab) public() {
 		`local-data: ". 1800 SOA ns.public.example. hostmaster.public.example. 1 3600 600 86400 1800"`).awaits("@127.0.0.11 . SOA")
 }
 
-// raced is dnsmus before both, with the given plugins before it.
+// raced is dnsmus before both, with the given plugins before it, and on port 5555 with
+// all that can be learned.
 func (l *lab) raced(plugins string) *process {
 	l.Helper()
 	return l.coredns(fmt.Sprintf(`.:5553 {
 		bind 127.0.0.1
 		%s
 		dnsmus resolv.conf.dnsmus
+		errors
+	}
+	.:5555 {
+		bind 127.0.0.1
+		dnsmus resolv.conf.dnsmus {
+			learn
+			prefer order
+			away servfail
+		}
 		errors
 	}
 	.:5554 {
@@ -74,12 +84,14 @@ func TestWildPaths(t *testing.T) {
 				}
 			}
 			client.raced("")
-			for i := range 12 {
-				for _, transport := range []string{"+notcp", "+tcp"} {
-					client.expect(fmt.Sprintf("@127.0.0.1 -p 5553 host%d.corp.example %s", i, transport), "NOERROR 10.1.0.10")
+			for _, port := range []string{"5553", "5555"} {
+				for i := range 12 {
+					for _, transport := range []string{"+notcp", "+tcp"} {
+						client.expect(fmt.Sprintf("@127.0.0.1 -p %s host%d.corp.example %s", port, i, transport), "NOERROR 10.1.0.10")
+					}
 				}
+				client.expect("@127.0.0.1 -p "+port+" nobody.example", "NXDOMAIN")
 			}
-			client.expect("@127.0.0.1 -p 5553 nobody.example", "NXDOMAIN")
 		})
 	}
 }

@@ -56,3 +56,20 @@ func TestTrace(t *testing.T) {
 		t.Errorf("%d spans after a query without one", n)
 	}
 }
+
+// Who is not asked has no span.
+func TestTraceLearned(t *testing.T) {
+	knows, denies := resolver(t, denies(good)), resolver(t, denies(nxdomain))
+	h := started(Config{Upstreams: plain(denies, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, Learn: time.Minute, Hedge: time.Second}})
+	defer h.Stop()
+	for i, want := range []int{2, 1} {
+		tracer := mocktracer.New()
+		ctx := ot.ContextWithSpan(context.Background(), tracer.StartSpan("servedns"))
+		if _, err := h.ServeDNS(ctx, new(test.ResponseWriter), question(fmt.Sprintf("host%d.example.", i), dns.TypeA)); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(tracer.FinishedSpans()); n != want {
+			t.Errorf("query %d: %d spans, want %d", i, n, want)
+		}
+	}
+}

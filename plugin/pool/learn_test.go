@@ -175,9 +175,9 @@ func (w *randomWorld) draw(zone string, host int, qtype uint16, msg []byte) (do 
 		case host%5 == 0: // a name that nobody has
 			d.reply = replyTo(msg, dns.RcodeNameError, "")
 		case qtype == dns.TypeAAAA:
-			d.reply = replyTo(msg, dns.RcodeSuccess, fmt.Sprintf("2001:db8:%x::1", i))
+			d.reply = replyTo(msg, dns.RcodeSuccess, []string{"fd00::1", "2001:db8::1", "2a00::1"}[i%3])
 		default:
-			d.reply = replyTo(msg, dns.RcodeSuccess, fmt.Sprintf("192.0.2.%d", i+1))
+			d.reply = replyTo(msg, dns.RcodeSuccess, []string{"10.0.0.1", "192.0.2.1", "198.51.100.1"}[i%3])
 		}
 		away := time.Now().Before(w.broken[i])
 		switch n := w.IntN(40); {
@@ -207,11 +207,20 @@ func (w *randomWorld) draw(zone string, host int, qtype uint16, msg []byte) (do 
 	return do
 }
 
-// R15: whatever the world, with what was learned a reply is never worse than without,
-// nobody who is up is left out of a denial, and no reply comes later than by the hedge.
-func TestR15Property(t *testing.T) {
-	seeds := testkit.Times(60, 2000)
-	const hedge = 100 * time.Millisecond
+// outcome is a race with knowledge, beside the same without.
+type outcome struct {
+	*flight
+	took, offTook time.Duration
+	off           race.Result
+	asked         []bool
+	do            []doing
+}
+
+const worldHedge, worldGrace = 100 * time.Millisecond, 20 * time.Millisecond
+
+// worlds holds races in random worlds, each with knowledge and without. Judge says what
+// is wrong with one.
+func worlds(t *testing.T, seeds int, change func(seed int, v *option.Values), judge func(o *outcome) string) {
 	saved, races := 0, 0
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
@@ -222,7 +231,7 @@ func TestR15Property(t *testing.T) {
 			for _, zone := range zones {
 				w.move(zone)
 			}
-			s := learning(w.n, func(v *option.Values) { v.Hedge = hedge; v.Spread = seed%2 == 0 })
+			s := learning(w.n, func(v *option.Values) { v.Hedge = worldHedge; change(seed, v) })
 			for range 150 {
 				switch w.IntN(60) {
 				case 0:
@@ -238,34 +247,14 @@ func TestR15Property(t *testing.T) {
 				}
 				zone, host, qtype := zones[w.IntN(len(zones))], w.IntN(8), []uint16{dns.TypeA, dns.TypeAAAA}[w.IntN(2)]
 				msg := pack(t, fmt.Sprintf("host%d.%s", host, zone), qtype)
-				do := w.draw(zone, host, qtype, msg)
-				off, offTook := without(t, s.pool.cfg.Rules, msg, do)
-				f, took, asked := s.hold(t, msg, do)
-				verdict := f.Verdict
-				if f.Proven {
-					verdict = race.NoDataSOA
-				}
-				tell := func(format string, args ...any) {
-					t.Errorf("seed %d, %s %s: %s\nplan %+v, asked %v\ndoing %s", seed, zone, dns.Type(qtype), fmt.Sprintf(format, args...), f.Plan, asked, describe(do))
-				}
-				if verdict < off.Verdict {
-					tell("%v, without knowledge %v", verdict, off.Verdict)
-				}
-				if took > offTook+hedge {
-					tell("took %v, without knowledge %v", took, offTook)
-				}
-				if verdict >= race.NXDomain && verdict <= race.NXDomainChain && slices.Contains(asked, false) {
-					tell("denied, and not all were asked")
-				}
-				if f.Verdict.Negative() && f.Conclusive() {
-					for i, d := range do {
-						if asked[i] && d.reply == nil {
-							tell("conclusive without upstream %d", i)
-						}
-					}
+				o := &outcome{do: w.draw(zone, host, qtype, msg)}
+				o.off, o.offTook = without(t, s.pool.cfg.Rules, msg, o.do)
+				o.flight, o.took, o.asked = s.hold(t, msg, o.do)
+				if wrong := judge(o); wrong != "" {
+					t.Errorf("seed %d, %s %s: %s\nplan %+v, asked %v\ndoing %s", seed, zone, dns.Type(qtype), wrong, o.Plan, o.asked, describe(o.do))
 				}
 				races++
-				for _, a := range asked {
+				for _, a := range o.asked {
 					if !a {
 						saved++
 					}
@@ -282,6 +271,60 @@ func TestR15Property(t *testing.T) {
 	if saved < races/2 {
 		t.Errorf("of %d races only %d queries were saved", races, saved)
 	}
+}
+
+// denied reports whether the name is denied, and whether somebody was not asked.
+func (o *outcome) denied() (denied, left bool) {
+	return o.Verdict >= race.NXDomain && o.Verdict <= race.NXDomainChain, slices.Contains(o.asked, false)
+}
+
+// R15: whatever the world, with what was learned a reply is never worse than without,
+// nobody who is up is left out of a denial, and no reply comes later than by the hedge.
+func TestR15Property(t *testing.T) {
+	worlds(t, testkit.Times(60, 2000), func(seed int, v *option.Values) { v.Spread = seed%2 == 0 }, func(o *outcome) string {
+		verdict := o.Verdict
+		if o.Proven {
+			verdict = race.NoDataSOA
+		}
+		if verdict < o.off.Verdict {
+			return fmt.Sprintf("%v, without knowledge %v", verdict, o.off.Verdict)
+		}
+		if o.took > o.offTook+worldHedge {
+			return fmt.Sprintf("took %v, without knowledge %v", o.took, o.offTook)
+		}
+		if denied, left := o.denied(); denied && left {
+			return "denied, and not all were asked"
+		}
+		for i, d := range o.do {
+			if o.asked[i] && d.reply == nil && o.Verdict.Negative() && o.Conclusive() {
+				return fmt.Sprintf("conclusive without upstream %d", i)
+			}
+		}
+		return ""
+	})
+}
+
+// R17, R18: with a preference, a name that is found without it is found; it takes GRACE
+// longer at most. While the only knower is away, a denial may be a failure.
+func TestR17Property(t *testing.T) {
+	change := func(seed int, v *option.Values) {
+		v.Away = seed%2 == 0
+		v.Prefer = option.Preference{By: []option.By{option.Order, option.Private}[seed/2%2], Grace: worldGrace}
+	}
+	worlds(t, testkit.Times(60, 1000), change, func(o *outcome) string {
+		switch {
+		case o.off.Verdict == race.Good && o.Verdict != race.Good && o.Verdict != race.NoDataSOA:
+			return fmt.Sprintf("%v, and it was there to be found", o.Verdict)
+		case o.off.Verdict.Negative() && o.Verdict < o.off.Verdict && !o.Proven && !o.Away:
+			return fmt.Sprintf("%v, without knowledge %v", o.Verdict, o.off.Verdict)
+		case o.took > o.offTook+worldHedge+worldGrace:
+			return fmt.Sprintf("took %v, without knowledge %v", o.took, o.offTook)
+		}
+		if denied, left := o.denied(); denied && left {
+			return "denied, and not all were asked"
+		}
+		return ""
+	})
 }
 
 func describe(do []doing) (text string) {

@@ -1,0 +1,26 @@
+//go:build linux
+
+package main
+
+import "testing"
+
+// The world's resolvers and clients agree on what is right.
+func TestWorld(t *testing.T) {
+	steady, wrong, lost, err := newBench(t).worldOf("learn", 320)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong+lost > 0 {
+		t.Errorf("%d wrong, %d lost", wrong, lost)
+	}
+	asked := 0
+	for kind, n := range steady.asked {
+		asked += n
+		if n == 0 {
+			t.Errorf("nothing of kind %d was asked", kind)
+		}
+	}
+	if asked != 320 || steady.positive() < 1 || steady.positive() > 3 || steady.foreign(ownName) > 1 || len(steady.waits) == 0 {
+		t.Errorf("%+v", steady)
+	}
+}
