@@ -20,6 +20,7 @@ type observer struct {
 	refused atomic.Int32  // so many replies were REFUSED since the last that was not
 	lines   *rate.Limiter // that are logged about it
 	dropped atomic.Int64  // lines that were not, since the last that was
+	turn    uint64        // of the last word on whether it is down; guarded by allSeries
 }
 
 // An upstream that comes and goes, or is forged, must not fill the log: so many
@@ -85,14 +86,14 @@ func (o *observer) NearMiss() {
 }
 
 // Down implements upstream.Observer.
-func (o *observer) Down(silence time.Duration, unanswered int) {
-	o.series.note(o, true)
+func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
+	o.series.note(o, turn, true)
 	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries that wait: %d", o.name, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
-func (o *observer) Up(after time.Duration) {
-	o.series.note(o, false)
+func (o *observer) Up(turn uint64, after time.Duration) {
+	o.series.note(o, turn, false)
 	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
 }
 

@@ -205,3 +205,24 @@ func TestSeriesAfterReload(t *testing.T) {
 	}
 	now.Stop()
 }
+
+// What is told of an upstream's comings and goings in the wrong order shows how it is.
+func TestPresenceInAnyOrder(t *testing.T) {
+	h := started(Config{Upstreams: plain(resolver(t, denies(good)))})
+	t.Cleanup(h.Stop)
+	o := observerOf(h.pool.Members()[0])
+	for _, turns := range [][]uint64{{1, 2}, {4, 3}, {6, 5, 7}, {9, 10, 8}} { // odd: down
+		last := uint64(0)
+		for _, turn := range turns {
+			last = max(last, turn)
+			if turn%2 == 1 {
+				o.Down(turn, time.Second, 1)
+			} else {
+				o.Up(turn, time.Second)
+			}
+		}
+		if got, want := testutil.ToFloat64(o.series.up), float64(1-last%2); got != want {
+			t.Errorf("after turns %v: up is %v, want %v", turns, got, want)
+		}
+	}
+}

@@ -49,11 +49,13 @@ func seriesOf(to string, user *observer) *series {
 }
 
 // note takes down whether a user found the upstream down. One that has released
-// the series, as that of a handler before a reload, has no say any more.
-func (s *series) note(user *observer, down bool) {
+// the series, as that of a handler before a reload, has no say any more; nor has what is
+// older than what was noted before: turns may be told in any order.
+func (s *series) note(user *observer, turn uint64, down bool) {
 	allSeries.Lock()
 	defer allSeries.Unlock()
-	if _, ok := s.users[user]; ok {
+	if _, ok := s.users[user]; ok && turn > user.turn {
+		user.turn = turn
 		s.users[user] = down
 		s.showLocked()
 	}

@@ -44,11 +44,11 @@ type returns struct {
 }
 
 // Up implements upstream.Observer.
-func (r returns) Up(after time.Duration) {
+func (r returns) Up(turn uint64, after time.Duration) {
 	if z := r.pool.set.Load().zones; z != nil {
 		z.Returned(time.Now())
 	}
-	r.Observer.Up(after)
+	r.Observer.Up(turn, after)
 }
 
 // start begins the flight's race, as is best by what is known. Who asks for signatures has

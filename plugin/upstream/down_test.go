@@ -215,7 +215,7 @@ type upObserver struct {
 
 func (o *upObserver) NearMiss() { o.near.Add(1) }
 
-func (o *upObserver) Up(time.Duration) {
+func (o *upObserver) Up(uint64, time.Duration) {
 	if o.up != nil {
 		o.up()
 	}

@@ -14,11 +14,12 @@ type Observer interface {
 	Retransmitted()
 	// NearMiss tells of a reply that would have been right but for its id.
 	NearMiss()
-	// Down tells that the upstream went down, how long it was silent before that,
-	// and how many queries wait for it.
-	Down(silence time.Duration, unanswered int)
-	// Up tells that the upstream is up again, and how long it was down.
-	Up(after time.Duration)
+	// Down tells that the upstream went down: its turn-th change, as [Receiver] counts
+	// them, of which a later one may be told before. It tells how long it was silent
+	// before that, and how many queries wait for it.
+	Down(turn uint64, silence time.Duration, unanswered int)
+	// Up tells that the upstream is up again, in its turn, and how long it was down.
+	Up(turn uint64, after time.Duration)
 	// Hearing tells that the upstream became deaf to questions of a type, which it never
 	// answers while it answers others, or that it answered one again.
 	Hearing(qtype uint16, deaf bool)
@@ -27,10 +28,10 @@ type Observer interface {
 // unobserved is the Observer of an upstream without one.
 type unobserved struct{}
 
-func (unobserved) Replied(int, time.Duration) {}
-func (unobserved) Failed(error)               {}
-func (unobserved) Retransmitted()             {}
-func (unobserved) NearMiss()                  {}
-func (unobserved) Down(time.Duration, int)    {}
-func (unobserved) Up(time.Duration)           {}
-func (unobserved) Hearing(uint16, bool)       {}
+func (unobserved) Replied(int, time.Duration)      {}
+func (unobserved) Failed(error)                    {}
+func (unobserved) Retransmitted()                  {}
+func (unobserved) NearMiss()                       {}
+func (unobserved) Down(uint64, time.Duration, int) {}
+func (unobserved) Up(uint64, time.Duration)        {}
+func (unobserved) Hearing(uint16, bool)            {}

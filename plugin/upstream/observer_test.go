@@ -29,11 +29,11 @@ func (n *notes) Replied(rcode int, took time.Duration) { n.add("replied %d after
 func (n *notes) Failed(err error)                      { n.add("failed: %v", err) }
 func (n *notes) Retransmitted()                        { n.add("retransmitted") }
 func (n *notes) NearMiss()                             { n.add("near miss") }
-func (n *notes) Down(silence time.Duration, waiting int) {
+func (n *notes) Down(_ uint64, silence time.Duration, waiting int) {
 	n.add("down after %v, %d wait", silence, waiting)
 }
-func (n *notes) Up(after time.Duration)          { n.add("up after %v", after) }
-func (n *notes) Hearing(qtype uint16, deaf bool) { n.add("deaf to %d: %v", qtype, deaf) }
+func (n *notes) Up(_ uint64, after time.Duration) { n.add("up after %v", after) }
+func (n *notes) Hearing(qtype uint16, deaf bool)  { n.add("deaf to %d: %v", qtype, deaf) }
 
 func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -123,9 +123,9 @@ func (u *Upstream) doJob(j *job) {
 	case nearMissJob:
 		u.cfg.Observer.NearMiss()
 	case downJob:
-		u.cfg.Observer.Down(j.took, j.n)
+		u.cfg.Observer.Down(j.turn, j.took, j.n)
 	case upJob:
-		u.cfg.Observer.Up(j.took)
+		u.cfg.Observer.Up(j.turn, j.took)
 	case hearingJob:
 		u.cfg.Observer.Hearing(j.qtype, j.down)
 	}

@@ -29,7 +29,7 @@ func (u *Upstream) heardLocked(udp bool, now time.Time, out *outbox) {
 	if down {
 		u.presence.turn++
 		u.presence.dnssec.begun = time.Time{}
-		out.add(job{kind: upJob, took: after})
+		out.add(job{kind: upJob, turn: u.presence.turn, took: after})
 	} else if now.Sub(last) < minRTO {
 		return
 	}
@@ -63,7 +63,7 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 	for range u.openLocked() {
 		n++
 	}
-	out.add(job{kind: downJob, took: now.Sub(x.watched), n: n})
+	out.add(job{kind: downJob, turn: u.presence.turn, took: now.Sub(x.watched), n: n})
 	for x := range u.openLocked() {
 		out.add(u.presence.job(x.to))
 	}
