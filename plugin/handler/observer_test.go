@@ -114,8 +114,8 @@ func TestLogIsBounded(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
 	c := observerOf(f.h.pool.Members()[0])
 	for range 100 {
-		c.Down(2*time.Second, 1)
-		c.Up(time.Minute)
+		c.Down(1, 2*time.Second, 1)
+		c.Up(2, time.Minute)
 	}
 	if n := f.logged("Upstream 192.0.2.1:53 is"); n != logBurst {
 		t.Errorf("%d lines", n)
@@ -185,7 +185,7 @@ func TestGaugeAfterReload(t *testing.T) {
 	old := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	now := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	old.Stop()
-	observerOf(old.pool.Members()[0]).Down(time.Second, 1) // found out by a query that was under way at the reload
+	observerOf(old.pool.Members()[0]).Down(1, time.Second, 1) // found out by a query that was under way at the reload
 	s := observerOf(now.pool.Members()[0]).series
 	if got := testutil.ToFloat64(s.up); got != 1 {
 		t.Errorf("up is %v, and stays, for to the only handler the upstream never was down", got)
@@ -197,7 +197,7 @@ func TestGaugeAfterReload(t *testing.T) {
 func TestSeriesAfterReload(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.0.2.114:53"), netip.MustParseAddrPort("192.0.2.115:53")
 	old := started(Config{Upstreams: plain(one, two), Values: option.Values{Rules: testRules, Patience: time.Second}})
-	observerOf(old.pool.Members()[0]).Down(time.Second, 1)
+	observerOf(old.pool.Members()[0]).Down(2, time.Second, 1)
 	now := started(Config{Upstreams: plain(two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	old.Stop()
 	if got := seriesWith(t, one.String()); got != nil {
