@@ -209,7 +209,7 @@ func TestSeriesAfterReload(t *testing.T) {
 // What is told of an upstream's comings and goings in the wrong order shows how it is.
 func TestPresenceInAnyOrder(t *testing.T) {
 	h := started(Config{Upstreams: plain(resolver(t, denies(good)))})
-	t.Cleanup(h.Stop)
+	t.Cleanup(func() { h.Stop() })
 	o := observerOf(h.pool.Members()[0])
 	for _, turns := range [][]uint64{{1, 2}, {4, 3}, {6, 5, 7}, {9, 10, 8}} { // odd: down
 		last := uint64(0)
