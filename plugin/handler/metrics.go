@@ -128,7 +128,7 @@ type serverMetrics struct {
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
 	proven       prometheus.Counter
-	learned      *learned // nil: nothing is
+	learned      learned
 }
 
 func newServerMetrics(server string) *serverMetrics {
@@ -136,6 +136,7 @@ func newServerMetrics(server string) *serverMetrics {
 		duration:     raceDuration.WithLabelValues(server),
 		inconclusive: inconclusive.WithLabelValues(server),
 		proven:       proven.WithLabelValues(server),
+		learned:      newLearned(server),
 	}
 	for v := range m.races {
 		m.races[v] = races.WithLabelValues(server, race.Verdict(v).String())
@@ -150,11 +151,7 @@ func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	if m, ok := h.servers.Load(server); ok {
 		return m.(*serverMetrics)
 	}
-	fresh := newServerMetrics(server)
-	if h.cfg.Learns() {
-		fresh.learned = newLearned(server)
-	}
-	m, _ := h.servers.LoadOrStore(server, fresh)
+	m, _ := h.servers.LoadOrStore(server, newServerMetrics(server))
 	return m.(*serverMetrics)
 }
 
@@ -172,7 +169,7 @@ func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 	if out.Proven {
 		m.proven.Inc()
 	}
-	if m.learned != nil {
+	if h.cfg.Learns() {
 		m.learned.count(out, h.pool.KnownZones())
 	}
 }
