@@ -139,14 +139,6 @@ func live(t *testing.T) map[string]exported {
 	close(release)
 	<-slow
 
-	learning := handler.New(handler.Config{
-		Upstreams: []server.Server{server.Plain(knows)},
-		Values:    option.Values{Rules: race.Rules{Timeout: 2 * time.Second}, Patience: time.Second, Learn: time.Minute},
-	})
-	learning.Start()
-	t.Cleanup(func() { learning.Stop() })
-	learning.ServeDNS(ctx, new(test.ResponseWriter), new(dns.Msg).SetQuestion("good.example.", dns.TypeA))
-
 	file := filepath.Join(t.TempDir(), "resolv.conf")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {

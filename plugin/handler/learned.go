@@ -62,8 +62,8 @@ type learned struct {
 	zones                          prometheus.Gauge
 }
 
-func newLearned(server string) *learned {
-	return &learned{
+func newLearned(server string) learned {
+	return learned{
 		saved:     saved.WithLabelValues(server),
 		hedges:    hedges.WithLabelValues(server),
 		hedgesWon: hedgesWon.WithLabelValues(server),

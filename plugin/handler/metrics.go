@@ -137,7 +137,7 @@ type serverMetrics struct {
 	duration     prometheus.Observer
 	inconclusive prometheus.Counter
 	proven       prometheus.Counter
-	learned      *learned // nil: nothing is
+	learned      learned
 }
 
 func newServerMetrics(server string) *serverMetrics {
@@ -146,6 +146,7 @@ func newServerMetrics(server string) *serverMetrics {
 		duration:     raceDuration.WithLabelValues(server),
 		inconclusive: inconclusive.WithLabelValues(server),
 		proven:       proven.WithLabelValues(server),
+		learned:      newLearned(server),
 	}
 	for v := range m.races {
 		m.races[v] = races.WithLabelValues(server, race.Verdict(v).String())
@@ -162,11 +163,7 @@ func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
 	}
 	m, ok := h.servers.Load(server)
 	if !ok {
-		fresh := newServerMetrics(server)
-		if h.cfg.Learns() {
-			fresh.learned = newLearned(server)
-		}
-		m, _ = h.servers.LoadOrStore(server, fresh)
+		m, _ = h.servers.LoadOrStore(server, newServerMetrics(server))
 	}
 	h.lastServer.Store(m.(*serverMetrics))
 	return m.(*serverMetrics)
@@ -186,7 +183,7 @@ func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 	if out.Proven {
 		m.proven.Inc()
 	}
-	if m.learned != nil {
+	if h.cfg.Learns() {
 		m.learned.count(out, h.pool.KnownZones())
 	}
 }

@@ -1,4 +1,5 @@
-// Package knowledge holds what replies have taught about names. It is pure: it hears
+// Package knowledge holds what replies have taught: which names exist, and who knows which
+// zone. It is pure: it hears
 // replies and answers questions, in tables of fixed size, and knows nothing of sockets.
 package knowledge
 
