@@ -30,16 +30,22 @@ var (
 		"drwxr-xr-x /usr/share/dnsmus/hooks",
 		"-rw-r--r-- /usr/share/dnsmus/hooks/networkmanager.conf",
 		"drwxr-xr-x /usr/share/doc/dnsmus",
+		"-rw-r--r-- /usr/share/doc/dnsmus/CHANGELOG.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/README.md",
-		"-rw-r--r-- /usr/share/doc/dnsmus/copyright",
+		"-rw-r--r-- /usr/share/doc/dnsmus/deploy.md",
+		"-rw-r--r-- /usr/share/man/man7/coredns-dnsmus.7.gz",
+		"-rw-r--r-- /usr/share/man/man8/dnsmus-resolv.8.gz",
 		"-rw-r--r-- /usr/share/man/man8/dnsmus.8.gz",
 	}
 	debContent = []string{
 		"-rwxr-xr-x /etc/resolvconf/update.d/dnsmus",
 		"-rwxr-xr-x /usr/lib/resolvconf/dnsmus",
+		"-rw-r--r-- /usr/share/doc/dnsmus/changelog.gz",
+		"-rw-r--r-- /usr/share/doc/dnsmus/copyright",
 	}
 	rpmContent = []string{
 		"-rwxr-xr-x /usr/share/dnsmus/hooks/openresolv",
+		"-rw-r--r-- /usr/share/licenses/dnsmus/LICENSE",
 	}
 )
 
@@ -154,23 +160,94 @@ func unpack(t *testing.T, deb string) string {
 	return dir
 }
 
-func TestManualPage(t *testing.T) {
+// The manuals are found by whatis, and render at 80 columns without a warning and
+// without what is for readers of the sources.
+func TestManuals(t *testing.T) {
 	testkit.Need(t, false, "git", "dpkg-deb", "man", "lexgrog")
-	page := filepath.Join(unpack(t, find(t, quick(t), ".deb")), "usr/share/man/man8/dnsmus.8.gz")
-	if got := run(t, "lexgrog", page); !strings.Contains(got, `"dnsmus - `) {
-		t.Errorf("whatis would say %s", got)
+	dir := filepath.Join(unpack(t, find(t, quick(t), ".deb")), "usr/share/man")
+	for page, want := range map[string][]string{
+		"man8/dnsmus.8.gz": {"dnsmus - DNS resolver", "dnsmus(8)", "SYNOPSIS", "[ADDRESS:]PORT [TO...]", "OPTIONS", "FILES", "/etc/dnsmus/Corefile",
+			"SIGNALS", "SIGUSR1", "EXIT STATUS", "EXAMPLES", "dnsmus 5553 192.0.2.1 192.0.2.2", "server=127.0.0.1#5553"},
+		"man8/dnsmus-resolv.8.gz": {"dnsmus-resolv - make", "dnsmus-resolv(8)", "ENVIRONMENT", "DNSMUS_RESOLV_CONF"},
+		"man7/coredns-dnsmus.7.gz": {"dnsmus - sends every query", "coredns-dnsmus(7)", "SYNTAX", "negative_ttl DURATION", "    negative_ttl DURATION\n",
+			"METRICS", "EXAMPLES", "server=127.0.0.1#5553", "HOW A RACE GOES", "SEE ALSO", "resolv.conf(5)"},
+	} {
+		page = filepath.Join(dir, page)
+		if got := run(t, "lexgrog", page); !strings.Contains(got, want[0]) {
+			t.Errorf("whatis would say %s", got)
+		}
+		cmd := exec.Command("man", "--warnings=w", "--local-file", page)
+		cmd.Env = append(cmd.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8")
+		var warnings strings.Builder
+		cmd.Stderr = &warnings
+		out, err := cmd.Output()
+		if err != nil || warnings.Len() > 0 {
+			t.Errorf("%s: %v\n%s", cmd, err, warnings.String())
+		}
+		text := string(out)
+		all := strings.Join(strings.Fields(text), " ")
+		for _, want := range append(want[1:], "dnsmus "+oldVersion) {
+			if !strings.Contains(text, want) && !strings.Contains(all, want) && !strings.Contains(text, strings.ToUpper(want)) {
+				t.Errorf("%s lacks %q", page, want)
+			}
+		}
+		for _, odd := range []string{"go run", "go build", "go test", "](", "~~~", "@VERSION@", ".md"} {
+			if strings.Contains(all, odd) {
+				t.Errorf("%s has %q, which is for readers of the sources", page, odd)
+			}
+		}
+		lines := strings.Split(text, "\n")
+		indent := func(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+		for i, line := range lines[:len(lines)-1] {
+			// Within a paragraph lines begin below each other; those of an item, below its text.
+			if indent(line) == 7 && !strings.Contains(line, "•") && indent(lines[i+1]) == 9 {
+				t.Errorf("%s is broken in mid-sentence after %q", page, line)
+			}
+			if len([]rune(line)) > 80 && !strings.HasPrefix(line, "           ") { // but for code
+				t.Errorf("%s is wider than a terminal: %s", page, line)
+			}
+		}
 	}
-	cmd := exec.Command("man", "--warnings=w", "--local-file", page)
-	cmd.Env = append(cmd.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8")
-	var warnings strings.Builder
-	cmd.Stderr = &warnings
-	text, err := cmd.Output()
-	if err != nil || warnings.Len() > 0 {
-		t.Errorf("%s: %v\n%s", cmd, err, warnings.String())
+	// dnsmus(8) has all flags of the command.
+	manual := run(t, "zcat", filepath.Join(dir, "man8/dnsmus.8.gz"))
+	help, _ := output(testkit.Binary(t), "-h")
+	for line := range strings.Lines(help) {
+		if flag, ok := strings.CutPrefix(line, "  -"); ok {
+			flag, _, _ = strings.Cut(strings.TrimSpace(flag), " ")
+			if !strings.Contains(strings.ReplaceAll(manual, `\`, ""), "-"+flag) {
+				t.Errorf("dnsmus(8) lacks -%s", flag)
+			}
+		}
 	}
-	for _, want := range []string{"dnsmus(8)", "dnsmus " + oldVersion, "Syntax", "negative_ttl DURATION", "See Also"} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the manual page lacks %q", want)
+}
+
+// Errors that the packages are not free of, and why.
+var lintReasons = map[string]string{
+	"statically-linked-binary":    "Go links so, and the package runs on any Debian",
+	"unstripped-binary-or-object": "the binary of the tests; TestReleaseContent looks at that of a release",
+	"no-signature":                "who releases signs",
+	"no-binary":                   "nfpm tells rpm nothing of the kinds of files",
+}
+
+// The packages have no error in the eyes of the distributions but those above.
+func TestLint(t *testing.T) {
+	testkit.Need(t, false, "git", "lintian", "rpmlint")
+	dir := quick(t)
+	for _, cmd := range [][]string{{"lintian", "--allow-root", find(t, dir, ".deb")}, {"rpmlint", find(t, dir, ".rpm")}} {
+		out, _ := output(cmd...) // it fails on errors
+		said := false
+		for line := range strings.Lines(out) {
+			said = said || strings.Contains(line, "dnsmus")
+			_, tag, isError := strings.Cut(line, "E: ")
+			if tag = strings.TrimPrefix(tag, "dnsmus: "); !isError {
+				continue
+			}
+			if tag, _, _ = strings.Cut(strings.TrimSpace(tag), " "); lintReasons[tag] == "" {
+				t.Errorf("%s: %s", cmd[0], line)
+			}
+		}
+		if !said {
+			t.Errorf("%s says nothing of the package:\n%s", cmd[0], out)
 		}
 	}
 }
@@ -183,7 +260,7 @@ func TestUnitIsHardened(t *testing.T) {
 
 func TestShell(t *testing.T) {
 	testkit.Need(t, false, "shellcheck")
-	for _, pattern := range []string{"build", "seed-upstreams", "deb/*", "rpm/*"} {
+	for _, pattern := range []string{"build", "seed-upstreams", "deb/*", "rpm/*", "../man/coredns-dnsmus"} {
 		scripts, err := filepath.Glob(pattern)
 		if err != nil || len(scripts) == 0 {
 			t.Fatalf("%s: %s, %v", pattern, scripts, err)

@@ -197,3 +197,27 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// The page for coredns.io has the head that its kind has, and names the plugin as
+// README.md does.
+func TestPage(t *testing.T) {
+	_, name, _ := strings.Cut(read(t, "README.md"), "\n## Name\n\n")
+	name, _, _ = strings.Cut(name, "\n")
+	parts := strings.SplitN(read(t, "deploy/coredns.io/dnsmus.md"), "+++\n", 3)
+	if len(parts) != 3 || parts[0] != "" {
+		t.Fatal("there is no head between lines of +++")
+	}
+	head := make(map[string]string)
+	for line := range strings.Lines(parts[1]) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " = ")
+		head[key] = strings.Trim(value, `"`)
+	}
+	for _, key := range []string{"title", "description", "weight", "tags", "categories", "date", "repo", "home"} {
+		if head[key] == "" {
+			t.Errorf("the head lacks %s", key)
+		}
+	}
+	if head["description"] != name {
+		t.Errorf("the description is %q, and README.md says %q", head["description"], name)
+	}
+}

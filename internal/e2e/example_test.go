@@ -108,4 +108,21 @@ func TestStockCoreDNS(t *testing.T) {
 	at(src, "go", "build", "-o", "coredns", ".")
 
 	checkExample(l, filepath.Join(src, "coredns"))
+
+	// With the main of ours it has all of the command line.
+	main, err := os.ReadFile(filepath.Join(src, "coredns.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := strings.NewReplacer(`"github.com/coredns/coredns/coremain"`, `"github.com/dnsmus/dnsmus/cmd/coredns/command"`, "coremain.Run()", "command.Main()")
+	if err := os.WriteFile(filepath.Join(src, "coredns.go"), []byte(ours.Replace(string(main))), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at(src, "go", "build", "-o", "ours", ".")
+	if out := at(src, "./ours", "explain", "-h"); !strings.Contains(out, "ours explain NAME") {
+		t.Errorf("explain says\n%s", out)
+	}
+	if out := at(src, "./ours", "-corefile", "5553"); !strings.Contains(out, "dnsmus") {
+		t.Errorf("the built-in Corefile is\n%s", out)
+	}
 }

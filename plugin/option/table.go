@@ -34,7 +34,7 @@ var Table = []Option{
 		About: "end of the race and of the listening",
 		set:   duration(func(v *Values) *time.Duration { return &v.Rules.Timeout }, minWait, maxWait)},
 	{Name: "patience", Args: "DURATION", Default: "2s", Flag: "patience",
-		About: "silence that makes an upstream down",
+		About: "how long an upstream may be silent before it counts as down",
 		set:   duration(func(v *Values) *time.Duration { return &v.Patience }, minWait, maxWait)},
 	{Name: "negative_ttl", Args: "DURATION", Default: "5s", Flag: "negative-ttl",
 		About: "how long an inconclusive denial is cached",
