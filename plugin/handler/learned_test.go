@@ -2,6 +2,7 @@ package handler
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	golog "log"
 	"net/netip"
@@ -56,7 +57,7 @@ func knowingHandler(t *testing.T, change func(*Config), upstreams ...netip.AddrP
 func TestR16Learn(t *testing.T) {
 	company, seen := counted(t, denies(good))
 	foreign, shown := counted(t, denies(nxdomain))
-	h := knowingHandler(t, func(c *Config) { c.Learn = time.Minute }, foreign, company)
+	h := knowingHandler(t, func(c *Config) { c.Learn, c.Hedge = time.Minute, time.Second }, foreign, company)
 	m := h.metricsOf(t.Context()).learned
 	saved, fired, won := testutil.ToFloat64(m.saved), testutil.ToFloat64(m.hedges), testutil.ToFloat64(m.hedgesWon)
 	for i := range 20 {
@@ -64,18 +65,21 @@ func TestR16Learn(t *testing.T) {
 			t.Fatalf("%v\n%v", err, r)
 		}
 	}
-	if seen.Load() != 20 || shown.Load() > 3 { // a busy machine may be slower than the hedge
+	if seen.Load() != 20 || shown.Load() > 1 {
 		t.Errorf("the company was asked %d times, the other %d times", seen.Load(), shown.Load())
 	}
-	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got < 17 || got+hedged != 19 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
+	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got != 19 || hedged != 0 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
 		t.Errorf("%v saved, %v hedges, %v zones", got, hedged, testutil.ToFloat64(m.zones))
 	}
 	h.replace(plain(company, foreign)) // a new set knows nothing
 	before := shown.Load()
 	askHandler(t, h, question("host.corp.example.", dns.TypeA))
-	if shown.Load() != before+1 {
-		t.Error("the other was not asked by a new set")
-	}
+	testkit.Eventually(t, func() error {
+		if shown.Load() != before+1 {
+			return errors.New("the other was not asked by a new set")
+		}
+		return nil
+	})
 }
 
 // R15: replies that come when the race is over teach too. R17: that answers differ is
