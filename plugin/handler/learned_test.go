@@ -16,6 +16,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/time/rate"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -85,6 +86,8 @@ func TestR16Learn(t *testing.T) {
 // R15: replies that come when the race is over teach too. R17: that answers differ is
 // told once, and counted.
 func TestR17Conflict(t *testing.T) {
+	conflictLines.SetLimit(rate.Inf)
+	defer conflictLines.SetLimit(rate.Every(logEvery))
 	var lines bytes.Buffer
 	golog.SetOutput(&lines)
 	defer golog.SetOutput(os.Stderr)
