@@ -16,6 +16,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/time/rate"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -57,7 +58,7 @@ func knowingHandler(t *testing.T, change func(*Config), upstreams ...netip.AddrP
 func TestR16Learn(t *testing.T) {
 	company, seen := counted(t, denies(good))
 	foreign, shown := counted(t, denies(nxdomain))
-	h := knowingHandler(t, func(c *Config) { c.Learn = time.Minute }, foreign, company)
+	h := knowingHandler(t, func(c *Config) { c.Learn, c.Hedge = time.Minute, time.Second }, foreign, company)
 	m := h.metricsOf(t.Context()).learned
 	saved, fired, won := testutil.ToFloat64(m.saved), testutil.ToFloat64(m.hedges), testutil.ToFloat64(m.hedgesWon)
 	for i := range 20 {
@@ -65,10 +66,10 @@ func TestR16Learn(t *testing.T) {
 			t.Fatalf("%v\n%v", err, r)
 		}
 	}
-	if seen.Load() != 20 || shown.Load() > 3 { // a busy machine may be slower than the hedge
+	if seen.Load() != 20 || shown.Load() > 1 {
 		t.Errorf("the company was asked %d times, the other %d times", seen.Load(), shown.Load())
 	}
-	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got < 17 || got+hedged != 19 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
+	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got != 19 || hedged != 0 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
 		t.Errorf("%v saved, %v hedges, %v zones", got, hedged, testutil.ToFloat64(m.zones))
 	}
 	h.replace(plain(company, foreign)) // a new set knows nothing
@@ -85,6 +86,8 @@ func TestR16Learn(t *testing.T) {
 // R15: replies that come when the race is over teach too. R17: that answers differ is
 // told once, and counted.
 func TestR17Conflict(t *testing.T) {
+	conflictLines.SetLimit(rate.Inf)
+	defer conflictLines.SetLimit(rate.Every(logEvery))
 	var lines bytes.Buffer
 	golog.SetOutput(&lines)
 	defer golog.SetOutput(os.Stderr)

@@ -1,6 +1,6 @@
-// Package knowledge holds what replies have taught: which names exist, and who knows which
-// zone. It is pure: it hears
-// replies and answers questions, in tables of fixed size, and knows nothing of sockets.
+// Package knowledge holds what replies have taught: which names exist, and who knows
+// which zone. It is pure: it hears replies and answers questions, in tables of fixed
+// size, and knows nothing of sockets.
 package knowledge
 
 import (
