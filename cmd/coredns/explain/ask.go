@@ -11,6 +11,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // opinion is what became of one upstream.
@@ -41,6 +42,7 @@ type outcome struct {
 	winner      int  // whose reply is given, by index; -1: nobody's
 	verdict     race.Verdict
 	conclusive  bool
+	special     bool     // dnsmus replies itself
 	filtered    bool     // by a filter, which has the last word
 	missing     []int    // who gave no opinion; of no interest if one is good
 	reply       *dns.Msg // what dnsmus replies
@@ -63,6 +65,21 @@ func newAsking(cfg *config, servers []server.Server) *asking {
 	a.pool = pool.New(pool.Config{Values: cfg.Values})
 	a.pool.Replace(servers)
 	return a
+}
+
+// special is the outcome for a name that the server answers itself (R14), or nil: nobody is
+// asked for it here either.
+func (a *asking) special() *outcome {
+	o := &outcome{cfg: a.cfg, over: true, ended: true, special: true, winner: -1, conclusive: true, reply: new(dns.Msg)}
+	switch special, _ := a.pool.Special(wire.Question(a.cfg.message)); special {
+	case pool.NoDataHere:
+		o.verdict = race.NoDataSOA
+	case pool.NXDomainHere:
+		o.verdict, o.reply.Rcode = race.NXDomainSOA, dns.RcodeNameError
+	default:
+		return nil
+	}
+	return o
 }
 
 // ask holds the race and listens until all have spoken, the time is up or ctx is

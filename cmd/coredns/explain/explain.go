@@ -79,12 +79,15 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	}
 
 	a := newAsking(cfg, servers)
-	var o *outcome
-	if out.live && !cfg.json {
+	o := a.special()
+	switch {
+	case o != nil:
+		a.pool.Close()
+	case out.live && !cfg.json:
 		end := watch(out, func() []string { return table(a.snapshot(), style{width: out.width}) })
 		o = a.ask(ctx)
 		end()
-	} else {
+	default:
 		o = a.ask(ctx)
 	}
 	var text []byte
@@ -123,10 +126,12 @@ func (o *outcome) exit() int {
 func asText(o *outcome, s style) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n\n", plain(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
-	for _, line := range table(o, s) {
-		b.WriteString(line + "\n")
+	if !o.special {
+		for _, line := range table(o, s) {
+			b.WriteString(line + "\n")
+		}
+		b.WriteString("\n")
 	}
-	b.WriteString("\n")
 	for _, line := range summary(o, s) {
 		b.WriteString(line + "\n")
 	}

@@ -172,6 +172,9 @@ func summary(o *outcome, s style) []string {
 		what = "TC, and no answer,"
 	}
 	what = s.paint(colourOf(o.verdict), what)
+	if o.special {
+		return []string{"dnsmus replies " + what + " itself: no upstream is asked for this name, unless forward_special says so."}
+	}
 	head := "dnsmus replies " + what + " after " + span(o.took)
 	switch {
 	case o.interrupted && o.winner < 0:
