@@ -368,24 +368,29 @@ func (o *outcome) good() bool {
 func drive(x *Exchange, next time.Time, o *outcome) {
 	defer o.waitNoMore()
 	end := o.start.Add(testTimeout)
+	last := o.start // that x was called
+	retry := func() {
+		last = time.Now()
+		next = x.Retry(last)
+	}
 	for {
 		wake := end
 		if !next.IsZero() && next.Before(end) {
 			wake = next
 		}
-		if wake.Before(time.Now()) {
+		if wake.Before(last) {
 			panic("Retry wants to be called in the past: that is a busy loop")
 		}
 		select {
 		case <-o.done:
 			return
 		case <-o.back:
-			next = x.Retry(time.Now())
+			retry()
 		case <-time.After(time.Until(wake)):
 			if !time.Now().Before(end) {
 				return
 			}
-			next = x.Retry(time.Now())
+			retry()
 		}
 	}
 }
