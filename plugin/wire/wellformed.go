@@ -91,11 +91,12 @@ func wholeData(msg []byte, off, end int, kind uint16) bool {
 }
 
 // wholeName returns the offset after the name at off, or -1 if it is not whole, with all
-// that its pointers lead to. A pointer has to point back, as they all do.
+// that its pointers lead to. A pointer has to point back, as they all do, to what ends
+// before it.
 func wholeName(msg []byte, off int) int {
 	const mostPointers = 32
-	end, length := -1, 1
-	for pointers := 0; off < len(msg); {
+	end, length, limit := -1, 1, len(msg)
+	for pointers := 0; off < limit; {
 		switch c := int(msg[off]); {
 		case c == 0:
 			if end < 0 {
@@ -103,7 +104,7 @@ func wholeName(msg []byte, off int) int {
 			}
 			return end
 		case c >= 0xc0:
-			if off+2 > len(msg) {
+			if off+2 > limit {
 				return -1
 			}
 			if end < 0 {
@@ -113,7 +114,7 @@ func wholeName(msg []byte, off int) int {
 			if pointers++; pointers > mostPointers || to >= off || to < HeaderSize {
 				return -1
 			}
-			off = to
+			off, limit = to, off
 		case c > 63:
 			return -1
 		default:
