@@ -28,13 +28,7 @@ func TestResolvedInFront(t *testing.T) {
 
 	m.run("sed", "-i", "s/^hosts:.*/hosts: files dns/", "/etc/nsswitch.conf")
 	m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n", 0o644)
-	m.write("/etc/systemd/resolved.conf", "[Resolve]\nDNS=127.0.0.123\nDNSSEC=no\n", 0o644)
-	m.run("ip", "link", "add", "lan0", "type", "bridge")
-	m.run("ip", "address", "add", "192.0.2.1/24", "dev", "lan0")
-	m.run("ip", "link", "set", "lan0", "up")
-	m.bus()
-	m.run("mkdir", "-p", "/run/systemd")
-	m.start("/lib/systemd/systemd-resolved")
+	m.resolvedInFront("DNSSEC=no")
 	m.resolves("@127.0.0.53", "first.corp.example", "10.1.0.10")
 	for i := range 6 {
 		name := fmt.Sprintf("host%d.corp.example", i)
@@ -51,4 +45,16 @@ func TestResolvedInFront(t *testing.T) {
 	if out := m.run("dig", "-r", "+tries=1", "+time=10", "@127.0.0.53", "nobody.example"); !strings.Contains(out, "status: NXDOMAIN") {
 		t.Errorf("a name that nobody knows: %s", out)
 	}
+}
+
+// resolvedInFront runs systemd-resolved, with these settings, before dnsmus.
+func (m *machine) resolvedInFront(settings ...string) {
+	m.Helper()
+	m.write("/etc/systemd/resolved.conf", "[Resolve]\nDNS=127.0.0.123\n"+strings.Join(settings, "\n")+"\n", 0o644)
+	m.run("ip", "link", "add", "lan0", "type", "bridge")
+	m.run("ip", "address", "add", "192.0.2.1/24", "dev", "lan0")
+	m.run("ip", "link", "set", "lan0", "up")
+	m.bus()
+	m.run("mkdir", "-p", "/run/systemd")
+	m.start("/lib/systemd/systemd-resolved")
 }
