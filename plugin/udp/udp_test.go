@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // kinds are the sockets of this package, which all do the same.
@@ -20,7 +22,7 @@ func echo(t *testing.T, network, ip string) Peer {
 	t.Helper()
 	conn, err := net.ListenUDP(network, &net.UDPAddr{IP: net.ParseIP(ip)})
 	if err != nil {
-		t.Skip(err)
+		testkit.Lack(t, "a UDP socket: %v", err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	go func() {
@@ -47,7 +49,7 @@ func open(t *testing.T, listen func(bool, Receiver) (Conn, error), v6 bool) (Con
 		}
 	})
 	if err != nil {
-		t.Skip(err)
+		testkit.Lack(t, "a UDP socket: %v", err)
 	}
 	t.Cleanup(c.Close)
 	return c, in
@@ -115,7 +117,7 @@ func closedPort(t *testing.T, network, ip string) Peer {
 	t.Helper()
 	conn, err := net.ListenUDP(network, &net.UDPAddr{IP: net.ParseIP(ip)})
 	if err != nil {
-		t.Skip(err)
+		testkit.Lack(t, "a UDP socket: %v", err)
 	}
 	defer conn.Close()
 	return PeerAt(conn.LocalAddr().(*net.UDPAddr).AddrPort())
@@ -124,7 +126,7 @@ func closedPort(t *testing.T, network, ip string) Peer {
 // A closed port is told as such, with whose it is, and costs nobody else a packet.
 func TestErrorsOfOthers(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the system does not tell whom an error is about")
+		testkit.Lack(t, "a system that tells whom an error is about")
 	}
 	for network, ip := range map[string]string{"udp4": "127.0.0.1", "udp6": "::1"} {
 		t.Run(network, func(t *testing.T) {
@@ -202,7 +204,7 @@ func TestCloseByReceiver(t *testing.T) {
 func TestPeerAt(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
-		t.Skip(err)
+		testkit.Lack(t, "an interface lo: %v", err)
 	}
 	at := netip.MustParseAddrPort
 	for text, want := range map[string]Peer{
