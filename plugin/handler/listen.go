@@ -27,7 +27,7 @@ func (l Listeners) Include(s server.Server, local func() []netip.Addr) bool {
 	if !slices.Contains(l.Ports, Port{s.Transport, s.Addr.Port()}) {
 		return false
 	}
-	to := s.Addr.Addr().Unmap()
+	to := s.Zoned().Addr()
 	wildcard := len(l.Hosts) == 0
 	for _, host := range l.Hosts {
 		if same(host, to) {

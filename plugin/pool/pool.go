@@ -113,7 +113,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		m.Observer = p.cfg.Observe(s)
 	}
 	cfg := upstream.Config{
-		Addr:     s.Addr,
+		Addr:     s.Zoned(),
 		Name:     s.String(),
 		Timeout:  p.cfg.Rules.Timeout,
 		Patience: p.cfg.Patience,

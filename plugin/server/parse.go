@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	maxZone   = 255 // bytes of a zone, far more than the 15 of a Linux interface name
+	maxLink   = 255 // bytes of a link, far more than the 15 of a Linux interface name
 	maxName   = 255 // bytes of a domain name (RFC 1035, section 2.3.4)
 	maxPath   = 255 // bytes of a path on an HTTPS server, far more than any has
 	maxQuoted = 64  // bytes of a word quoted in an error
 
 	defaultPath = "/dns-query"
 
-	// notInZone holds what separates the parts of an address, without the "#"
+	// notInLink holds what separates the parts of an address, without the "#"
 	// that is cut off before, and what bytes that are not UTF-8 decode to.
-	notInZone = " %/:;[]\uFFFD"
+	notInLink = " %/:;[]\uFFFD"
 )
 
 // HowToWrite tells a user, after what is wrong, how to write a server.
@@ -31,14 +31,15 @@ var errNotAddr = errors.New("is not an IP address; " + HowToWrite)
 
 // Parse reads one server: an IP address, alone or in brackets, or with a port as
 // [addr]:port, addr#port or, for IPv4, addr:port. The port is 53 if there is none.
-// An IPv6 address may have a zone, as in fe80::1%eth0, and a link-local one must. An
-// IPv4-mapped IPv6 address becomes the IPv4 address. Addresses that cannot be a
+// The link that leads to it may follow the address, as in 10.8.0.1%tun0 or
+// [10.8.0.1%tun0]:5353, and after a link-local IPv6 one it must (RFC 4007, section 11.2).
+// An IPv4-mapped IPv6 address becomes the IPv4 address. Addresses that cannot be a
 // server's are errors: the unspecified ones and multicast.
 //
 // With tls://, https:// or quic:// before it the server is spoken to over that
 // transport, at port 853, 443 or 853 if there is none. The name in its
 // certificate may follow the address, before the port, as in
-// tls://192.0.2.1%dns.example:853; an IPv6 zone is then within the brackets. In the
+// tls://192.0.2.1%dns.example:853; a link is then within brackets. In the
 // place of both there may be the name alone, as in tls://dns.example: it is that of the
 // host, in small letters and without a dot at its end, whose address is to be looked up.
 // A path may follow https:// and what is after it; the template of GET, {?dns}, is taken
@@ -61,7 +62,7 @@ func Parse(s string) (Server, error) {
 	default:
 		w = splitName(rest)
 	}
-	addr, err := parseAddr(w.addr)
+	addr, link, err := parseAddr(w.addr)
 	if host := strings.ToLower(strings.TrimSuffix(w.addr, ".")); err != nil && transport.Encrypted() && !w.hasName && !strings.Contains(rest, "/") && validHost(host) {
 		addr, w.name, err = netip.Addr{}, host, nil
 	}
@@ -91,7 +92,7 @@ func Parse(s string) (Server, error) {
 		}
 		port = uint16(n)
 	}
-	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Name: w.name, Path: path}}, nil
+	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Link: link, Name: w.name, Path: path}}, nil
 }
 
 // cutPath cuts off the path of a URL, as far as it is sent to a server.
@@ -146,7 +147,7 @@ func cutTransport(s string) (t Transport, rest string, err error) {
 // words are the parts of a server without its transport, as they are written. A
 // name or a port may be announced by its separator and be empty all the same.
 type words struct {
-	addr             string // with its zone
+	addr             string // with its link
 	name, port       string
 	hasName, hasPort bool
 }
@@ -155,7 +156,7 @@ type words struct {
 func splitName(s string) words {
 	addr, after, hasName := strings.Cut(s, "%")
 	if inner, ok := strings.CutPrefix(s, "["); ok {
-		addr, after, hasName = strings.Cut(inner, "]%") // another "%" is before a zone
+		addr, after, hasName = strings.Cut(inner, "]%") // another "%" is before a link
 	}
 	if !hasName {
 		return splitPort(s)
@@ -185,32 +186,30 @@ func splitPort(s string) words {
 	return words{addr: s}
 }
 
-// parseAddr reads an address with an optional zone. The text of an error goes
+// parseAddr reads an address with an optional link. The text of an error goes
 // on from the word that is wrong.
-func parseAddr(s string) (netip.Addr, error) {
-	host, zone, zoned := strings.Cut(s, "%")
-	addr, err := netip.ParseAddr(host)
+func parseAddr(s string) (addr netip.Addr, link string, err error) {
+	host, link, linked := strings.Cut(s, "%")
+	addr, err = netip.ParseAddr(host)
 	addr = addr.Unmap()
 	switch {
 	case err != nil:
-		return addr, errNotAddr
-	case zoned && addr.Is4():
-		return addr, fmt.Errorf("has a zone, which IPv4 does not know; write %s", addr)
-	case zoned && !validZone(zone):
-		return addr, errors.New("has a bad zone; write the name or number of an interface, as in fe80::1%eth0 or [fe80::1%eth0]:5353")
+		return addr, "", errNotAddr
+	case linked && !validLink(link):
+		return addr, "", fmt.Errorf("has a bad link; write the name or number of a network interface, as in %[1]s%%eth0 or [%[1]s%%eth0]:5353", addr)
 	case addr.IsUnspecified():
-		return addr, errors.New("is the unspecified address; for this host write 127.0.0.1 or ::1")
+		return addr, "", errors.New("is the unspecified address; for this host write 127.0.0.1 or ::1")
 	case addr.IsMulticast():
-		return addr, errors.New("is a multicast address; write the address of one server")
-	case addr.Is6() && addr.IsLinkLocalUnicast() && !zoned:
-		return addr, fmt.Errorf("is link-local and has no zone; write the interface after it, as in %s%%eth0", addr)
+		return addr, "", errors.New("is a multicast address; write the address of one server")
+	case addr.Is6() && addr.IsLinkLocalUnicast() && !linked:
+		return addr, "", fmt.Errorf("is link-local, and does not say of which link; write the interface after it, as in %s%%eth0", addr)
 	}
-	return addr.WithZone(zone), nil
+	return addr, link, nil
 }
 
-func validZone(zone string) bool {
-	return zone != "" && len(zone) <= maxZone && !strings.ContainsFunc(zone, func(r rune) bool {
-		return !unicode.IsPrint(r) || strings.ContainsRune(notInZone, r)
+func validLink(link string) bool {
+	return link != "" && len(link) <= maxLink && !strings.ContainsFunc(link, func(r rune) bool {
+		return !unicode.IsPrint(r) || strings.ContainsRune(notInLink, r)
 	})
 }
 

@@ -7,37 +7,48 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	for _, tc := range []struct{ in, want string }{
-		{"192.0.2.1", "192.0.2.1:53"},
-		{"[192.0.2.1]", "192.0.2.1:53"},
-		{"192.0.2.3:5353", "192.0.2.3:5353"},
-		{"[192.0.2.3]:5353", "192.0.2.3:5353"},
-		{"192.0.2.4#5353", "192.0.2.4:5353"},
-		{"192.0.2.4#1", "192.0.2.4:1"},
-		{"192.0.2.4#65535", "192.0.2.4:65535"},
-		{"169.254.0.1", "169.254.0.1:53"},
-		{"127.0.0.53", "127.0.0.53:53"},
-		{"::1", "[::1]:53"},
-		{"2001:db8::1", "[2001:db8::1]:53"},
-		{"2001:DB8:0::1", "[2001:db8::1]:53"},
-		{"[2001:db8::1]", "[2001:db8::1]:53"},
-		{"[2001:db8::1]:5353", "[2001:db8::1]:5353"},
-		{"2001:db8::1#5353", "[2001:db8::1]:5353"},
-		{"2001:db8::1%eth0", "[2001:db8::1%eth0]:53"},
-		{"fe80::1%eth0", "[fe80::1%eth0]:53"},
-		{"fe80::1%2", "[fe80::1%2]:53"},
-		{"[fe80::1%eth0]", "[fe80::1%eth0]:53"},
-		{"[fe80::1%eth0]:54", "[fe80::1%eth0]:54"},
-		{"fe80::1%eth0#54", "[fe80::1%eth0]:54"},
-		{"fe80::1%eth0.10", "[fe80::1%eth0.10]:53"},
-		{"::ffff:192.0.2.1", "192.0.2.1:53"},
-		{"[::ffff:192.0.2.1]:54", "192.0.2.1:54"},
-		{"::ffff:169.254.0.1", "169.254.0.1:53"},
-		{"fe80::1%" + strings.Repeat("z", maxZone), "[fe80::1%" + strings.Repeat("z", maxZone) + "]:53"},
+	for _, tc := range []struct{ in, want, link string }{
+		{"192.0.2.1", "192.0.2.1:53", ""},
+		{"[192.0.2.1]", "192.0.2.1:53", ""},
+		{"192.0.2.3:5353", "192.0.2.3:5353", ""},
+		{"[192.0.2.3]:5353", "192.0.2.3:5353", ""},
+		{"192.0.2.4#5353", "192.0.2.4:5353", ""},
+		{"192.0.2.4#1", "192.0.2.4:1", ""},
+		{"192.0.2.4#65535", "192.0.2.4:65535", ""},
+		{"169.254.0.1", "169.254.0.1:53", ""},
+		{"127.0.0.53", "127.0.0.53:53", ""},
+		{"::1", "[::1]:53", ""},
+		{"2001:db8::1", "[2001:db8::1]:53", ""},
+		{"2001:DB8:0::1", "[2001:db8::1]:53", ""},
+		{"[2001:db8::1]", "[2001:db8::1]:53", ""},
+		{"[2001:db8::1]:5353", "[2001:db8::1]:5353", ""},
+		{"2001:db8::1#5353", "[2001:db8::1]:5353", ""},
+		{"2001:db8::1%eth0", "[2001:db8::1]:53", "eth0"},
+		{"fe80::1%eth0", "[fe80::1]:53", "eth0"},
+		{"fe80::1%2", "[fe80::1]:53", "2"},
+		{"[fe80::1%eth0]", "[fe80::1]:53", "eth0"},
+		{"[fe80::1%eth0]:54", "[fe80::1]:54", "eth0"},
+		{"fe80::1%eth0#54", "[fe80::1]:54", "eth0"},
+		{"fe80::1%eth0.10", "[fe80::1]:53", "eth0.10"},
+		{"192.0.2.1%eth0", "192.0.2.1:53", "eth0"},
+		{"192.0.2.1%2", "192.0.2.1:53", "2"},
+		{"[192.0.2.1%eth0]", "192.0.2.1:53", "eth0"},
+		{"[192.0.2.1%eth0]:54", "192.0.2.1:54", "eth0"},
+		{"192.0.2.1%eth0:54", "192.0.2.1:54", "eth0"},
+		{"192.0.2.1%eth0.10#54", "192.0.2.1:54", "eth0.10"},
+		{"::ffff:192.0.2.1%eth0", "192.0.2.1:53", "eth0"},
+		{"::ffff:192.0.2.1", "192.0.2.1:53", ""},
+		{"[::ffff:192.0.2.1]:54", "192.0.2.1:54", ""},
+		{"::ffff:169.254.0.1", "169.254.0.1:53", ""},
+		{"fe80::1%" + strings.Repeat("z", maxLink), "[fe80::1]:53", strings.Repeat("z", maxLink)},
 	} {
 		got, err := Parse(tc.in)
-		if err != nil || !got.Equal(Plain(netip.MustParseAddrPort(tc.want))) {
-			t.Errorf("%q is %v, %v, want %v", tc.in, got, err, tc.want)
+		want := ID{Transport: DNS, Addr: netip.MustParseAddrPort(tc.want), Link: tc.link}
+		if err != nil || got.ID != want {
+			t.Errorf("%q is %v, %v, want %v", tc.in, got, err, want)
+		}
+		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
+			t.Errorf("%s is read back as %v, %v", got, again, err)
 		}
 	}
 }
@@ -46,8 +57,7 @@ func TestParseErrors(t *testing.T) {
 	const (
 		notIP       = "is not an IP address; write an address such as 192.0.2.1"
 		badPort     = "bad port; write a number from 1 to 65535"
-		badZone     = "bad zone; write the name or number of an interface"
-		zoneOnIPv4  = "has a zone, which IPv4 does not know; write 192.0.2.1"
+		badLink     = "bad link; write the name or number of a network interface, as in "
 		unspecified = "is the unspecified address; for this host write 127.0.0.1 or ::1"
 		multicast   = "is a multicast address; write the address of one server"
 	)
@@ -91,26 +101,29 @@ func TestParseErrors(t *testing.T) {
 		"[2001:db8::1]:0":        badPort,
 		"2001:db8::1#4294967349": badPort,
 
-		"192.0.2.1%eth0":        zoneOnIPv4,
-		"192.0.2.1%":            zoneOnIPv4,
-		"192.0.2.1%eth0:53":     zoneOnIPv4,
-		"::ffff:192.0.2.1%eth0": zoneOnIPv4,
+		"192.0.2.1%":          badLink + "192.0.2.1%eth0 or [192.0.2.1%eth0]:5353",
+		"192.0.2.1%:53":       badLink,
+		"[192.0.2.1%]:53":     badLink,
+		"192.0.2.1%a b":       badLink,
+		"192.0.2.1%tun0%tun1": badLink,
+		"192.0.2.1:53%eth0":   badPort,
+		"[192.0.2.1]%eth0":    notIP,
 
-		"fe80::1%":         badZone,
-		"fe80::1%#53":      badZone,
-		"2001:db8::1%":     badZone,
-		"fe80::1%eth0:53":  badZone,
-		"fe80::1%eth0;x":   badZone,
-		"fe80::1%eth0/64":  badZone,
-		"fe80::1%a%b":      badZone,
-		"[fe80::1%a]]":     badZone,
-		"[fe80::1%[a]:53":  badZone,
-		"fe80::1%a b":      badZone,
-		"fe80::1%a\tb":     badZone,
-		"fe80::1%a\u00a0b": badZone,
-		"fe80::1%\x00":     badZone,
-		"fe80::1%\xff":     badZone,
-		"fe80::1%" + strings.Repeat("z", maxZone+1): badZone,
+		"fe80::1%":         badLink,
+		"fe80::1%#53":      badLink,
+		"2001:db8::1%":     badLink,
+		"fe80::1%eth0:53":  badLink,
+		"fe80::1%eth0;x":   badLink,
+		"fe80::1%eth0/64":  badLink,
+		"fe80::1%a%b":      badLink,
+		"[fe80::1%a]]":     badLink,
+		"[fe80::1%[a]:53":  badLink,
+		"fe80::1%a b":      badLink,
+		"fe80::1%a\tb":     badLink,
+		"fe80::1%a\u00a0b": badLink,
+		"fe80::1%\x00":     badLink,
+		"fe80::1%\xff":     badLink,
+		"fe80::1%" + strings.Repeat("z", maxLink+1): badLink,
 
 		"0.0.0.0":        unspecified,
 		"::":             unspecified,
@@ -124,7 +137,7 @@ func TestParseErrors(t *testing.T) {
 		"[ff02::fb]:5353":    multicast,
 		"239.255.255.250:53": multicast,
 
-		"fe80::1":         "is link-local and has no zone; write the interface after it, as in fe80::1%eth0",
+		"fe80::1":         "is link-local, and does not say of which link; write the interface after it, as in fe80::1%eth0",
 		"[fe80::2]:53":    "as in fe80::2%eth0",
 		"febf::1#53":      "as in febf::1%eth0",
 		"\u202e192.0.2.1": `"\u202e192.0.2.1"`,
@@ -170,6 +183,12 @@ func TestParseEncrypted(t *testing.T) {
 		{"tls://2001:db8::1", "[2001:db8::1]:853", "", TLS, "tls://[2001:db8::1]:853"},
 		{"tls://2001:db8::1%dns.example", "[2001:db8::1]:853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:853"},
 		{"tls://[2001:db8::1]%dns.example:1853", "[2001:db8::1]:1853", "dns.example", TLS, "tls://[2001:db8::1]%dns.example:1853"},
+		{"tls://[10.8.0.1%wg0]", "[10.8.0.1%wg0]:853", "", TLS, "tls://[10.8.0.1%wg0]:853"},
+		{"tls://[10.8.0.1%wg0]:8853", "[10.8.0.1%wg0]:8853", "", TLS, "tls://[10.8.0.1%wg0]:8853"},
+		{"tls://[10.8.0.1%wg0]%dns.example", "[10.8.0.1%wg0]:853", "dns.example", TLS, "tls://[10.8.0.1%wg0]%dns.example:853"},
+		{"https://[10.8.0.1%wg0]%dns.example:8443/x", "[10.8.0.1%wg0]:8443", "dns.example", HTTPS, "https://[10.8.0.1%wg0]%dns.example:8443/x"},
+		{"quic://[2001:db8::1%wg0]", "[2001:db8::1%wg0]:853", "", QUIC, "quic://[2001:db8::1%wg0]:853"},
+		{"dns://10.8.0.1%wg0", "[10.8.0.1%wg0]:53", "", DNS, "[10.8.0.1%wg0]:53"},
 		{"tls://[fe80::1%eth0]", "[fe80::1%eth0]:853", "", TLS, "tls://[fe80::1%eth0]:853"},
 		{"tls://[fe80::1%eth0]%dns.example", "[fe80::1%eth0]:853", "dns.example", TLS, "tls://[fe80::1%eth0]%dns.example:853"},
 		{"https://192.0.2.1", "192.0.2.1:443", "", HTTPS, "https://192.0.2.1:443"},
@@ -188,7 +207,16 @@ func TestParseEncrypted(t *testing.T) {
 		{"https://[fe80::1%eth0]%dns.example/x", "[fe80::1%eth0]:443", "dns.example", HTTPS, "https://[fe80::1%eth0]%dns.example:443/x"},
 	} {
 		got, err := Parse(tc.in)
-		want := Server{ID: ID{Transport: tc.transport, Addr: netip.MustParseAddrPort(tc.addr), Name: tc.name}}
+		want := Server{ID: ID{Transport: tc.transport, Name: tc.name}}
+		before, after, linked := strings.Cut(tc.addr, "%")
+		if linked {
+			var port string
+			want.Link, port, _ = strings.Cut(after, "]")
+			if tc.addr = before + "]" + port; !strings.Contains(before, "::") {
+				tc.addr = strings.TrimPrefix(before, "[") + port
+			}
+		}
+		want.Addr = netip.MustParseAddrPort(tc.addr)
 		if i := strings.Index(strings.TrimPrefix(tc.text, "https://"), "/"); i >= 0 && tc.transport == HTTPS {
 			want.Path = tc.text[len("https://")+i:]
 		}
@@ -227,7 +255,7 @@ func TestParseEncrypted(t *testing.T) {
 		"tls://192.0.2.1%dns.example:x":                 "has a bad port",
 		"tls://192.0.2.1:":                              "has a bad port",
 		"tls://192.0.2.1:0":                             "has a bad port",
-		"tls://fe80::1":                                 "is link-local and has no zone",
+		"tls://fe80::1":                                 "is link-local, and does not say of which link",
 		"tls://[2001:db8::1]x":                          "is not an IP address",
 		"tls://":                                        "is not an IP address",
 		"quic://0.0.0.0":                                "is the unspecified address",

@@ -13,13 +13,19 @@ import (
 // they have the same address, belongs here.
 type ID struct {
 	Transport Transport
-	Addr      netip.AddrPort // without an IP address: that of Name is to be looked up; see NeedsLookup
+	Addr      netip.AddrPort // without a zone; and without an IP address, if that of Name is to be looked up, see NeedsLookup
+	Link      string         // the network interface, by its name or number, over which alone it is spoken to; empty: routes decide
 	Name      string         // that its certificate must be valid for; empty: its address
 	Path      string         // on an HTTPS server, with the query of a URL; empty: /dns-query
 }
 
 // NeedsLookup reports whether only the name of the server is known, and not its address.
 func (id ID) NeedsLookup() bool { return id.Name != "" && !id.Addr.Addr().IsValid() }
+
+// Zoned is the address with the link as its zone, if it is one of IPv6, which has zones.
+func (id ID) Zoned() netip.AddrPort {
+	return netip.AddrPortFrom(id.Addr.Addr().WithZone(id.Link), id.Addr.Port())
+}
 
 // Server is a resolver: which one, and what else is known of it. Servers cannot be
 // compared with ==, because only their IDs count; see [Server.Equal].
@@ -29,8 +35,11 @@ type Server struct {
 	_ [0]func() // makes == an error of the compiler
 }
 
-// Plain is a server that is spoken to in plain DNS.
-func Plain(addr netip.AddrPort) Server { return Server{ID: ID{Transport: DNS, Addr: addr}} }
+// Plain is a server that is spoken to in plain DNS. The zone of addr becomes its link.
+func Plain(addr netip.AddrPort) Server {
+	ip := addr.Addr()
+	return Server{ID: ID{Transport: DNS, Addr: netip.AddrPortFrom(ip.WithZone(""), addr.Port()), Link: ip.Zone()}}
+}
 
 // IsValid reports whether s is a server at all, which the zero value is not.
 func (s Server) IsValid() bool { return s.Transport != 0 }
@@ -57,15 +66,19 @@ func (s Server) HowToReach() string {
 	return fmt.Sprintf("is not an IP address, and no other upstream has one at which to look its address up; add one, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
 }
 
-// String writes the server as [Parse] reads it: address and port and, if it is not
-// plain DNS, the transport before, the name between these, and the path after them.
+// String writes the server as [Parse] reads it: address and port, with the link after the
+// address and both in brackets; if it is not plain DNS, the transport before, the name
+// between these, and the path after them.
 func (id ID) String() string {
-	if id.Transport == DNS {
-		return id.Addr.String()
-	}
 	host, name := id.Addr.Addr().String(), ""
-	if id.Addr.Addr().Is6() {
+	switch {
+	case id.Link != "":
+		host = "[" + host + "%" + id.Link + "]"
+	case id.Addr.Addr().Is6():
 		host = "[" + host + "]"
+	}
+	if id.Transport == DNS {
+		return fmt.Sprintf("%s:%d", host, id.Addr.Port())
 	}
 	switch {
 	case id.NeedsLookup():
