@@ -359,7 +359,7 @@ func TestUpstreamErrors(t *testing.T) {
 		{"dns.example:53", []string{"'dns.example:53' " + notAddr}},
 		{"192.0.2", []string{"'192.0.2' " + notAddr}},
 		{"192.0.2.1 192.0.2.2:0", []string{"'192.0.2.2:0' " + notAddr, "bad port"}},
-		{"fe80::1", []string{"'fe80::1' " + notAddr, "no zone"}},
+		{"fe80::1", []string{"'fe80::1' " + notAddr, "not say of which link"}},
 		{"0.0.0.0", []string{"'0.0.0.0' " + notAddr, "unspecified"}},
 		{`""`, []string{"'' " + notAddr}},
 
