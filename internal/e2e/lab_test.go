@@ -56,15 +56,7 @@ func newLab(t *testing.T, tools ...string) *lab {
 func addLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{T: t, dir: t.TempDir()}
-	ns := testkit.Name()
-	l.run("ip", "netns", "add", ns)
-	t.Cleanup(func() {
-		if out, err := exec.Command("ip", "netns", "delete", ns).CombinedOutput(); err != nil {
-			t.Errorf("namespace %s stays: %v\n%s", ns, err, out)
-		}
-	})
-	l.ns = ns
-	l.run("ip", "link", "set", "lo", "up")
+	l.ns = testkit.Netns(t)
 	return l
 }
 

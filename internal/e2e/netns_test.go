@@ -5,43 +5,18 @@ package e2e
 import (
 	"context"
 	"net"
-	"os"
-	"runtime"
 
 	"github.com/miekg/dns"
-	"golang.org/x/sys/unix"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // inside calls f in the lab's namespace: sockets that f opens belong there.
 func (l *lab) inside(f func()) {
 	l.Helper()
-	if err := inNetns(l.ns, f); err != nil {
+	if err := testkit.InNetns(l.ns, f); err != nil {
 		l.Fatal(err)
 	}
-}
-
-func inNetns(name string, f func()) error {
-	home, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		return err
-	}
-	defer home.Close()
-	there, err := os.Open("/run/netns/" + name)
-	if err != nil {
-		return err
-	}
-	defer there.Close()
-	runtime.LockOSThread()
-	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	f()
-	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-		return err // the thread stays locked, so that nobody else gets it
-	}
-	runtime.UnlockOSThread()
-	return nil
 }
 
 // fake is a resolver at port 53 of an address of the lab's, over UDP and TCP, until the
@@ -84,7 +59,7 @@ func (l *lab) dial(ctx context.Context, network, addr string) (conn net.Conn, er
 	if l.ns == "" {
 		return dialer.DialContext(ctx, network, addr)
 	}
-	if e := inNetns(l.ns, func() { conn, err = dialer.DialContext(ctx, network, addr) }); e != nil {
+	if e := testkit.InNetns(l.ns, func() { conn, err = dialer.DialContext(ctx, network, addr) }); e != nil {
 		return nil, e
 	}
 	return conn, err

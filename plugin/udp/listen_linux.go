@@ -19,11 +19,13 @@ type conn struct {
 	raw      syscall.RawConn
 	received Receiver
 	closed   atomic.Bool
+	v6       bool
+	linked   atomic.Bool // it tells by which link packets come (ip(7), IP_PKTINFO)
 }
 
 // Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
 func Listen(v6 bool, received Receiver) (Conn, error) {
-	udp, err := listen(v6)
+	udp, err := listen(v6, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,7 @@ func Listen(v6 bool, received Receiver) (Conn, error) {
 		udp.Close()
 		return nil, err
 	}
-	c := &conn{udp: udp, raw: raw, received: received}
+	c := &conn{udp: udp, raw: raw, received: received, v6: v6}
 	_ = raw.Control(func(fd uintptr) { // best effort: silence and few packets are handled too
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer)
 		if v6 {
@@ -76,6 +78,7 @@ type batch struct {
 	headers [maxBatch]unix.Mmsghdr
 	data    [maxBatch]unix.Iovec
 	names   [maxBatch]unix.RawSockaddrInet6 // or the shorter ones of IPv4
+	links   [maxBatch]control               // that packets leave or came by, if it matters
 }
 
 func (b *batch) init() {
@@ -84,6 +87,7 @@ func (b *batch) init() {
 		h.Iov = &b.data[i]
 		h.SetIovlen(1)
 		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
+		h.Control = (*byte)(unsafe.Pointer(&b.links[i]))
 	}
 }
 
@@ -113,7 +117,7 @@ func (c *conn) read() {
 	vain := 0
 	_ = c.raw.Read(func(fd uintptr) bool {
 		for !c.closed.Load() {
-			n, errno := in.read(fd)
+			n, errno := in.read(fd, c.linked.Load())
 			switch errno {
 			case 0:
 				vain = 0
@@ -136,17 +140,26 @@ func (c *conn) read() {
 	})
 }
 
-// read reads a batch.
-func (in *inbox) read(fd uintptr) (int, syscall.Errno) {
+// read reads a batch, if need be with the links that the packets came by.
+func (in *inbox) read(fd uintptr, linked bool) (int, syscall.Errno) {
+	size := 0
+	if linked {
+		size = len(in.links[0].data)
+	}
 	for i := range in.headers {
 		in.headers[i].Hdr.Namelen = unix.SizeofSockaddrInet6
+		in.headers[i].Hdr.SetControllen(size)
 	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.headers[0])), maxBatch, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	for i := range int(n) {
-		in.packets[i] = Packet{Peer: peerOf(&in.names[i]), Msg: in.buffers[i][:in.headers[i].Len]}
+		p := Packet{Peer: peerOf(&in.names[i]), Msg: in.buffers[i][:in.headers[i].Len]}
+		if size := in.headers[i].Hdr.Controllen; size > 0 && p.Peer.Link == 0 {
+			p.Peer.Link = linkOf(in.links[i].data[:size])
+		}
+		in.packets[i] = p
 	}
 	return int(n), 0
 }
@@ -168,6 +181,9 @@ func (c *conn) takeErrors(fd uintptr) (n int) {
 			peer = Peer{netip.AddrPortFrom(netip.AddrFrom16(to.Addr), uint16(to.Port)), to.ZoneId}
 		default:
 			continue
+		}
+		if peer.Link == 0 {
+			peer.Link = linkOf(control[:size])
 		}
 		messages, _ := unix.ParseSocketControlMessage(control[:size])
 		for _, m := range messages {
@@ -220,7 +236,13 @@ const maxTries = 4
 func (o *outbox) send(fd uintptr) {
 	for i := range o.packets {
 		p := &o.packets[i]
-		o.headers[i].Hdr.Namelen = putPeer(&o.names[i], p.Peer)
+		h := &o.headers[i].Hdr
+		h.Namelen = putPeer(&o.names[i], p.Peer)
+		h.SetControllen(0)
+		if p.Peer.bound() {
+			o.conn.tellLinks(fd)
+			h.SetControllen(o.links[i].put(o.conn.v6, p.Peer.Link))
+		}
 		o.data[i].Base = unsafe.SliceData(p.Msg)
 		o.data[i].SetLen(len(p.Msg))
 	}
@@ -252,6 +274,57 @@ func (o *outbox) send(fd uintptr) {
 	for i := range o.packets {
 		o.data[i].Base = nil // it is not kept
 	}
+}
+
+// tellLinks has the socket tell by which link packets come, from now on.
+func (c *conn) tellLinks(fd uintptr) {
+	if c.linked.Swap(true) {
+		return
+	}
+	if c.v6 {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+	} else {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	}
+}
+
+// control is room for a control message that names a link.
+type control struct {
+	_    [0]unix.Cmsghdr // for its alignment
+	data [unix.SizeofCmsghdr + unix.SizeofInet6Pktinfo + 4]byte
+}
+
+// put writes the link that a packet is to leave by, and returns the length.
+func (c *control) put(v6 bool, link uint32) int {
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&c.data))
+	info := unsafe.Pointer(&c.data[unix.CmsgLen(0)])
+	if v6 {
+		h.Level, h.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+		h.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
+		*(*unix.Inet6Pktinfo)(info) = unix.Inet6Pktinfo{Ifindex: link}
+		return unix.CmsgSpace(unix.SizeofInet6Pktinfo)
+	}
+	h.Level, h.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
+	h.SetLen(unix.CmsgLen(unix.SizeofInet4Pktinfo))
+	*(*unix.Inet4Pktinfo)(info) = unix.Inet4Pktinfo{Ifindex: int32(link)}
+	return unix.CmsgSpace(unix.SizeofInet4Pktinfo)
+}
+
+// linkOf reads the link that a packet came by from control messages; 0: they do not tell.
+func linkOf(data []byte) uint32 {
+	for len(data) >= unix.SizeofCmsghdr {
+		h, info, rest, err := unix.ParseOneSocketControlMessage(data)
+		switch {
+		case err != nil:
+			return 0
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(info) >= 4:
+			return binary.NativeEndian.Uint32(info)
+		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(info) >= unix.SizeofInet6Pktinfo:
+			return binary.NativeEndian.Uint32(info[16:])
+		}
+		data = rest
+	}
+	return 0
 }
 
 // putPeer writes a peer as the system's structure, and returns its length.

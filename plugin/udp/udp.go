@@ -8,35 +8,40 @@
 package udp
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
 // Peer is the far end of a packet's way. Peers that are equal are the same.
 type Peer struct {
 	// Addr has no zone, and is no IPv4 address in the form of an IPv6 one.
 	Addr netip.AddrPort
-	// Link is the index of the network interface that leads to the peer. It is the zone
-	// of link-local addresses (RFC 4007, section 6), and 0 for others: routes decide.
+	// Link is the index of the network link that packets to the peer leave by, and from
+	// the peer come by. It is the zone of link-local addresses (RFC 4007, section 6). For
+	// others it may be 0: routes decide then, and what comes may come by any link.
 	Link uint32
 }
 
-// PeerAt returns the peer at an address, whose zone may be a name or a number. The index
-// is that of the interface which has the name now: one that takes another's name must
-// not get the packets of the one that is gone. It is 0 if there is none.
-func PeerAt(addr netip.AddrPort) Peer {
-	ip := addr.Addr().Unmap()
-	p := Peer{Addr: netip.AddrPortFrom(ip.WithZone(""), addr.Port())}
-	if zone := ip.Zone(); zone != "" && ip.IsLinkLocalUnicast() { // of other packets the system tells no zone
-		if i, err := net.InterfaceByName(zone); err == nil {
-			p.Link = uint32(i.Index)
-		} else if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-			p.Link = uint32(n)
-		}
+// String is the address and port, as package net dials it. The zone is a number, because
+// package net remembers names for a minute: a link that takes another's name must not get
+// the packets of the one that is gone.
+func (p Peer) String() string {
+	if link.Scoped(p.Addr.Addr()) && p.Link != 0 {
+		return netip.AddrPortFrom(p.Addr.Addr().WithZone(strconv.FormatUint(uint64(p.Link), 10)), p.Addr.Port()).String()
 	}
-	return p
+	return p.Addr.String()
 }
+
+// bound reports whether a socket has to be told of the link that packets leave by: for a
+// link-local address that is in the address.
+func (p Peer) bound() bool { return p.Link != 0 && !link.Scoped(p.Addr.Addr()) }
+
+// AnyLink is the peer whose packets may come by any link.
+func (p Peer) AnyLink() Peer { return Peer{Addr: p.Addr} }
 
 // Packet is one that is sent or was received.
 type Packet struct {
@@ -65,16 +70,22 @@ type Receiver func([]Packet)
 // holds a few hundred packets: the replies of some milliseconds.
 const buffer = 1 << 20
 
-// listen opens a socket for one family of addresses.
-func listen(v6 bool) (*net.UDPConn, error) {
+// listen opens a socket for one family of addresses, which is bound to a link unless that
+// is 0.
+func listen(v6 bool, index uint32) (*net.UDPConn, error) {
 	network := "udp4"
 	if v6 {
 		network = "udp6"
 	}
-	conn, err := net.ListenUDP(network, nil)
+	var config net.ListenConfig
+	if index != 0 {
+		config.Control = link.Control(index)
+	}
+	conn, err := config.ListenPacket(context.Background(), network, ":0")
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(buffer) // or as much as the system allows
-	return conn, nil
+	udp := conn.(*net.UDPConn)
+	_ = udp.SetReadBuffer(buffer) // or as much as the system allows
+	return udp, nil
 }

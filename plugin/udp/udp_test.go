@@ -35,7 +35,7 @@ func echo(t *testing.T, network, ip string) Peer {
 			conn.WriteToUDPAddrPort(buf[:n], from)
 		}
 	}()
-	return PeerAt(conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	return peerFrom(conn.LocalAddr().(*net.UDPAddr).AddrPort(), 0)
 }
 
 // open returns a socket, and what it receives.
@@ -120,7 +120,7 @@ func closedPort(t *testing.T, network, ip string) Peer {
 		testkit.Lack(t, "a UDP socket: %v", err)
 	}
 	defer conn.Close()
-	return PeerAt(conn.LocalAddr().(*net.UDPAddr).AddrPort())
+	return peerFrom(conn.LocalAddr().(*net.UDPAddr).AddrPort(), 0)
 }
 
 // A closed port is told as such, with whose it is, and costs nobody else a packet.
@@ -201,7 +201,7 @@ func TestCloseByReceiver(t *testing.T) {
 	}
 }
 
-func TestPeerAt(t *testing.T) {
+func TestPeerFrom(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
 		testkit.Lack(t, "an interface lo: %v", err)
@@ -216,7 +216,7 @@ func TestPeerAt(t *testing.T) {
 		"[fe80::1%7]:53":             {Addr: at("[fe80::1]:53"), Link: 7},
 		"[fe80::1%there-is-none]:53": {Addr: at("[fe80::1]:53")},
 	} {
-		if got := PeerAt(at(text)); got != want {
+		if got := peerFrom(at(text), 0); got != want {
 			t.Errorf("%s: got %v, want %v", text, got, want)
 		}
 	}
