@@ -50,7 +50,7 @@ type Handler struct {
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict})}
+	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }})}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.

@@ -45,11 +45,11 @@ func same(a, b netip.Addr) bool {
 	if a.WithZone("") != b.WithZone("") {
 		return false
 	}
-	return a.Zone() == "" || b.Zone() == "" || link(a) == link(b)
+	return a.Zone() == "" || b.Zone() == "" || linkOf(a) == linkOf(b)
 }
 
-// link is the name of the interface that addr's zone stands for.
-func link(addr netip.Addr) string {
+// linkOf is the name of the interface that addr's zone stands for.
+func linkOf(addr netip.Addr) string {
 	if index, err := strconv.Atoi(addr.Zone()); err == nil {
 		if i, err := net.InterfaceByIndex(index); err == nil {
 			return i.Name

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -95,6 +96,23 @@ func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
 func (o *observer) Up(turn uint64, after time.Duration) {
 	o.series.note(o, turn, false)
 	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
+}
+
+// Link implements upstream.Observer.
+func (o *observer) Link(state link.State, turn uint64) {
+	if turn > 0 {
+		o.series.note(o, turn, state == link.Gone)
+	}
+	switch {
+	case state == link.Gone:
+		o.log(log.Warningf, "Upstream %s is down: its network link is not there, or is not up", o.name)
+	case state == link.Bound:
+		o.log(log.Infof, "Upstream %s is asked over its network link again", o.name)
+	case link.CanBind:
+		o.log(log.Warningf, "Upstream %s is asked as routes decide, because none leads to it over its network link", o.name)
+	default:
+		o.log(log.Warningf, "Upstream %s is asked as routes decide, because this system does not bind sockets to network links", o.name)
+	}
 }
 
 // Hearing implements upstream.Observer.

@@ -14,11 +14,12 @@ import (
 type State uint8
 
 const (
-	// Gone: there is no link of that name or number that is up and has a carrier.
+	// Gone: there is no link of that name or number that is up, has a carrier, and has a
+	// route to the address, or at least an address of that family: it may be being set up.
 	Gone State = iota
 	// Unbound: sockets are not bound to the link, and routes decide. Either no route leads
-	// to the address over it, as where IPsec takes packets from other links, or this
-	// system cannot bind sockets; see [CanBind].
+	// to the address over it, as where IPsec takes packets that leave by other links, or
+	// this system cannot bind sockets; see [CanBind].
 	Unbound
 	// Bound: sockets are to be bound to the link.
 	Bound
@@ -50,10 +51,28 @@ func To(name string, addr netip.Addr) (index uint32, s State) {
 		return 0, Gone
 	case Scoped(addr):
 		return uint32(i.Index), Bound
-	case !canBind || !leadsTo(uint32(i.Index), addr):
-		return 0, Unbound
+	case canBind && leadsTo(uint32(i.Index), addr):
+		return uint32(i.Index), Bound
+	case !hasAddress(i, addr):
+		return 0, Gone
 	}
-	return uint32(i.Index), Bound
+	return 0, Unbound
+}
+
+// hasAddress reports whether the link has an address from which packets can be sent to
+// addr.
+func hasAddress(i *net.Interface, addr netip.Addr) bool {
+	own, err := i.Addrs()
+	if err != nil {
+		return true
+	}
+	for _, o := range own {
+		p, err := netip.ParsePrefix(o.String())
+		if err == nil && p.Addr().Unmap().Is4() == addr.Is4() && !Scoped(p.Addr()) {
+			return true
+		}
+	}
+	return false
 }
 
 // Scoped reports whether addr means something on one link only.

@@ -67,6 +67,7 @@ func TestTo(t *testing.T) {
 		"tun0 203.0.113.53":                    Unbound,
 		"tun0 198.51.100.53":                   Unbound,
 		"tun0 2001:db8::53":                    Unbound,
+		"lo 10.0.0.53":                         Unbound,
 		"tun1 10.0.0.53":                       Gone,
 		"down0 10.0.0.53":                      Gone,
 		"down0 fe80::53":                       Gone,
@@ -117,11 +118,15 @@ func TestWatch(t *testing.T) {
 		testkit.IP(t, netns, "address", "add", "10.0.0.1/24", "dev", "tun0")
 		await(Bound)
 		testkit.IP(t, netns, "address", "delete", "10.0.0.1/24", "dev", "tun0")
+		await(Gone)
+		testkit.IP(t, netns, "address", "add", "10.9.0.1/24", "dev", "tun0")
 		await(Unbound)
 		testkit.IP(t, netns, "link", "set", "tun0", "down")
 		await(Gone)
 		testkit.IP(t, netns, "link", "set", "tun0", "up")
 		await(Unbound)
+		testkit.IP(t, netns, "address", "delete", "10.9.0.1/24", "dev", "tun0")
+		await(Gone)
 	}
 }
 

@@ -49,6 +49,9 @@ func (p *Pool) Start(q Query) *Asking {
 
 // put makes q what is asked, and returns the rules for that.
 func (a *Asking) put(p *Pool, q Query) (rules race.Rules) {
+	if p.links.wanted.Load() {
+		p.followLinks()
+	}
 	a.query, a.plain = q, q.Plain()
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -45,10 +46,22 @@ type returns struct {
 
 // Up implements upstream.Observer.
 func (r returns) Up(turn uint64, after time.Duration) {
+	r.returned()
+	r.Observer.Up(turn, after)
+}
+
+// Link implements upstream.Observer.
+func (r returns) Link(state link.State, turn uint64) {
+	if turn > 0 && state != link.Gone {
+		r.returned()
+	}
+	r.Observer.Link(state, turn)
+}
+
+func (r returns) returned() {
 	if z := r.pool.set.Load().zones; z != nil {
 		z.Returned(time.Now())
 	}
-	r.Observer.Up(turn, after)
 }
 
 // start begins the flight's race, as is best by what is known. Who asks for signatures has

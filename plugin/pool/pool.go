@@ -30,6 +30,9 @@ type Config struct {
 	// Differ is told once when two upstreams are found to give different answers in a
 	// zone (R17); nil tells nobody.
 	Differ func(zone string, a, b *Member)
+	// Late is told once why changes of network links are noticed late, if they are; nil
+	// tells nobody.
+	Late func(error)
 }
 
 // Member is an upstream in use.
@@ -46,6 +49,7 @@ type Pool struct {
 	clock  race.Clock
 	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
+	links  links
 }
 
 // set is the upstreams in use for a while, and what they have told: that goes with
@@ -89,6 +93,10 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 		return nil, nil
 	}
 	p.set.Store(p.newSet(now))
+	for _, m := range added {
+		p.lookAtLink(m) // once more: it was not seen while it was looked at first
+	}
+	p.links.wanted.Store(slices.ContainsFunc(now, func(m *Member) bool { return m.Server.Link != "" }))
 	for _, m := range old {
 		if !slices.Contains(now, m) {
 			m.Close()
@@ -101,6 +109,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 // Close lets go of all sockets. Queries under way get their answers, and so do those
 // that still come.
 func (p *Pool) Close() {
+	p.links.close()
 	for _, m := range p.Members() {
 		m.Close()
 	}
@@ -113,7 +122,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		m.Observer = p.cfg.Observe(s)
 	}
 	cfg := upstream.Config{
-		Addr:     s.Zoned(),
+		Addr:     s.Addr,
 		Name:     s.String(),
 		Timeout:  p.cfg.Rules.Timeout,
 		Patience: p.cfg.Patience,
@@ -131,5 +140,6 @@ func (p *Pool) newMember(s server.Server) *Member {
 		secure.Use(&cfg, id, p.cfg.TLS, p.lookup)
 	}
 	m.Upstream = upstream.New(cfg)
+	p.lookAtLink(m)
 	return m
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -116,19 +117,17 @@ func front(addrs []netip.Addr, first netip.Addr) []netip.Addr {
 
 // dial is a [Dial] that takes its address from the host's.
 func (h *host) dial(dial Dial) Dial {
-	return func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return dialHost(ctx, h, func(ctx context.Context, address string) (net.Conn, error) { return dial(ctx, network, address) })
-	}
+	return func(ctx context.Context, _ udp.Peer) (net.Conn, error) { return dialHost(ctx, h, dial) }
 }
 
 // dialRoundTripper likewise is a [DialRoundTripper].
 func (h *host) dialRoundTripper(dial DialRoundTripper) DialRoundTripper {
-	return func(ctx context.Context, _ string) (upstream.RoundTripper, error) { return dialHost(ctx, h, dial) }
+	return func(ctx context.Context, _ udp.Peer) (upstream.RoundTripper, error) { return dialHost(ctx, h, dial) }
 }
 
 // dialHost dials one address after another, each as soon as the one before has failed
 // or has taken long, and returns the first connection. Others are closed.
-func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.Context, address string) (C, error)) (conn C, err error) {
+func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.Context, to udp.Peer) (C, error)) (conn C, err error) {
 	addrs, err := h.addresses(ctx)
 	if err != nil {
 		return conn, err
@@ -164,7 +163,7 @@ func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.C
 			addrs = addrs[1:]
 			under++
 			go func() {
-				conn, err := dial(ctx, to.String())
+				conn, err := dial(ctx, udp.Peer{Addr: to})
 				attempts <- attempt{to.Addr(), conn, err}
 			}()
 			next.Reset(stagger)

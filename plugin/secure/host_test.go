@@ -6,11 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 func addrs(words ...string) (list []netip.Addr) {
@@ -116,8 +117,8 @@ func TestHostDial(t *testing.T) {
 		var mu sync.Mutex
 		takes := map[string]time.Duration{} // of those that answer, by address
 		refuses := ""
-		dial := h.dial(func(ctx context.Context, network, address string) (net.Conn, error) {
-			addr, _, _ := strings.Cut(address, ":")
+		dial := h.dial(func(ctx context.Context, to udp.Peer) (net.Conn, error) {
+			addr := to.Addr.Addr().String()
 			mu.Lock()
 			took, answers := takes[addr]
 			refused := addr == refuses
@@ -138,7 +139,7 @@ func TestHostDial(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			begun := time.Now()
-			c, err := dial(ctx, "tcp", "ignored")
+			c, err := dial(ctx, udp.Peer{})
 			if err == nil {
 				defer c.Close()
 			}

@@ -10,9 +10,11 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -25,16 +27,16 @@ const (
 // query of a URL; if it is empty that is /dns-query.
 func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 	path = cmp.Or(path, defaultPath)
-	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
+	return func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error) {
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)
-		cfg := config(cfg, address, "h2")
-		t := &http.Transport{TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true}
-		conn, err := t.NewClientConn(ctx, "https", address)
+		cfg := config(cfg, to, "h2")
+		t := &http.Transport{DialContext: to.Dialer().DialContext, TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true}
+		conn, err := t.NewClientConn(ctx, "https", to.String())
 		if err != nil {
 			return nil, err
 		}
-		req, err := http.NewRequest(http.MethodPost, "https://"+authority(cfg.ServerName, address)+path, nil)
+		req, err := http.NewRequest(http.MethodPost, "https://"+authority(cfg.ServerName, to.Addr.Port())+path, nil)
 		if err != nil {
 			conn.Close()
 			return nil, err
@@ -53,9 +55,9 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 	}
 }
 
-// authority is what a URL calls the server that is at address.
-func authority(name, address string) string {
-	host := net.JoinHostPort(name, address[strings.LastIndexByte(address, ':')+1:])
+// authority is what a URL calls the server.
+func authority(name string, port uint16) string {
+	host := net.JoinHostPort(name, strconv.Itoa(int(port)))
 	return strings.TrimSuffix(host, ":443")
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -24,13 +25,24 @@ var errNoReply = errors.New("stream closed by the upstream without a reply")
 
 // QUIC dials DNS over QUIC.
 func QUIC(cfg *tls.Config) DialRoundTripper {
-	return func(ctx context.Context, address string) (upstream.RoundTripper, error) {
-		cfg := config(cfg, address, "doq")
+	return func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error) {
+		cfg := config(cfg, to, "doq")
 		cfg.MinVersion = tls.VersionTLS13
-		conn, err := quic.DialAddr(ctx, address, cfg, nil)
+		socket, err := to.ListenUDP(ctx)
 		if err != nil {
 			return nil, err
 		}
+		t := &quic.Transport{Conn: socket}
+		conn, err := t.Dial(ctx, to.UDPAddr(), cfg, nil)
+		if err != nil {
+			t.Close()
+			socket.Close()
+			return nil, err
+		}
+		context.AfterFunc(conn.Context(), func() {
+			t.Close() // when it has said goodbye
+			socket.Close()
+		})
 		return quicConn{conn}, nil
 	}
 }

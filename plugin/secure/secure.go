@@ -18,9 +18,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -50,7 +50,7 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	cfg.ServerName = id.Name
 	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	to.ForceTCP = true // there is nothing else to fall back to
-	to.Dial = func(context.Context, string, string) (net.Conn, error) {
+	to.Dial = func(context.Context, udp.Peer) (net.Conn, error) {
 		return nil, fmt.Errorf("there are no encrypted connections over transport %s", id.Transport)
 	}
 	if use, ok := dialers[id.Transport]; ok {
@@ -65,23 +65,19 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	}
 }
 
-// Dial opens a connection to address, which is an IP address and a port. The
-// network is not looked at. When ctx is done the dialling ends, not the
-// connection.
-type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+// Dial opens a connection. When ctx is done the dialling ends, not the connection.
+type Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
 
 // DialRoundTripper likewise opens a connection.
-type DialRoundTripper func(ctx context.Context, address string) (upstream.RoundTripper, error)
+type DialRoundTripper func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error)
 
-// config returns what cfg says for one address and protocol. The certificate must
-// be valid for cfg.ServerName or, if that is empty, for the address.
-func config(cfg *tls.Config, address, protocol string) *tls.Config {
+// config returns what cfg says for one peer and protocol. The certificate must be valid
+// for cfg.ServerName or, if that is empty, for the address.
+func config(cfg *tls.Config, to udp.Peer, protocol string) *tls.Config {
 	cfg = cfg.Clone()
 	cfg.NextProtos = []string{protocol}
 	if cfg.ServerName == "" {
-		if addr, err := netip.ParseAddrPort(address); err == nil {
-			cfg.ServerName = addr.Addr().WithZone("").String()
-		}
+		cfg.ServerName = to.Addr.Addr().String()
 	}
 	return cfg
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -202,10 +203,11 @@ func same(msg []byte) []byte {
 func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.RoundTripper, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	to := udp.Peer{Addr: netip.MustParseAddrPort(address)}
 	if cfg.DialRoundTripper != nil {
-		return cfg.DialRoundTripper(ctx, address)
+		return cfg.DialRoundTripper(ctx, to)
 	}
-	conn, err := cfg.Dial(ctx, "tcp", address)
+	conn, err := cfg.Dial(ctx, to)
 	return plain{conn}, err
 }
 
@@ -476,7 +478,7 @@ func TestTLSRecords(t *testing.T) {
 			records <- b[:n]
 		}
 	}()
-	conn, err := TLS(client(ca))(t.Context(), "tcp", l.Addr().String())
+	conn, err := TLS(client(ca))(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort(l.Addr().String())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -519,7 +521,7 @@ func TestCloseBesideStuckWrite(t *testing.T) {
 		<-end
 		conn.Close()
 	}()
-	conn, err := TLS(client(ca))(t.Context(), "tcp", l.Addr().String())
+	conn, err := TLS(client(ca))(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort(l.Addr().String())})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,18 +6,20 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 // TLS dials DNS over TLS. What is written to the connection has to be whole
 // messages, each with its length before it.
 func TLS(cfg *tls.Config) Dial {
-	return func(ctx context.Context, _, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	return func(ctx context.Context, to udp.Peer) (net.Conn, error) {
+		conn, err := to.Dialer().DialContext(ctx, "tcp", to.String())
 		if err != nil {
 			return nil, err
 		}
 		packed := &packedConn{Conn: conn}
-		c := tlsConn{tls.Client(packed, config(cfg, address, "dot")), packed}
+		c := tlsConn{tls.Client(packed, config(cfg, to, "dot")), packed}
 		if err := c.HandshakeContext(ctx); err != nil {
 			conn.Close()
 			return nil, err

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"context"
 	"encoding/binary"
 	"net"
 	"net/netip"
@@ -25,7 +26,7 @@ type conn struct {
 
 // Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
 func Listen(v6 bool, received Receiver) (Conn, error) {
-	udp, err := listen(v6, 0)
+	udp, err := listen(context.Background(), v6, 0)
 	if err != nil {
 		return nil, err
 	}

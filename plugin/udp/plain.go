@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -40,7 +41,7 @@ func (c *plain) conn(link uint32) (*net.UDPConn, error) {
 	if udp := c.conns[link]; udp != nil {
 		return udp, nil
 	}
-	udp, err := listen(c.v6, link)
+	udp, err := listen(context.Background(), c.v6, link)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,28 @@ func (p Peer) String() string {
 // link-local address that is in the address.
 func (p Peer) bound() bool { return p.Link != 0 && !link.Scoped(p.Addr.Addr()) }
 
+// Dialer returns a dialer whose sockets are bound to the peer's link.
+func (p Peer) Dialer() *net.Dialer {
+	if !p.bound() {
+		return new(net.Dialer)
+	}
+	return link.Dialer(p.Link)
+}
+
+// ListenUDP opens a socket that is bound to the peer's link.
+func (p Peer) ListenUDP(ctx context.Context) (*net.UDPConn, error) {
+	if p.bound() {
+		return listen(ctx, p.Addr.Addr().Is6(), p.Link)
+	}
+	return listen(ctx, p.Addr.Addr().Is6(), 0)
+}
+
+// UDPAddr is the address and port, with the zone as a number.
+func (p Peer) UDPAddr() *net.UDPAddr {
+	addr, _ := netip.ParseAddrPort(p.String()) // which is one
+	return net.UDPAddrFromAddrPort(addr)
+}
+
 // AnyLink is the peer whose packets may come by any link.
 func (p Peer) AnyLink() Peer { return Peer{Addr: p.Addr} }
 
@@ -72,7 +94,7 @@ const buffer = 1 << 20
 
 // listen opens a socket for one family of addresses, which is bound to a link unless that
 // is 0.
-func listen(v6 bool, index uint32) (*net.UDPConn, error) {
+func listen(ctx context.Context, v6 bool, index uint32) (*net.UDPConn, error) {
 	network := "udp4"
 	if v6 {
 		network = "udp6"
@@ -81,7 +103,7 @@ func listen(v6 bool, index uint32) (*net.UDPConn, error) {
 	if index != 0 {
 		config.Control = link.Control(index)
 	}
-	conn, err := config.ListenPacket(context.Background(), network, ":0")
+	conn, err := config.ListenPacket(ctx, network, ":0")
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -23,11 +24,8 @@ func TestR5FinderIsAskedAgain(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFake(func(packet) {})
 					u := f.upstream(t, func(c *Config) {
-						dial := c.Dial
-						c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+						c.Dial = func(ctx context.Context, to udp.Peer) (net.Conn, error) {
 							switch {
-							case network == "udp":
-								return dial(ctx, network, address)
 							case tcp == "filtered":
 								<-ctx.Done()
 								return nil, ctx.Err()

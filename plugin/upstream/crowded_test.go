@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 // A server allows a client one connection; further ones are refused, reset or dropped.
@@ -29,7 +31,7 @@ func TestStreamOnlyOneAllowed(t *testing.T) {
 				u := f.upstream(t, forceTCP, func(c *Config) {
 					dial := c.Dial
 					n := 0
-					c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+					c.Dial = func(ctx context.Context, to udp.Peer) (net.Conn, error) {
 						n++
 						if n > 1 && way == "refused" {
 							return nil, syscall.ECONNRESET
@@ -38,7 +40,7 @@ func TestStreamOnlyOneAllowed(t *testing.T) {
 							<-ctx.Done()
 							return nil, ctx.Err()
 						}
-						return dial(ctx, network, address)
+						return dial(ctx, to)
 					}
 				})
 				ask(u, query("warm.example."))
@@ -69,7 +71,7 @@ func TestRoundTripperOnlyOneAllowed(t *testing.T) {
 		n := 0 // connections tried
 		u := newFake(nil).upstream(t, func(c *Config) {
 			c.ForceTCP, c.Warm = true, time.Minute
-			c.DialRoundTripper = func(ctx context.Context, a string) (RoundTripper, error) {
+			c.DialRoundTripper = func(ctx context.Context, a udp.Peer) (RoundTripper, error) {
 				if n++; n > 1 {
 					return nil, syscall.ECONNREFUSED
 				}

@@ -62,15 +62,13 @@ func NotifyShort(f func()) { descriptors.short.Store(&f) }
 // so lost, so far as the system tells.
 func Drops() uint64 { return descriptors.dropped() }
 
-// dial opens a connection as [net.Dialer.DialContext] does. To addresses, so that nothing
-// is looked up.
-func (b *budget) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// dial opens a TCP connection.
+func (b *budget) dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 	if !b.tcp.take() {
 		b.notify()
 		return nil, errDescriptors
 	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := to.Dialer().DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		b.tcp.giveBack()
 		return nil, err

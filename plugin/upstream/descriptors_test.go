@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 // echoes runs a resolver on loopback that answers everything, until the end of the
@@ -86,7 +88,7 @@ func TestDescriptors(t *testing.T) {
 // A connection that cannot be had says what to do.
 func TestDescriptorsTCP(t *testing.T) {
 	b := newBudget(10, 0)
-	if _, err := b.dial(t.Context(), "tcp", "127.0.0.1:1"); err != errDescriptors {
+	if _, err := b.dial(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:1")}); err != errDescriptors {
 		t.Errorf("got %v", err)
 	}
 }

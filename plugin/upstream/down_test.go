@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -230,12 +231,7 @@ func TestProbeFarAway(t *testing.T) {
 			f := newFake(func(packet) {})
 			obs := &upObserver{}
 			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs, Ports: newPorts(f.Listen, nil)}
-			cfg.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				if network == "tcp" {
-					return nil, context.DeadlineExceeded
-				}
-				return f.Dial(ctx, network, address)
-			}
+			cfg.Dial = func(context.Context, udp.Peer) (net.Conn, error) { return nil, context.DeadlineExceeded }
 			u := New(cfg)
 			defer u.Close()
 			ask(u, query("host.example."))

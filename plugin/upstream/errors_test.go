@@ -137,7 +137,7 @@ func TestOneSocketRefused(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		n := 0
 		u := f.upstream(t, func(c *Config) {
-			c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+			c.Dial = func(context.Context, udp.Peer) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
 			c.Ports = newPorts(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
 				conn, err := f.Listen(v6, received)
 				if err != nil {

@@ -21,6 +21,7 @@ type packet struct {
 	network string // "udp" or "tcp"
 	n       int    // how many came before, over the same network
 	conn    int    // which connection or socket it came over, counted from 0
+	link    uint32 // over which it was sent
 	at      time.Duration
 	msg     []byte
 	send    func(msg []byte) // sends a message back
@@ -59,8 +60,8 @@ func (f *fake) opens() {
 	f.open++
 }
 
-func (f *fake) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	n, err := f.dialled(network)
+func (f *fake) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
+	n, err := f.dialled("tcp")
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -69,7 +70,7 @@ func (f *fake) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	}
 	f.opens()
 	client, server := net.Pipe()
-	go f.serveTCP(server, n)
+	go f.serveTCP(server, n, to.Link)
 	return &fakeStream{Conn: client, fake: f}, nil
 }
 
@@ -85,9 +86,9 @@ func (f *fake) Listen(_ bool, received udp.Receiver) (udp.Conn, error) {
 	return s, nil
 }
 
-func (f *fake) received(network string, conn int, msg []byte, send func([]byte)) {
+func (f *fake) received(network string, conn int, link uint32, msg []byte, send func([]byte)) {
 	f.mu.Lock()
-	p := packet{network: network, n: f.queries[network], conn: conn, at: time.Since(f.start), msg: append([]byte(nil), msg...), send: send}
+	p := packet{network: network, n: f.queries[network], conn: conn, link: link, at: time.Since(f.start), msg: append([]byte(nil), msg...), send: send}
 	f.queries[network]++
 	f.packets = append(f.packets, p)
 	answer := f.answer
@@ -95,7 +96,7 @@ func (f *fake) received(network string, conn int, msg []byte, send func([]byte))
 	answer(p)
 }
 
-func (f *fake) serveTCP(conn net.Conn, n int) {
+func (f *fake) serveTCP(conn net.Conn, n int, link uint32) {
 	defer conn.Close()
 	var writing sync.Mutex
 	for {
@@ -107,7 +108,7 @@ func (f *fake) serveTCP(conn net.Conn, n int) {
 		if _, err := io.ReadFull(conn, msg); err != nil {
 			return
 		}
-		f.received("tcp", n, msg, func(reply []byte) {
+		f.received("tcp", n, link, msg, func(reply []byte) {
 			writing.Lock()
 			defer writing.Unlock()
 			if reply == nil { // hang up
@@ -193,7 +194,7 @@ func (s *fakeSocket) Send(packets []udp.Packet) {
 			}
 		}
 		from := p.Peer
-		s.fake.received("udp", s.n, p.Msg, func(msg []byte) { s.in <- udp.Packet{Peer: from, Msg: msg} })
+		s.fake.received("udp", s.n, p.Peer.Link, p.Msg, func(msg []byte) { s.in <- udp.Packet{Peer: from, Msg: msg} })
 	}
 }
 

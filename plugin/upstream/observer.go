@@ -1,6 +1,10 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
+)
 
 // Observer is told what happens to an upstream, for metrics and logs. Its methods
 // are called from any goroutine, without locks held.
@@ -20,6 +24,10 @@ type Observer interface {
 	Down(turn uint64, silence time.Duration, unanswered int)
 	// Up tells that the upstream is up again, in its turn, and how long it was down.
 	Up(turn uint64, after time.Duration)
+	// Link tells how the upstream's link leads to it now. If it is gone the upstream is down;
+	// if it leads there again, or another way, the upstream is up. Turn is that of the
+	// change, or 0 if it was down or up before.
+	Link(state link.State, turn uint64)
 	// Hearing tells that the upstream became deaf to questions of a type, which it never
 	// answers while it answers others, or that it answered one again.
 	Hearing(qtype uint16, deaf bool)
@@ -34,4 +42,5 @@ func (unobserved) Retransmitted()                  {}
 func (unobserved) NearMiss()                       {}
 func (unobserved) Down(uint64, time.Duration, int) {}
 func (unobserved) Up(uint64, time.Duration)        {}
+func (unobserved) Link(link.State, uint64)         {}
 func (unobserved) Hearing(uint16, bool)            {}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -32,8 +33,9 @@ func (n *notes) NearMiss()                             { n.add("near miss") }
 func (n *notes) Down(_ uint64, silence time.Duration, waiting int) {
 	n.add("down after %v, %d wait", silence, waiting)
 }
-func (n *notes) Up(_ uint64, after time.Duration) { n.add("up after %v", after) }
-func (n *notes) Hearing(qtype uint16, deaf bool)  { n.add("deaf to %d: %v", qtype, deaf) }
+func (n *notes) Up(_ uint64, after time.Duration)   { n.add("up after %v", after) }
+func (n *notes) Link(state link.State, turn uint64) { n.add("link %v, turn %d", state, turn) }
+func (n *notes) Hearing(qtype uint16, deaf bool)    { n.add("deaf to %d: %v", qtype, deaf) }
 
 func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -32,6 +33,7 @@ type job struct {
 	down   bool          // of presenceJob; of hearingJob: deaf
 	qtype  uint16
 	turn   uint64
+	link   link.State
 }
 
 type jobKind uint8
@@ -53,6 +55,7 @@ const (
 	nearMissJob
 	downJob
 	upJob
+	linkJob
 	hearingJob
 )
 
@@ -126,6 +129,8 @@ func (u *Upstream) doJob(j *job) {
 		u.cfg.Observer.Down(j.turn, j.took, j.n)
 	case upJob:
 		u.cfg.Observer.Up(j.turn, j.took)
+	case linkJob:
+		u.cfg.Observer.Link(j.link, j.turn)
 	case hearingJob:
 		u.cfg.Observer.Hearing(j.qtype, j.down)
 	}

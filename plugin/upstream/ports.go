@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -177,6 +178,11 @@ func (p *port) received(packets []udp.Packet) {
 	for i := range packets {
 		packet := &packets[i]
 		from := sockets[packet.Peer]
+		if packet.Peer.Link != 0 && !link.Scoped(packet.Peer.Addr.Addr()) { // it may be for who is bound to no link
+			if any := sockets[packet.Peer.AnyLink()]; len(any) > 0 {
+				from = append(slices.Clip(from), any...)
+			}
+		}
 		switch {
 		case len(from) == 0:
 		case packet.Err != nil:

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -55,10 +56,13 @@ func TestR9Source(t *testing.T) {
 		"another address": func(p *udp.Packet) { p.Peer.Addr = netip.AddrPortFrom(p.Peer.Addr.Addr().Next(), p.Peer.Addr.Port()) },
 		"another link":    func(p *udp.Packet) { p.Peer.Link++ },
 	}
-	for _, addr := range []string{"192.0.2.53:53", "[2001:db8::53]:53", "[fe80::53%7]:53"} {
+	for name, index := range map[string]uint32{"192.0.2.53:53": 0, "192.0.2.54:53": 7, "[2001:db8::53]:53": 7, "[fe80::53]:53": 7} {
 		for what, move := range elsewhere {
+			if what == "another link" && index == 0 {
+				continue // it is bound to none
+			}
 			for _, id := range []string{"the right id", "a wrong id"} {
-				t.Run(addr+" "+what+" "+id, func(t *testing.T) {
+				t.Run(name+" "+what+" "+id, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						obs := &upObserver{}
 						f := newFake(func(p packet) {
@@ -75,7 +79,11 @@ func TestR9Source(t *testing.T) {
 								move(p)
 							}
 						})
-						o := ask(f.upstream(t, at(addr, ports), func(c *Config) { c.Observer = obs }), query("host.example."))
+						u := f.upstream(t, at(name, ports), func(c *Config) { c.Observer = obs })
+						if index != 0 {
+							u.Link(index, link.Bound)
+						}
+						o := ask(u, query("host.example."))
 						if !o.good() || o.after != 50*ms || len(f.log()) != 1 || obs.near.Load() != 0 {
 							t.Errorf("good %v after %v, %d packets sent, %d near misses", o.good(), o.after, len(f.log()), obs.near.Load())
 						}
@@ -84,6 +92,31 @@ func TestR9Source(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An upstream without a link is heard over any, also where another upstream with the same
+// address is bound to that link: ids tell them apart.
+func TestR9AnyLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(answerAfter(50*ms, nil))
+		ports := tappedPorts(f, nothing, func(p *udp.Packet) { p.Peer.Link = 7 })
+		free := f.upstream(t, at("192.0.2.53:53", ports))
+		if o := ask(free, query("host.example.")); !o.good() || o.after != 50*ms {
+			t.Errorf("alone: good %v after %v", o.good(), o.after)
+		}
+		bound := f.upstream(t, at("192.0.2.53:53", ports))
+		bound.Link(7, link.Bound)
+		for range 20 {
+			both := []*outcome{pendingAsk(free, query("host.example.")), pendingAsk(bound, query("host.example."))}
+			time.Sleep(51 * ms)
+			synctest.Wait()
+			for i, o := range both {
+				if !o.good() || o.after != 50*ms {
+					t.Errorf("upstream %d: good %v after %v", i, o.good(), o.after)
+				}
+			}
+		}
+	})
 }
 
 // R1: a race leaves in one call, from one port, with ids that differ.
@@ -152,7 +185,7 @@ func TestR10OthersKeepPorts(t *testing.T) {
 	})
 }
 
-func refused(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+func refused(context.Context, udp.Peer) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
 
 // unreachable is a socket from which no route leads to an address.
 type unreachable struct {

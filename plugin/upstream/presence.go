@@ -3,6 +3,8 @@ package upstream
 import (
 	"iter"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
 // presence is what is known of whether the upstream talks. Its zero value is one
@@ -24,6 +26,9 @@ type presence struct {
 // it has to ask once more; and so has whoever asked in vain, if its last packet fell
 // into a silence that is over now.
 func (u *Upstream) heardLocked(udp bool, now time.Time, out *outbox) {
+	if u.link == link.Gone { // it was on its way before
+		return
+	}
 	down, after, last := u.presence.down, now.Sub(u.presence.fell), u.presence.last
 	u.presence.heard(now)
 	if down {
@@ -124,5 +129,6 @@ func (u *Upstream) tablesLocked() iter.Seq[*pending] {
 				return
 			}
 		}
+		yield(&u.stranded)
 	}
 }

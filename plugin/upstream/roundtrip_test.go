@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -70,7 +71,7 @@ func (s *single) underway() (now, most int) {
 	return s.now, s.most
 }
 
-func (s *single) dial(context.Context, string) (RoundTripper, error) {
+func (s *single) dial(context.Context, udp.Peer) (RoundTripper, error) {
 	time.Sleep(5 * ms)
 	s.mu.Lock()
 	defer s.mu.Unlock()

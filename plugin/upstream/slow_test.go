@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -137,13 +138,13 @@ func TestDialTakesLong(t *testing.T) {
 		u := f.upstream(t, forceTCP, func(c *Config) {
 			c.Patience = 3500 * ms
 			dial := c.Dial
-			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c.Dial = func(ctx context.Context, to udp.Peer) (net.Conn, error) {
 				n++
 				if n == 1 {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
-				return dial(ctx, network, address)
+				return dial(ctx, to)
 			}
 		})
 		o := ask(u, query("host.example."))

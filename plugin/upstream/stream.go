@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -147,7 +148,7 @@ func (s *stream) pause() {
 // A resolver that closes connections which it did not use is let be.
 func (s *stream) rewarmLocked() {
 	now := time.Now()
-	if s.used && len(s.u.streams) == 0 && !s.u.draining && now.Sub(s.u.streamed) < s.u.cfg.Warm {
+	if s.used && len(s.u.streams) == 0 && !s.u.draining && s.u.link != link.Gone && now.Sub(s.u.streamed) < s.u.cfg.Warm {
 		s.u.streamLocked(now, time.Time{})
 	}
 }
@@ -155,15 +156,21 @@ func (s *stream) rewarmLocked() {
 func (s *stream) serve() error {
 	dialling, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
 	defer cancel()
+	s.u.mu.Lock()
+	to, gone := s.u.peer, s.u.link == link.Gone
+	s.u.mu.Unlock()
+	if gone {
+		return errLinkGone
+	}
 	if s.u.cfg.DialRoundTripper != nil {
-		conn, err := s.u.cfg.DialRoundTripper(dialling, s.u.address())
+		conn, err := s.u.cfg.DialRoundTripper(dialling, to)
 		if err != nil {
 			return err
 		}
 		s.serveRoundTripper(conn)
 		return nil
 	}
-	conn, err := s.u.cfg.Dial(dialling, "tcp", s.u.address())
+	conn, err := s.u.cfg.Dial(dialling, to)
 	if err != nil {
 		return err
 	}
@@ -284,6 +291,8 @@ var (
 	errClosed  = errors.New("connection closed by the upstream")
 	errGivenUp = errors.New("connection without replies given up")
 	errNoOpen  = errors.New("no connection in time")
+
+	errLinkGone = errors.New("the network link is gone")
 )
 
 // plainly is why a connection came to nothing, in words for users.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -339,12 +340,9 @@ func TestStreamPauses(t *testing.T) {
 func TestStreamFirstFiltered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(ms, nil))
-		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-			if network == "tcp" { // SYNs are dropped
-				<-ctx.Done()
-				return nil, ctx.Err()
-			}
-			return f.Dial(ctx, network, address)
+		dial := func(ctx context.Context, to udp.Peer) (net.Conn, error) { // SYNs are dropped
+			<-ctx.Done()
+			return nil, ctx.Err()
 		}
 		q := query("host.example.")
 		q.Stream = true

@@ -1,9 +1,17 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
+)
 
 // askStreamLocked asks over a stream.
 func (x *Exchange) askStreamLocked(now time.Time) {
+	if x.u.link == link.Gone {
+		x.strandLocked()
+		return
+	}
 	x.u.streamLocked(now, time.Time{}).askLocked(x, now)
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
 // scheduleTidyLocked makes sure that tidy is called as long as there is something to
@@ -20,7 +22,7 @@ func (u *Upstream) scheduleTidyLocked() {
 		u.mu.Lock()
 		u.tidying = false
 		u.tidyLocked(now.Sub(due) > pausedFor, now, &out)
-		if u.presence.down && !u.draining {
+		if u.presence.down && u.link != link.Gone && !u.draining {
 			out.add(job{kind: probeJob})
 		}
 		u.mu.Unlock()
@@ -37,6 +39,7 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 		}
 	}
 	few := u.fewLocked()
+	u.forgetLocked(&u.stranded, few, paused, now, out)
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
 		s.forgetLocked(few, paused, now, out)

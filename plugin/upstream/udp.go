@@ -3,12 +3,16 @@ package upstream
 import (
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/udp"
+	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
 // sendLocked sends one packet, on the exchange's socket if it has one.
 func (x *Exchange) sendLocked(now time.Time, out *outbox) {
 	if x.phase == ended {
+		return
+	}
+	if x.u.link == link.Gone {
+		x.strandLocked()
 		return
 	}
 	if x.packets == maxPackets-1 {
@@ -142,7 +146,7 @@ func (u *Upstream) socketLocked(now time.Time, shunned *socket, batch *Batch) (*
 // openSocketLocked puts a socket on the i-th port into use, in place of another if there
 // is one.
 func (u *Upstream) openSocketLocked(i int, now time.Time) (*socket, error) {
-	s := &socket{u: u, peer: udp.PeerAt(u.cfg.Addr)}
+	s := &socket{u: u, peer: u.peer}
 	if err := u.cfg.Ports.join(s, i, now); err != nil {
 		return nil, err
 	}

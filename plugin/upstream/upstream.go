@@ -75,10 +75,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -101,8 +101,8 @@ const MaxUDPSize = 1232
 
 // Config says which resolver to speak with, and how.
 type Config struct {
-	Addr netip.AddrPort
-	Name string // of the upstream in messages; empty: its address
+	Addr netip.AddrPort // without a zone, which is a link; see [Upstream.Link]
+	Name string         // of the upstream in messages; empty: its address
 
 	// Timeout is how long somebody waits for an exchange. Half of it bounds the
 	// dialling of a TCP connection, and is when an exchange goes over to TCP at the
@@ -129,11 +129,12 @@ type Config struct {
 	// Ports are what it is asked from over UDP. Nil means ports of its own.
 	Ports *Ports
 
-	// Dial opens a connection as [net.Dialer.DialContext] does. Nil means TCP.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Dial opens a connection to a peer, over its link if it has one. When ctx is done the
+	// dialling ends, not the connection. Nil means TCP.
+	Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
 
-	// DialRoundTripper, unless it is nil, opens what is used in the place of TCP.
-	DialRoundTripper func(ctx context.Context, address string) (RoundTripper, error)
+	// DialRoundTripper, unless it is nil, likewise opens what is used in the place of TCP.
+	DialRoundTripper func(ctx context.Context, to udp.Peer) (RoundTripper, error)
 }
 
 // Query is one message to be asked.
@@ -192,6 +193,9 @@ type Upstream struct {
 	cfg Config
 
 	mu        sync.Mutex
+	peer      udp.Peer
+	link      link.State // Gone: nothing is sent
+	stranded  pending    // exchanges that wait for the link
 	random    *random
 	rtt       rtt // over UDP
 	presence  presence
@@ -219,23 +223,11 @@ func New(cfg Config) *Upstream {
 		cfg.Observer = unobserved{}
 	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Addr.String())
-	return &Upstream{cfg: cfg, random: new(random)}
+	return &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(random)}
 }
 
 // String is the upstream's name.
 func (u *Upstream) String() string { return u.cfg.Name }
-
-// address is the resolver's. Package net remembers for a minute which interface a
-// zone names, so the zone goes by number: an interface that takes another's name
-// must not get the packets of the one that is gone.
-func (u *Upstream) address() string {
-	peer := udp.PeerAt(u.cfg.Addr)
-	if peer.Link == 0 {
-		return u.cfg.Addr.String()
-	}
-	addr := peer.Addr.Addr().WithZone(strconv.FormatUint(uint64(peer.Link), 10))
-	return netip.AddrPortFrom(addr, peer.Addr.Port()).String()
-}
 
 // Close lets go of all sockets: of those in use as soon as nothing waits for a
 // reply on them. An Ask after Close is still served.

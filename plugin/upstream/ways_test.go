@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
 // network is the way to a fake resolver, which may let only some packets through.
@@ -56,17 +58,16 @@ func newNetwork(udp, tcp string) *network {
 	return n
 }
 
-func (n *network) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (n *network) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 	_, tcp := n.get()
 	switch {
-	case network == "udp":
 	case tcp == "dropped":
 		<-ctx.Done()
 		return nil, ctx.Err()
 	case tcp == "refused":
 		return nil, syscall.ECONNREFUSED
 	}
-	return n.fake.Dial(ctx, network, address)
+	return n.fake.Dial(ctx, to)
 }
 
 func (n *network) upstream(t *testing.T, change ...func(*Config)) *Upstream {
