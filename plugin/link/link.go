@@ -45,9 +45,8 @@ func To(name string, addr netip.Addr) (index uint32, s State) {
 			return 0, Gone
 		}
 	}
-	const ready = net.FlagUp | net.FlagRunning
 	switch {
-	case i.Flags&ready != ready:
+	case i.Flags&net.FlagUp == 0 || !hasCarrier(i):
 		return 0, Gone
 	case Scoped(addr):
 		return uint32(i.Index), Bound

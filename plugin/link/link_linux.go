@@ -25,6 +25,17 @@ func bind(fd uintptr, _ bool, index uint32) error {
 	return os.NewSyscallError("setsockopt", err)
 }
 
+// hasCarrier asks for the carrier itself: that the link runs is known up to a second later.
+func hasCarrier(i *net.Interface) bool {
+	conn, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return true
+	}
+	defer conn.Close()
+	l, err := conn.Link.Get(uint32(i.Index))
+	return err != nil || l.Flags&unix.IFF_LOWER_UP != 0
+}
+
 // leadsTo asks the routing tables for a route over the link. What packets would do is not
 // asked: where there is no route, IPv4 takes an address to be a neighbour on the link.
 // If there is nobody to ask it is taken to lead there.

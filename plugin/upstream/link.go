@@ -12,7 +12,7 @@ import (
 // All sockets are given up then: they are bound to what led there before. While the link
 // is gone the upstream is down, and nothing is sent. When it leads there again, or another
 // way, the upstream counts as one that was never heard, and all that wait ask anew, at
-// once.
+// once (R20).
 func (u *Upstream) Link(index uint32, state link.State) {
 	var out outbox
 	now := time.Now()

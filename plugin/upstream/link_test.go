@@ -27,7 +27,7 @@ var linkTransports = map[string]func(*Config){
 
 // Who waits is told at once that a link is gone, nothing is sent meanwhile, and when it is
 // back all that still wait are asked for over it, at once.
-func TestLinkGoesAndComes(t *testing.T) {
+func TestR20GoesAndComes(t *testing.T) {
 	for name, change := range linkTransports {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func cut(line string) (at, text string, found bool) {
 
 // A link that is another now, as one that was made anew by the same name, is used at once
 // by those who wait, and late replies over the old one are nothing.
-func TestLinkIsAnother(t *testing.T) {
+func TestR20Another(t *testing.T) {
 	for name, change := range linkTransports {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestLinkIsAnother(t *testing.T) {
 
 // Where no route leads over the link, routes decide; and what was silent there counts as
 // never heard when one leads over it.
-func TestLinkUnbound(t *testing.T) {
+func TestR20Unbound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) {
 			if p.link != 0 {
@@ -149,7 +149,7 @@ func TestLinkUnbound(t *testing.T) {
 }
 
 // A reply that was on its way when the link went does not bring the upstream up.
-func TestLinkGoneLateReply(t *testing.T) {
+func TestR20LateReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(100*ms, nil))
 		u := f.upstream(t)
@@ -170,7 +170,7 @@ func TestLinkGoneLateReply(t *testing.T) {
 
 // A connection that is being dialled when the link goes is given up, and so is one for
 // round trips.
-func TestLinkGoneRoundTripper(t *testing.T) {
+func TestR20RoundTripper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) {
 			return slowly(ctx, 100*ms, msg)
