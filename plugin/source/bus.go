@@ -29,11 +29,12 @@ type service struct {
 	bus     string          // on D-Bus
 	path    dbus.ObjectPath // of its objects whose changes matter
 	address string          // of the bus; empty: the system's
+	young   time.Duration   // in which it may not know everything, when it has just come
 	ask     func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error)
 
 	mu   sync.Mutex
 	conn *dbus.Conn // of the watch; nil: there is none
-	came time.Time  // when the program was seen to come; zero: it was there before
+	came time.Time  // when the program, or the bus, was seen to come or go; zero: it was there before
 }
 
 // String implements [Source].
@@ -65,7 +66,7 @@ func (s *service) Read() (Reading, error) {
 		return Reading{}, fmt.Errorf("%s does not say which resolvers it knows: %w", s.name, err)
 	}
 	r := collect(servers, leftOut, present)
-	r.Young = !came.IsZero() && time.Since(came) < youngTime
+	r.Young = !came.IsZero() && time.Since(came) < s.young
 	return r, nil
 }
 
@@ -85,6 +86,15 @@ func (s *service) connect(ctx context.Context) (*dbus.Conn, error) {
 func (s *service) properties(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, of string) (all map[string]dbus.Variant, err error) {
 	err = conn.Object(s.bus, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, of).Store(&all)
 	return all, err
+}
+
+// store reads a property.
+func store(all map[string]dbus.Variant, name string, to any) error {
+	v, ok := all[name]
+	if !ok {
+		return fmt.Errorf("there is no property %s; is it an old version?", name)
+	}
+	return v.Store(to)
 }
 
 // Watch implements [Source].
@@ -136,7 +146,7 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
 		came = time.Now()
 	}
 	s.hold(conn, came)
-	defer s.hold(nil, time.Time{})
+	defer func() { s.hold(nil, time.Now()) }()
 
 	poll := time.NewTicker(slowPoll) // not everything is told by events
 	defer poll.Stop()

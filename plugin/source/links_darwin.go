@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// systemKnows is what could know the resolvers of this system.
-const systemKnows = "not even scutil"
+// systemKnows is what may know the resolvers of this system.
+const systemKnows = "scutil or openresolv"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {
-	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs, present: presentLinks}}
+	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentLinks}}
 }
 
 // watchLinks leaves it to each source to look now and then.

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// systemKnows is what could know the resolvers of this system.
-const systemKnows = "neither systemd-resolved, NetworkManager, openresolv nor resolvconf"
+// systemKnows is what may know the resolvers of this system.
+const systemKnows = "systemd-resolved, NetworkManager, openresolv or resolvconf"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {
-	return []Source{newResolved(), newNetworkManager(), &records{dirs: recordDirs, present: presentLinks}}
+	return []Source{newResolved(), newNetworkManager(), &records{dirs: recordDirs(), present: presentLinks}}
 }
 
 // watchLinks calls changed when a network interface has come, gone or got another name,

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// systemKnows is what could know the resolvers of this system.
-const systemKnows = "not even its network adapters"
+// systemKnows is what may know the resolvers of this system.
+const systemKnows = "a table of network adapters"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source { return []Source{&polled{name: "adapters", read: readAdapters}} }

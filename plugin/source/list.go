@@ -128,7 +128,7 @@ func (l *List) Read() Report {
 func (l *List) checkLinks(r *Report) {
 	none := l.links && !slices.ContainsFunc(l.entries, func(e *entry) bool { return e.may && (e.read || e.problem != "") })
 	if none && !l.linkless {
-		r.Problems = append(r.Problems, fmt.Errorf("%s: nothing on this system tells which resolvers it has (%s); name a file or addresses beside it or in its place, as in 'dnsmus %[1]s %s'", Links, systemKnows, DefaultFile()))
+		r.Problems = append(r.Problems, fmt.Errorf("%s: this system has nothing that knows its resolvers, such as %s; name a file or addresses too, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
 	}
 	l.linkless = none
 }

@@ -16,14 +16,14 @@ import (
 // connections, also of those that lesser priorities hide from its resolv.conf.
 func newNetworkManager() *service {
 	const path = dbus.ObjectPath("/org/freedesktop/NetworkManager/DnsManager")
-	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path}
+	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path, young: youngTime}
 	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error) {
 		all, err := s.properties(ctx, conn, path, s.bus+".DnsManager")
 		if err != nil {
 			return nil, nil, err
 		}
 		var configuration []map[string]dbus.Variant
-		if err := all["Configuration"].Store(&configuration); err != nil {
+		if err := store(all, "Configuration", &configuration); err != nil {
 			return nil, nil, err
 		}
 		servers, leftOut := managed(configuration)

@@ -7,17 +7,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// recordDirs is where openresolv, since and before its version 3.13, and resolvconf of
-// Debian keep a file like resolv.conf for each interface.
-var recordDirs = []string{
-	"/run/resolvconf/keys", "/run/resolvconf/interfaces", "/run/resolvconf/interface",
-	"/var/run/resolvconf/keys", "/var/run/resolvconf/interfaces", // of other systems than Linux
+// recordDirs returns where openresolv, since and before its version 3.13, and resolvconf
+// of Debian keep a file like resolv.conf for each interface.
+func recordDirs() (dirs []string) {
+	run := "/run"
+	if runtime.GOOS != "linux" {
+		run = "/var/run"
+	}
+	for _, dir := range []string{"keys", "interfaces", "interface"} {
+		dirs = append(dirs, run+"/resolvconf/"+dir)
+	}
+	return dirs
 }
 
 // records is a [Source] of what programs told resolvconf, whichever it is, in these
@@ -50,7 +57,7 @@ func (r *records) Read() (Reading, error) {
 	var warnings []string
 	present := r.present()
 	there := false
-	seen := make(map[string]bool) // directories by their real names: /var/run is a link to /run
+	seen := make(map[string]bool) // directories by their real names, for one may be a link to another
 	for _, dir := range r.dirs {
 		real, err := filepath.EvalSymlinks(dir)
 		if err != nil || seen[real] {
@@ -83,7 +90,7 @@ func (r *records) Read() (Reading, error) {
 		}
 	}
 	if !there {
-		return Reading{}, absent{fmt.Errorf("there is no directory %s", strings.Join(r.dirs[:3], " or "))}
+		return Reading{}, absent{fmt.Errorf("there is no directory %s", strings.Join(r.dirs, " or "))}
 	}
 	reading := collect(servers, leftOut, present)
 	reading.Warnings = warnings

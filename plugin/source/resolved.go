@@ -15,7 +15,7 @@ import (
 // servers of all links, whatever these are the default route for, and of its global ones.
 func newResolved() *service {
 	const manager = dbus.ObjectPath("/org/freedesktop/resolve1")
-	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager}
+	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, young: youngTime}
 	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error) {
 		var of resolvedManager
 		all, err := s.properties(ctx, conn, manager, s.bus+".Manager")
@@ -63,11 +63,11 @@ type resolvedManager struct {
 }
 
 func (m *resolvedManager) take(all map[string]dbus.Variant) error {
-	if err := all["DNSEx"].Store(&m.dns); err != nil {
+	if err := store(all, "DNSEx", &m.dns); err != nil {
 		return err
 	}
 	m.overTLS, _ = all["DNSOverTLS"].Value().(string)
-	return all["Domains"].Store(&m.domains)
+	return store(all, "Domains", &m.domains)
 }
 
 // servers returns the servers of all links. Those are spoken to over TLS that are never
