@@ -60,7 +60,7 @@ func (h *Handler) Follow(list *source.List, listeners Listeners) {
 
 // firstLook is how long the first queries wait for upstreams, if there are none: what is
 // known was perhaps read long ago, when the machine had no network yet.
-const firstLook = 500 * time.Millisecond
+var firstLook = 500 * time.Millisecond
 
 // NoneKnown tells of a list that is empty as yet.
 const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
