@@ -128,11 +128,15 @@ func reader(c *caddy.Controller) option.Reader {
 	}
 }
 
-// parseTo reads the words after the plugin's name: each is an address or the name
-// of a resolv.conf.
+// parseTo reads the words after the plugin's name: each is an address, the name of a
+// resolv.conf, or the word for all that the system knows.
 func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 	list := new(source.List)
 	for i, word := range to {
+		if word == source.Links {
+			list.AddLinks()
+			continue
+		}
 		s, notServer := server.Parse(word)
 		if notServer == nil {
 			list.AddServer(s)
@@ -207,15 +211,22 @@ func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listene
 		log.Warning(text)
 	}
 	servers := list.Servers()
-	if len(servers) == 0 {
+	if len(servers) == 0 && !list.MayBeEmpty() {
 		return nil, c.Errf("%v", r.Problems[0])
 	}
-	for _, err := range r.Problems {
-		log.Warningf("%v; the other upstreams are asked until then", err)
-	}
 	others, loops := listeners.Drop(servers)
-	if len(others) == 0 {
+	if len(others) == 0 && !list.MayBeEmpty() {
 		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
+	}
+	until := "; the other upstreams are asked until then"
+	if len(others) == 0 {
+		until = ""
+	}
+	for _, err := range r.Problems {
+		log.Warningf("%v%s", err, until)
+	}
+	if len(others) == 0 {
+		log.Warning(handler.NoneKnown)
 	}
 	for _, s := range loops {
 		log.Warning(handler.LeftOut(s))

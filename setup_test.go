@@ -512,6 +512,36 @@ func TestFilesOfNoUseYet(t *testing.T) {
 	}
 }
 
+// All that the system knows may be nothing, now; a file of that name is written ./links.
+func TestLinks(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent") // not this machine's
+	dir := writeFiles(t, "links", "nameserver 192.0.2.77\n")
+	t.Chdir(dir)
+	var out bytes.Buffer
+	golog.SetOutput(&out)
+	defer golog.SetOutput(os.Stderr)
+	none, err := parseText("dnsmus links")
+	if err != nil || !none.list.MayBeEmpty() {
+		t.Fatalf("dnsmus links: %+v, %v", none, err)
+	}
+	if len(none.Upstreams) == 0 && !strings.Contains(out.String(), handler.NoneKnown) {
+		t.Errorf("log is %q", &out)
+	}
+	for to, want := range map[string][]server.Server{
+		"links 192.0.2.1":         servers("192.0.2.1"),
+		"192.0.2.1 links ./links": servers("192.0.2.1", "192.0.2.77"),
+		"links ./links links":     servers("192.0.2.77"),
+	} {
+		st, err := parseText("dnsmus " + to)
+		if err != nil || len(none.Upstreams) == 0 && !equal(st.Upstreams, want) {
+			t.Errorf("dnsmus %s: %v, %v, want %v", to, st.Upstreams, err, want)
+		}
+	}
+	if st, err := parseText("dnsmus ./links"); err != nil || !equal(st.Upstreams, servers("192.0.2.77")) || st.list.MayBeEmpty() {
+		t.Errorf("dnsmus ./links: %v, %v", st.Upstreams, err)
+	}
+}
+
 func TestSetup(t *testing.T) {
 	setup, err := caddy.DirectiveAction("dns", "dnsmus")
 	if err != nil {

@@ -17,6 +17,7 @@ const Patience = 2 * time.Minute
 var debianPackage = map[string]string{
 	"apt-get":         "apt",
 	"bash":            "bash",
+	"dbus-daemon":     "dbus-daemon",
 	"debootstrap":     "debootstrap",
 	"dig":             "bind9-dnsutils",
 	"dnsdist":         "dnsdist",

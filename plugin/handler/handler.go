@@ -45,12 +45,13 @@ type Handler struct {
 	lastServer     atomic.Pointer[serverMetrics]
 	follow         follower
 	startFollowing func()       // only the first call does anything
+	haveSome       func()       // likewise
 	clients        atomic.Int64 // that wait for a race
 }
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }})}
+	return &Handler{cfg: cfg, startFollowing: func() {}, haveSome: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }})}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
@@ -64,8 +65,14 @@ func (h *Handler) Start() {
 // Name implements plugin.Handler.
 func (h *Handler) Name() string { return Name }
 
-// Ready implements ready.Readiness: there are upstreams to ask.
-func (h *Handler) Ready() bool { return len(h.pool.Members()) > 0 }
+// Ready implements ready.Readiness: there are upstreams to ask. Where there are none yet
+// it is what begins to look for some, since queries may wait for it.
+func (h *Handler) Ready() bool {
+	if len(h.pool.Members()) == 0 {
+		h.startFollowing()
+	}
+	return len(h.pool.Members()) > 0
+}
 
 // ServeDNS implements plugin.Handler.
 func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -99,6 +106,10 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return dns.RcodeSuccess, nil
 	}
 	h.startFollowing()
+	if !h.awaitSome(ctx) {
+		w.WriteMsg(noneKnown(r))
+		return dns.RcodeSuccess, errNoneKnown
+	}
 	out, first := h.pool.Ask(ctx, c, h.look(ctx, w, r))
 	if first {
 		h.count(ctx, out)

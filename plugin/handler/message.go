@@ -181,11 +181,26 @@ func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 	if opt == nil || out.Conclusive() {
 		return
 	}
+	addOption(m, opt, extendedError(out))
+}
+
+func addOption(m *dns.Msg, asked *dns.OPT, option dns.EDNS0) {
 	if m.IsEdns0() == nil {
-		m.SetEdns0(opt.UDPSize(), opt.Do())
+		m.SetEdns0(asked.UDPSize(), asked.Do())
 	}
 	to := m.IsEdns0()
-	to.Option = append(to.Option, extendedError(out))
+	to.Option = append(to.Option, option)
+}
+
+// noneKnown is the reply to r while there are no upstreams.
+func noneKnown(r *dns.Msg) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetRcode(r, dns.RcodeServerFailure)
+	m.RecursionAvailable = true
+	if opt := r.IsEdns0(); opt != nil {
+		addOption(m, opt, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNoReachableAuthority, ExtraText: "no upstream is known yet"})
+	}
+	return m
 }
 
 // notOfNetwork is what becomes of upstreams that can be reached, as far as is

@@ -1,10 +1,13 @@
 package handler
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
@@ -20,6 +23,8 @@ type follower struct {
 	list      *source.List
 	listeners Listeners
 	leftOut   []server.Server // of the list, because they are the server block itself
+	some      chan struct{}   // closed once there are upstreams; nil: nothing is followed
+	begun     time.Time       // when following began
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
@@ -42,7 +47,44 @@ func (h *Handler) Follow(list *source.List, listeners Listeners) {
 	reloadTime.SetToCurrentTime()
 	h.follow.list, h.follow.listeners = list, listeners
 	_, h.follow.leftOut = listeners.Drop(list.Servers())
-	h.startFollowing = sync.OnceFunc(func() { go h.watch() })
+	h.follow.some = make(chan struct{})
+	h.haveSome = sync.OnceFunc(func() { close(h.follow.some) })
+	if len(h.cfg.Upstreams) > 0 {
+		h.haveSome()
+	}
+	h.startFollowing = sync.OnceFunc(func() {
+		h.follow.begun = time.Now()
+		go h.watch()
+	})
+}
+
+// firstLook is how long the first queries wait for upstreams, if there are none: what is
+// known was perhaps read long ago, when the machine had no network yet.
+var firstLook = 500 * time.Millisecond
+
+// NoneKnown tells of a list that is empty as yet.
+const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
+
+// errNoneKnown is the error of queries meanwhile.
+var errNoneKnown = errors.New("no upstream is known yet; 'explain --links' shows what the system knows, and what of it is left out")
+
+// awaitSome reports whether there are upstreams, which it may wait for. Following has
+// begun.
+func (h *Handler) awaitSome(ctx context.Context) bool {
+	if len(h.pool.Members()) > 0 {
+		return true
+	}
+	if h.follow.some == nil {
+		return false
+	}
+	left := time.NewTimer(time.Until(h.follow.begun.Add(firstLook)))
+	defer left.Stop()
+	select {
+	case <-h.follow.some:
+	case <-left.C:
+	case <-ctx.Done():
+	}
+	return len(h.pool.Members()) > 0
 }
 
 // watch starts to follow. The list is read at once, because it may have changed
@@ -84,7 +126,7 @@ func (h *Handler) reread() {
 	}
 	f.leftOut = loops
 	if len(others) == 0 {
-		if len(r.Reloaded) > 0 {
+		if len(r.Reloaded) > 0 && len(h.pool.Members()) > 0 {
 			log.Warningf("%s: no upstream is left; the old ones stay", strings.Join(r.Reloaded, ", "))
 		}
 		return
@@ -95,6 +137,7 @@ func (h *Handler) reread() {
 		return
 	}
 	added, removed := h.replace(others)
+	h.haveSome()
 	if len(added)+len(removed) > 0 {
 		log.Infof("Upstreams are %s now; added: %s; removed: %s", words(others), words(added), words(removed))
 	}

@@ -31,6 +31,7 @@ func (id ID) Zoned() netip.AddrPort {
 // compared with ==, because only their IDs count; see [Server.Equal].
 type Server struct {
 	ID
+	Domains []string // that the system asks it for, as "corp.example." or "."; in small letters, and in no way its identity
 
 	_ [0]func() // makes == an error of the compiler
 }

@@ -57,6 +57,14 @@ func (t Transport) String() string {
 	return transports[t].name
 }
 
+// Port is where such servers listen, unless something else is said.
+func (t Transport) Port() uint16 {
+	if int(t) >= len(transports) {
+		return 0
+	}
+	return transports[t].port
+}
+
 // Encrypted reports whether only the server can read what it is asked.
 func (t Transport) Encrypted() bool { return int(t) >= len(transports) || !transports[t].plain }
 

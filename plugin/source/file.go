@@ -24,6 +24,9 @@ func (f File) Watch(changed func()) (stop func(), err error) {
 	return watchFiles([]string{string(f)}, func(glance) time.Duration { changed(); return 0 })
 }
 
+// files implements inFiles.
+func (f File) files() []string { return []string{string(f)} }
+
 // Read implements [Source].
 func (f File) Read() (Reading, error) {
 	text, err := readFile(string(f))

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -14,18 +15,22 @@ import (
 // without duplicates. Its zero value names none. It must not be used by two
 // goroutines at a time.
 type List struct {
-	entries []*entry
-	turn    *turn // whose change is being told; nil: Read was called for itself
-	late    string
+	entries  []*entry
+	links    bool  // all that the system knows is in it
+	turn     *turn // whose change is being told; nil: Read was called for itself
+	late     string
+	linkless bool // it was told that the system knows no source at all
 }
 
 // entry is one server, or a source and what it said when it was last of use.
 type entry struct {
 	source  Source // nil: a server
+	may     bool   // the source may be absent, and that is no problem
 	last    Reading
 	read    bool      // last is what source said
 	told    time.Time // when that was reported
-	problem string    // that the source has now; empty: none
+	err     error     // of the last Read
+	problem string    // that the source has now and that was reported; empty: none
 	doubt   doubt
 }
 
@@ -51,6 +56,22 @@ func (l *List) AddServer(s server.Server) {
 // Add adds a source. It is first read by Read.
 func (l *List) Add(s Source) { l.entries = append(l.entries, &entry{source: s}) }
 
+// AddLinks adds all resolvers that the system knows, each through its link: whatever
+// sources of such knowledge it may have, each of which may come and go.
+func (l *List) AddLinks() {
+	if l.links {
+		return
+	}
+	l.links = true
+	for _, s := range systemSources() {
+		l.entries = append(l.entries, &entry{source: s, may: true})
+	}
+}
+
+// MayBeEmpty reports whether the list may be without servers for now, as that of a
+// machine which has no network yet.
+func (l *List) MayBeEmpty() bool { return l.links }
+
 // Sources returns all sources, in order.
 func (l *List) Sources() []Source {
 	var all []Source
@@ -62,19 +83,14 @@ func (l *List) Sources() []Source {
 	return all
 }
 
-// Servers returns all servers that are named, as of the last Read.
+// Servers returns all servers that are named, as of the last Read: each once, and one
+// that is named with its link not without.
 func (l *List) Servers() []server.Server {
 	var all []server.Server
-	seen := make(map[server.ID]bool)
 	for _, e := range l.entries {
-		for _, s := range e.last.Servers {
-			if !seen[s.ID] {
-				seen[s.ID] = true
-				all = append(all, s)
-			}
-		}
+		all = append(all, e.last.Servers...)
 	}
-	return all
+	return merge(all)
 }
 
 // Read reads the sources again: all of them or, when it is called by what Watch
@@ -104,13 +120,30 @@ func (l *List) Read() Report {
 			t.again = again
 		}
 	}
+	l.checkLinks(&r)
 	return r
+}
+
+// checkLinks tells once that the system has nothing that knows its resolvers.
+func (l *List) checkLinks(r *Report) {
+	none := l.links && !slices.ContainsFunc(l.entries, func(e *entry) bool { return e.may && (e.read || e.problem != "") })
+	if none && !l.linkless {
+		r.Problems = append(r.Problems, fmt.Errorf("%s: this system has nothing that knows its resolvers, such as %s; name a file or addresses too, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
+	}
+	l.linkless = none
 }
 
 // reread returns how soon the source has to be read again; 0 leaves that to others.
 func (e *entry) reread(r *Report, g glance, at time.Time) (again time.Duration) {
 	var now said
 	now.Reading, now.err = e.source.Read()
+	e.err = now.err
+	if e.may && !e.read && isAbsent(now.err) {
+		return 0
+	}
+	if now.Young {
+		now.keep(e.last.Servers)
+	}
 	if now.err != nil && now.err.Error() == e.problem { // it is known
 		e.doubt = doubt{}
 		return 0
@@ -158,16 +191,20 @@ func (l *List) Watch(changed func()) (stop func(), err error) {
 	// Files are watched together: what is written to several at a time is read at
 	// a time.
 	var files []string
-	var fileSources []Source
+	var fileSources, others []Source
 	for _, s := range l.Sources() {
-		if file, ok := s.(File); ok {
-			files, fileSources = append(files, string(file)), append(fileSources, s)
+		if f, ok := s.(inFiles); ok {
+			files, fileSources = append(files, f.files()...), append(fileSources, s)
 		} else {
+			others = append(others, s)
 			watched(s.Watch(func() { inTurn(turn{sources: []Source{s}, glance: glance{whole: true}}) }))
 		}
 	}
 	if len(files) > 0 {
 		watched(watchFiles(files, func(g glance) time.Duration { return inTurn(turn{sources: fileSources, glance: g}) }))
+	}
+	if l.links {
+		watched(watchLinks(func() { inTurn(turn{sources: others, glance: glance{whole: true}}) }))
 	}
 	return func() {
 		for _, stop := range stops {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -36,10 +37,30 @@ type Source interface {
 	Watch(changed func()) (stop func(), err error)
 }
 
+// inFiles is a source that says what some files say, which are watched together with
+// those of others. A path may end in "*", for all that is in a directory.
+type inFiles interface {
+	Source
+	files() []string
+}
+
 // Reading is what a source says at one moment.
 type Reading struct {
 	Servers  []server.Server
 	Warnings []string // about what it says that is of no use, each with its place
 	Text     []byte   // what it was read from: equal texts say the same
 	Open     bool     // its last line has no end, and may go on
+	Young    bool     // who says it has just come, and may not know everything yet
+	LeftOut  []LeftOut
+}
+
+// keep adds those servers that are missing.
+func (r *Reading) keep(servers []server.Server) {
+	r.Servers = slices.Clip(r.Servers)
+	for _, s := range servers {
+		if !slices.ContainsFunc(r.Servers, s.Equal) {
+			r.Servers = append(r.Servers, s)
+		}
+	}
+	r.Text = append(slices.Clip(r.Text), "young"...)
 }

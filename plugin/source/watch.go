@@ -21,6 +21,8 @@ const (
 	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
 	fastPoll   = time.Second            // in place of events
 	maxLinks   = 40                     // symbolic links in a path, as in Linux
+
+	anything = "*" // in place of the last name of a path: all that is in the directory
 )
 
 // glance is what a watch of files has noticed of the change that it tells.
@@ -36,7 +38,7 @@ type glance struct {
 //
 // A file is known by its path, so all directories on the way to it are watched,
 // through symbolic links: then it does not matter how somebody replaces the
-// file, a link, or a directory. The error says that there are no events; then
+// file, a link, or a directory. The last name may stand for anything in a directory. The error says that there are no events; then
 // the files are looked at once a second.
 func watchFiles(files []string, changed func(glance) (again time.Duration)) (stop func(), err error) {
 	events, err := fsnotify.NewWatcher()
@@ -111,10 +113,14 @@ func (w *watcher) run() {
 				came = false
 				break
 			}
-			if !w.concerns[e.Name] {
+			member := w.concerns[filepath.Join(filepath.Dir(e.Name), anything)]
+			if !w.concerns[e.Name] && !member {
 				continue
 			}
 			last = time.Now()
+			if member && e.Has(fsnotify.Remove) { // nothing is to come in its place
+				came = true
+			}
 			if e.Has(fsnotify.Create) {
 				came = true
 				delete(written, e.Name)

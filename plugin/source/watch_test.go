@@ -99,7 +99,7 @@ func await(t *testing.T, said <-chan []server.Server, want ...string) {
 	for {
 		select {
 		case got := <-said:
-			if equal(got, plain(want...)) {
+			if slices.Equal(written(got), want) {
 				return
 			}
 		case <-late:

@@ -27,6 +27,8 @@ type config struct {
 	note     string       // what was made of the name that was written; empty: nothing
 	message  []byte       // that asks it
 	list     *source.List // not read yet
+	named    bool         // upstreams are, on the command line
+	links    bool         // where they come from is asked for, and nothing else
 	json     bool
 }
 
@@ -34,6 +36,7 @@ type config struct {
 func usage(name string) string {
 	return `Usage: ` + name + ` NAME [TYPE] [@ADDR[:PORT] | OPTION]...
        ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
+       ` + name + ` --links [@ADDR[:PORT] | -f FILE | --json]...
 
 Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
 says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
@@ -41,9 +44,13 @@ or PTR with -x. NAME is taken as absolute; it is found in a URL or mail address,
 too, and may have letters beyond ASCII. Options may stand anywhere.
 
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
-                        @tls://192.0.2.1%dns.example; may be given again
+                        @tls://192.0.2.1%dns.example; may be given again.
+                        @links stands for all that the system knows
   -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + source.DefaultFile() + `)
+                        given again (default ` + source.DefaultFile() + `,
+                        and if that names none @links)
+  --links               ask nobody, but show what the system knows of resolvers
+                        and their links, what is left out of it, and why
   -x ADDR               ask for the name of this address
   --ca FILE             trust the authorities in this file of PEM for encrypted
                         upstreams, and no others
@@ -59,7 +66,7 @@ Exit status, by the reply:
   2    the name does not exist: NXDOMAIN
   3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
   64   the command line is wrong
-  66   there is no upstream to ask
+  66   there is no upstream to ask, or that would be asked
   74   the output cannot be written
   130  interrupted before the reply was known
 `
@@ -69,7 +76,6 @@ Exit status, by the reply:
 func parse(args []string) (*config, error) {
 	cfg := &config{Values: option.Default(), list: new(source.List)}
 	var reverse string
-	named := false // there are upstreams on the command line
 	f := flag.NewFlagSet("", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.Usage = func() {}
@@ -78,7 +84,7 @@ func parse(args []string) (*config, error) {
 			return errors.New("it is empty")
 		}
 		cfg.list.Add(source.File(s))
-		named = true
+		cfg.named = true
 		return nil
 	})
 	f.StringVar(&reverse, "x", "", "")
@@ -87,6 +93,7 @@ func parse(args []string) (*config, error) {
 		cfg.TLS, err = trusting(s)
 		return err
 	})
+	f.BoolVar(&cfg.links, "links", false, "")
 	f.BoolVar(&cfg.json, "json", false, "")
 	addOptions(f, &cfg.Values)
 
@@ -105,19 +112,30 @@ func parse(args []string) (*config, error) {
 			}
 		}
 		word, isServer := strings.CutPrefix(args[0], "@")
-		if isServer {
+		switch {
+		case isServer && word == source.Links:
+			cfg.list.AddLinks()
+			cfg.named = true
+		case isServer:
 			s, err := server.Parse(word)
 			if err != nil {
 				return nil, err
 			}
 			cfg.list.AddServer(s)
-			named = true
-		} else {
+			cfg.named = true
+		default:
 			words = append(words, args[0])
 		}
 		args = args[1:]
 	}
-	if !named {
+	if cfg.links {
+		cfg.list.AddLinks()
+		if len(words) > 0 || reverse != "" {
+			return nil, errors.New("--links asks nobody for a name; leave the name out, or write @links to ask all that the system knows")
+		}
+		return cfg, nil
+	}
+	if !cfg.named {
 		cfg.list.Add(source.File(source.DefaultFile()))
 	}
 	err := cfg.ask(reverse, words)

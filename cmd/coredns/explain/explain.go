@@ -23,6 +23,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // Exit statuses. Those from 64 on are of sysexits(3).
@@ -63,6 +64,21 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		fmt.Fprintf(problems, "%s: %s\n", name, cfg.note)
 	}
 	report := cfg.list.Read()
+	if cfg.links {
+		rows := linkRows(cfg.list.Survey())
+		text := linksText(rows)
+		if cfg.json {
+			text = linksJSON(rows)
+		}
+		return write(out, problems, name, text, linksExit(rows))
+	}
+	if system := new(source.List); !cfg.named && len(cfg.list.Servers()) == 0 {
+		system.AddLinks()
+		if second := system.Read(); len(system.Servers()) > 0 {
+			cfg.list, report = system, second
+			fmt.Fprintf(problems, "%s: %s names no upstream; asking all that the system knows, as with @%s\n", name, source.DefaultFile(), source.Links)
+		}
+	}
 	for _, text := range report.Warnings {
 		fmt.Fprintf(problems, "%s: %s\n", name, text)
 	}
@@ -71,6 +87,9 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	}
 	servers := cfg.list.Servers()
 	if len(servers) == 0 {
+		if len(report.Problems) == 0 {
+			fmt.Fprintf(problems, "%s: the system knows no resolver; see '%s --links'\n", name, name)
+		}
 		return exitNoUpstreams
 	}
 	if s, stranded := server.Stranded(servers); stranded {

@@ -1,0 +1,92 @@
+package explain
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dnsmus/dnsmus/plugin/source"
+)
+
+// linkRow is one thing that a source names.
+type linkRow struct {
+	Source  string   `json:"source"`
+	Link    string   `json:"link"` // empty: routes decide
+	Server  string   `json:"server"`
+	Domains []string `json:"domains"`
+	Asked   bool     `json:"asked"`
+	Why     string   `json:"why"` // it is not asked, or the source names nothing
+}
+
+// linkRows are what all sources name, and those that name nothing.
+func linkRows(surveys []source.Survey) (rows []linkRow) {
+	for _, s := range surveys {
+		name := cmp.Or(s.Source, "command line")
+		for _, n := range s.Named {
+			row := linkRow{Source: name, Link: n.Server.Link, Server: n.What, Domains: n.Server.Domains, Asked: n.LeftOut == "", Why: n.LeftOut}
+			if row.Domains == nil {
+				row.Domains = []string{}
+			}
+			rows = append(rows, row)
+		}
+		switch {
+		case s.Err != nil:
+			rows = append(rows, linkRow{Source: name, Domains: []string{}, Why: s.Err.Error()})
+		case len(s.Named) == 0:
+			rows = append(rows, linkRow{Source: name, Domains: []string{}, Why: "names nobody"})
+		}
+	}
+	return rows
+}
+
+// status is what has become of a server in one word or some.
+func (r linkRow) status() string {
+	switch {
+	case r.Asked:
+		return "asked"
+	case r.Server == "":
+		return r.Why
+	}
+	return "left out: " + r.Why
+}
+
+// linksText shows people what all sources name.
+func linksText(rows []linkRow) []byte {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SOURCE\tLINK\tSERVER\tDOMAINS\tSTATUS")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", plain(r.Source), plain(cmp.Or(r.Link, "-")), plain(cmp.Or(r.Server, "-")),
+			plain(cmp.Or(strings.Join(r.Domains, " "), "-")), plain(r.status()))
+	}
+	t.Flush()
+	return b.Bytes()
+}
+
+// linksJSON tells programs what all sources name.
+func linksJSON(rows []linkRow) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if rows == nil {
+		rows = []linkRow{}
+	}
+	e.Encode(struct {
+		Links []linkRow `json:"links"`
+	}{rows}) // of strings: it cannot fail
+	return b.Bytes()
+}
+
+// linksExit is the exit status by what is asked.
+func linksExit(rows []linkRow) int {
+	for _, r := range rows {
+		if r.Asked {
+			return exitGood
+		}
+	}
+	return exitNoUpstreams
+}

@@ -1,0 +1,89 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
+)
+
+func TestLinksRows(t *testing.T) {
+	s, err := server.Parse("10.0.0.53%tun0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Domains = []string{"corp.example.", "lab.example."}
+	rows := linkRows([]source.Survey{
+		{Source: "systemd-resolved", Named: []source.Named{{What: s.String(), Server: s}, {What: "127.0.0.53:53", LeftOut: "loopback"}}},
+		{Source: "NetworkManager", Err: errors.New("NetworkManager\x1b does not run")},
+		{Source: "resolvconf"},
+		{Named: []source.Named{{What: "192.0.2.1:53"}}},
+	})
+	want := strings.Join([]string{
+		"SOURCE            LINK  SERVER             DOMAINS                     STATUS",
+		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked",
+		"systemd-resolved  -     127.0.0.53:53      -                           left out: loopback",
+		"NetworkManager    -     -                  -                           NetworkManager? does not run",
+		"resolvconf        -     -                  -                           names nobody",
+		"command line      -     192.0.2.1:53       -                           asked", ""}, "\n")
+	squeeze := func(s string) string {
+		var lines []string
+		for line := range strings.Lines(s) {
+			lines = append(lines, strings.Join(strings.Fields(line), " "))
+		}
+		return strings.Join(lines, "\n")
+	}
+	if got := string(linksText(rows)); squeeze(got) != squeeze(want) {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if linksExit(rows) != exitGood || linksExit(rows[1:4]) != exitNoUpstreams || linksExit(nil) != exitNoUpstreams {
+		t.Error("exit statuses are wrong")
+	}
+	var out struct {
+		Links []struct {
+			Source, Link, Server, Why string
+			Domains                   []string
+			Asked                     bool
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(linksJSON(rows)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&out); err != nil || len(out.Links) != 5 || out.Links[0].Link != "tun0" || !out.Links[0].Asked || len(out.Links[0].Domains) != 2 || out.Links[1].Why != "loopback" || out.Links[1].Domains == nil {
+		t.Errorf("%v: %+v", err, out)
+	}
+	if got := string(linksJSON(nil)); !strings.Contains(got, `"links": []`) {
+		t.Errorf("of nothing: %s", got)
+	}
+}
+
+// What the command line names stands beside what the system knows.
+func TestLinksCommand(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent") // not this machine's
+	file := filepath.Join(t.TempDir(), "resolv.conf")
+	if err := os.WriteFile(file, []byte("nameserver 192.0.2.77\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	status := run(t.Context(), "explain", []string{"--links", "-f", file, "@192.0.2.78"}, screen{Writer: &out}, &problems)
+	for _, want := range []string{"SOURCE", "192.0.2.77:53", "192.0.2.78:53", "command line"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no %s in\n%s", want, &out)
+		}
+	}
+	if status != exitGood || problems.Len() > 0 {
+		t.Errorf("status %d, problems %s", status, &problems)
+	}
+	if status := run(t.Context(), "explain", []string{"--links", "host.example"}, screen{Writer: &out}, &problems); status != exitUsage || !strings.Contains(problems.String(), "@links") {
+		t.Errorf("with a name: status %d, %s", status, &problems)
+	}
+	cfg, err := parse([]string{"@links", "host.example"})
+	if err != nil || !cfg.list.MayBeEmpty() || !cfg.named {
+		t.Errorf("@links: %+v, %v", cfg, err)
+	}
+}

@@ -1,0 +1,38 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// systemKnows is what may know the resolvers of this system.
+const systemKnows = "scutil or openresolv"
+
+// systemSources returns all sources of what the system knows.
+func systemSources() []Source {
+	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentLinks}}
+}
+
+// watchLinks leaves it to each source to look now and then.
+func watchLinks(func()) (stop func(), err error) { return func() {}, nil }
+
+const (
+	scutil     = "/usr/sbin/scutil"
+	scutilTime = 3 * time.Second // that it may take
+)
+
+// readScutil runs scutil(8): the system's own library is not called without cgo.
+func readScutil() (Reading, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), scutilTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, scutil, "--dns")
+	cmd.WaitDelay = time.Second
+	text, err := cmd.Output()
+	if err != nil {
+		return Reading{}, absent{fmt.Errorf("%s --dns: %w", scutil, err)}
+	}
+	servers, leftOut := scutilDNS(string(text))
+	return collect(servers, leftOut, presentLinks()), nil
+}

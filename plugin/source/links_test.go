@@ -1,0 +1,220 @@
+package source
+
+import (
+	"bytes"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// parsed reads servers, each with the domains after it.
+func parsed(t *testing.T, lines ...string) (all []server.Server) {
+	t.Helper()
+	for _, line := range lines {
+		words := strings.Fields(line)
+		s, err := server.Parse(words[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Domains = words[1:]
+		all = append(all, s)
+	}
+	return all
+}
+
+// written is what parsed reads.
+func written(servers []server.Server) (lines []string) {
+	for _, s := range servers {
+		lines = append(lines, strings.Join(append([]string{s.String()}, s.Domains...), " "))
+	}
+	return lines
+}
+
+func whatAndWhy(all []LeftOut) (lines []string) {
+	for _, l := range all {
+		lines = append(lines, l.What+": "+l.Why)
+	}
+	return lines
+}
+
+func expect(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+var someLinks = links{1: "lo", 2: "eth0", 3: "tun0", 4: "eth0.100", 7: "vEthernet (WSL)"}
+
+func TestCollect(t *testing.T) {
+	servers := parsed(t,
+		"192.0.2.1 lan.example.",
+		"10.0.0.53%tun0 corp.example.",
+		"[10.0.0.53%3]:53 . corp.example.", // the same by its number
+		"10.0.0.53%eth0",
+		"tls://[10.0.0.53%eth0]%dns.example",
+		"127.0.0.53%lo", "127.0.0.1", "[::1]:5353",
+		"10.1.0.53%tun9", "10.1.0.53%9",
+		"fe80::1%eth0", "fec0:0:0:ffff::1%eth0",
+	)
+	loose := server.Plain(netip.MustParseAddrPort("[fe80::1]:53"))
+	servers = append(servers, loose, server.Plain(netip.MustParseAddrPort("0.0.0.0:53")))
+	blank := server.Plain(netip.MustParseAddrPort("10.3.0.53:53"))
+	blank.Link = "7"
+	servers = append(servers, blank)
+
+	r := collect(servers, []LeftOut{{"x", "no address"}}, someLinks)
+	expect(t, "servers", written(r.Servers),
+		"192.0.2.1:53 lan.example.",
+		"[10.0.0.53%tun0]:53 corp.example. .",
+		"[10.0.0.53%eth0]:53",
+		"tls://[10.0.0.53%eth0]%dns.example:853",
+		"[fe80::1%eth0]:53", "[fec0:0:0:ffff::1%eth0]:53",
+		"[10.3.0.53%7]:53")
+	expect(t, "left out", whatAndWhy(r.LeftOut),
+		"x: no address",
+		"[127.0.0.53%lo]:53: loopback", "127.0.0.1:53: loopback", "[::1]:5353: loopback",
+		"[10.1.0.53%tun9]:53: its link is gone", "[10.1.0.53%9]:53: its link is gone",
+		"[fe80::1]:53: link-local, and does not say of which link",
+		"0.0.0.0:53: no server's address")
+
+	if again := collect(servers, []LeftOut{{"x", "no address"}}, someLinks); !bytes.Equal(r.Text, again.Text) {
+		t.Errorf("the same is %q once and %q then", r.Text, again.Text)
+	}
+	for what, change := range map[string]func(servers []server.Server) []server.Server{
+		"a server": func(servers []server.Server) []server.Server { return servers[1:] },
+		"a domain": func(servers []server.Server) []server.Server {
+			servers[0].Domains = []string{"x.example."}
+			return servers
+		},
+		"no domain":       func(servers []server.Server) []server.Server { servers[0].Domains = nil; return servers },
+		"what is left":    func(servers []server.Server) []server.Server { return servers[:len(servers)-2] },
+		"the link of one": func(servers []server.Server) []server.Server { servers[0].Link = "eth0"; return servers },
+	} {
+		if other := collect(change(slices.Clone(servers)), nil, someLinks); bytes.Equal(r.Text, other.Text) {
+			t.Errorf("%s changes, but not the text", what)
+		}
+	}
+	if r := collect(parsed(t, "10.0.0.53%tun0"), nil, nil); len(r.Servers) != 1 {
+		t.Errorf("where links cannot be listed: %+v", r)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	for what, tc := range map[string]struct{ all, want []string }{
+		"nothing":              {},
+		"order":                {[]string{"192.0.2.2", "192.0.2.1", "192.0.2.2"}, []string{"192.0.2.2:53", "192.0.2.1:53"}},
+		"two links":            {[]string{"192.0.2.1%a", "192.0.2.1%b"}, []string{"[192.0.2.1%a]:53", "[192.0.2.1%b]:53"}},
+		"the link wins":        {[]string{"192.0.2.1", "192.0.2.9", "192.0.2.1%a"}, []string{"192.0.2.9:53", "[192.0.2.1%a]:53"}},
+		"also over a later":    {[]string{"192.0.2.1%a", "192.0.2.1"}, []string{"[192.0.2.1%a]:53"}},
+		"not another port":     {[]string{"192.0.2.1%a", "192.0.2.1:54"}, []string{"[192.0.2.1%a]:53", "192.0.2.1:54"}},
+		"not another name":     {[]string{"tls://[192.0.2.1%a]%x.example", "tls://192.0.2.1"}, []string{"tls://[192.0.2.1%a]%x.example:853", "tls://192.0.2.1:853"}},
+		"not another path":     {[]string{"https://[192.0.2.1%a]/a", "https://192.0.2.1/b"}, []string{"https://[192.0.2.1%a]:443/a", "https://192.0.2.1:443/b"}},
+		"not another way":      {[]string{"tls://[192.0.2.1%a]", "192.0.2.1"}, []string{"tls://[192.0.2.1%a]:853", "192.0.2.1:53"}},
+		"the domains of both":  {[]string{"192.0.2.1%a x. y.", "192.0.2.1%a y. z."}, []string{"[192.0.2.1%a]:53 x. y. z."}},
+		"not those without it": {[]string{"192.0.2.1 x.", "192.0.2.1%a"}, []string{"[192.0.2.1%a]:53"}},
+	} {
+		all := parsed(t, tc.all...)
+		before := written(all)
+		expect(t, what, written(merge(all)), tc.want...)
+		expect(t, what+": what was given", written(all), before...)
+	}
+}
+
+func TestDomains(t *testing.T) {
+	expect(t, "domains", domains("Corp.Example", "~corp.example.", "~.", "", "~", "a..b", "lan"), "corp.example.", ".", "lan.")
+}
+
+func TestLinkOf(t *testing.T) {
+	for record, want := range map[string]string{
+		"eth0":                 "eth0",
+		"eth0.dhclient":        "eth0",
+		"eth0.100":             "eth0.100",
+		"eth0.100.dhclient":    "eth0.100",
+		"eth0.10":              "eth0",
+		"eth0.ip6.dhclient":    "eth0",
+		"tun0.openvpn":         "tun0",
+		"tun1.openvpn":         "",
+		"NetworkManager":       "",
+		"lo.dnsmus":            "lo",
+		"2":                    "",
+		"2.dhclient":           "",
+		"eth":                  "",
+		"":                     "",
+		"vEthernet (WSL).dhcp": "vEthernet (WSL)",
+	} {
+		if got := linkOf(record, someLinks); got != want {
+			t.Errorf("%q is of link %q, want %q", record, got, want)
+		}
+	}
+}
+
+func TestScutil(t *testing.T) {
+	servers, leftOut := scutilDNS(string(golden(t, "scutil.txt")))
+	expect(t, "servers", written(servers),
+		"[192.168.1.1%en0]:53 home.example.",
+		"[fe80::1%en0]:53 home.example.",
+		"[10.8.0.53%utun3]:53 corp.example.",
+		"[10.8.0.54%utun3]:53 corp.example.",
+		"127.0.0.1:5553 test.example.",
+		"[192.168.1.1%en0]:53 home.example.",
+		"[fe80::1%en0]:53 home.example.",
+		"[10.8.0.53%utun3]:53 corp.example.",
+		"[10.0.0.53%utun4]:5300 branch.example. lab.example.",
+		"[2001:db8::53%9]:53",
+	)
+	expect(t, "left out", whatAndWhy(leftOut), `"300.1.1.1": it cannot be read`)
+
+	// In a list the stub on loopback is left out, and what is said twice counts once.
+	r := collect(servers, nil, links{6: "en0", 12: "utun3", 13: "utun4", 9: "en7"})
+	expect(t, "collected", written(merge(r.Servers)),
+		"[192.168.1.1%en0]:53 home.example.",
+		"[fe80::1%en0]:53 home.example.",
+		"[10.8.0.53%utun3]:53 corp.example.",
+		"[10.8.0.54%utun3]:53 corp.example.",
+		"[10.0.0.53%utun4]:5300 branch.example. lab.example.",
+		"[2001:db8::53%en7]:53",
+	)
+	for _, text := range []string{"", "No DNS configuration available\n", "resolver #1\n", "nameserver[0] :\n"} {
+		if servers, _ := scutilDNS(text); len(servers) > 0 {
+			t.Errorf("%q names %v", text, servers)
+		}
+	}
+}
+
+func TestAdapters(t *testing.T) {
+	addrs := func(words ...string) (all []netip.Addr) {
+		for _, w := range words {
+			all = append(all, netip.MustParseAddr(w))
+		}
+		return all
+	}
+	servers, leftOut := adapterServers([]adapter{
+		{link: "5", up: true, servers: addrs("192.168.1.1", "fe80::1", "fec0:0:0:ffff::1", "fec0:0:0:ffff::2%1"), suffix: "home.example"},
+		{link: "12", up: true, servers: addrs("10.0.0.53", "::ffff:10.0.0.54"), suffix: "Corp.Example", more: []string{"corp.example", "lab.example", ""}},
+		{link: "13", up: true, servers: addrs("10.0.0.53")},
+		{link: "14", servers: addrs("10.9.0.53"), suffix: "away.example"},
+		{link: "1", up: true},
+	})
+	expect(t, "servers", written(servers),
+		"[192.168.1.1%5]:53 home.example.",
+		"[fe80::1%5]:53 home.example.",
+		"[10.0.0.53%12]:53 corp.example. lab.example.",
+		"[10.0.0.54%12]:53 corp.example. lab.example.",
+		"[10.0.0.53%13]:53")
+	expect(t, "left out", whatAndWhy(leftOut),
+		"[fec0:0:0:ffff::1%5]:53: a placeholder", "[fec0:0:0:ffff::2%5]:53: a placeholder", "[10.9.0.53%14]:53: its adapter is down")
+}
+
+func golden(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

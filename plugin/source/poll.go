@@ -1,0 +1,38 @@
+//go:build darwin || windows
+
+package source
+
+import (
+	"sync"
+	"time"
+)
+
+// polled is a [Source] that is looked at now and then.
+type polled struct {
+	name string // for people
+	read func() (Reading, error)
+}
+
+// String implements [Source].
+func (p *polled) String() string { return p.name }
+
+// Read implements [Source].
+func (p *polled) Read() (Reading, error) { return p.read() }
+
+// Watch implements [Source].
+func (p *polled) Watch(changed func()) (stop func(), err error) {
+	done := make(chan struct{})
+	go func() {
+		poll := time.NewTicker(slowPoll)
+		defer poll.Stop()
+		for {
+			changed()
+			select {
+			case <-done:
+				return
+			case <-poll.C:
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(done) }), nil
+}

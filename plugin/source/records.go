@@ -1,0 +1,145 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// recordDirs returns where openresolv, since and before its version 3.13, and resolvconf
+// of Debian keep a file like resolv.conf for each interface.
+func recordDirs() (dirs []string) {
+	run := "/run"
+	if runtime.GOOS != "linux" {
+		run = "/var/run"
+	}
+	for _, dir := range []string{"keys", "interfaces", "interface"} {
+		dirs = append(dirs, run+"/resolvconf/"+dir)
+	}
+	return dirs
+}
+
+// records is a [Source] of what programs told resolvconf, whichever it is, in these
+// directories. All records count, also those that resolvconf hides, as with its -x.
+type records struct {
+	dirs    []string
+	present func() links
+}
+
+// String implements [Source].
+func (r *records) String() string { return "resolvconf" }
+
+// files implements inFiles.
+func (r *records) files() (files []string) {
+	for _, dir := range r.dirs {
+		files = append(files, filepath.Join(dir, anything))
+	}
+	return files
+}
+
+// Watch implements [Source].
+func (r *records) Watch(changed func()) (stop func(), err error) {
+	return watchFiles(r.files(), func(glance) time.Duration { changed(); return 0 })
+}
+
+// Read implements [Source].
+func (r *records) Read() (Reading, error) {
+	var servers []server.Server
+	var leftOut []LeftOut
+	var warnings []string
+	present := r.present()
+	there := false
+	seen := make(map[string]bool) // directories by their real names, for one may be a link to another
+	for _, dir := range r.dirs {
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil || seen[real] {
+			continue
+		}
+		seen[real] = true
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Reading{}, fmt.Errorf("cannot read the records of resolvconf: %w", err)
+		}
+		there = true
+		for _, entry := range entries {
+			if strings.HasPrefix(entry.Name(), ".") {
+				continue
+			}
+			file := filepath.Join(dir, entry.Name())
+			text, err := readFile(file)
+			if err != nil {
+				leftOut = append(leftOut, LeftOut{file, err.Error()})
+				continue
+			}
+			told, found := record(entry.Name(), text, present)
+			servers = append(servers, told...)
+			for _, w := range found {
+				warnings = append(warnings, fmt.Sprintf("%s:%d: %s", file, w.Line, w.Text))
+			}
+		}
+	}
+	if !there {
+		return Reading{}, absent{fmt.Errorf("there is no directory %s", strings.Join(r.dirs, " or "))}
+	}
+	reading := collect(servers, leftOut, present)
+	reading.Warnings = warnings
+	return reading, nil
+}
+
+// record returns the servers in a record of that name, each with its link and the
+// domains that the record searches.
+func record(name string, text []byte, present links) (servers []server.Server, warnings []Warning) {
+	text = decode(text)
+	servers, warnings, err := Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, []Warning{{1, err.Error()}}
+	}
+	link, searched := linkOf(name, present), searches(string(text))
+	for i := range servers {
+		if servers[i].Link == "" {
+			servers[i].Link = link
+		}
+		servers[i].Domains = searched
+	}
+	return servers, warnings
+}
+
+// linkOf returns the link that a record is about: its name begins with that of the
+// interface and may go on after a dot, of which interfaces may have some, too. It is
+// empty if there is none, as for what NetworkManager tells in one record for all links.
+func linkOf(record string, present links) string {
+	for name := record; ; {
+		if _, ok := present.name(name); ok && !digits(name) {
+			return name
+		}
+		i := strings.LastIndexByte(name, '.')
+		if i < 0 {
+			return ""
+		}
+		name = name[:i]
+	}
+}
+
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// searches returns the domains of the keywords search and domain in a resolv.conf(5).
+func searches(text string) (all []string) {
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) > 1 && (words[0] == "search" || words[0] == "domain") {
+			all = union(all, domains(words[1:]...))
+		}
+	}
+	return all
+}

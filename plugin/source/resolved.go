@@ -1,0 +1,100 @@
+//go:build linux
+
+package source
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// newResolved returns systemd-resolved (org.freedesktop.resolve1(5)) as a source of the
+// servers of all links, whatever these are the default route for, and of its global ones.
+func newResolved() *service {
+	const manager = dbus.ObjectPath("/org/freedesktop/resolve1")
+	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, young: youngTime}
+	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error) {
+		var of resolvedManager
+		all, err := s.properties(ctx, conn, manager, s.bus+".Manager")
+		if err == nil {
+			err = of.take(all)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		overTLS := map[int32]string{0: of.overTLS}
+		for _, d := range of.dns {
+			if _, known := overTLS[d.Link]; known {
+				continue
+			}
+			overTLS[d.Link] = "" // also if the link is gone by now
+			var path dbus.ObjectPath
+			if conn.Object(s.bus, manager).CallWithContext(ctx, s.bus+".Manager.GetLink", dbus.FlagNoAutoStart, d.Link).Store(&path) != nil {
+				continue
+			}
+			if all, err := s.properties(ctx, conn, path, s.bus+".Link"); err == nil {
+				overTLS[d.Link], _ = all["DNSOverTLS"].Value().(string)
+			}
+		}
+		servers, leftOut := of.servers(overTLS, present)
+		return servers, leftOut, nil
+	}
+	return s
+}
+
+// resolvedManager is what the Manager of systemd-resolved says. Link 0 is none.
+type resolvedManager struct {
+	dns []struct {
+		Link    int32
+		Family  int32
+		Address []byte
+		Port    uint16 // 0: the usual one
+		Name    string // that a certificate is checked for
+	}
+	domains []struct {
+		Link      int32
+		Domain    string
+		RouteOnly bool
+	}
+	overTLS string // for servers of no link
+}
+
+func (m *resolvedManager) take(all map[string]dbus.Variant) error {
+	if err := store(all, "DNSEx", &m.dns); err != nil {
+		return err
+	}
+	m.overTLS, _ = all["DNSOverTLS"].Value().(string)
+	return store(all, "Domains", &m.domains)
+}
+
+// servers returns the servers of all links. Those are spoken to over TLS that are never
+// spoken to in the clear: by overTLS, the setting DNSOverTLS of each link.
+func (m *resolvedManager) servers(overTLS map[int32]string, present links) (all []server.Server, leftOut []LeftOut) {
+	for _, d := range m.dns {
+		addr, ok := netip.AddrFromSlice(d.Address)
+		if !ok {
+			leftOut = append(leftOut, LeftOut{"a server of link " + present.number(int(d.Link)), "its address is none of IP"})
+			continue
+		}
+		id := server.ID{Transport: server.DNS, Link: present.number(int(d.Link))}
+		if overTLS[d.Link] == "yes" {
+			id.Transport, id.Name = server.TLS, d.Name
+		}
+		port := d.Port
+		if port == 0 {
+			port = id.Transport.Port()
+		}
+		id.Addr = netip.AddrPortFrom(addr.Unmap(), port)
+		s := server.Server{ID: id}
+		for _, of := range m.domains {
+			if of.Link == d.Link {
+				s.Domains = union(s.Domains, domains(of.Domain))
+			}
+		}
+		all = append(all, s)
+	}
+	return all, leftOut
+}
