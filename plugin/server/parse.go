@@ -139,7 +139,7 @@ func cutTransport(s string) (t Transport, rest string, err error) {
 	}
 	t, ok := ParseTransport(name)
 	if !ok {
-		return 0, "", fmt.Errorf("%s has a transport that is not spoken to upstreams; write %s before ://, or nothing", Quote(s), transportNames())
+		return 0, "", fmt.Errorf("%s has a transport that upstreams cannot have; write %s before ://, or nothing", Quote(s), transportNames())
 	}
 	return t, rest, nil
 }
