@@ -268,7 +268,7 @@ func TestLossAfterTheRace(t *testing.T) {
 	}
 }
 
-// A reply that came too late is shown, but had no word in the verdict.
+// A reply that came too late is shown, but does not count for the verdict.
 func TestLate(t *testing.T) {
 	wait := make(chan struct{})
 	slow := func(network string, m *dns.Msg) bool {
