@@ -145,9 +145,9 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 		if strings.Contains(word, "://") {
 			return nil, c.Errf("%v", notServer)
 		}
-		const noZone = "the names that are asked are those of the server block, and no zone stands before the upstreams as in forward"
+		const noZone = "unlike forward, dnsmus has no zone before the upstreams, and takes the names of its server block"
 		if word == "." {
-			return nil, c.Errf("'.' is no upstream; leave it out: %s", noZone)
+			return nil, c.Errf("'.' is not an upstream; leave it out: %s", noZone)
 		}
 		if addr, _, _ := strings.Cut(word, "/"); addr != word && isAddr(addr) {
 			return nil, c.Errf("'%s' is a range of addresses; write the address of each upstream, as in %s", word, addr)
@@ -212,7 +212,7 @@ func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listene
 	}
 	servers := list.Servers()
 	if len(servers) == 0 && !list.MayBeEmpty() {
-		return nil, c.Errf("%v", r.Problems[0])
+		return nil, c.Errf("%v, or give the address of an upstream: 'dnsmus 192.0.2.1' in a Corefile, 'dnsmus 5553 192.0.2.1' on the command line", r.Problems[0])
 	}
 	others, loops := listeners.Drop(servers)
 	if len(others) == 0 && !list.MayBeEmpty() {

@@ -112,7 +112,7 @@ func TestUpstreams(t *testing.T) {
 	}
 }
 
-// A stanza without upstreams is one with the default file, be it there or not.
+// A stanza without upstreams is one with the default file, whether that exists or not.
 func TestDefaultFile(t *testing.T) {
 	file := source.DefaultFile()
 	for _, block := range []string{"", " {\n timeout 1s\n}"} {
@@ -343,14 +343,14 @@ func TestUpstreamErrors(t *testing.T) {
 		to    string
 		words []string
 	}{
-		{"grpc://192.0.2.1", []string{`"grpc://192.0.2.1" has a transport that is not spoken to upstreams`}},
+		{"grpc://192.0.2.1", []string{`"grpc://192.0.2.1" has a transport that upstreams cannot have`}},
 		{"192.0.2.1 unix:///run/dns.sock", []string{`"unix:///run/dns.sock" has a transport`}},
 		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
 		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
-		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is not an IP address`}},
-		{"tls://dns.google", []string{`"tls://dns.google" is not an IP address, and no other upstream has one`, "as in tls://ADDR%dns.google"}},
-		{"tls://dns.google https://dns.example", []string{`"tls://dns.google" is not an IP address`}},
-		{"host.conf", []string{"tls://dns.example:853 is not an IP address, and no other", "as in tls://ADDR%dns.example"}},
+		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is a name`}},
+		{"tls://dns.google", []string{`"tls://dns.google" is a name, and no upstream has an address`, "as in tls://ADDR%dns.google"}},
+		{"tls://dns.google https://dns.example", []string{`"tls://dns.google" is a name`}},
+		{"host.conf", []string{"tls://dns.example:853 is a name, and no upstream", "as in tls://ADDR%dns.example"}},
 		{"192.0.2.1 https://192.0.2.2/a%dns.example", []string{"has a bad path", "https://192.0.2.1%dns.example/path"}},
 		{"tls://192.0.2.1%", []string{"has a bad name after the %"}},
 		{"dns://dns.example", []string{`"dns://dns.example" is not an IP address`}},
@@ -367,14 +367,14 @@ func TestUpstreamErrors(t *testing.T) {
 		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
 		{"junk.conf", []string{"junk.conf has no usable nameserver line", `(line 2: "192.0.2" is not an IP address`}},
 		{"none.conf empty.conf", []string{"none.conf has no usable nameserver line"}},
-		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it"}},
+		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it", "or give the address of an upstream", "'dnsmus 5553 192.0.2.1'"}},
 		{dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
 		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
 		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
 
 		// As in forward, or in other lists of addresses.
-		{". 8.8.8.8", []string{"'.' is no upstream; leave it out", "no zone stands before the upstreams as in forward"}},
-		{".", []string{"'.' is no upstream"}},
+		{". 8.8.8.8", []string{"'.' is not an upstream; leave it out", "unlike forward, dnsmus has no zone before the upstreams"}},
+		{".", []string{"'.' is not an upstream"}},
 		{"example.org 8.8.8.8", []string{"'example.org' " + notAddr, "if it is a zone leave it out"}},
 		{"example.org. 8.8.8.8", []string{"'example.org.' " + notAddr, "if it is a zone leave it out"}},
 		{"10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses; write the address of each upstream, as in 10.0.0.0"}},

@@ -92,7 +92,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		defer h.clients.Add(-1)
 		if h.clients.Add(1) > limit {
 			maxConcurrentRejects.Inc()
-			return dns.RcodeRefused, fmt.Errorf("more than %d queries under way; see max_concurrent", limit)
+			return dns.RcodeRefused, fmt.Errorf("more than %d queries in flight; see max_concurrent", limit)
 		}
 	}
 	c := &client{request: r, stream: overStream(w)}

@@ -18,7 +18,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// R7: a denial that not every upstream had a word in lives for a few seconds,
+// R7: a denial on which not every upstream gave an opinion lives for a few seconds,
 // and says why; any other stays as it came.
 func TestR7Inconclusive(t *testing.T) {
 	silent := func(asked) {}
@@ -151,7 +151,7 @@ func TestBogusTTL(t *testing.T) {
 	})
 	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	if ttl := r.Answer[0].Header().Ttl; ttl > 5 {
-		t.Errorf("a bogus answer that one upstream had no word in lives %d s", ttl)
+		t.Errorf("a bogus answer on which one upstream gave no opinion lives %d s", ttl)
 	}
 }
 

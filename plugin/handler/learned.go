@@ -97,7 +97,7 @@ var conflictLines = rate.NewLimiter(rate.Every(logEvery), logBurst)
 func noteConflict(zone string, a, b *pool.Member) {
 	conflicts.Inc()
 	if conflictLines.Allow() {
-		log.Infof("Upstreams %s and %s give different answers in zone %s; see prefer", a, b, strings.ToLower(zone))
+		log.Infof("Upstreams %s and %s give different answers in zone %s; the option prefer can choose", a, b, strings.ToLower(zone))
 	}
 }
 

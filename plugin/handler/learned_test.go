@@ -115,7 +115,7 @@ func TestR17Conflict(t *testing.T) {
 	}
 	is(func() float64 { return float64(seen.Load()) }, 6)
 	golog.SetOutput(os.Stderr)
-	if n := strings.Count(lines.String(), "give different answers in zone split.example.; see prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
+	if n := strings.Count(lines.String(), "give different answers in zone split.example.; the option prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
 		t.Errorf("told %d times:\n%s", n, lines.String())
 	}
 	h = knowingHandler(t, func(c *Config) { c.Prefer = option.Preference{By: option.Private, Grace: time.Second} }, home, company)

@@ -18,7 +18,7 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "races_total",
-		Help:      "Counter of races, by the verdict on the reply that was given.",
+		Help:      "Counter of races, by the verdict on the reply.",
 	}, []string{"server", "outcome"})
 
 	raceDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
@@ -43,14 +43,14 @@ var (
 		Name:                        "upstream_request_duration_seconds",
 		Buckets:                     plugin.TimeBuckets,
 		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
-		Help:                        "Histogram of the time each upstream took to reply, also where another upstream's reply was given.",
+		Help:                        "Histogram of the time each upstream took to reply, even where another upstream's reply was given.",
 	}, []string{"to", "rcode"})
 
 	upstreamUp = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "upstream_up",
-		Help:      "Gauge of whether an upstream talks (1) or is silent and not waited for (0).",
+		Help:      "Gauge of whether an upstream replies (1) or is silent and not waited for (0).",
 	}, []string{"to"})
 
 	upstreamDeaf = promauto.NewGaugeVec(prometheus.GaugeOpts{
@@ -64,7 +64,7 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "retransmits_total",
-		Help:      "Counter of queries sent over UDP once more, because no reply came in time.",
+		Help:      "Counter of queries sent again over UDP, because no reply came in time.",
 	}, []string{"to"})
 
 	failures = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -78,14 +78,14 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "near_misses_total",
-		Help:      "Counter of replies that were right but for their id, and may be forged.",
+		Help:      "Counter of replies that had a wrong id but were otherwise right, and may be forged.",
 	}, []string{"to"})
 
 	inconclusive = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "inconclusive_total",
-		Help:      "Counter of negative replies to which at least one upstream gave no opinion.",
+		Help:      "Counter of negative replies on which at least one upstream gave no opinion.",
 	}, []string{"server"})
 
 	proven = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -106,21 +106,21 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "resolv_conf_last_reload_timestamp_seconds",
-		Help:      "Time when a file that names upstreams was last read with success.",
+		Help:      "Time when a file that names upstreams was last read successfully.",
 	})
 
 	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "udp_drops_total",
-		Help:      "Counter of packets of upstreams that the system dropped because they were not read in time.",
+		Help:      "Counter of packets from upstreams that the system dropped because they were not read in time.",
 	}, func() float64 { return float64(upstream.Drops()) })
 
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "max_concurrent_rejects_total",
-		Help:      "Counter of queries refused because max_concurrent were under way.",
+		Help:      "Counter of queries refused because max_concurrent were in flight.",
 	})
 )
 

@@ -62,7 +62,7 @@ func (o *observer) noteRefusal(refused bool) {
 	switch {
 	case refused:
 		if o.refused.Add(1) == manyRefusals {
-			o.log(log.Warningf, "Upstream %s has refused %d queries in a row: if it is not meant for this machine, take it out; until it answers, caches keep denials for negative_ttl only", o.name, manyRefusals)
+			o.log(log.Warningf, "Upstream %s has refused %d queries in a row: if it is not meant for this machine, remove it from the list; until it answers, caches keep denials for negative_ttl only", o.name, manyRefusals)
 		}
 	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
 		o.log(log.Infof, "Upstream %s no longer refuses everything", o.name)
@@ -89,7 +89,7 @@ func (o *observer) NearMiss() {
 // Down implements upstream.Observer.
 func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
 	o.series.note(o, turn, true)
-	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries that wait: %d", o.name, silence.Round(time.Millisecond), unanswered)
+	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
@@ -120,7 +120,7 @@ func (o *observer) Hearing(qtype uint16, deaf bool) {
 	name := dns.Type(qtype).String()
 	o.series.hears(o, qtype, !deaf)
 	if deaf {
-		o.log(log.Warningf, "Upstream %s never answers questions of type %s; they are not waited for", o.name, name)
+		o.log(log.Warningf, "Upstream %s never answers questions of type %s; it is not waited for when they are asked", o.name, name)
 	} else {
 		o.log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
 	}
@@ -133,7 +133,7 @@ func (o *observer) log(printf func(string, ...any), format string, args ...any) 
 		return
 	}
 	if n := o.dropped.Swap(0); n > 0 {
-		format += "; lines about it that were left out before: %d"
+		format += "; lines about it left out before: %d"
 		args = append(args, n)
 	}
 	printf(format, args...)

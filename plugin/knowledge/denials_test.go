@@ -110,7 +110,7 @@ func TestR16Lacks(t *testing.T) {
 		want(dns.TypeHTTPS, "[2 3]")
 		want(dns.TypeA, "[3]")
 		time.Sleep(time.Second)
-		n.Denied(q(dns.TypeMX), 2, race.NoDataSOA, no, age, time.Now()) // in the place of one
+		n.Denied(q(dns.TypeMX), 2, race.NoDataSOA, no, age, time.Now()) // in place of one
 		want(dns.TypeMX, "[2 3]")
 		n.Heard(q(dns.TypeMX), 2, race.Good, good, time.Now())
 		want(dns.TypeMX, "[3]")

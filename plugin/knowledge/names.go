@@ -143,7 +143,7 @@ func (n *Names) unlearn(question []byte, by int32) {
 	})
 }
 
-// add takes a proof: in the place of one of its type, if there is that, else of the one
+// add takes a proof: in place of one of its type, if there is that, else of the one
 // that ends first. One that ends later stays, unless the same upstream has come to say
 // something else.
 func (k *known) add(p proof, now instant) {

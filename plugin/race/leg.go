@@ -49,7 +49,7 @@ func (l *Leg) Signs(known bool, worth time.Duration) {
 }
 
 // Reply takes the upstream's reply, which came at that time, over a stream or over
-// UDP. In the place of a bogus one, which may be forged, it takes another while the race
+// UDP. In place of a bogus one, which may be forged, it takes another while the race
 // goes on.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !l.Waiting() {

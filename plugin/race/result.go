@@ -19,7 +19,7 @@ var (
 	ErrUnable     = errors.New("query not understood")
 	ErrSilent     = errors.New("no reply in time")
 	ErrUnasked    = errors.New("not asked yet")
-	ErrDown       = errors.New("no reply in time, and none to others")
+	ErrDown       = errors.New("no reply in time, nor to other queries")
 	ErrDeaf       = errors.New("no reply to questions of this type")
 	ErrUnreadable = errors.New("reply that cannot be unpacked")
 )

@@ -39,7 +39,7 @@ var errNotAddr = errors.New("is not an IP address; " + HowToWrite)
 // With tls://, https:// or quic:// before it the server is spoken to over that
 // transport, at port 853, 443 or 853 if there is none. The name in its
 // certificate may follow the address, before the port, as in
-// tls://192.0.2.1%dns.example:853; a link is then within brackets. In the
+// tls://192.0.2.1%dns.example:853; a link is then within brackets. In
 // place of both there may be the name alone, as in tls://dns.example: it is that of the
 // host, in small letters and without a dot at its end, whose address is to be looked up.
 // A path may follow https:// and what is after it; the template of GET, {?dns}, is taken
@@ -139,7 +139,7 @@ func cutTransport(s string) (t Transport, rest string, err error) {
 	}
 	t, ok := ParseTransport(name)
 	if !ok {
-		return 0, "", fmt.Errorf("%s has a transport that is not spoken to upstreams; write %s before ://, or nothing", Quote(s), transportNames())
+		return 0, "", fmt.Errorf("%s has a transport that upstreams cannot have; write %s before ://, or nothing", Quote(s), transportNames())
 	}
 	return t, rest, nil
 }

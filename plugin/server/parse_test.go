@@ -228,9 +228,9 @@ func TestParseEncrypted(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"grpc://192.0.2.1":                              "has a transport that is not spoken to upstreams; write dns, tls, https or quic",
-		"TLS://192.0.2.1":                               "has a transport that is not spoken",
-		"://192.0.2.1":                                  "has a transport that is not spoken",
+		"grpc://192.0.2.1":                              "has a transport that upstreams cannot have; write dns, tls, https or quic",
+		"TLS://192.0.2.1":                               "has a transport that upstreams cannot have",
+		"://192.0.2.1":                                  "has a transport that upstreams cannot have",
 		"tls://tls://192.0.2.1":                         "is not an IP address",
 		"tls://192.0.2.1/dns-query":                     "is not an IP address or a host's name; write an address and the name in the certificate, as in tls://192.0.2.1%dns.example",
 		"tls://dns.example/x":                           "is not an IP address",

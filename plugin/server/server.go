@@ -64,7 +64,7 @@ func Stranded(servers []Server) (s Server, stranded bool) {
 
 // HowToReach tells a user, after the server itself, what to do if it is stranded.
 func (s Server) HowToReach() string {
-	return fmt.Sprintf("is not an IP address, and no other upstream has one at which to look its address up; add one, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
+	return fmt.Sprintf("is a name, and no upstream has an address and can look it up; add one that has, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
 }
 
 // String writes the server as [Parse] reads it: address and port, with the link after the

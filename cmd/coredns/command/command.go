@@ -33,7 +33,7 @@ func Main() {
 		dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
 	}
 
-	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for, and end")
+	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for, and exit")
 	name := filepath.Base(os.Args[0])
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
@@ -66,9 +66,10 @@ const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s [OPTION]... [-conf COREFILE]
        %[1]s explain NAME [TYPE] [@ADDR[:PORT] | OPTION]...
 
-The first listens on that port, of 127.0.0.1 unless told, and asks all upstreams
-TO, addresses or files like resolv.conf, at once. The second does what a Corefile
-says. The third shows who says what of a name; see '%[1]s explain -h'.
+The first listens on PORT, of 127.0.0.1 unless ADDRESS is given, and asks all
+upstreams TO at once: addresses, or files like resolv.conf. The second runs a
+Corefile. The third shows what each upstream says about a name; see
+'%[1]s explain -h'.
 
 `
 

@@ -76,7 +76,7 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 func (l *loader) nothing(why string) error {
 	return fmt.Errorf(`%s: %s, so there is nothing to serve; write one of
     %[1]s 5553 192.0.2.1 192.0.2.2    to listen on port 5553 of 127.0.0.1 and ask these upstreams
-    %[1]s 5553 resolv.conf            ... and ask those of a file
-    %[1]s -conf COREFILE              to do what a Corefile says
+    %[1]s 5553 resolv.conf            ... or those of a file
+    %[1]s -conf COREFILE              to run a Corefile
 and see '%[1]s -h'`, l.name, why)
 }

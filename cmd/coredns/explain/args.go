@@ -40,8 +40,8 @@ func usage(name string) string {
 
 Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
 says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
-or PTR with -x. NAME is taken as absolute; it is found in a URL or mail address,
-too, and may have letters beyond ASCII. Options may stand anywhere.
+or PTR with -x. NAME is taken as absolute, without search domains. A URL or mail
+address with it will do, and letters beyond ASCII. Options may stand anywhere.
 
   @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
                         @tls://192.0.2.1%dns.example; may be given again.
@@ -58,7 +58,7 @@ too, and may have letters beyond ASCII. Options may stand anywhere.
   -h, --help            print this
 
 The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
-Colours are off with NO_COLOR, with TERM=dumb and where no terminal is.
+NO_COLOR or TERM=dumb in the environment switches colours off.
 
 Exit status, by the reply:
   0    a good answer

@@ -172,7 +172,7 @@ func TestNoUpstreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, out, problems := command(t, "x", "-f", missing, "-f", empty)
-	if status != 66 || out != "" || !strings.Contains(problems, missing+": no such file") || !strings.Contains(problems, empty+" has no usable nameserver line") {
+	if status != 66 || out != "" || !strings.Contains(problems, missing+": no such file") || !strings.Contains(problems, empty+" has no usable nameserver line") || !strings.Contains(problems, "name one as @192.0.2.1") {
 		t.Errorf("status %d, output %q, problems %q", status, out, problems)
 	}
 }

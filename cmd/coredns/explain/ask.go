@@ -124,7 +124,7 @@ func (a *asking) change(f func()) {
 	f()
 }
 
-// decided is how the race ended. A reply that not all had a word in lives as long as
+// decided is how the race ended. A reply on which not all gave an opinion lives as long as
 // the server would let it.
 func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	if res.Inconclusive() {

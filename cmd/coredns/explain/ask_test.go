@@ -128,9 +128,9 @@ func TestAsk(t *testing.T) {
 			[]string{"refused: says REFUSED", "servfail: says SERVFAIL", "error: says NOTIMP"}, []int{0, 1, 2}, -1},
 		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: says REFUSED"}, []int{0}, -1},
 		{"a chain to nowhere", []behaviour{nxdomain, gone}, "", 2, "nxdomain", 1,
-			[]string{"nxdomain: denies the name", "nxdomain: denies the end of a chain"}, nil, 30},
+			[]string{"nxdomain: denies the name", "nxdomain: denies the end of its CNAME chain"}, nil, 30},
 		{"a referral has no opinion", []behaviour{refers, nxdomain, idle}, "", 2, "nxdomain", 1,
-			[]string{"referral: refers to other servers", "nxdomain: denies the name", "referral: does not look for the name"}, []int{0, 2}, 5},
+			[]string{"referral: refers to other servers", "nxdomain: denies the name", "referral: offers no recursion"}, []int{0, 2}, 5},
 		{"nothing but a referral", []behaviour{refers, code(dns.RcodeServerFailure)}, "", 3, "referral", 0,
 			[]string{"referral: refers to other servers", "servfail: says SERVFAIL"}, []int{0, 1}, -1},
 		{"REFUSED has no opinion", []behaviour{code(dns.RcodeRefused), nxdomain}, "", 2, "nxdomain", 1,
@@ -268,7 +268,7 @@ func TestLossAfterTheRace(t *testing.T) {
 	}
 }
 
-// A reply that came too late is shown, but had no word in the verdict.
+// A reply that came too late is shown, but does not count for the verdict.
 func TestLate(t *testing.T) {
 	wait := make(chan struct{})
 	slow := func(network string, m *dns.Msg) bool {

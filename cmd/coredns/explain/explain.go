@@ -5,7 +5,7 @@
 // It holds the server's own race over the server's own upstreams, so what it
 // shows is what the server does. One thing differs: the race is over with the
 // first good answer, but the others are listened to until the timeout, because
-// what they say is what the command is asked for. And it begins knowing nothing,
+// what they say is what the command is asked for. And it keeps no state between runs,
 // where a server may know already that an upstream is down, or that a name exists.
 package explain
 
@@ -89,6 +89,8 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	if len(servers) == 0 {
 		if len(report.Problems) == 0 {
 			fmt.Fprintf(problems, "%s: the system knows no resolver; see '%s --links'\n", name, name)
+		} else {
+			fmt.Fprintf(problems, "%s: there is no upstream to ask; name one as @192.0.2.1, or a file with -f\n", name)
 		}
 		return exitNoUpstreams
 	}

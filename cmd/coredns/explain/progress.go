@@ -34,7 +34,7 @@ func screenOn(f *os.File) screen {
 	return s
 }
 
-// watch shows a frame again and again, in the place of the one before, until
+// watch shows a frame again and again, in place of the one before, until
 // end is called, which erases it.
 func watch(s screen, frame func() []string) (end func()) {
 	done := make(chan struct{})

@@ -169,7 +169,7 @@ func summary(o *outcome, s style) []string {
 		what = "NODATA"
 	}
 	if o.verdict == race.Truncated {
-		what = "TC, and no answer,"
+		what = "TC without an answer"
 	}
 	what = s.paint(colourOf(o.verdict), what)
 	if o.special {
@@ -211,7 +211,7 @@ func (o *outcome) trust() []string {
 	var lines []string
 	switch {
 	case o.verdict == race.Good && o.cfg.Prefer.By != option.None:
-		return []string{"Conclusive: the best good answer of its time is the reply, whatever the others say."}
+		return []string{"Conclusive: the best of the good answers that came in time is the reply, whatever the others say."}
 	case o.verdict == race.Good:
 		return []string{"Conclusive: the first good answer is the reply, whatever the others say."}
 	case o.verdict.Negative() && o.filtered:
@@ -225,7 +225,7 @@ func (o *outcome) trust() []string {
 	case !o.conclusive:
 		return []string{"Nobody knows: " + o.missed() + "."}
 	default:
-		return []string{"Every upstream has spoken, and none is of use."}
+		return []string{"Every upstream has replied, and no reply is of use."}
 	}
 	if seconds, keep := o.ttl(); keep {
 		lines = append(lines, fmt.Sprintf("Caches may keep it for %v.", time.Duration(seconds)*time.Second))

@@ -115,9 +115,9 @@ host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS    VERDICT    WHY
   10.1.0.53:53  0.9 ms  NXDOMAIN  SOA        nxdomain   denies the name
-* 10.2.0.53:53  2.0 ms  NOERROR   truncated  truncated  truncated: the whole cannot be had
+* 10.2.0.53:53  2.0 ms  NOERROR   truncated  truncated  truncated, and not to be had over TCP
 
-dnsmus replies TC, and no answer, after 2.0 ms, the reply of 10.2.0.53:53
+dnsmus replies TC without an answer after 2.0 ms, the reply of 10.2.0.53:53
 There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL.
 `},
 		{"failure", example(opFails).won(0, 1500*ms, 0), `

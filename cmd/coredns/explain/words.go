@@ -61,7 +61,7 @@ func (o *outcome) opinionOf(i int) string {
 		}
 		return "good answer"
 	case race.Truncated:
-		return "truncated: the whole cannot be had"
+		return "truncated, and not to be had over TCP"
 	case race.NoDataSOA:
 		return "has no " + wanted + " record"
 	case race.NoData:
@@ -72,7 +72,7 @@ func (o *outcome) opinionOf(i int) string {
 		}
 		return "not good: no " + wanted + " record"
 	case race.NXDomainChain:
-		return "denies the end of a chain"
+		return "denies the end of its CNAME chain"
 	case race.NXDomainSOA:
 		return "denies the name"
 	case race.NXDomain:
@@ -81,7 +81,7 @@ func (o *outcome) opinionOf(i int) string {
 		if len(op.msg.Ns) > 0 {
 			return "refers to other servers"
 		}
-		return "does not look for the name"
+		return "offers no recursion"
 	case race.Bogus:
 		return "not good: bogus address"
 	}
