@@ -171,6 +171,7 @@ func TestOptions(t *testing.T) {
 		"force_tcp":       func(c *handler.Config) { c.ForceTCP = true },
 		"prefer_udp":      func(c *handler.Config) { c.PreferUDP = true },
 		"forward_special": func(c *handler.Config) { c.ForwardSpecial = true },
+		"private_links":   func(c *handler.Config) { c.PrivateLinks = true },
 
 		"learn":              func(c *handler.Config) { c.Learn = 10 * time.Minute },
 		"learn 1s":           func(c *handler.Config) { c.Learn = time.Second },
@@ -303,13 +304,14 @@ func TestOptionErrors(t *testing.T) {
 		{"filtered first", []string{"filtered: 'first' is unknown"}},
 		{"prefer_udp yes", []string{"prefer_udp: " + count, "write: prefer_udp"}},
 		{"forward_special yes", []string{"forward_special: " + count, "write: forward_special"}},
+		{"private_links yes", []string{"private_links: " + count, "write: private_links"}},
 	} {
 		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
 	}
 	given := make(map[string]bool)
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
-		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "tls", "tls_servername dns.example",
+		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "tls", "tls_servername dns.example",
 		"learn", "hedge auto", "spread", "prefer order", "away deny", "filtered final",
 	} {
 		name, _, _ := strings.Cut(option, " ")

@@ -24,6 +24,7 @@ type Values struct {
 	ForceTCP       bool          // ask over TCP only
 	PreferUDP      bool          // ask over UDP even for a client on TCP
 	ForwardSpecial bool          // race special names as all others
+	PrivateLinks   bool          // for names in the domains of a link ask over that link only (R21)
 	TLS            *tls.Config   // of encrypted transports; nil: as the system has it
 	ServerName     string        // in the certificates of upstreams that do not name theirs; empty: their address
 

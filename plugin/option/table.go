@@ -63,6 +63,9 @@ var Table = []Option{
 		About: "of no effect, as learn", set: setAway},
 	{Name: "filtered", Args: "final", Flag: "filtered",
 		About: "a denial that a filter made ends the race", set: setFiltered},
+	{Name: "private_links", Flag: "private-links",
+		About: "ask for names in a link's own domains over that link only",
+		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},
 }
 
 func setZones(v *Values, args []string, r Reader) error {

@@ -38,7 +38,7 @@ type Asking struct {
 
 // Start asks all upstreams in use (R1), as if nothing were known.
 func (p *Pool) Start(q Query) *Asking {
-	a := &Asking{Members: p.Members()}
+	a := &Asking{Members: p.set.Load().whom(wire.Question(q.Plain().Msg)).members}
 	rules := a.put(p, q)
 	a.start(nil, rules, race.Plan{}, true)
 	if !a.final {

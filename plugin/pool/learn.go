@@ -13,8 +13,17 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// newSet returns a set of upstreams, of which nothing is known yet.
-func (p *Pool) newSet(members []*Member) *set {
+// newSet returns a set of upstreams, of which nothing is known yet but the domains of
+// their links.
+func (p *Pool) newSet(members []*Member, domainsOf [][]string) *set {
+	s := p.newKnowledge(members)
+	s.domains = domainsOf
+	s.route()
+	return s
+}
+
+// newKnowledge returns upstreams of which nothing is known yet.
+func (p *Pool) newKnowledge(members []*Member) *set {
 	s := &set{members: members, pool: p}
 	if p.cfg.Learns() {
 		s.zones = knowledge.NewZones(len(members), p.cfg.Age())
@@ -24,11 +33,21 @@ func (p *Pool) newSet(members []*Member) *set {
 }
 
 // KnownZones is how many zones something is known of.
-func (p *Pool) KnownZones() int {
-	if z := p.set.Load().zones; z != nil {
-		return z.Len()
+func (p *Pool) KnownZones() (n int) {
+	for _, z := range p.set.Load().allZones() {
+		n += z.Len()
 	}
-	return 0
+	return n
+}
+
+// allZones is what is learned about zones, by upstreams that are asked together.
+func (s *set) allZones() (all []*knowledge.Zones) {
+	for _, part := range append([]*set{s}, s.parts...) {
+		if part.zones != nil {
+			all = append(all, part.zones)
+		}
+	}
+	return all
 }
 
 // noticing returns an observer that tells the pool of upstreams that return.
@@ -59,7 +78,7 @@ func (r returns) Link(state link.State, turn uint64) {
 }
 
 func (r returns) returned() {
-	if z := r.pool.set.Load().zones; z != nil {
+	for _, z := range r.pool.set.Load().allZones() {
 		z.Returned(time.Now())
 	}
 }
@@ -110,6 +129,9 @@ func (s *set) standing(question []byte, plans bool, now time.Time) knowledge.Sta
 
 // plan says whom to ask when (R16).
 func (s *set) plan(cfg *Config, question []byte, known knowledge.Standing, view int, now time.Time) race.Plan {
+	if guess, ok := s.guesses.find(question); ok && known.Heard == 0 {
+		known.Surveyed, known.Knows = true, guess
+	}
 	if !known.Surveyed || known.Knows == 0 {
 		return race.Plan{}
 	}

@@ -105,7 +105,7 @@ func learning(n int, change ...func(*option.Values)) *set {
 	for _, c := range change {
 		c(&v)
 	}
-	return New(Config{Values: v}).newSet(members(n))
+	return New(Config{Values: v}).newSet(members(n), nil)
 }
 
 // hold has the question asked with what the set knows, and learns from it.

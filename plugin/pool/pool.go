@@ -60,12 +60,17 @@ type set struct {
 	names   knowledge.Names  // upstreams are numbered as in members
 	zones   *knowledge.Zones // nil: nothing is learned about them
 	paces   []knowledge.Pace // by member; likewise
+
+	domains [][]string             // of the members' links
+	private domains[*set]          // who alone are asked for names in a domain
+	parts   []*set                 // these
+	guesses domains[knowledge.Set] // who may know the names in a domain
 }
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: upstream.NewPorts()}
-	p.set.Store(p.newSet(nil))
+	p.set.Store(p.newSet(nil, nil))
 	return p
 }
 
@@ -79,8 +84,9 @@ func (p *Pool) Members() []*Member { return p.set.Load().members }
 // they began with. A set that has changed begins to learn anew. It must not be called by two goroutines at a time.
 func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	old := p.Members()
-	now := make([]*Member, len(servers))
+	now, domainsOf := make([]*Member, len(servers)), make([][]string, len(servers))
 	for i, s := range servers {
+		domainsOf[i] = s.Domains
 		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
 		if at >= 0 {
 			now[i] = old[at]
@@ -89,10 +95,10 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 		now[i] = p.newMember(s)
 		added = append(added, now[i])
 	}
-	if slices.Equal(now, old) {
+	if slices.Equal(now, old) && slices.EqualFunc(domainsOf, p.set.Load().domains, slices.Equal[[]string]) {
 		return nil, nil
 	}
-	p.set.Store(p.newSet(now))
+	p.set.Store(p.newSet(now, domainsOf))
 	for _, m := range added {
 		p.lookAtLink(m) // once more: it was not seen while it was looked at first
 	}

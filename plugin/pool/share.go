@@ -41,7 +41,7 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 	if query.Truncated == upstream.TruncatedNever {
 		key += "whole"
 	}
-	f, first := p.shared.join(key, p.set.Load())
+	f, first := p.shared.join(key, p.set.Load().whom(wire.Question(query.Msg)))
 	if !first {
 		f.done.Wait()
 		return &f.Outcome, false

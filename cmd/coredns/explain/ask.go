@@ -160,7 +160,11 @@ func (a *asking) snapshot() *outcome {
 			legs = a.race.Legs()
 		}
 	}
-	for i, m := range a.pool.Members() {
+	members := a.pool.Members()
+	if a.race != nil {
+		members = a.race.Members
+	}
+	for i, m := range members {
 		op := opinion{server: m.Server}
 		if i < len(legs) {
 			op.read(legs[i])
