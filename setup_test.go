@@ -685,7 +685,7 @@ var mayImport = map[string][]string{
 	".":                   {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
 	"cmd/coredns":         {"cmd/coredns/command"},
 	"cmd/coredns/command": {".", "cmd/coredns/explain"},
-	"cmd/coredns/explain": {"plugin/knowledge", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"cmd/coredns/explain": {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/handler":      {"plugin/link", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/knowledge":    {"plugin/race", "plugin/wire"},
 	"plugin/option":       {"plugin/race"},

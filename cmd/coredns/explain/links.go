@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
@@ -18,17 +20,22 @@ type linkRow struct {
 	Server  string   `json:"server"`
 	Domains []string `json:"domains"`
 	Asked   bool     `json:"asked"`
-	Why     string   `json:"why"` // it is not asked, or the source names nothing
+	State   string   `json:"state"` // of its link: bound, not bound, gone; empty: it has none
+	Why     string   `json:"why"`   // it is not asked, or the source names nothing
 }
 
-// linkRows are what all sources name, and those that name nothing.
-func linkRows(surveys []source.Survey) (rows []linkRow) {
+// linkRows are what all sources name, and those that name nothing. Look tells how a
+// server's link leads to it.
+func linkRows(surveys []source.Survey, look func(server.Server) link.State) (rows []linkRow) {
 	for _, s := range surveys {
 		name := cmp.Or(s.Source, "command line")
 		for _, n := range s.Named {
 			row := linkRow{Source: name, Link: n.Server.Link, Server: n.What, Domains: n.Server.Domains, Asked: n.LeftOut == "", Why: n.LeftOut}
 			if row.Domains == nil {
 				row.Domains = []string{}
+			}
+			if row.Asked && row.Link != "" {
+				row.State = look(n.Server).String()
 			}
 			rows = append(rows, row)
 		}
@@ -42,9 +49,17 @@ func linkRows(surveys []source.Survey) (rows []linkRow) {
 	return rows
 }
 
+// linkState is how the link of a server leads to it now.
+func linkState(s server.Server) link.State {
+	_, state := link.To(s.Link, s.Addr.Addr())
+	return state
+}
+
 // status is what has become of a server in one word or some.
 func (r linkRow) status() string {
 	switch {
+	case r.Asked && r.State != "":
+		return "asked; link: " + r.State
 	case r.Asked:
 		return "asked"
 	case r.Server == "":

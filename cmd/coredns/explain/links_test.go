@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -24,10 +25,10 @@ func TestLinksRows(t *testing.T) {
 		{Source: "NetworkManager", Err: errors.New("NetworkManager\x1b does not run")},
 		{Source: "resolvconf"},
 		{Named: []source.Named{{What: "192.0.2.1:53"}}},
-	})
+	}, func(server.Server) link.State { return link.Unbound })
 	want := strings.Join([]string{
 		"SOURCE            LINK  SERVER             DOMAINS                     STATUS",
-		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked",
+		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked; link: not bound",
 		"systemd-resolved  -     127.0.0.53:53      -                           left out: loopback",
 		"NetworkManager    -     -                  -                           NetworkManager? does not run",
 		"resolvconf        -     -                  -                           names nobody",
@@ -47,9 +48,9 @@ func TestLinksRows(t *testing.T) {
 	}
 	var out struct {
 		Links []struct {
-			Source, Link, Server, Why string
-			Domains                   []string
-			Asked                     bool
+			Source, Link, Server, Why, State string
+			Domains                          []string
+			Asked                            bool
 		}
 	}
 	d := json.NewDecoder(bytes.NewReader(linksJSON(rows)))
