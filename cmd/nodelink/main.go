@@ -14,10 +14,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
+
+	"github.com/jsimonetti/rtnetlink/v2"
 )
 
 func main() {
@@ -50,13 +51,14 @@ func ensure(name, kind string, addresses []string) error {
 		}
 		addrs = append(addrs, addr.Unmap())
 	}
-	conn, err := dial()
+	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
 		return err
 	}
-	defer conn.close()
+	defer conn.Close()
 
-	switch err := conn.ensureLink(name, kind); {
+	link, err := ensureLink(conn, name, kind)
+	switch {
 	case errors.Is(err, syscall.EPERM):
 		return fmt.Errorf("link %s: %w: the capability NET_ADMIN is missing", name, err)
 	case errors.Is(err, syscall.EOPNOTSUPP):
@@ -65,12 +67,8 @@ func ensure(name, kind string, addresses []string) error {
 	case err != nil:
 		return fmt.Errorf("link %s: %w", name, err)
 	}
-	link, err := net.InterfaceByName(name)
-	if err != nil {
-		return err
-	}
 	for _, addr := range addrs {
-		switch err := conn.ensureAddress(link.Index, addr); {
+		switch err := ensureAddress(conn, link, addr); {
 		case errors.Is(err, syscall.EACCES):
 			return fmt.Errorf("address %s: %w: is IPv6 disabled? See sysctl net.ipv6.conf.%s.disable_ipv6", addr, err, name)
 		case err != nil:
