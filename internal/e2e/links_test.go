@@ -185,3 +185,38 @@ func TestLinkUnbound(t *testing.T) {
 	client.run("ip", "route", "delete", "10.0.0.53", "dev", "ipsec0")
 	client.becomes(ask+"again.zone0.example", "NOERROR 10.0.0.1")
 }
+
+// Names of two resolvers with the same address are asked for at a rate, while one of the
+// links goes and comes. Those that are not behind it are all answered, and always; those
+// that are, whenever it is there.
+func TestLinksLoad(t *testing.T) {
+	const ask = "@127.0.0.1 -p 5553 "
+	client, servers := vpns(t)
+	client.resolvConf("10.0.0.53%tun0", "10.0.0.53%tun1")
+	client.coredns(`.:5553 {
+		bind 127.0.0.1
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits(ask + "www.zone0.example")
+	rate := testkit.Times(500, 5000)
+	of := func(zones ...byte) *load {
+		return client.loadOf("127.0.0.1:5553", rate,
+			func(n uint32) string { return fmt.Sprintf("load%d.zone%d.example.", n, zones[int(n)%len(zones)]) },
+			func(n uint32) net.IP { return net.IPv4(10, zones[int(n)%len(zones)], 0, 1) })
+	}
+	for range testkit.Times(1, 3) {
+		both := of(0, 1)
+		time.Sleep(time.Second)
+		both.stop().mustAllBeGood(t)
+		one := of(0)
+		for range testkit.Times(2, 10) {
+			time.Sleep(300 * time.Millisecond)
+			client.run("ip", "link", "delete", "tun1")
+			client.becomes(ask+"gone.zone1.example", "NXDOMAIN")
+			time.Sleep(300 * time.Millisecond)
+			client.connect(servers[1], 1)
+			client.becomes(ask+"back.zone1.example", "NOERROR 10.1.0.1")
+		}
+		one.stop().mustAllBeGood(t)
+	}
+}

@@ -17,6 +17,8 @@ import (
 // that are under way: so many fit into the buffer of a socket. Where a machine
 // cannot keep up, the rate falls.
 type load struct {
+	name     func(n uint32) string // that is asked for
+	want     func(n uint32) net.IP // and its address
 	underWay chan struct{}
 	stopped  chan struct{}
 	all      sync.WaitGroup
@@ -34,10 +36,18 @@ type result struct {
 // load begins a load of UDP queries.
 func (l loopback) load(server string, rate int) *load {
 	l.Helper()
+	return l.loadOf(server, rate,
+		func(n uint32) string { return fmt.Sprintf("load%d.example.", n) },
+		func(n uint32) net.IP { return net.IPv4(10, byte(n>>16), byte(n>>8), byte(n)) })
+}
+
+// loadOf begins a load of UDP queries for these names, which have these addresses.
+func (l *lab) loadOf(server string, rate int, name func(n uint32) string, want func(n uint32) net.IP) *load {
+	l.Helper()
 	const sockets = 4
-	q := &load{underWay: make(chan struct{}, 100), stopped: make(chan struct{})}
+	q := &load{name: name, want: want, underWay: make(chan struct{}, 100), stopped: make(chan struct{})}
 	for i := range sockets {
-		conn, err := net.Dial("udp", server)
+		conn, err := l.dial(l.Context(), "udp", server)
 		if err != nil {
 			l.Fatal(err)
 		}
@@ -93,7 +103,7 @@ func (s *loadSocket) send(n, step uint32, every time.Duration) {
 			due = late // what was missed is not made up for all at once
 		}
 		due = due.Add(every)
-		m := new(dns.Msg).SetQuestion(fmt.Sprintf("load%d.example.", n), dns.TypeA)
+		m := new(dns.Msg).SetQuestion(s.name(n), dns.TypeA)
 		s.mu.Lock()
 		for s.isPending(id) {
 			id++
@@ -140,7 +150,7 @@ func (s *loadSocket) read() {
 
 // judge notes the reply to query n. s.mu is held.
 func (s *loadSocket) judge(n uint32, m *dns.Msg) {
-	want := net.IPv4(10, byte(n>>16), byte(n>>8), byte(n))
+	want := s.want(n)
 	if len(m.Answer) == 1 {
 		if a, ok := m.Answer[0].(*dns.A); ok && a.A.Equal(want) && m.Rcode == dns.RcodeSuccess {
 			s.sum.good++
@@ -148,6 +158,6 @@ func (s *loadSocket) judge(n uint32, m *dns.Msg) {
 		}
 	}
 	if len(s.sum.wrong) < 5 {
-		s.sum.wrong = append(s.sum.wrong, fmt.Sprintf("load%d: %s, %d answers", n, dns.RcodeToString[m.Rcode], len(m.Answer)))
+		s.sum.wrong = append(s.sum.wrong, fmt.Sprintf("%s: %s, %d answers", s.name(n), dns.RcodeToString[m.Rcode], len(m.Answer)))
 	}
 }
