@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,33 @@ func TestSmoke(t *testing.T) {
 		}
 		if s.countFDs() == 0 || s.countGoroutines() == 0 || s.peakRSS() < 1<<20 {
 			t.Errorf("%d fds, %g goroutines, %d bytes", s.countFDs(), s.countGoroutines(), s.peakRSS())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Many clients with connections of their own get their own answers.
+func TestCrowd(t *testing.T) {
+	b := newBench(t)
+	if err := writeCert(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	secret := "tls " + filepath.Join(b.dir, certFile) + " " + filepath.Join(b.dir, keyFile) + "\n"
+	entries := []entry{{engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 1, above: secret, scheme: "tls://"}}
+	err := b.with([]string{"good"}, entries, func(servers []*server) error {
+		for i, overs := range [][]string{{"udp", "tcp"}, {"tls"}} {
+			for _, over := range overs {
+				r, err := b.measure(servers[i], load{For: 300 * time.Millisecond, Timeout: 10 * time.Second, Clients: 200, Over: over})
+				if err != nil {
+					return err
+				}
+				if r.Answered == 0 || r.Answered != r.Sent || r.Kinds["good"] != r.Answered || r.Strange != 0 || r.P50 > r.Max {
+					t.Errorf("over %s: %+v", over, r.tally)
+				}
+			}
 		}
 		return nil
 	})

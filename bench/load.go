@@ -22,6 +22,8 @@ type load struct {
 	Timeout time.Duration // a query is lost when its reply took longer
 	Plain   bool          // without EDNS, which most clients have
 	First   uint32        // number of the first query of each socket
+	Clients int           // so many take turns, each with a socket of its own; zero: a few ask at all times
+	Over    string        // what they ask over: udp, tcp or tls; empty: udp
 }
 
 const (
@@ -43,6 +45,13 @@ func runLoad(args []string) error {
 	var l load
 	if err := json.Unmarshal([]byte(args[0]), &l); err != nil {
 		return err
+	}
+	if l.Clients > 0 {
+		sum, err := l.runCrowd()
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(sum)
 	}
 	c := &client{load: l}
 	for i := range clientSockets {
@@ -205,10 +214,15 @@ func (c *client) tally() tally {
 		}
 		all = append(all, s.lat...)
 	}
+	t.take(all)
+	return t
+}
+
+// take counts the answered, by how long each took.
+func (t *tally) take(all []time.Duration) {
 	t.Answered = len(all)
 	slices.Sort(all)
 	t.P50, t.P99, t.Max = quantile(all, 0.5), quantile(all, 0.99), quantile(all, 1)
-	return t
 }
 
 // quantile of a sorted list; zero if it is empty.

@@ -161,7 +161,7 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		if options != "" {
 			to += " {" + options + "\n\t}"
 		}
-		corefile := fmt.Sprintf(".:%s {\n\tbind %s\n\tpprof %s\n\t%s\n%s\t%s %s\n}\n", port, host, s.pprof, e.above, way.before, way.what, to)
+		corefile := fmt.Sprintf("%s.:%s {\n\tbind %s\n\tpprof %s\n\t%s\n%s\t%s %s\n}\n", e.scheme, port, host, s.pprof, e.above, way.before, way.what, to)
 		file := filepath.Join(b.dir, "Corefile."+port)
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err
@@ -254,7 +254,12 @@ func (b *bench) measure(s *server, l load) (r result, err error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	before, fakesBefore := s.cpu(), b.fakes.cpu()
-	if err := cmd.Run(); err != nil {
+	if l.Clients == 0 {
+		err = cmd.Run()
+	} else {
+		err = runCrowd(cmd, func() { before, fakesBefore = s.cpu(), b.fakes.cpu() })
+	}
+	if err != nil {
 		return r, fmt.Errorf("load on %s: %w", s.name, err)
 	}
 	after, fakesAfter := s.cpu(), b.fakes.cpu()
@@ -268,6 +273,32 @@ func (b *bench) measure(s *server, l load) (r result, err error) {
 	r.cpu, r.fakesCPU = after-before, fakesAfter-fakesBefore
 	r.clientCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return r, nil
+}
+
+// runCrowd runs the process of a crowd, and calls begin when all have their connections.
+func runCrowd(cmd *exec.Cmd, begin func()) error {
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stderr = nil
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		if lines.Text() == connected {
+			begin()
+			stdin.Write([]byte{'\n'})
+		} else {
+			fmt.Fprintln(os.Stderr, lines.Text())
+		}
+	}
+	return cmd.Wait()
 }
 
 // watch counts the file descriptors and goroutines of s until stop is called. It costs the server a little: not to be used while its

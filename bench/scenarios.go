@@ -24,6 +24,7 @@ var scenarios = []struct {
 	{"negative", (*bench).negative},
 	{"loss", (*bench).loss},
 	{"encrypted", (*bench).encrypted},
+	{"scale", (*bench).scale},
 	{"world", (*bench).world},
 }
 
@@ -45,9 +46,14 @@ type entry struct {
 	engine string
 	n      int
 	above  string // plugins above it, as in a Corefile
+	scheme string // of the server block, as tls://; empty: plain DNS
+	name   string // that it has in tables; empty: made of the others
 }
 
 func (e entry) String() string {
+	if e.name != "" {
+		return e.name
+	}
 	if e.above != "" {
 		return fmt.Sprint(e.engine, " ", e.n, ", usual plugins")
 	}
