@@ -106,6 +106,11 @@ func (a *Asking) Wait(ctx context.Context) race.Result {
 		a.race.Discard(res.Leg)
 		res = a.race.Wait(ctx)
 	}
+	for i, err := range res.Errs {
+		if err == race.ErrDown && !a.Members[i].Linked() {
+			res.Errs[i] = upstream.ErrLinkGone
+		}
+	}
 	return res
 }
 

@@ -1,10 +1,21 @@
 package upstream
 
 import (
+	"errors"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
 )
+
+// ErrLinkGone is why an upstream is not asked.
+var ErrLinkGone = errors.New("its network link is gone")
+
+// Linked reports whether the upstream is not cut off, as it is while its link is gone.
+func (u *Upstream) Linked() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.link != link.Gone
+}
 
 // Link says how the upstream's link leads to it from now on, as [link.To] does; it may be
 // told again and again. Who has no link is never told.

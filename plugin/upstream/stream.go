@@ -160,7 +160,7 @@ func (s *stream) serve() error {
 	to, gone := s.u.peer, s.u.link == link.Gone
 	s.u.mu.Unlock()
 	if gone {
-		return errLinkGone
+		return ErrLinkGone
 	}
 	if s.u.cfg.DialRoundTripper != nil {
 		conn, err := s.u.cfg.DialRoundTripper(dialling, to)
@@ -291,8 +291,6 @@ var (
 	errClosed  = errors.New("connection closed by the upstream")
 	errGivenUp = errors.New("connection without replies given up")
 	errNoOpen  = errors.New("no connection in time")
-
-	errLinkGone = errors.New("the network link is gone")
 )
 
 // plainly is why a connection came to nothing, in words for users.

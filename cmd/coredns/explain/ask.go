@@ -169,6 +169,9 @@ func (a *asking) snapshot() *outcome {
 		if i < len(legs) {
 			op.read(legs[i])
 		}
+		if op.msg == nil && op.err == nil && !m.Linked() {
+			op.err = upstream.ErrLinkGone
+		}
 		if o.verdict == race.Good { // then nobody else was waited for
 			op.late = false
 		}
