@@ -19,7 +19,7 @@ import (
 
 const (
 	checkout  = "testdata/checkout" // a link, so that Go takes files there for those of this module
-	chart     = "../chart"
+	chart     = checkout + "/deploy/kubernetes/chart"
 	kustomize = "../kustomize"
 )
 
