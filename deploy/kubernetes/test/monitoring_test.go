@@ -89,6 +89,19 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestReadmeMonitoring takes the values of the README.
+func TestReadmeMonitoring(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	write(t, file, readme(t, "yaml", "dashboard"))
+	all := render(t, file)
+	for _, key := range []string{"ServiceMonitor/dnsmus", "PrometheusRule/dnsmus"} {
+		if object := all[key]; object == nil || metadata(object).GetLabels()["release"] != "prometheus" {
+			t.Errorf("%s is\n%s", key, text(t, object))
+		}
+	}
+	get[*corev1.ConfigMap](t, all, "ConfigMap/dnsmus-dashboard")
+}
+
 // TestPodMonitor has Prometheus find the port of a pod that declares none.
 func TestPodMonitor(t *testing.T) {
 	testkit.Need(t, false, "promtool")
