@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -352,7 +353,27 @@ func TestTests(t *testing.T) {
 	}
 }
 
-// TestChart wants what catalogues of charts show, and a package of all files.
+// TestPackage wants the chart to make the same when it is packed.
+func TestPackage(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := helm(t, "package", "--destination="+dir, chart); err != nil {
+		t.Fatal(err)
+	}
+	packages, err := filepath.Glob(dir + "/dnsmus-*.tgz")
+	if err != nil || len(packages) != 1 {
+		t.Fatalf("packages are %q: %v", packages, err)
+	}
+	const values = "--values=testdata/all.yaml"
+	want, err := helm(t, "template", "dnsmus", chart, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := helm(t, "template", "dnsmus", packages[0], values); err != nil || got != want {
+		t.Errorf("the package makes\n%s\nwant\n%s\n%v", got, want, err)
+	}
+}
+
+// TestChart wants what catalogues of charts show, and the right Kubernetes.
 func TestChart(t *testing.T) {
 	text, err := os.ReadFile(chart + "/Chart.yaml")
 	if err != nil {
