@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
@@ -37,6 +38,9 @@ const clusterCorefile = `
 	log . "{proto} {name}"
 	template IN A kubernetes.default.svc.cluster.local {
 		answer "{{ .Name }} 5 IN A 10.96.0.1"
+	}
+	template IN SRV _https._tcp.kubernetes.default.svc.cluster.local {
+		answer "{{ .Name }} 5 IN SRV 0 100 443 kubernetes.default.svc.cluster.local."
 	}
 	template IN PTR 1.0.96.10.in-addr.arpa {
 		answer "{{ .Name }} 5 IN PTR kubernetes.default.svc.cluster.local."
@@ -86,7 +90,7 @@ func newGround(t *testing.T, values ...string) *ground {
 	testkit.Need(t, true, "dig", "git", "ip", "nft", "runc", "tar")
 	t.Parallel()
 	// A bridge, because not every kernel has dummy links.
-	all, _ := render(t, append(values, "link.type=bridge")...)
+	all := render(t, append(values, "link.type=bridge")...)
 	g := &ground{node: newNode(t), manifests: all}
 	g.resolv = filepath.Join(g.files, "run/systemd/resolve/resolv.conf")
 	write(t, g.resolv, "nameserver 192.0.2.1\nnameserver 192.0.2.2\n")
@@ -263,6 +267,26 @@ func TestRestart(t *testing.T) {
 	p.start(p.spec.Containers[0])
 	g.pod.expect("169.254.20.10", "wiki.beta.example", "A", "10.2.0.20")
 	t.Log("back", time.Since(began).Round(time.Millisecond), "after the start")
+}
+
+// TestHelmTest runs what helm test runs, in a pod of its own, while the server
+// answers and when it is gone.
+func TestHelmTest(t *testing.T) {
+	g := newGround(t)
+	server := g.addPod(g.manifests).server()
+	spec := get[*corev1.Pod](t, g.manifests, "Pod/dnsmus-test-0").Spec
+	test := func() *container {
+		c := (&pod{node: &node{host: g.pod}, spec: spec}).start(spec.Containers[0])
+		<-c.Done()
+		return c
+	}
+	if c := test(); c.ExitCode() != 0 || !strings.Contains(c.Printed(), "443 kubernetes.default.svc.cluster.local.") {
+		t.Errorf("the test ends with %d:\n%s", c.ExitCode(), c.Printed())
+	}
+	server.kill()
+	if c := test(); c.ExitCode() != 3 {
+		t.Errorf("without a server the test ends with %d:\n%s", c.ExitCode(), c.Printed())
+	}
 }
 
 // TestService has the node answer at the address of the cluster's DNS service,

@@ -19,7 +19,7 @@ import (
 
 const (
 	checkout  = "testdata/checkout" // a link, so that Go takes files there for those of this module
-	chart     = "../chart"
+	chart     = checkout + "/deploy/kubernetes/chart"
 	kustomize = "../kustomize"
 )
 
@@ -51,8 +51,11 @@ func helm(t *testing.T, command string, args ...string) (string, error) {
 	t.Helper()
 	binary := testkit.Build(t, "helm.sh/helm/v3/cmd/helm@v3.22.0")
 	testkit.DependOn(t, checkout+"/deploy/kubernetes")
-	args = append([]string{command, "--kube-version=1.37", "--namespace=kube-system"}, args...)
-	cmd := exec.Command(binary, args...)
+	fixed := []string{command, "--namespace=kube-system"}
+	if command != "package" {
+		fixed = append(fixed, "--kube-version=1.37")
+	}
+	cmd := exec.Command(binary, append(fixed, args...)...)
 	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+testkit.Dir, "HELM_CONFIG_HOME="+testkit.Dir, "HELM_DATA_HOME="+testkit.Dir)
 	return output(cmd)
 }

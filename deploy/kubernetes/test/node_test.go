@@ -235,6 +235,10 @@ func (p *pod) runtimeConfig(c corev1.Container) map[string]any {
 			"destination": m.MountPath, "type": "bind", "source": p.volumes[m.Name], "options": []string{"rbind", access},
 		})
 	}
+	env := []string{"KUBE_DNS_SERVICE_HOST=" + clusterDNS}
+	for _, e := range c.Env {
+		env = append(env, e.Name+"="+e.Value)
+	}
 	namespaces := []map[string]any{{"type": "network", "path": "/var/run/netns/" + p.node.ns}}
 	for _, kind := range []string{"pid", "mount", "ipc", "uts"} {
 		namespaces = append(namespaces, map[string]any{"type": kind})
@@ -247,7 +251,7 @@ func (p *pod) runtimeConfig(c corev1.Container) map[string]any {
 		"process": map[string]any{
 			"cwd":  "/",
 			"args": args,
-			"env":  []string{"KUBE_DNS_SERVICE_HOST=" + clusterDNS},
+			"env":  env,
 			"user": map[string]any{"uid": *p.spec.SecurityContext.RunAsUser, "gid": *p.spec.SecurityContext.RunAsGroup},
 			"capabilities": map[string]any{
 				"bounding": capabilities, "effective": capabilities, "permitted": capabilities,

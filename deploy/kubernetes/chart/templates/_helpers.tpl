@@ -2,31 +2,80 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{- /* Leaves room for what is put behind: names of services have 63 characters. */ -}}
 {{- define "dnsmus.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- $name = .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- $name = .Release.Name }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- $name = printf "%s-%s" .Release.Name $name }}
 {{- end }}
+{{- $name | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "dnsmus.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "dnsmus.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- define "dnsmus.labels" -}}
-{{ include "dnsmus.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- /* The labels of pods: .top is the root, .labels are their own. */ -}}
+{{- define "dnsmus.podLabels" -}}
+{{- $fixed := include "dnsmus.selectorLabels" .top | fromYaml }}
+{{- mustMerge $fixed (default dict .labels) .top.Values.commonLabels | toYaml }}
+{{- end }}
+
+{{- /* The metadata of an object: .top is the root, .suffix the end of its name;
+       .labels and .annotations are its own. With .app it is not of the same app,
+       and neither DaemonSet nor service takes it for one of their pods. */ -}}
+{{- define "dnsmus.metadata" -}}
+{{- $fixed := include "dnsmus.selectorLabels" .top | fromYaml }}
+{{- $_ := set $fixed "app.kubernetes.io/name" (default (include "dnsmus.name" .top) .app) }}
+{{- $_ := set $fixed "app.kubernetes.io/version" .top.Chart.AppVersion }}
+{{- $_ := set $fixed "app.kubernetes.io/managed-by" .top.Release.Service }}
+{{- $_ := set $fixed "helm.sh/chart" (printf "%s-%s" .top.Chart.Name .top.Chart.Version | replace "+" "_") -}}
+name: {{ include "dnsmus.fullname" .top }}{{ .suffix }}
+namespace: {{ .top.Release.Namespace }}
+labels:
+  {{- mustMerge $fixed (default dict .labels) .top.Values.commonLabels | toYaml | nindent 2 }}
+{{- with .annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "dnsmus.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "dnsmus.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
 {{- end }}
 
 {{- define "dnsmus.image" -}}
-{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- with .Values.image }}
+{{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ default $.Chart.AppVersion .tag }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Where pods may run, and how they get their image. */ -}}
+{{- define "dnsmus.placement" -}}
+{{- range $key := list "imagePullSecrets" "nodeSelector" "affinity" "tolerations" }}
+{{- with index $.Values $key }}
+{{ $key }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Those settings of a monitor that are the same in both kinds. */ -}}
+{{- define "dnsmus.scrape" -}}
+{{- range $key := list "interval" "scrapeTimeout" "metricRelabelings" }}
+{{- with index $ $key }}
+{{ $key }}: {{ toJson . }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- /* The first address of the link, as it stands before a port. */ -}}
