@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -115,6 +116,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"forward": {what: "forward ."},
 	"dnsmus":  {what: "dnsmus"},
 	"before":  {what: "dnsmus"},
+	"linked":  {what: "dnsmus"},
 	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
 	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway servfail"},
@@ -153,6 +155,12 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		command := b.coredns
 		if e.engine == "before" {
 			command = b.before
+		}
+		if e.engine == "linked" {
+			upstreams = slices.Clone(upstreams)
+			for i, u := range upstreams {
+				upstreams[i] = "[" + strings.Replace(u, ":", "%lo]:", 1)
+			}
 		}
 		to, options := strings.Join(upstreams, " "), way.options
 		if strings.Contains(to, "://") {

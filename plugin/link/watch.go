@@ -8,6 +8,7 @@ import (
 
 const (
 	settle = 20 * time.Millisecond // changes come in bursts, of which the end counts as well as the beginning
+	rest   = 80 * time.Millisecond // then, where links come and go all the time
 	poll   = time.Second           // in place of events
 	seldom = 10 * time.Second      // beside them
 )
@@ -17,13 +18,13 @@ const (
 // for a call under way, and may be done more than once. The error says that the system
 // gives no events; then changed is called once a second.
 func Watch(changed func()) (stop func(), err error) {
-	wait, end, err := events()
+	next, end, err := events()
 	if err != nil {
 		return tell(changed, nil, poll, func() {}), fmt.Errorf("network links are looked at once a second, because the system gives no events: %w", err)
 	}
 	noted := make(chan struct{}, 1)
 	go func() {
-		for wait() == nil {
+		for next() == nil {
 			select {
 			case noted <- struct{}{}:
 			default:
@@ -46,11 +47,14 @@ func tell(changed func(), noted <-chan struct{}, every time.Duration, end func()
 			case <-regularly.C:
 			case <-noted:
 				changed()
-				select {
-				case <-done:
+				if !wait(settle, done) {
 					return
-				case <-time.After(settle):
 				}
+				changed()
+				if !wait(rest, done) {
+					return
+				}
+				continue
 			}
 			changed()
 		}
@@ -59,4 +63,14 @@ func tell(changed func(), noted <-chan struct{}, every time.Duration, end func()
 		close(done)
 		end()
 	})
+}
+
+// wait returns false if done is closed before d is over.
+func wait(d time.Duration, done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
