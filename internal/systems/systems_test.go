@@ -24,7 +24,7 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// systems are those that CoreDNS is released for, and two more.
+// systems are those that CoreDNS is released for, and three more.
 var systems = strings.Fields(`
 	linux/amd64 linux/arm64 linux/arm linux/mips linux/mips64le linux/ppc64le linux/s390x linux/riscv64 linux/loong64
 	darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
