@@ -69,7 +69,7 @@ func build(out, version, ca string) (string, error) {
 	}
 	license, err := os.ReadFile(filepath.Join(checkout, "LICENSE"))
 	if err != nil {
-		return "", fmt.Errorf("%w: start this as go -C deploy/kubernetes/image run .", err)
+		return "", fmt.Errorf("%w: start this in deploy/kubernetes/image", err)
 	}
 	work, err := os.MkdirTemp("", "dnsmus-image-")
 	if err != nil {
