@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -48,18 +47,19 @@ func newImage(platform v1.Platform, files []file, created v1.Time, labels map[st
 	return mutate.Annotations(image, labels).(v1.Image), nil
 }
 
-// writeLayout makes the directory anew, with the index by the name of version. It
-// replaces nothing but a layout.
-func writeLayout(dir string, index v1.ImageIndex, version string) error {
+// makeRoom removes the layout that is in the directory, and nothing else.
+func makeRoom(dir string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		if _, err := layout.FromPath(dir); err != nil {
 			return fmt.Errorf("%s is not empty and no image layout: choose another directory with -o", dir)
 		}
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	return os.RemoveAll(dir)
+}
+
+// writeLayout makes the directory, with the index by the name of version.
+func writeLayout(dir string, index v1.ImageIndex, version string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	_, err := layout.Write(dir, mutate.AppendManifests(

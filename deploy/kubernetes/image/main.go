@@ -1,5 +1,5 @@
-// Command image builds the container image for amd64 and arm64, with Go and
-// git alone: no daemon, no root, no base image. From the top of a checkout:
+// Command image builds the container image for amd64 and arm64, with Go,
+// git and a shell alone: no daemon, no root, no base image. From the top of a checkout:
 //
 //	go -C deploy/kubernetes/image run . [-o DIR] [-v VERSION] [-ca FILE]
 //
@@ -76,6 +76,9 @@ func build(out, version, ca string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
+	if err := makeRoom(out); err != nil {
+		return "", err
+	}
 
 	labels := annotations(version, created)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
