@@ -50,12 +50,12 @@ func run(t *testing.T, dir string, args ...string) string {
 }
 
 // tagged returns a repository at the tag of the version.
-func tagged(t *testing.T, umask string) string {
+func tagged(t *testing.T) string {
 	t.Helper()
 	testkit.Need(t, false, "git", "tar")
 	dir := t.TempDir()
-	run(t, "..", "sh", "-c", `umask `+umask+` && git ls-files -z --cached --others --exclude-standard |
-		tar -c --null -T - --ignore-failed-read | tar -x --no-same-permissions -C `+dir)
+	run(t, "..", "sh", "-c", `git ls-files -z --cached --others --exclude-standard |
+		tar -c --null -T - --ignore-failed-read | tar -x -C `+dir)
 	changelog := filepath.Join(dir, "CHANGELOG.md")
 	text, err := os.ReadFile(changelog)
 	if err != nil {
@@ -80,7 +80,7 @@ func commit(t *testing.T, dir string) {
 
 // What is not as it was tagged is no release.
 func TestRefused(t *testing.T) {
-	dir := tagged(t, "022")
+	dir := tagged(t)
 	expect := func(want string, args ...string) {
 		t.Helper()
 		args = append([]string{"deploy/release", "-o", filepath.Join(t.TempDir(), "out"), "-s", "none/none"}, args...)
@@ -115,7 +115,8 @@ func TestRelease(t *testing.T) {
 		testkit.DependOn(t, path)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	said := run(t, tagged(t, "022"), "deploy/release", "-o", out, "-s", "linux/"+runtime.GOARCH+" windows/amd64", "v"+version)
+	dir := tagged(t)
+	said := run(t, dir, "deploy/release", "-o", out, "-s", "linux/"+runtime.GOARCH+" windows/amd64", "v"+version)
 	for _, want := range []string{"git push origin v" + version, "gpg", "crane push image", "helm push dnsmus-" + version + ".tgz"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the owner is not told of %q:\n%s", want, said)
@@ -183,9 +184,10 @@ func TestRelease(t *testing.T) {
 		}
 	})
 	t.Run("again", func(t *testing.T) {
-		again := filepath.Join(t.TempDir(), "again")
-		run(t, tagged(t, "077"), "env", "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8",
-			"sh", "-c", `umask 077 && deploy/release -o "$0" -s "$1" "$2"`, again, "linux/"+runtime.GOARCH, version)
+		clone, again := filepath.Join(t.TempDir(), "clone"), filepath.Join(t.TempDir(), "again")
+		run(t, dir, "env", "TZ=Pacific/Auckland", "LC_ALL=C.UTF-8", "sh", "-c", `umask 077 &&
+			git -c advice.detachedHead=false clone --quiet --branch "v$4" . "$1" && cd "$1" && deploy/release -o "$2" -s "$3" "$4"`,
+			"sh", clone, again, "linux/"+runtime.GOARCH, version)
 		for _, name := range entries(t, again) {
 			if name != "SHA256SUMS" {
 				run(t, again, "diff", "-r", name, filepath.Join(out, name))
