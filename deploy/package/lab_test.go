@@ -67,7 +67,7 @@ func exists(path string) bool {
 // that all tests use.
 func quick(t *testing.T) string {
 	t.Helper()
-	testkit.DependOn(t, ".", "../hooks", "../man", "../systemd", "../README.md", "../../README.md", "../../CHANGELOG.md", "../../LICENSE")
+	testkit.DependOn(t, ".", "../compile", "../hooks", "../man", "../systemd", "../README.md", "../../README.md", "../../CHANGELOG.md", "../../LICENSE")
 	buildQuick.Do(func() {
 		buildQuick.dir, buildQuick.err = build("../..", oldVersion, []string{"-a", runtime.GOARCH, "-b", testkit.Binary(t)})
 	})

@@ -1,7 +1,8 @@
 // Package systems_test checks that all of this compiles for every system that it is
 // for, tests included. Types are checked from the sources, without the bodies of
 // others' functions: that is all which a system's files can lack, and takes seconds
-// where compiling takes minutes.
+// where compiling takes minutes. go vet needs all that is imported compiled, so .ci/run
+// calls it for one system of each kind.
 package systems_test
 
 import (
@@ -16,13 +17,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// systems are those that CoreDNS is released for, and two more.
+// systems are those that CoreDNS is released for, and three more.
 var systems = strings.Fields(`
 	linux/amd64 linux/arm64 linux/arm linux/mips linux/mips64le linux/ppc64le linux/s390x linux/riscv64 linux/loong64
 	darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -31,14 +33,47 @@ var systems = strings.Fields(`
 func TestSystems(t *testing.T) {
 	testkit.Long(t)
 	sources := &sources{set: token.NewFileSet(), files: make(map[string]*ast.File)}
+	vetted := make(map[string]bool)
+	for _, system := range vettedSystems(t) {
+		vetted[kind(t, system)] = true
+	}
 	for _, system := range systems {
 		t.Run(strings.ReplaceAll(system, "/", "-"), func(t *testing.T) {
 			goos, goarch, _ := strings.Cut(system, "/")
 			for _, err := range sources.check(goos, goarch) {
 				t.Error(err)
 			}
+			if !vetted[kind(t, system)] {
+				t.Error("it has files or a size of words that no vetted system has: add it to those in .ci/run")
+			}
 		})
 	}
+}
+
+// vettedSystems are those for which .ci/run calls go vet.
+func vettedSystems(t *testing.T) []string {
+	script, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(script), "for system in ")
+	list, _, _ = strings.Cut(list, ";")
+	return append(strings.Fields(list), runtime.GOOS+"/"+runtime.GOARCH)
+}
+
+// kind is the same for systems in whose vetting there is no difference: they have the
+// same of our files, and words of one size.
+func kind(t *testing.T, system string) string {
+	t.Helper()
+	goos, goarch, _ := strings.Cut(system, "/")
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}} {{.GoFiles}} {{.TestGoFiles}} {{.XTestGoFiles}}", "./...")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", cmd, err)
+	}
+	return fmt.Sprintf("%d %s", types.SizesFor("gc", goarch).Sizeof(types.Typ[types.Int]), out)
 }
 
 // listed is what go list says of a package.

@@ -42,11 +42,14 @@ var debianPackage = map[string]string{
 	"rpmlint":         "rpmlint",
 	"runc":            "runc",
 	"setpriv":         "util-linux",
+	"sha256sum":       "coreutils",
 	"shellcheck":      "shellcheck",
 	"systemd-analyze": "systemd",
 	"systemd-nspawn":  "systemd-container",
 	"tar":             "tar",
 	"unbound":         "unbound",
+	"unzip":           "unzip",
+	"zip":             "zip",
 }
 
 // Need skips the test where it cannot run: without root, if it needs that, or

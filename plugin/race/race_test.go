@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -430,7 +431,7 @@ func TestR5Back(t *testing.T) {
 		if took := time.Since(start); res.Verdict != Good || took != 3*time.Second {
 			t.Errorf("%v after %v", res.Verdict, took)
 		}
-		if got := fmt.Sprint(s.times); got != "[0s 1s]" {
+		if got := fmt.Sprint(slices.Compact(s.times)); got != "[0s 1s]" { // twice, if it woke between the calls of Again
 			t.Errorf("Retry was called at %s", got)
 		}
 	})

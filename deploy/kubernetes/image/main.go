@@ -1,10 +1,11 @@
-// Command image builds the container image for amd64 and arm64, with Go and
-// git alone: no daemon, no root, no base image. From the top of a checkout:
+// Command image builds the container image for amd64 and arm64, with Go,
+// git and a shell alone: no daemon, no root, no base image. From the top of a checkout:
 //
-//	go run ./deploy/kubernetes/image [-o DIR] [-v VERSION] [-ca FILE]
+//	go -C deploy/kubernetes/image run . [-o DIR] [-v VERSION] [-ca FILE]
 //
-// DIR becomes an OCI image layout. The same commit, version, certificates and
-// Go give the same digest, whoever builds and wherever.
+// DIR, seen from here, becomes an OCI image layout. The same commit, version,
+// certificates and Go give the same digest, whoever builds and wherever. It is a
+// module of its own, so that whoever imports dnsmus gets nothing of registries.
 package main
 
 import (
@@ -17,7 +18,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
+
+// checkout is the top of the checkout, seen from here.
+const checkout = "../../.."
 
 // The architectures, and the programs with the one capability that each has
 // when a user other than root starts it.
@@ -36,7 +45,7 @@ var (
 const user = "65532:65532"
 
 func main() {
-	out := flag.String("o", "deploy/kubernetes/image/dist", "`DIR` to write")
+	out := flag.String("o", "dist", "`DIR` to write")
 	version := flag.String("v", "", "`VERSION`, instead of git's")
 	ca := flag.String("ca", "/etc/ssl/certs/ca-certificates.crt", "`FILE` of the certificates to trust")
 	flag.Parse()
@@ -58,53 +67,57 @@ func build(out, version, ca string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: install ca-certificates, or name a file with -ca", err)
 	}
-	license, err := os.ReadFile("LICENSE")
+	license, err := os.ReadFile(filepath.Join(checkout, "LICENSE"))
 	if err != nil {
-		return "", fmt.Errorf("%w: start this at the top of the checkout", err)
+		return "", fmt.Errorf("%w: start this in deploy/kubernetes/image", err)
 	}
 	work, err := os.MkdirTemp("", "dnsmus-image-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	layout, err := newLayout(out)
-	if err != nil {
+	if err := makeRoom(out); err != nil {
 		return "", err
 	}
 
-	index := manifestList{Schema: 2, Type: typeIndex, Annotations: annotations(version, created)}
+	labels := annotations(version, created)
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range arches {
+		if err := os.Mkdir(filepath.Join(work, arch), 0o755); err != nil {
+			return "", err
+		}
 		files := []file{
 			{name: "LICENSE", data: license},
 			{name: "etc/ssl/certs/ca-certificates.crt", data: certificates},
 		}
-		var binaries []string
 		for _, p := range programs {
-			binary := filepath.Join(work, p.name+"-"+arch)
-			if err := compile("./cmd/"+p.name, arch, version, binary); err != nil {
+			binary := filepath.Join(work, arch, p.name)
+			if _, err := script("compile", version, "linux/"+arch, "./cmd/"+p.name, binary); err != nil {
 				return "", err
 			}
 			data, err := os.ReadFile(binary)
 			if err != nil {
 				return "", err
 			}
-			files = append(files, file{name: p.name, data: data, capability: p.capability})
-			binaries = append(binaries, binary)
+			bill, err := script("sbom", version, binary)
+			if err != nil {
+				return "", err
+			}
+			files = append(files, file{name: p.name, data: data, capability: p.capability}, file{name: p.name + ".cdx.json", data: bill})
 		}
-		bill, err := bom(version, binaries)
+		platform := v1.Platform{OS: "linux", Architecture: arch}
+		image, err := newImage(platform, files, v1.Time{Time: created}, labels)
 		if err != nil {
 			return "", err
 		}
-		files = append(files, file{name: "sbom.cdx.json", data: bill})
-
-		image, err := layout.addImage(arch, files, annotations(version, created))
-		if err != nil {
-			return "", err
-		}
-		index.Manifests = append(index.Manifests, image)
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &platform}})
 	}
-	top, err := layout.finish(index, version)
-	return top.Digest, err
+	index = mutate.Annotations(index, labels).(v1.ImageIndex)
+	if err := writeLayout(out, index, version); err != nil {
+		return "", err
+	}
+	digest, err := index.Digest()
+	return digest.String(), err
 }
 
 // commit is the version and the time of the checkout.
@@ -138,15 +151,15 @@ func commit(version string) (string, time.Time, error) {
 	return version, time.Unix(seconds, 0).UTC(), nil
 }
 
-func compile(pkg, arch, version, binary string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
-		"-ldflags", "-s -w -X github.com/coredns/coredns/coremain.GitCommit=dnsmus-"+version, "-o", binary, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOAMD64=v1", "GOARM64=v8.0")
+// script runs one of the scripts in deploy, and returns what it prints.
+func script(name string, args ...string) ([]byte, error) {
+	cmd := exec.Command(filepath.Join(checkout, "deploy", name), args...)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("go build %s for %s: %w", pkg, arch, err)
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w", cmd, err)
 	}
-	return nil
+	return out, err
 }
 
 func annotations(version string, created time.Time) map[string]string {

@@ -1,0 +1,13 @@
+// A module of its own, so that whoever imports dnsmus does not get registries.
+module github.com/dnsmus/dnsmus/deploy/kubernetes/image
+
+go 1.26.0
+
+require github.com/google/go-containerregistry v0.22.1
+
+require (
+	github.com/klauspost/compress v1.20.4 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+)
