@@ -72,6 +72,8 @@ func TestR20GoesAndComes(t *testing.T) {
 				if o := ask(u, query("after.example.")); !o.good() || o.after > 11*ms {
 					t.Errorf("afterwards: good %v after %v", o.good(), o.after)
 				}
+				notes.mu.Lock()
+				defer notes.mu.Unlock()
 				var links []string
 				for _, line := range notes.lines {
 					if _, text, _ := cut(line); text != "" && text[:4] == "link" {
