@@ -209,9 +209,9 @@ func TestLinksNetworkManager(t *testing.T) {
 	})
 	connect := func(name, address, servers, priority string) {
 		m.run("nmcli", "device", "set", name, "managed", "yes")
-		m.run("nmcli", "connection", "add", "type", "ethernet", "ifname", name, "con-name", name, "autoconnect", "no", "ipv4.method", "manual",
+		m.run("nmcli", "connection", "add", "type", "ethernet", "ifname", name, "con-name", "of-"+name, "autoconnect", "no", "ipv4.method", "manual",
 			"ipv4.addresses", address, "ipv4.dns", servers, "ipv4.dns-search", "~"+name+".example", "ipv4.dns-priority", priority, "ipv6.method", "disabled")
-		m.run("nmcli", "connection", "up", name)
+		m.run("nmcli", "connection", "up", "of-"+name) // another one has the name of the link
 	}
 	connect("lan0", "10.10.0.1/24", lan, "100")
 	m.knows("printer.lan.example", lan)
@@ -230,13 +230,13 @@ func TestLinksNetworkManager(t *testing.T) {
 	if out, err := m.output("nmcli", "general"); err != nil {
 		m.start("NetworkManager", "--debug") // it ends with the bus
 		m.eventually(func() error {
-			if out, err = m.output("nmcli", "-t", "-f", "NAME", "connection", "show", "--active"); !strings.Contains(out, "vpn0") {
+			if out, err = m.output("nmcli", "-t", "-f", "NAME", "connection", "show", "--active"); !strings.Contains(out, "of-vpn0") {
 				return errors.Join(err, fmt.Errorf("active are %s", out))
 			}
 			return nil
 		})
 	}
-	m.run("nmcli", "connection", "down", "vpn0")
+	m.run("nmcli", "connection", "down", "of-vpn0")
 	m.linksAre(fmt.Sprintf("[%s%%lan0]:53 lan0.example.", lan))
 	m.knows("printer.lan.example", lan)
 }
@@ -250,18 +250,21 @@ func TestLinksResolvconf(t *testing.T) {
 			m := newMachine(t, tool)
 			lan := m.site("lan0", 10, "printer.lan.example")
 			vpn := m.site("vpn0", 20, "wiki.alpha.example")
+			record, options := "vpn0", "-m 0 -x"
+			if tool == "resolvconf" {
+				m.run("rm", "-f", "/etc/resolvconf/update.d/unbound")              // this system's unbound does not run in the machine
+				m.run("rm", "-f", "/run/resolvconf/interface/original.resolvconf") // made from this system's resolv.conf
+				m.run("resolvconf", "--enable-updates")
+				record = "tun.vpn0" // it has no other way to say what comes first
+			}
 			m.dnsmusLinks()
 			m.sh("printf 'search lan.example\nnameserver " + lan + "\nnameserver 127.0.0.1\n' | resolvconf -a lan0.dhclient")
 			m.knows("printer.lan.example", lan)
-			options := ""
-			if tool == "openresolv" {
-				options = "-m 0 -x"
-			}
-			m.sh("echo nameserver " + vpn + " | resolvconf -a vpn0 " + options) // wg-quick's way
+			m.sh("echo nameserver " + vpn + " | resolvconf -a " + record + " " + options) // wg-quick's way
 			m.knows("wiki.alpha.example", vpn)
 			m.knows("printer.lan.example", lan)
 			m.linksAre(fmt.Sprintf("[%s%%lan0]:53 lan.example.", lan), "[127.0.0.1%lan0]:53: loopback", fmt.Sprintf("[%s%%vpn0]:53", vpn))
-			m.run("resolvconf", "-d", "vpn0")
+			m.run("resolvconf", "-d", record)
 			m.linksAre(fmt.Sprintf("[%s%%lan0]:53 lan.example.", lan), "[127.0.0.1%lan0]:53: loopback")
 		})
 	}
