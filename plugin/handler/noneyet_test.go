@@ -69,11 +69,9 @@ func TestNoneYet(t *testing.T) {
 
 // What has become known since the start is known to the first query.
 func TestNoneAtFirst(t *testing.T) {
-	before := firstLook
-	firstLook = testkit.Patience
-	defer func() { firstLook = before }()
 	one := gives(t, "192.0.2.11", 0)
-	_, server, file := withNone(t)
+	h, server, file := withNone(t)
+	h.follow.firstLook = testkit.Patience
 	say(t, file, fmt.Sprintf("nameserver %s\n", one))
 	if got := address(t, server); got != "192.0.2.11" {
 		t.Errorf("the first query: %s", got)
