@@ -257,7 +257,7 @@ func (b *busDaemon) watch(young time.Duration) *watched {
 	list := &List{}
 	for _, s := range []*service{newResolved(), newNetworkManager()} {
 		s.address, s.young = b.address(), young
-		list.entries = append(list.entries, &entry{source: s, may: true})
+		list.entries = append(list.entries, &entry{source: s, system: true})
 	}
 	w := &watched{T: b.T}
 	stop, err := list.Watch(func() {
