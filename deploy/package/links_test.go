@@ -12,8 +12,8 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// knowing is a Debian as debian is, with programs that know resolvers.
-var knowing = sync.OnceValues(func() (string, error) { return bootstrap("knowing", "dbus", "systemd-resolved", "network-manager") })
+// resolved is a Debian as debian is, with systemd-resolved.
+var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "systemd-resolved") })
 
 // site is a network at the other end of a link of the machine's: the machine has 10.N.0.1
 // there, and a resolver that knows names below one, 10.N.0.53. It returns its address.
@@ -38,28 +38,18 @@ func (r *running) site(link string, n int, name string) string {
 
 // No file is edited: the package finds the resolvers by whatever the system has, as a user
 // without rights in the unit's sandbox, also those that come later and those that the
-// system does not take for everything.
+// system does not take for everything. NetworkManager is tried in deploy/hooks.
 func TestZeroConfiguration(t *testing.T) {
 	for name, tc := range map[string]struct {
 		base    func() (string, error)
-		masked  string                                     // a unit that is not to run
-		prepare func(t *testing.T, m *machine)             // before it is booted
-		tell    func(r *running, link, resolver, n string) // that link has the resolver
+		prepare func(t *testing.T, m *machine)          // before it is booted
+		tell    func(r *running, link, resolver string) // that link has the resolver
 	}{
 		"systemd-resolved": {
-			base: knowing, masked: "NetworkManager.service",
-			tell: func(r *running, link, resolver, _ string) {
+			base: resolved,
+			tell: func(r *running, link, resolver string) {
 				r.run("resolvectl", "dns", link, resolver)
 				r.run("resolvectl", "default-route", link, "no")
-			},
-		},
-		"NetworkManager": {
-			base: knowing, masked: "systemd-resolved.service",
-			tell: func(r *running, link, resolver, n string) {
-				r.run("nmcli", "device", "set", link, "managed", "yes")
-				r.run("nmcli", "connection", "add", "type", "ethernet", "ifname", link, "con-name", "of-"+link, "autoconnect", "no",
-					"ipv4.method", "manual", "ipv4.addresses", "10."+n+".0.1/24", "ipv4.dns", resolver, "ipv4.dns-priority", "-"+n, "ipv6.method", "disabled")
-				r.run("nmcli", "connection", "up", "of-"+link)
 			},
 		},
 		"openresolv": {
@@ -67,7 +57,7 @@ func TestZeroConfiguration(t *testing.T) {
 			prepare: func(t *testing.T, m *machine) {
 				run(t, "sh", "-euc", `cd "$1" && apt-get download openresolv`, "sh", m.path("/root"))
 			},
-			tell: func(r *running, link, resolver, _ string) {
+			tell: func(r *running, link, resolver string) {
 				r.run("sh", "-c", "dpkg --status openresolv >/dev/null 2>&1 || dpkg --install /root/openresolv*.deb")
 				r.run("sh", "-c", "echo nameserver "+resolver+" | resolvconf -a "+link+" -m 0 -x")
 			},
@@ -76,18 +66,15 @@ func TestZeroConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMachineFrom(t, tc.base)
 			m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n")
-			if tc.masked != "" {
-				run(t, "ln", "-sf", "/dev/null", m.path("/etc/systemd/system/"+tc.masked))
-			}
 			if tc.prepare != nil {
 				tc.prepare(t, m)
 			}
 			run(t, "cp", find(t, quick(t), ".deb"), m.path("/root/dnsmus.deb"))
 			r := m.boot()
-			tc.tell(r, "lan0", r.site("lan0", 10, "printer.lan.example"), "10")
+			tc.tell(r, "lan0", r.site("lan0", 10, "printer.lan.example"))
 			r.run("dpkg", "--install", "/root/dnsmus.deb")
 			r.answers("printer.lan.example", "198.51.100.10")
-			tc.tell(r, "vpn0", r.site("vpn0", 20, "wiki.corp.example"), "20")
+			tc.tell(r, "vpn0", r.site("vpn0", 20, "wiki.corp.example"))
 			r.answers("wiki.corp.example", "198.51.100.20")
 			r.answers("printer.lan.example", "198.51.100.10")
 
