@@ -191,6 +191,13 @@ func (m *machine) eventually(check func() error) {
 func (m *machine) resolver(addr, name string) {
 	m.Helper()
 	m.run("ip", "address", "replace", addr+"/32", "dev", "lo")
+	m.start("dnsmus", "-conf", m.corefile(addr, name))
+	m.resolves("@"+addr, name, addr)
+}
+
+// corefile writes that of a resolver, and returns its name.
+func (m *machine) corefile(addr, name string) string {
+	m.Helper()
 	corefile := "/etc/resolver-" + addr
 	m.write(corefile, fmt.Sprintf(`. {
     bind %s
@@ -202,8 +209,7 @@ func (m *machine) resolver(addr, name string) {
     }
 }
 `, addr, name, addr), 0o644)
-	m.start("dnsmus", "-conf", corefile)
-	m.resolves("@"+addr, name, addr)
+	return corefile
 }
 
 // connect joins two machines by a cable, 192.0.2.1 and 192.0.2.2.
@@ -234,7 +240,8 @@ func (m *machine) certificate(other *machine) {
 func (m *machine) bus() {
 	m.Helper()
 	m.run("mkdir", "-p", "/run/dbus")
-	m.start("dbus-daemon", "--system", "--nofork", "--nopidfile")
+	m.run("rm", "-f", "/run/dbus/pid", "/run/dbus/system_bus_socket") // of one that was killed
+	m.start("dbus-daemon", "--system", "--nofork")
 	m.eventually(func() error {
 		_, err := os.Stat(m.path("/run/dbus/system_bus_socket"))
 		return err

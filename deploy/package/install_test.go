@@ -308,6 +308,17 @@ func TestSeed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("dnsmus finds them itself", func(t *testing.T) {
+		m := m.in(t)
+		os.Remove(m.path(list))
+		m.write(system, lines("nameserver", "192.0.2.3"))
+		m.write("/usr/bin/dnsmus", "#!/bin/sh\n[ \"$*\" = 'explain --links' ]\n")
+		run(t, "chmod", "755", m.path("/usr/bin/dnsmus"))
+		defer os.Remove(m.path("/usr/bin/dnsmus"))
+		if out := run(t, "chroot", m.root, "/root/seed-upstreams"); out != "" || exists(m.path(list)) {
+			t.Errorf("it says %q, and made a list: %t", out, exists(m.path(list)))
+		}
+	})
 	t.Run("a link", func(t *testing.T) {
 		m := m.in(t)
 		os.Remove(m.path(list))

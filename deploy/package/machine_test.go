@@ -20,7 +20,10 @@ import (
 
 // debian is the root of a minimal Debian with systemd, of the release that this
 // machine runs. Tests take copies of it.
-var debian = sync.OnceValues(func() (string, error) {
+var debian = sync.OnceValues(func() (string, error) { return bootstrap("debian") })
+
+// bootstrap makes a Debian with systemd and these packages.
+func bootstrap(name string, packages ...string) (root string, err error) {
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		return "", err
@@ -30,10 +33,10 @@ var debian = sync.OnceValues(func() (string, error) {
 		return "", errors.New("/etc/os-release has no VERSION_CODENAME")
 	}
 	suite, _, _ = strings.Cut(suite, "\n")
-	root := filepath.Join(testkit.Dir, "debian")
-	_, err = output("debootstrap", "--variant=minbase", "--include=systemd", suite, root)
+	root = filepath.Join(testkit.Dir, name)
+	_, err = output("debootstrap", "--variant=minbase", "--include="+strings.Join(append([]string{"systemd"}, packages...), ","), suite, root)
 	return root, err
-})
+}
 
 // machine is a Debian of a test's own.
 type machine struct {
@@ -44,9 +47,14 @@ type machine struct {
 // newMachine makes a machine that is switched off.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
+	return newMachineFrom(t, debian)
+}
+
+func newMachineFrom(t *testing.T, base func() (string, error)) *machine {
+	t.Helper()
 	testkit.Long(t)
 	testkit.Need(t, true, "git", "dpkg-deb", "debootstrap")
-	from, err := debian()
+	from, err := base()
 	if err != nil {
 		t.Fatal(err)
 	}

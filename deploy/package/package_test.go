@@ -30,6 +30,7 @@ var (
 		"drwxr-xr-x /usr/share/dnsmus",
 		"drwxr-xr-x /usr/share/dnsmus/hooks",
 		"-rw-r--r-- /usr/share/dnsmus/hooks/networkmanager.conf",
+		"-rwxr-xr-x /usr/share/dnsmus/hooks/openresolv",
 		"drwxr-xr-x /usr/share/doc/dnsmus",
 		"-rw-r--r-- /usr/share/doc/dnsmus/CHANGELOG.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/README.md",
@@ -39,13 +40,11 @@ var (
 		"-rw-r--r-- /usr/share/man/man8/dnsmus.8.gz",
 	}
 	debContent = []string{
-		"-rwxr-xr-x /etc/resolvconf/update.d/dnsmus",
-		"-rwxr-xr-x /usr/lib/resolvconf/dnsmus",
+		"-rwxr-xr-x /usr/share/dnsmus/hooks/resolvconf",
 		"-rw-r--r-- /usr/share/doc/dnsmus/changelog.gz",
 		"-rw-r--r-- /usr/share/doc/dnsmus/copyright",
 	}
 	rpmContent = []string{
-		"-rwxr-xr-x /usr/share/dnsmus/hooks/openresolv",
 		"-rw-r--r-- /usr/share/licenses/dnsmus/LICENSE",
 	}
 )
@@ -114,7 +113,7 @@ func expectDeb(t *testing.T, deb, arch string) {
 			t.Errorf("%s: %s is %q, want %q", deb, field, got, want)
 		}
 	}
-	if got := run(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/dnsmus/Corefile\n/etc/resolvconf/update.d/dnsmus\n" {
+	if got := run(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/dnsmus/Corefile\n" {
 		t.Errorf("%s: conffiles %q", deb, got)
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // withNone returns a handler without upstreams, which follows a file that is not there.
-func withNone(t *testing.T) (h *Handler, server, file string) {
+// First queries wait for some for that long.
+func withNone(t *testing.T, first time.Duration) (h *Handler, server, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "resolv.conf")
 	list := new(source.List)
@@ -23,6 +24,7 @@ func withNone(t *testing.T) (h *Handler, server, file string) {
 	list.Read()
 	h = started(Config{Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	h.Follow(list, Listeners{})
+	h.follow.firstLook = first
 	return h, serveHandler(t, h), file
 }
 
@@ -36,7 +38,7 @@ func say(t *testing.T, file, text string) {
 // While no upstream is known queries fail, and say why; once there is one they do not.
 func TestNoneYet(t *testing.T) {
 	one := gives(t, "192.0.2.11", 0)
-	h, server, file := withNone(t)
+	h, server, file := withNone(t, firstLook)
 	for _, network := range []string{"udp", "tcp"} {
 		m := question("host.example.", dns.TypeA)
 		m.SetEdns0(1232, true)
@@ -69,11 +71,8 @@ func TestNoneYet(t *testing.T) {
 
 // What has become known since the start is known to the first query.
 func TestNoneAtFirst(t *testing.T) {
-	before := firstLook
-	firstLook = testkit.Patience
-	defer func() { firstLook = before }()
 	one := gives(t, "192.0.2.11", 0)
-	_, server, file := withNone(t)
+	_, server, file := withNone(t, testkit.Patience)
 	say(t, file, fmt.Sprintf("nameserver %s\n", one))
 	if got := address(t, server); got != "192.0.2.11" {
 		t.Errorf("the first query: %s", got)
@@ -83,7 +82,7 @@ func TestNoneAtFirst(t *testing.T) {
 // Who asks whether the server is ready makes it look.
 func TestNoneReady(t *testing.T) {
 	one := gives(t, "192.0.2.11", 0)
-	h, _, file := withNone(t)
+	h, _, file := withNone(t, firstLook)
 	if h.Ready() {
 		t.Error("it is ready")
 	}

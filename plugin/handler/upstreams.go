@@ -25,6 +25,7 @@ type follower struct {
 	leftOut   []server.Server // of the list, because they are the server block itself
 	some      chan struct{}   // closed once there are upstreams; nil: nothing is followed
 	begun     time.Time       // when following began
+	firstLook time.Duration   // after that, in which queries wait for upstreams if there are none
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: there is none
@@ -47,7 +48,7 @@ func (h *Handler) Follow(list *source.List, listeners Listeners) {
 	reloadTime.SetToCurrentTime()
 	h.follow.list, h.follow.listeners = list, listeners
 	_, h.follow.leftOut = listeners.Drop(list.Servers())
-	h.follow.some = make(chan struct{})
+	h.follow.some, h.follow.firstLook = make(chan struct{}), firstLook
 	h.haveSome = sync.OnceFunc(func() { close(h.follow.some) })
 	if len(h.cfg.Upstreams) > 0 {
 		h.haveSome()
@@ -60,7 +61,7 @@ func (h *Handler) Follow(list *source.List, listeners Listeners) {
 
 // firstLook is how long the first queries wait for upstreams, if there are none: what is
 // known was perhaps read long ago, when the machine had no network yet.
-var firstLook = 500 * time.Millisecond
+const firstLook = 500 * time.Millisecond
 
 // NoneKnown tells of a list that is empty as yet.
 const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
@@ -77,7 +78,7 @@ func (h *Handler) awaitSome(ctx context.Context) bool {
 	if h.follow.some == nil {
 		return false
 	}
-	left := time.NewTimer(time.Until(h.follow.begun.Add(firstLook)))
+	left := time.NewTimer(time.Until(h.follow.begun.Add(h.follow.firstLook)))
 	defer left.Stop()
 	select {
 	case <-h.follow.some:

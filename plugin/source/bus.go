@@ -106,8 +106,8 @@ func (s *service) Watch(changed func()) (stop func(), err error) {
 			if s.follow(ctx, first, changed) {
 				pause = busPause
 			}
-			if first || pause == busPause {
-				changed() // for a reason why it is of no use
+			if (first || pause == busPause) && ctx.Err() == nil {
+				changed() // it says now why it is of no use
 			}
 			sleep(ctx, pause)
 			pause = min(2*pause, slowPoll)

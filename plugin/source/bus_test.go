@@ -158,19 +158,6 @@ type fakeResolved struct {
 	links   map[int32]*object
 }
 
-type resolvedServer struct {
-	Link, Family int32
-	Address      []byte
-	Port         uint16
-	Name         string
-}
-
-type resolvedDomain struct {
-	Link      int32
-	Domain    string
-	RouteOnly bool
-}
-
 const resolvedPath = dbus.ObjectPath("/org/freedesktop/resolve1")
 
 func (b *busDaemon) resolved() *fakeResolved {
@@ -270,7 +257,7 @@ func (b *busDaemon) watch(young time.Duration) *watched {
 	list := &List{}
 	for _, s := range []*service{newResolved(), newNetworkManager()} {
 		s.address, s.young = b.address(), young
-		list.entries = append(list.entries, &entry{source: s, may: true})
+		list.entries = append(list.entries, &entry{source: s, system: true})
 	}
 	w := &watched{T: b.T}
 	stop, err := list.Watch(func() {
@@ -343,7 +330,7 @@ func TestBus(t *testing.T) {
 	r := b.resolved()
 	r.set([]resolvedServer{first, global}, []resolvedDomain{{lo, "corp.example", true}}, nil)
 	r.appear()
-	w.expect("[10.0.0.1%lo]:53 corp.example.", "10.0.0.9:53")
+	w.expect("10.0.0.9:53", "[10.0.0.1%lo]:53 corp.example.")
 
 	r.set([]resolvedServer{first, second, {Link: lo, Family: 2, Address: []byte{127, 0, 0, 53}}, {Link: 4242, Family: 2, Address: []byte{10, 0, 0, 3}}}, nil, nil)
 	r.tell()
@@ -453,12 +440,12 @@ func TestResolvedServers(t *testing.T) {
 	}
 	servers, leftOut := m.servers(map[int32]string{0: "yes", 2: "no", 3: "yes", 4: "opportunistic"}, someLinks)
 	expect(t, "servers", written(servers),
+		"tls://[2001:db8::1]%global.example:853 global.example.",
 		"[10.0.0.53%eth0]:53 lan.",
 		"tls://[10.8.0.53%tun0]%dns.example:853 corp.example. .",
 		"tls://[10.8.0.54%tun0]:8853 corp.example. .",
 		"[10.9.0.53%eth0.100]:5353",
-		"[fe80::1%9]:53",
-		"tls://[2001:db8::1]%global.example:853 global.example.")
+		"[fe80::1%9]:53")
 	expect(t, "left out", whatAndWhy(leftOut), "a server of link eth0: its address is none of IP")
 	if err := m.take(map[string]dbus.Variant{"DNSEx": dbus.MakeVariant("x")}); err == nil {
 		t.Error("no error for properties of other types")

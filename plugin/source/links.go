@@ -108,7 +108,9 @@ func collect(servers []server.Server, leftOut []LeftOut, present links) Reading 
 			}
 		}
 		if why != "" {
-			r.LeftOut = append(r.LeftOut, LeftOut{s.String(), why})
+			if out := (LeftOut{s.String(), why}); !slices.Contains(r.LeftOut, out) {
+				r.LeftOut = append(r.LeftOut, out)
+			}
 			continue
 		}
 		if i := slices.IndexFunc(r.Servers, s.Equal); i >= 0 {

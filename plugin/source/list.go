@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ type List struct {
 // entry is one server, or a source and what it said when it was last of use.
 type entry struct {
 	source  Source // nil: a server
-	may     bool   // the source may be absent, and that is no problem
+	system  bool   // the source is one of those that the system may have
 	last    Reading
 	read    bool      // last is what source said
 	told    time.Time // when that was reported
@@ -64,7 +65,7 @@ func (l *List) AddLinks() {
 	}
 	l.links = true
 	for _, s := range systemSources() {
-		l.entries = append(l.entries, &entry{source: s, may: true})
+		l.entries = append(l.entries, &entry{source: s, system: true})
 	}
 }
 
@@ -116,7 +117,7 @@ func (l *List) Read() Report {
 		if e.source == nil || !slices.Contains(t.sources, e.source) {
 			continue
 		}
-		if again := e.reread(&r, t.glance, at); again > 0 && (t.again == 0 || again < t.again) {
+		if again := l.reread(e, &r, t.glance, at); again > 0 && (t.again == 0 || again < t.again) {
 			t.again = again
 		}
 	}
@@ -124,9 +125,15 @@ func (l *List) Read() Report {
 	return r
 }
 
+// mayLack reports whether it is no problem that a source is not there: one of all that the
+// system may have, and beside those the default file, where users may add to them.
+func (l *List) mayLack(e *entry, err error) bool {
+	return e.system && isAbsent(err) || l.links && e.source == File(DefaultFile()) && errors.Is(err, fs.ErrNotExist)
+}
+
 // checkLinks tells once that the system has nothing that knows its resolvers.
 func (l *List) checkLinks(r *Report) {
-	none := l.links && !slices.ContainsFunc(l.entries, func(e *entry) bool { return e.may && (e.read || e.problem != "") })
+	none := l.links && !slices.ContainsFunc(l.entries, func(e *entry) bool { return e.system && (e.read || e.problem != "") })
 	if none && !l.linkless {
 		r.Problems = append(r.Problems, fmt.Errorf("%s: this system has nothing that knows its resolvers, such as %s; name a file or addresses too, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
 	}
@@ -134,11 +141,11 @@ func (l *List) checkLinks(r *Report) {
 }
 
 // reread returns how soon the source has to be read again; 0 leaves that to others.
-func (e *entry) reread(r *Report, g glance, at time.Time) (again time.Duration) {
+func (l *List) reread(e *entry, r *Report, g glance, at time.Time) (again time.Duration) {
 	var now said
 	now.Reading, now.err = e.source.Read()
 	e.err = now.err
-	if e.may && !e.read && isAbsent(now.err) {
+	if !e.read && l.mayLack(e, now.err) {
 		return 0
 	}
 	if now.Young {

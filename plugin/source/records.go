@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,19 +117,26 @@ func record(name string, text []byte, present links) (servers []server.Server, w
 }
 
 // linkOf returns the link that a record is about: its name begins with that of the
-// interface and may go on after a dot, of which interfaces may have some, too. It is
-// empty if there is none, as for what NetworkManager tells in one record for all links.
+// interface and may go on after a dot, of which interfaces may have some, too. Else it may
+// end with it, as in tun.wg0 of wg-quick(8), for the sake of resolvconf's order. It is
+// empty if neither is so, as of what NetworkManager tells in one record for all links.
 func linkOf(record string, present links) string {
-	for name := record; ; {
+	var ends []string
+	for i, c := range record {
+		if c == '.' {
+			ends = append(ends, record[i+1:])
+		}
+	}
+	begins := []string{record}
+	for _, end := range slices.Backward(ends) {
+		begins = append(begins, record[:len(record)-len(end)-1])
+	}
+	for _, name := range append(begins, ends...) {
 		if _, ok := present.name(name); ok && !digits(name) {
 			return name
 		}
-		i := strings.LastIndexByte(name, '.')
-		if i < 0 {
-			return ""
-		}
-		name = name[:i]
 	}
+	return ""
 }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -54,7 +54,7 @@ func TestRecords(t *testing.T) {
 func TestRecordsFollowed(t *testing.T) {
 	d := tree{t, t.TempDir()}
 	d.mkdir("run")
-	list := &List{entries: []*entry{{source: d.records("run/resolvconf/interfaces"), may: true}}}
+	list := &List{entries: []*entry{{source: d.records("run/resolvconf/interfaces"), system: true}}}
 	said := make(chan []server.Server, 100)
 	stop, err := list.Watch(func() {
 		if r := list.Read(); len(r.Reloaded) > 0 {
@@ -81,7 +81,7 @@ func TestRecordsFollowed(t *testing.T) {
 // know some, and does not mind who is absent.
 func TestLinksOfList(t *testing.T) {
 	d := tree{t, t.TempDir()}
-	list := &List{links: true, entries: []*entry{{source: d.records("interfaces"), may: true}}}
+	list := &List{links: true, entries: []*entry{{source: d.records("interfaces"), system: true}}}
 	if !list.MayBeEmpty() || new(List).MayBeEmpty() {
 		t.Error("which list may be empty?")
 	}
@@ -118,7 +118,7 @@ func TestSurvey(t *testing.T) {
 	d.mkdir("interfaces")
 	d.write("interfaces/eth0", "nameserver 192.0.2.1\nnameserver 127.0.0.53\n")
 	d.write("file", "nameserver 192.0.2.1\nnameserver 192.0.2.1%eth0\nnameserver 192.0.2.2\n")
-	list := &List{links: true, entries: []*entry{{source: d.records("interfaces"), may: true}, {source: d.records("none"), may: true}}}
+	list := &List{links: true, entries: []*entry{{source: d.records("interfaces"), system: true}, {source: d.records("none"), system: true}}}
 	list.Add(File(d.path("file")))
 	list.AddServer(parsed(t, "192.0.2.2")[0])
 	list.Read()
@@ -140,7 +140,7 @@ func TestSurvey(t *testing.T) {
 // A source that has just come does not take away what it said before.
 func TestYoung(t *testing.T) {
 	s := &told{servers: plain("192.0.2.1:53")}
-	list := &List{entries: []*entry{{source: youngest{s}, may: true}, {source: s}}}
+	list := &List{entries: []*entry{{source: youngest{s}, system: true}, {source: s}}}
 	list.Read()
 	s.servers = plain("192.0.2.2:53")
 	list.Read()
@@ -153,4 +153,23 @@ func (s youngest) Read() (Reading, error) {
 	r, err := s.told.Read()
 	r.Young = true
 	return r, err
+}
+
+// Beside what the system knows the default file may be missing, but no other.
+func TestDefaultFileMissing(t *testing.T) {
+	if _, err := File(DefaultFile()).Read(); err == nil {
+		t.Skip("this system has " + DefaultFile())
+	}
+	for _, file := range []string{DefaultFile(), "/nonexistent/resolv.conf"} {
+		list := &List{links: true, entries: []*entry{{source: &told{servers: plain("192.0.2.1:53")}, system: true}}}
+		list.Add(File(file))
+		if r, want := list.Read(), file != DefaultFile(); (len(r.Problems) == 1) != want {
+			t.Errorf("%s: problems are %v", file, r.Problems)
+		}
+		alone := new(List)
+		alone.Add(File(file))
+		if r := alone.Read(); len(r.Problems) != 1 {
+			t.Errorf("%s alone: problems are %v", file, r.Problems)
+		}
+	}
 }

@@ -5,6 +5,7 @@ package source
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/godbus/dbus/v5"
 
@@ -45,27 +46,33 @@ func newResolved() *service {
 	return s
 }
 
-// resolvedManager is what the Manager of systemd-resolved says. Link 0 is none.
+// resolvedManager is what the Manager of systemd-resolved says.
 type resolvedManager struct {
-	dns []struct {
-		Link    int32
-		Family  int32
-		Address []byte
-		Port    uint16 // 0: the usual one
-		Name    string // that a certificate is checked for
-	}
-	domains []struct {
-		Link      int32
-		Domain    string
-		RouteOnly bool
-	}
+	dns     []resolvedServer
+	domains []resolvedDomain
 	overTLS string // for servers of no link
+}
+
+type resolvedServer struct {
+	Link    int32 // 0: none
+	Family  int32
+	Address []byte
+	Port    uint16 // 0: the usual one
+	Name    string // that a certificate is checked for
+}
+
+type resolvedDomain struct {
+	Link      int32
+	Domain    string
+	RouteOnly bool
 }
 
 func (m *resolvedManager) take(all map[string]dbus.Variant) error {
 	if err := store(all, "DNSEx", &m.dns); err != nil {
 		return err
 	}
+	// It lists links in no order, and each one's in the order of preference.
+	slices.SortStableFunc(m.dns, func(a, b resolvedServer) int { return int(a.Link - b.Link) })
 	m.overTLS, _ = all["DNSOverTLS"].Value().(string)
 	return store(all, "Domains", &m.domains)
 }

@@ -1,0 +1,95 @@
+//go:build linux
+
+package packaging
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
+
+// resolved is a Debian as debian is, with systemd-resolved.
+var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "systemd-resolved") })
+
+// site is a network at the other end of a link of the machine's: the machine has 10.N.0.1
+// there, and a resolver that knows names below one, 10.N.0.53. It returns its address.
+func (r *running) site(link string, n int, name string) string {
+	r.Helper()
+	ns := testkit.Name()
+	run(r.T, "ip", "netns", "add", ns)
+	r.Cleanup(func() { run(r.T, "ip", "netns", "delete", ns) })
+	run(r.T, "ip", "link", "add", link, "netns", r.ns, "type", "veth", "peer", "name", "out", "netns", ns)
+	run(r.T, "ip", "-netns", r.ns, "address", "add", fmt.Sprintf("10.%d.0.1/24", n), "dev", link)
+	run(r.T, "ip", "-netns", r.ns, "link", "set", link, "up")
+	resolver := fmt.Sprintf("10.%d.0.53", n)
+	run(r.T, "ip", "-netns", ns, "address", "add", resolver+"/24", "dev", "out")
+	for _, dev := range []string{"lo", "out"} {
+		run(r.T, "ip", "-netns", ns, "link", "set", dev, "up")
+	}
+	conf := filepath.Join(r.TempDir(), "Corefile")
+	write(r.T, conf, fmt.Sprintf(". {\n bind %s\n template IN A %s {\n answer \"{{ .Name }} 60 IN A 198.51.100.%d\"\n }\n template ANY ANY {\n rcode NXDOMAIN\n }\n}\n", resolver, name, n))
+	r.start("ip", "netns", "exec", ns, testkit.Binary(r.T), "-conf", conf)
+	return resolver
+}
+
+// No file is edited: the package finds the resolvers by whatever the system has, as a user
+// without rights in the unit's sandbox, also those that come later and those that the
+// system does not take for everything. NetworkManager is tried in deploy/hooks.
+func TestZeroConfiguration(t *testing.T) {
+	for name, tc := range map[string]struct {
+		base    func() (string, error)
+		prepare func(t *testing.T, m *machine)          // before it is booted
+		tell    func(r *running, link, resolver string) // that link has the resolver
+	}{
+		"systemd-resolved": {
+			base: resolved,
+			tell: func(r *running, link, resolver string) {
+				r.run("resolvectl", "dns", link, resolver)
+				r.run("resolvectl", "default-route", link, "no")
+			},
+		},
+		"openresolv": {
+			base: debian,
+			prepare: func(t *testing.T, m *machine) {
+				run(t, "sh", "-euc", `cd "$1" && apt-get download openresolv`, "sh", m.path("/root"))
+			},
+			tell: func(r *running, link, resolver string) {
+				r.run("sh", "-c", "dpkg --status openresolv >/dev/null 2>&1 || dpkg --install /root/openresolv*.deb")
+				r.run("sh", "-c", "echo nameserver "+resolver+" | resolvconf -a "+link+" -m 0 -x")
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachineFrom(t, tc.base)
+			m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n")
+			if tc.prepare != nil {
+				tc.prepare(t, m)
+			}
+			run(t, "cp", find(t, quick(t), ".deb"), m.path("/root/dnsmus.deb"))
+			r := m.boot()
+			tc.tell(r, "lan0", r.site("lan0", 10, "printer.lan.example"))
+			r.run("dpkg", "--install", "/root/dnsmus.deb")
+			r.answers("printer.lan.example", "198.51.100.10")
+			tc.tell(r, "vpn0", r.site("vpn0", 20, "wiki.corp.example"))
+			r.answers("wiki.corp.example", "198.51.100.20")
+			r.answers("printer.lan.example", "198.51.100.10")
+
+			if exists(r.path(list)) {
+				t.Errorf("%s was made, of what is known only now:\n%s", list, r.read(list))
+			}
+			if journal := r.run("journalctl", "--no-pager", "--unit=dnsmus"); strings.Contains(journal, "[WARNING]") || strings.Contains(journal, "[ERROR]") {
+				t.Errorf("the journal complains:\n%s", journal)
+			}
+			if status := r.run("cat", "/proc/"+r.property("MainPID")+"/status"); strings.Contains(status, "Uid:\t0\t") || !strings.Contains(status, "Seccomp:\t2\n") {
+				t.Errorf("it is not in its sandbox:\n%s", status)
+			}
+			if out := r.run("dnsmus", "explain", "--links"); !strings.Contains(out, "%lan0]:53") || !strings.Contains(out, "%vpn0]:53") {
+				t.Errorf("explain --links shows\n%s", out)
+			}
+		})
+	}
+}
