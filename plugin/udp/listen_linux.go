@@ -113,10 +113,10 @@ var inboxes = sync.Pool{New: func() any {
 // poller, which tells of a packet once, tells of each that came since the last look, and
 // a batch that is not full need not be followed by a call that finds nothing.
 func (c *conn) read() {
-	in := inboxes.Get().(*inbox)
-	defer inboxes.Put(in)
 	vain := 0
 	_ = c.raw.Read(func(fd uintptr) bool {
+		in := inboxes.Get().(*inbox) // a socket that waits has none
+		defer inboxes.Put(in)
 		for !c.closed.Load() {
 			n, errno := in.read(fd, c.linked.Load())
 			switch errno {
