@@ -60,6 +60,7 @@ func newMachineFrom(t *testing.T, base func() (string, error)) *machine {
 	}
 	m := &machine{t, filepath.Join(t.TempDir(), "root")}
 	run(t, "cp", "--archive", "--reflink=auto", from, m.root)
+	os.Remove(m.path("/etc/resolv.conf")) // systemd-resolved's is a link
 	// The resolvers of a system with a resolver of its own in front of them.
 	m.write("/etc/resolv.conf", "nameserver 127.0.0.53\nnameserver ::1\n"+lines("nameserver", upstreams...))
 	return m
