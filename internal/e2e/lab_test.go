@@ -8,14 +8,11 @@ package e2e
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -31,8 +28,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	// Tests mostly wait.
-	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	testkit.Main(m)
 }
 

@@ -35,6 +35,7 @@ func say(t *testing.T, file, text string) {
 
 // While no upstream is known queries fail, and say why; once there is one they do not.
 func TestNoneYet(t *testing.T) {
+	t.Parallel()
 	one := gives(t, "192.0.2.11", 0)
 	h, server, file := withNone(t)
 	for _, network := range []string{"udp", "tcp"} {

@@ -336,6 +336,7 @@ var (
 
 // Programs on the bus come, change and go.
 func TestBus(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	w := b.watch(youngTime)
 	w.expect()
@@ -379,6 +380,7 @@ func TestBus(t *testing.T) {
 
 // The bus goes and comes, and its programs with it: the last that was known stays.
 func TestBusRestarts(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	r := b.resolved()
 	r.set([]resolvedServer{first, second}, nil, nil)
@@ -406,6 +408,7 @@ func TestBusRestarts(t *testing.T) {
 
 // A bus that comes late is found.
 func TestBusLate(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	b.kill()
 	w := b.watch(youngTime)
@@ -422,6 +425,7 @@ func TestBusLate(t *testing.T) {
 
 // A program that never answers is given up.
 func TestBusSilent(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	r := b.resolved()
 	r.manager.mu.Lock()
