@@ -62,10 +62,11 @@ func TestR5Probe(t *testing.T) {
 		if o := ask(u, query("host.example.")); o.toldDown || !o.good() {
 			t.Errorf("down %v, good %v a second after its return", o.toldDown, o.good())
 		}
-		synctest.Wait() // the path that failed before may be tried beside the other
 		f.script(func(packet) {})
 		time.Sleep(time.Minute)
-		equal(t, "packets to an idle upstream", len(f.log()), 0)
+		if n := len(f.log()); n > 1 { // one may ask whether it is deaf to the type of the probes, which were in vain for long
+			t.Errorf("%d packets to an idle upstream", n)
+		}
 	})
 }
 
