@@ -21,10 +21,7 @@ type node struct {
 func newNode(t *testing.T) *node {
 	t.Helper()
 	testkit.Need(t, true, "ip", "setpriv")
-	n := &node{T: t, ns: testkit.Name(), command: testkit.Build(t, "./cmd/nodelink")}
-	n.must(exec.Command("ip", "netns", "add", n.ns))
-	t.Cleanup(func() { n.must(exec.Command("ip", "netns", "delete", n.ns)) })
-	return n
+	return &node{T: t, ns: testkit.Netns(t), command: testkit.Build(t, "./cmd/nodelink")}
 }
 
 func (n *node) must(cmd *exec.Cmd) string {

@@ -63,26 +63,6 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// quick returns the directory of the packages for this machine, made of the command
-// that all tests use.
-func quick(t *testing.T) string {
-	t.Helper()
-	testkit.DependOn(t, ".", "../compile", "../hooks", "../man", "../systemd", "../README.md", "../../README.md", "../../CHANGELOG.md", "../../LICENSE")
-	buildQuick.Do(func() {
-		buildQuick.dir, buildQuick.err = build("../..", oldVersion, []string{"-a", runtime.GOARCH, "-b", testkit.Binary(t)})
-	})
-	if buildQuick.err != nil {
-		t.Fatal(buildQuick.err)
-	}
-	return buildQuick.dir
-}
-
-var buildQuick struct {
-	sync.Once
-	dir string
-	err error
-}
-
 // The two releases that the tests install: an old one, built twice, and one with
 // another default configuration.
 const oldVersion, newVersion = "0.1.0", "0.2.0"

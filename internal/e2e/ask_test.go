@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (l *lab) ask(query string) reply {
 	ctx, cancel := context.WithTimeout(l.Context(), q.timeout)
 	defer cancel()
 	msg, err := l.exchange(ctx, q, q.network)
-	if err == nil && msg.Truncated && q.network == "udp" {
+	if err == nil && msg.Truncated && q.network == "udp" && !q.ignore {
 		msg, err = l.exchange(ctx, q, "tcp")
 	}
 	if errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) { // a server that is replaced
@@ -40,19 +41,32 @@ func (l *lab) ask(query string) reply {
 // question is what a line of dig asks.
 type question struct {
 	server, port, network string
-	name                  string
-	qtype                 uint16
+	msg                   *dns.Msg
+	size                  uint16 // of replies over UDP
+	ignore                bool   // that a reply is truncated
 	timeout               time.Duration
 }
 
 // parseQuestion reads a query as on dig's command line, if it is a plain one.
 func parseQuestion(query string) (q question, ok bool) {
-	q = question{port: "53", network: "udp", qtype: dns.TypeA, timeout: 30 * time.Second}
+	q = question{port: "53", network: "udp", size: 1232, timeout: 30 * time.Second}
+	var (
+		name                 string
+		qtype                = dns.TypeA
+		edns, recurse, ad    = true, true, true
+		checkingDisabled, do bool
+	)
 	words := strings.Fields(query)
 	for i := 0; i < len(words); i++ {
 		word := words[i]
-		qtype, isType := dns.StringToType[word]
-		switch seconds, isTime := strings.CutPrefix(word, "+time="); {
+		value := func(option string) (n int, ok bool) {
+			text, has := strings.CutPrefix(word, option+"=")
+			n, err := strconv.Atoi(text)
+			return n, has && err == nil
+		}
+		seconds, isTime := value("+time")
+		size, isSize := value("+bufsize")
+		switch {
 		case word[0] == '@' && strings.Contains(word, "%"):
 			return q, false // Go remembers the interface that had this name
 		case word[0] == '@':
@@ -64,23 +78,54 @@ func parseQuestion(query string) (q question, ok bool) {
 			q.network = "tcp"
 		case word == "+notcp":
 			q.network = "udp"
+		case word == "+ignore":
+			q.ignore = true
+		case word == "+noedns":
+			edns = false
+		case word == "+dnssec":
+			do = true
+		case word == "+norecurse":
+			recurse = false
+		case word == "+adflag":
+			ad = true
+		case word == "+noadflag":
+			ad = false
+		case word == "+cdflag":
+			checkingDisabled = true
 		case isTime:
-			d, err := time.ParseDuration(seconds + "s")
-			if err != nil {
-				return q, false
-			}
-			q.timeout = d
+			q.timeout = time.Duration(seconds) * time.Second
+		case isSize:
+			q.size = uint16(size)
 		case word[0] == '+' || word[0] == '-':
 			return q, false
-		case isType && q.name != "":
-			q.qtype = qtype
-		case q.name == "":
-			q.name = dns.Fqdn(word)
+		case name == "":
+			name = dns.Fqdn(word)
+		case qtype == dns.TypeA:
+			if qtype, ok = typeOf(word); !ok {
+				return q, false
+			}
 		default:
 			return q, false
 		}
 	}
-	return q, q.server != "" && q.name != ""
+	q.msg = new(dns.Msg).SetQuestion(name, qtype)
+	q.msg.RecursionDesired, q.msg.AuthenticatedData, q.msg.CheckingDisabled = recurse, ad, checkingDisabled
+	if edns || do {
+		q.msg.SetEdns0(q.size, do)
+	} else {
+		q.size = dns.MinMsgSize
+	}
+	return q, q.server != "" && name != ""
+}
+
+// typeOf reads a type, which may be one without a name (RFC 3597, section 5).
+func typeOf(word string) (qtype uint16, ok bool) {
+	if qtype, ok = dns.StringToType[word]; ok {
+		return qtype, true
+	}
+	number, ok := strings.CutPrefix(word, "TYPE")
+	n, err := strconv.ParseUint(number, 10, 16)
+	return uint16(n), ok && err == nil
 }
 
 func (l *lab) exchange(ctx context.Context, q question, network string) (*dns.Msg, error) {
@@ -89,11 +134,9 @@ func (l *lab) exchange(ctx context.Context, q question, network string) (*dns.Ms
 		return nil, err
 	}
 	defer conn.Close()
-	msg := new(dns.Msg).SetQuestion(q.name, q.qtype)
-	msg.AuthenticatedData = true
-	msg.SetEdns0(1232, false)
 	deadline, _ := ctx.Deadline()
-	client := dns.Client{Net: network, UDPSize: 1232, Timeout: time.Until(deadline)}
-	got, _, err := client.ExchangeWithConnContext(ctx, msg, &dns.Conn{Conn: conn, UDPSize: 1232})
+	client := dns.Client{Net: network, UDPSize: q.size, Timeout: time.Until(deadline)}
+	q.msg.Id = dns.Id()
+	got, _, err := client.ExchangeWithConnContext(ctx, q.msg, &dns.Conn{Conn: conn, UDPSize: q.size})
 	return got, err
 }

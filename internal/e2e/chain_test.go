@@ -78,7 +78,7 @@ func TestUnderCache(t *testing.T) {
 		l.expect(c.query+" +tcp", c.want)
 	}
 	l.eventually(func() error {
-		if r := l.dig(cached[0].query); r.ttl() >= 300 {
+		if r := l.ask(cached[0].query); r.ttl() >= 300 {
 			return fmt.Errorf("the TTL does not count\n%s", r.text)
 		}
 		return nil
@@ -95,7 +95,7 @@ func TestDenialIsForgotten(t *testing.T) {
 
 	upstreams[1].Kill()
 	l.expect("@127.0.0.11 git.corp.example", "NXDOMAIN")
-	if ttl := l.dig("@127.0.0.11 git.corp.example").ttl(); ttl != 3600 {
+	if ttl := l.ask("@127.0.0.11 git.corp.example").ttl(); ttl != 3600 {
 		t.Fatalf("the denial's TTL is %d, want an hour", ttl)
 	}
 	l.becomes(query, "NXDOMAIN")
@@ -104,7 +104,7 @@ func TestDenialIsForgotten(t *testing.T) {
 
 	// When all have spoken a denial is kept as long as they say.
 	l.expect("@127.0.0.1 nobody.corp.example", "NXDOMAIN")
-	if ttl := l.dig("@127.0.0.1 nobody.corp.example").ttl(); ttl < 60 {
+	if ttl := l.ask("@127.0.0.1 nobody.corp.example").ttl(); ttl < 60 {
 		t.Errorf("the TTL of a denial by all is %d, want that of its SOA record", ttl)
 	}
 }
@@ -171,7 +171,7 @@ func TestWhoAnswered(t *testing.T) {
 		"db.corp.example AAAA":   "AAAA db.corp.example. NOERROR by 127.0.0.13:53: nodata",
 		"nobody.example A":       "A nobody.example. NXDOMAIN by 127.0.0.11:53: nxdomain",
 	} {
-		l.dig("@127.0.0.123 " + query)
+		l.ask("@127.0.0.123 " + query)
 		l.eventually(func() error {
 			if !strings.Contains(p.Printed(), want) {
 				return fmt.Errorf("dig %s: the log has no %q", query, want)

@@ -25,7 +25,7 @@ func (l *lab) libraries() map[string]func(name string) string {
 	return map[string]func(string) string{
 		"glibc": func(name string) string { return l.addresses("ahosts", name) },
 		"musl": func(name string) string {
-			out, _ := l.output("./lookup", name) // it fails when there are none
+			out, _ := l.lookUp("./lookup", name) // it fails when there are none
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			slices.Sort(lines)
 			return strings.Join(slices.Compact(lines), " ")

@@ -71,7 +71,7 @@ func TestNothingToServe(t *testing.T) {
 
 	port := l.freePort()
 	p := l.coredns(".:" + port + " {\nbind 127.0.0.1\ndnsmus " + l.fake(answers) + "\nreload 2s 0s\n}").awaits("@127.0.0.1 -p " + port + " load1.example")
-	before := l.dig("@127.0.0.1 -p " + port + " load1.example").String()
+	before := l.ask("@127.0.0.1 -p " + port + " load1.example").String()
 	l.write("Corefile", "")
 	p.Signal(syscall.SIGUSR1)
 	p.printsTimes(1, "[ERROR] SIGUSR1")

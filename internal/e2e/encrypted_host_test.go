@@ -79,7 +79,7 @@ func TestEncryptedHosts(t *testing.T) {
 			for n := range 20 {
 				l.expect(fmt.Sprintf("@127.0.0.1 -p %s secret.x%d.example TXT", port, n), `NOERROR "secret"`)
 			}
-			if r := l.dig("@127.0.0.1 -p " + port + " nobody.example"); r.status != "NXDOMAIN" || inconclusive(r) {
+			if r := l.ask("@127.0.0.1 -p " + port + " nobody.example"); r.status != "NXDOMAIN" || inconclusive(r) {
 				t.Errorf("a denial by all is\n%s", r.text)
 			}
 			if n := lookups.Load(); n > 4 {
@@ -92,7 +92,7 @@ func TestEncryptedHosts(t *testing.T) {
 		t.Run("not found: "+address, func(t *testing.T) {
 			l := loopback{l.in(t)}
 			port, _, _ := l.server("dnsmus " + directory(address) + " tls://dns.example:" + dot + " {\n tls ca.pem\n}")
-			if r := l.dig("@127.0.0.1 -p " + port + " nobody.example"); r.status != "NXDOMAIN" || !inconclusive(r) || !strings.Contains(r.text, "tls://dns.example") {
+			if r := l.ask("@127.0.0.1 -p " + port + " nobody.example"); r.status != "NXDOMAIN" || !inconclusive(r) || !strings.Contains(r.text, "tls://dns.example") {
 				t.Errorf("a denial is\n%s", r.text)
 			}
 		})

@@ -31,7 +31,7 @@ func (l *lab) explain(args string) (status int, stdout, stderr string) {
 	var out, problems bytes.Buffer
 	cmd := l.command(ctx, append([]string{binary, "explain"}, strings.Fields(args)...)...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
-	return exitStatus(l, cmd.Run()), out.String(), problems.String()
+	return exitStatus(l, l.finish(cmd)), out.String(), problems.String()
 }
 
 func exitStatus(l *lab, err error) int {

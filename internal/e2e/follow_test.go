@@ -41,7 +41,7 @@ func TestRewritesUnderLoad(t *testing.T) {
 		})
 	}
 
-	load := l.load("127.0.0.1:"+port, 5000)
+	load := l.load("127.0.0.1:"+port, testkit.Times(1000, 5000))
 	for b := range bursts {
 		way := rewrites[b%len(rewrites)]
 		for i := range inBurst {
@@ -94,7 +94,7 @@ func TestHalvesUnderLoad(t *testing.T) {
 	knows, other := l.fake(answers), l.fake(denies)
 	conf := l.write("resolv.conf.dnsmus", nameservers(other, knows))
 	port, _, p := l.server(`dnsmus resolv.conf.dnsmus`)
-	load := l.load("127.0.0.1:"+port, 1000)
+	load := l.load("127.0.0.1:"+port, testkit.Times(300, 1000))
 	for _, pause := range []time.Duration{25 * time.Millisecond, 400 * time.Millisecond} {
 		for end := time.Now().Add(time.Duration(testkit.Times(3, 30)) * time.Second); time.Now().Before(end); {
 			f, err := os.Create(conf)

@@ -7,15 +7,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -31,8 +29,6 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	// Tests mostly wait.
-	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
 	testkit.Main(m)
 }
 
@@ -67,23 +63,33 @@ func (l *lab) in(t *testing.T) *lab {
 	return &sub
 }
 
-// command prepares a program in the lab's namespace and directory. `ip netns
-// exec` becomes the program, so the process id is the program's own.
+// command prepares a program in the lab's directory. Started inside, it is in the
+// lab's namespace.
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
-	if l.ns != "" {
-		args = append([]string{"ip", "netns", "exec", l.ns}, args...)
-	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = l.dir
 	return cmd
+}
+
+// finish runs a program to its end.
+func (l *lab) finish(cmd *exec.Cmd) (err error) {
+	l.Helper()
+	l.inside(func() { err = cmd.Start() })
+	if err != nil {
+		return err
+	}
+	return cmd.Wait()
 }
 
 // output runs a program to its end and returns what it printed.
 func (l *lab) output(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(l.Context(), patience)
 	defer cancel()
-	out, err := l.command(ctx, args...).CombinedOutput()
-	return string(out), err
+	cmd := l.command(ctx, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := l.finish(cmd)
+	return out.String(), err
 }
 
 // run is output for programs that must succeed.
@@ -115,7 +121,9 @@ type process struct {
 // start runs a server. What it prints is shown if the test fails.
 func (l *lab) start(args ...string) *process {
 	l.Helper()
-	return &process{testkit.Start(l.T, l.command(context.Background(), args...)), l}
+	p := &process{lab: l}
+	l.inside(func() { p.Process = testkit.Start(l.T, l.command(context.Background(), args...)) })
+	return p
 }
 
 // awaits returns p when the question, as given to dig, is answered with

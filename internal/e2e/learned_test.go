@@ -59,7 +59,7 @@ func TestR18ServedStale(t *testing.T) {
 		client.expect(ask+"nobody.example", "NXDOMAIN")
 		way.back()
 		client.eventually(func() error {
-			if r := client.dig(fmt.Sprintf(ask+"new%d.corp.example", i)); r.String() != "NOERROR 10.1.0.10" {
+			if r := client.ask(fmt.Sprintf(ask+"new%d.corp.example", i)); r.String() != "NOERROR 10.1.0.10" {
 				return fmt.Errorf("%s, and back: %s", way.what, r.text)
 			}
 			return nil

@@ -11,9 +11,14 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// inside calls f in the lab's namespace: sockets that f opens belong there.
+// inside calls f in the lab's namespace: sockets that f opens belong there, and so do
+// programs that it starts.
 func (l *lab) inside(f func()) {
 	l.Helper()
+	if l.ns == "" {
+		f()
+		return
+	}
 	if err := testkit.InNetns(l.ns, f); err != nil {
 		l.Fatal(err)
 	}
@@ -55,12 +60,8 @@ func (l *lab) whole(addr string, query *dns.Msg) (reply *dns.Msg, err error) {
 
 // dial connects from within the lab's namespace.
 func (l *lab) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	l.Helper()
 	dialer := net.Dialer{FallbackDelay: -1} // so that no other goroutine dials
-	if l.ns == "" {
-		return dialer.DialContext(ctx, network, addr)
-	}
-	if e := testkit.InNetns(l.ns, func() { conn, err = dialer.DialContext(ctx, network, addr) }); e != nil {
-		return nil, e
-	}
+	l.inside(func() { conn, err = dialer.DialContext(ctx, network, addr) })
 	return conn, err
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -161,10 +162,18 @@ func TestLoop(t *testing.T) {
 // metric returns the sum of a metric's series, as a program in the lab reads it.
 func (l *lab) metric(addr, name string) float64 {
 	l.Helper()
-	host, port, _ := strings.Cut(addr, ":")
-	text := l.run("bash", "-c", fmt.Sprintf(`exec 3<>/dev/tcp/%s/%s && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 && cat <&3`, host, port))
+	conn, err := l.dial(l.Context(), "tcp", addr)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /metrics HTTP/1.0\r\n\r\n")
+	text, err := io.ReadAll(conn)
+	if err != nil {
+		l.Fatal(err)
+	}
 	sum := 0.0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text)) {
 		rest, ok := strings.CutPrefix(line, name)
 		if !ok || !strings.HasPrefix(rest, "{") && !strings.HasPrefix(rest, " ") {
 			continue

@@ -53,7 +53,8 @@ func (w *twoWays) corefile(end, line string) string {
 func (w *twoWays) whileLoaded(f func()) {
 	w.Helper()
 	ways := []string{"forward", "dnsmus"}
-	loads := []*load{w.load("127.0.0.1:"+w.forward, 1500), w.load("127.0.0.1:"+w.dnsmus, 1500)}
+	rate := testkit.Times(300, 1500)
+	loads := []*load{w.load("127.0.0.1:"+w.forward, rate), w.load("127.0.0.1:"+w.dnsmus, rate)}
 	f()
 	for i, load := range loads {
 		w.Log(ways[i] + ":")

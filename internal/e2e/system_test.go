@@ -52,8 +52,7 @@ func TestSystemResolver(t *testing.T) {
 	}
 }
 
-// systemResolver makes addr the resolver of the lab's programs. `ip netns exec`
-// puts what is in /etc/netns/NAME over /etc, for its program alone.
+// systemResolver makes addr the resolver of the programs that lookUp runs.
 func (l *lab) systemResolver(addr, options string) {
 	l.Helper()
 	// The C library asks for addresses of the families that the host has.
@@ -78,11 +77,18 @@ func (l *lab) systemResolver(addr, options string) {
 	}
 }
 
+// lookUp runs a program that reads the system's resolv.conf: `ip netns exec` puts what is
+// in /etc/netns/NAME over /etc, for its program alone.
+func (l *lab) lookUp(args ...string) (string, error) {
+	l.Helper()
+	return l.output(append([]string{"ip", "netns", "exec", l.ns}, args...)...)
+}
+
 // addresses returns the addresses that getent finds, sorted: their order is the
 // C library's taste.
 func (l *lab) addresses(database, name string) string {
 	l.Helper()
-	out, _ := l.output("getent", database, name) // it fails when there are none
+	out, _ := l.lookUp("getent", database, name) // it fails when there are none
 	var found []string
 	for line := range strings.Lines(out) {
 		found = append(found, strings.Fields(line)[0])

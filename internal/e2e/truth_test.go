@@ -27,8 +27,8 @@ const (
 	beforeDistrusts  = "127.0.0.1 -p 5315"
 )
 
-// TestTruth compares what dig gets through dnsmus with what it gets from the
-// upstream that wins, asked directly.
+// TestTruth compares what a client gets through dnsmus with what it gets from the
+// upstream that wins, asked directly. Where the query is not a plain one, it is dig.
 func TestTruth(t *testing.T) {
 	l := newLab(t, "unbound", "named")
 	l.truthServers()
@@ -159,15 +159,15 @@ func TestTruth(t *testing.T) {
 func (l *lab) compare(query, server, dnsmus string) {
 	l.Helper()
 	l.eventually(func() error {
-		want := l.dig("@" + server + " " + query)
-		got := l.dig("@" + dnsmus + " " + query)
+		want := l.ask("@" + server + " " + query)
+		got := l.ask("@" + dnsmus + " " + query)
 		if want.status == "" {
 			return fmt.Errorf("dig @%s %s: no reply", server, query)
 		}
 		if reflect.DeepEqual(got.content(), want.content()) {
 			return nil
 		}
-		if again := l.dig("@" + server + " " + query); !reflect.DeepEqual(again.content(), want.content()) {
+		if again := l.ask("@" + server + " " + query); !reflect.DeepEqual(again.content(), want.content()) {
 			return fmt.Errorf("dig @%s %s: changes\n%s\n%s", server, query, want.text, again.text)
 		}
 		l.Errorf("dig @%s %s:\n%.3000s\nwant\n%.3000s", dnsmus, query, got.text, want.text)
@@ -203,12 +203,12 @@ func (l *lab) truthServers() {
 	l.unbound(refusing, `local-zone: "." always_refuse`)
 	l.beta()
 	l.eventually(func() error { // it takes the zone into service, then signs it
-		if r := l.dig("@" + primary + " +dnssec www.signed.example"); len(r.sections["ANSWER"]) != 2 {
+		if r := l.ask("@" + primary + " +dnssec www.signed.example"); len(r.sections["ANSWER"]) != 2 {
 			return fmt.Errorf("not signed\n%s", r.text)
 		}
 		return nil
 	})
-	keys := l.dig("@" + primary + " signed.example DNSKEY").sections["ANSWER"]
+	keys := l.ask("@" + primary + " signed.example DNSKEY").sections["ANSWER"]
 	stub := func(anchor string) []string {
 		return []string{
 			"ede: yes",

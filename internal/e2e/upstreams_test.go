@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestManyUpstreams lists more servers than the C library takes, in all ways to
@@ -148,7 +149,7 @@ func (l *lab) whileAsking(next func(n int) (query, want string), f func()) {
 				select {
 				case <-stop:
 					return
-				default:
+				case <-time.After(10 * time.Millisecond):
 					query, want := next(n)
 					l.expect("@127.0.0.1 "+transport+" "+query, want)
 				}

@@ -230,13 +230,13 @@ func TestR19Validating(t *testing.T) {
 				first := 0
 				for _, v := range validated {
 					query := "@" + front + " +adflag " + v.query
-					if l.dig(query).seen() == v.want {
+					if l.ask(query).seen() == v.want {
 						first++
 						continue
 					}
 					// On a machine that is slow just then, a reply may come later than it is waited for.
 					l.eventually(func() error {
-						if r := l.dig(query); r.seen() != v.want {
+						if r := l.ask(query); r.seen() != v.want {
 							return fmt.Errorf("dig %s: %s, want %s\n%s", query, r.seen(), v.want, r.text)
 						}
 						return nil

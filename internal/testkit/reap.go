@@ -83,8 +83,7 @@ func namespaces(dir string) []string {
 
 func removeNamespaces(dir string) (err error) {
 	for _, ns := range namespaces(dir) {
-		syscall.Unmount(ns, syscall.MNT_DETACH) // if it got as far as that
-		if e := os.Remove(ns); !errors.Is(e, fs.ErrNotExist) {
+		if e := removeNetns(ns); !errors.Is(e, fs.ErrNotExist) {
 			err = errors.Join(err, e)
 		}
 	}

@@ -45,7 +45,10 @@ func Main(m tests) { os.Exit(Tidy(m).Run()) }
 // Tidy returns the tests as a run that leaves nothing behind: no process, network
 // namespace, control group, mount or file. If it is interrupted, it cleans up
 // and fails. If it is killed, or ends by its time limit, the next run does.
-func Tidy(m tests) tests { return &run{tests: m} }
+func Tidy(m tests) tests {
+	waitTogether()
+	return &run{tests: m}
+}
 
 type run struct {
 	tests

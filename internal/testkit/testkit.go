@@ -3,9 +3,12 @@
 package testkit
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -92,6 +95,10 @@ func Times(quick, long int) int {
 	}
 	return long
 }
+
+// waitTogether lets more tests run in parallel than there are processors, unless
+// -parallel says otherwise: those that do mostly wait.
+func waitTogether() { flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) }
 
 // Eventually polls until check returns nil.
 func Eventually(t testing.TB, check func() error) {

@@ -80,6 +80,7 @@ func TestR13TwoOPT(t *testing.T) {
 // A bogus reply, as one that is forged, does not keep the true one out that follows; nor
 // does anybody wait for that longer than for the others.
 func TestBogusIsFollowed(t *testing.T) {
+	t.Parallel()
 	const soon, late, never = 20 * time.Millisecond, 300 * time.Millisecond, time.Hour
 	bad := func(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A 203.0.113.7")} }
 	forged := func(truth time.Duration, says func(*dns.Msg)) func(asked) {

@@ -40,6 +40,7 @@ func filtered(t *testing.T, behave func(asked)) netip.AddrPort {
 
 // A client on TCP gets the good answer of an upstream whose TCP port is filtered.
 func TestTCPFiltered(t *testing.T) {
+	t.Parallel()
 	fast := resolver(t, denies(nxdomain))
 	knows := filtered(t, func(a asked) { a.reply(0, good) })
 	addr := serve(t, []netip.AddrPort{fast, knows}, nil)

@@ -317,6 +317,7 @@ const junkPackets = 10000
 
 // Whatever clients send, the server lives on and answers the next one.
 func TestJunkQueries(t *testing.T) {
+	t.Parallel()
 	addr := serve(t, []netip.AddrPort{resolver(t, denies(good))}, nil)
 	conn, err := net.Dial("udp", addr)
 	if err != nil {
@@ -366,6 +367,7 @@ func mustGetGood(t *testing.T, network, addr string) {
 // Whatever an upstream sends before and besides its reply, the good answer of
 // another is what the client gets.
 func TestJunkReplies(t *testing.T) {
+	t.Parallel()
 	const perQuery = 20
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {

@@ -128,6 +128,7 @@ func TestR17Conflict(t *testing.T) {
 
 // R18: while the company is away its names are no denials, and who is away is told.
 func TestR18AwayIsTold(t *testing.T) {
+	t.Parallel()
 	var away atomic.Bool
 	company := resolver(t, func(a asked) {
 		if !away.Load() {

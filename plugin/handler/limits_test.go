@@ -106,6 +106,7 @@ func many(n int) (names []string) {
 
 // Some servers allow a client few connections: that must not make denials.
 func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
 	for limit := 1; limit <= 4; limit++ {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) { besideDenier(t, limit, 30*time.Millisecond, many(8)...) })
 	}
@@ -113,5 +114,6 @@ func TestConnectionLimit(t *testing.T) {
 
 // A name on which the server hangs up must not make denials of others.
 func TestHangUpOnOneName(t *testing.T) {
+	t.Parallel()
 	besideDenier(t, 100, 100*time.Millisecond, append([]string{"drop.example."}, many(12)...)...)
 }

@@ -36,6 +36,7 @@ func seriesWith(t *testing.T, to string) (names []string) {
 }
 
 func TestUpstreamMetrics(t *testing.T) {
+	t.Parallel()
 	var silent, lost atomic.Bool
 	lossy := resolver(t, func(a asked) {
 		switch {

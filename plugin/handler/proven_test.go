@@ -84,6 +84,7 @@ func TestR18Proven(t *testing.T) {
 // A name is denied again when its proof is over, when who gave it denies the name, and
 // when the upstreams are others.
 func TestR18ProofGoes(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	says := make(map[uint16]func(*dns.Msg))
 	will := func(qtype uint16, f func(*dns.Msg)) { mu.Lock(); says[qtype] = f; mu.Unlock() }

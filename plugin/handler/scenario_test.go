@@ -35,6 +35,7 @@ func overUDP(behave func(asked)) func(asked) {
 // The first resolver spoils the race in every way there is, at once; the second
 // has the answer a little later. The answer is what every client gets.
 func TestGoodAnswerWins(t *testing.T) {
+	t.Parallel()
 	for what, first := range map[string]func(asked){
 		"R2 NXDOMAIN":              denies(nxdomain),
 		"R2 NXDOMAIN without SOA":  denies(code(dns.RcodeNameError)),
@@ -93,6 +94,7 @@ func TestGoodAnswerWins(t *testing.T) {
 // R6: the one resolver that knows the name loses packets, while the other denies
 // the name at once.
 func TestR6LossIsNoDenial(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []int{1, 2, 3} { // after three, the answer comes over TCP
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
@@ -112,6 +114,7 @@ func TestR6LossIsNoDenial(t *testing.T) {
 
 // R3: which reply is given when none is good, whatever their order.
 func TestR3BestOfTheRest(t *testing.T) {
+	t.Parallel()
 	cname := func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }
 	gone := func(m *dns.Msg) { cname(m); nxdomain(m) }
 	qtype := func(c *Config) { c.Rules.Policy.NeedType = true }
@@ -168,6 +171,7 @@ func TestR3BestOfTheRest(t *testing.T) {
 
 // R4: with no reply at all the client is told so, and why, when the time is up.
 func TestR4NoReply(t *testing.T) {
+	t.Parallel()
 	silent := func(asked) {}
 	closed := func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }
 	short := func(c *Config) { c.Rules.Timeout = 300 * time.Millisecond }

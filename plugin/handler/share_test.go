@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -161,6 +162,7 @@ func TestListeners(t *testing.T) {
 // A client that goes away (HTTPS, QUIC and gRPC clients cancel the context of
 // their query) does not end the race of others.
 func TestCancelledLeader(t *testing.T) {
+	t.Parallel()
 	fast := resolver(t, denies(nxdomain))
 	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
 	h := started(Config{Upstreams: plain(fast, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second}})
@@ -179,15 +181,20 @@ func TestCancelledLeader(t *testing.T) {
 
 // The same by the cancel plugin: the second client's time is its own.
 func TestLeadersDeadline(t *testing.T) {
-	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
+	t.Parallel()
+	first, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+	defer cancel()
+	arrived := make(chan struct{}, 100)
+	knows := resolver(t, func(a asked) {
+		arrived <- struct{}{}
+		context.AfterFunc(first, func() { a.reply(100*time.Millisecond, good) })
+	})
 	h := started(Config{Upstreams: plain(knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	t.Cleanup(func() { h.Stop() })
 	m := question("host.example.", dns.TypeA)
-	first, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
-	defer cancel()
 	go h.ServeDNS(first, dnstest.NewRecorder(&test.ResponseWriter{}), m.Copy())
-	time.Sleep(200 * time.Millisecond)
-	second, cancel2 := context.WithTimeout(context.Background(), 400*time.Millisecond)
+	<-arrived
+	second, cancel2 := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel2()
 	w := dnstest.NewRecorder(&test.ResponseWriter{})
 	if _, err := h.ServeDNS(second, w, m.Copy()); err != nil {
@@ -197,6 +204,7 @@ func TestLeadersDeadline(t *testing.T) {
 
 // Who asks after a change of the list gets the word of those on it.
 func TestFlightAcrossReplace(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 100)
 	slow := resolver(t, func(a asked) { arrived <- struct{}{}; a.reply(1500*time.Millisecond, nxdomain) })
 	knows := resolver(t, func(a asked) { a.reply(0, good) })

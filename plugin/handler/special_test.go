@@ -127,6 +127,7 @@ func TestR14Except(t *testing.T) {
 // R14: whoever denies Apple's names is believed, be others faster or slower; of the error
 // of another nobody takes that.
 func TestR14DenialIsFinal(t *testing.T) {
+	t.Parallel()
 	const late = 50 * time.Millisecond
 	says := func(after time.Duration, edit func(*dns.Msg)) netip.AddrPort {
 		return resolver(t, func(a asked) { a.reply(after, edit) })

@@ -41,6 +41,7 @@ func address(t *testing.T, server string) string {
 // Upstreams that stay are the same objects, so that all that is known about them
 // stays too; a race under way ends by the set that it began with.
 func TestReplace(t *testing.T) {
+	t.Parallel()
 	arrived := make(chan struct{}, 10)
 	slow := resolver(t, func(a asked) {
 		arrived <- struct{}{}

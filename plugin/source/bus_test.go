@@ -323,6 +323,7 @@ var (
 
 // Programs on the bus come, change and go.
 func TestBus(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	w := b.watch(youngTime)
 	w.expect()
@@ -366,6 +367,7 @@ func TestBus(t *testing.T) {
 
 // The bus goes and comes, and its programs with it: the last that was known stays.
 func TestBusRestarts(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	r := b.resolved()
 	r.set([]resolvedServer{first, second}, nil, nil)
@@ -393,6 +395,7 @@ func TestBusRestarts(t *testing.T) {
 
 // A bus that comes late is found.
 func TestBusLate(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	b.kill()
 	w := b.watch(youngTime)
@@ -409,6 +412,7 @@ func TestBusLate(t *testing.T) {
 
 // A program that never answers is given up.
 func TestBusSilent(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	r := b.resolved()
 	r.manager.mu.Lock()

@@ -89,6 +89,7 @@ func numbered(ends []string) (list []server.Server) {
 // What is put in its place whole counts as soon as it is noticed, what is written
 // there does not.
 func TestWatchWhole(t *testing.T) {
+	t.Parallel()
 	for what, tc := range map[string]struct {
 		change func(d tree)
 		whole  bool
@@ -164,6 +165,7 @@ func halves(d tree, name string, pause, after time.Duration, parts ...string) (e
 
 // Nobody who pauses within a list, or never rests, has half of it taken for all.
 func TestWatchHalves(t *testing.T) {
+	t.Parallel()
 	first, second := "nameserver 192.0.2.1\n", "nameserver 192.0.2.2\n"
 	for what, tc := range map[string]struct {
 		events       bool
@@ -216,6 +218,7 @@ func TestWatchHalves(t *testing.T) {
 
 // A list that is whole at times is taken, though its writer never rests.
 func TestWatchRestless(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2", "192.0.2.3"))
 	said := follow(t, true, never, d.path("resolv.conf"))
@@ -228,6 +231,7 @@ func TestWatchRestless(t *testing.T) {
 // Where the system has no watch left for a directory, that is said once, and files
 // are looked at more often.
 func TestWatchExhausted(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	events, err := fsnotify.NewWatcher()

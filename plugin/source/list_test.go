@@ -37,6 +37,7 @@ func plainText(servers []server.Server) (text string) {
 // Sources that are no files stand in a list as files do: read in order, watched
 // together, one call at a time.
 func TestListOfSources(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("a", conf("192.0.2.1"))
 	d.write("b", conf("192.0.2.3"))

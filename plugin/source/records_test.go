@@ -52,6 +52,7 @@ func TestRecords(t *testing.T) {
 
 // Records are followed, also where their directory is not there at first.
 func TestRecordsFollowed(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.mkdir("run")
 	list := &List{entries: []*entry{{source: d.records("run/resolvconf/interfaces"), system: true}}}

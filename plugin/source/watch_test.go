@@ -111,6 +111,7 @@ func await(t *testing.T, said <-chan []server.Server, want ...string) {
 // Whatever becomes of a file's name, what is there in the end is read. There is
 // no polling here: events must tell.
 func TestWatchEvents(t *testing.T) {
+	t.Parallel()
 	const before, after = "192.0.2.1", "192.0.2.2"
 	plain := func(d tree) { d.write("resolv.conf", conf(before)) }
 	linked := func(d tree) {
@@ -259,6 +260,7 @@ func TestWatchEvents(t *testing.T) {
 
 // A change of what a file permits is an event as well.
 func TestWatchPermission(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	events, err := fsnotify.NewWatcher()
@@ -277,6 +279,7 @@ func TestWatchPermission(t *testing.T) {
 
 // What has no events is looked at.
 func TestWatchPoll(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	said := follow(t, false, 10*time.Millisecond, d.path("resolv.conf"))
@@ -289,6 +292,7 @@ func TestWatchPoll(t *testing.T) {
 }
 
 func TestWatchSeveralFiles(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("a", conf("192.0.2.1", "192.0.2.2"))
 	d.mkdir("run")
@@ -308,6 +312,7 @@ func TestWatchSeveralFiles(t *testing.T) {
 // Whoever calls the function says that files may have changed, so it must not be
 // called for other files.
 func TestWatchMindsItsOwn(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	events, err := fsnotify.NewWatcher()
@@ -385,6 +390,7 @@ func TestListRead(t *testing.T) {
 // Polling does not read what is being written just now, either. It may where the
 // machine stalls, but would in every round if it did not wait.
 func TestWatchPollSettles(t *testing.T) {
+	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2"))
 	said := follow(t, true, 10*time.Millisecond, d.path("resolv.conf"))

@@ -279,6 +279,7 @@ func TestPortsAreFew(t *testing.T) {
 // R9, RFC 5452, section 9.2: neither the id nor the port of a query says anything of
 // those of the next.
 func TestR9Unpredictable(t *testing.T) {
+	t.Parallel()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

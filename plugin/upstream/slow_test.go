@@ -43,6 +43,7 @@ func noneLost(t *testing.T, u *Upstream, qps int) {
 
 // Names take long; a probe does not.
 func TestVerySlowNames(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"tcp", "udp"} {
 		for _, latency := range []time.Duration{1500 * ms, 2500 * ms, 3500 * ms} {
 			for _, qps := range []int{1, 5, 20, 100, 500} {
@@ -71,6 +72,7 @@ func TestVerySlowNames(t *testing.T) {
 
 // Most names are quick, a few take long.
 func TestSomeVerySlowNames(t *testing.T) {
+	t.Parallel()
 	for _, latency := range []time.Duration{1500 * ms, 2000 * ms, 2500 * ms, 3500 * ms} {
 		for _, every := range []int{1, 2, 5, 20} {
 			for _, qps := range []int{1, 2, 5, 20, 100} {

@@ -393,6 +393,7 @@ func TestR6StreamHasItsTurn(t *testing.T) {
 // TCP: what is on its way from the old address is lost without a word, and for a
 // moment TCP may have no address at all, but nothing else is lost.
 func TestR6AddressChanges(t *testing.T) {
+	t.Parallel()
 	for _, every := range []time.Duration{2 * time.Second, 5 * time.Second} {
 		for _, gap := range []time.Duration{0, 50 * ms, 300 * ms} {
 			for _, pause := range []time.Duration{10 * ms, 170 * ms, 1300 * ms} {

@@ -62,6 +62,7 @@ func (s said) whys() (list []string) {
 }
 
 func TestAsk(t *testing.T) {
+	t.Parallel()
 	const address = "host.example. 60 IN A 192.0.2.1"
 	huge := func(network string, m *dns.Msg) bool {
 		if m.Truncated = network == "udp"; !m.Truncated {
@@ -257,6 +258,7 @@ func over(o *outcome) bool { return o.over }
 
 // Once the race is over, packets that are lost are sent again all the same.
 func TestLossAfterTheRace(t *testing.T) {
+	t.Parallel()
 	n := 0
 	lossy := func(network string, m *dns.Msg) bool {
 		n++
@@ -270,6 +272,7 @@ func TestLossAfterTheRace(t *testing.T) {
 
 // A reply that came too late is shown, but does not count for the verdict.
 func TestLate(t *testing.T) {
+	t.Parallel()
 	wait := make(chan struct{})
 	slow := func(network string, m *dns.Msg) bool {
 		<-wait
@@ -289,6 +292,7 @@ func TestLate(t *testing.T) {
 
 // An upstream that was down when the race ended is asked again when it is back.
 func TestBackAfterTheRace(t *testing.T) {
+	t.Parallel()
 	back := make(chan struct{})
 	away := func(network string, m *dns.Msg) bool {
 		select {
@@ -352,6 +356,7 @@ func TestInTheMomentOfTheEnd(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	spoken := func(o *outcome) bool { return !o.opinions[0].pending() }
 	for _, tc := range []struct {
 		what      string

@@ -59,6 +59,7 @@ func TestR17Differ(t *testing.T) {
 
 // The options of the stanza are flags. What is preferred is taken, and is said to be.
 func TestPrefer(t *testing.T) {
+	t.Parallel()
 	cfg, err := parse([]string{"host.example", "--prefer", "private", "--learn", "1m", "--away", "servfail", "--filtered", "final", "--spread", "--hedge", "5ms"})
 	if err != nil || cfg.Prefer.By != option.Private || !cfg.Away || !cfg.Rules.Filtered || !cfg.Spread {
 		t.Fatalf("%+v, %v", cfg, err)

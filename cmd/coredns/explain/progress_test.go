@@ -160,6 +160,7 @@ func TestWatchNothing(t *testing.T) {
 
 // On a terminal nothing is left in the end that is not shown elsewhere.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	var out output
 	said := make(chan struct{})
 	out.after = func(writes int) {
