@@ -12,9 +12,8 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// resolved is a Debian as debian is, with systemd-resolved, and with names for the users
-// of services, without which the bus turns these away.
-var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "libnss-systemd", "systemd-resolved") })
+// resolved is a Debian as debian is, with systemd-resolved.
+var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "systemd-resolved") })
 
 // site is a network at the other end of a link of the machine's: the machine has 10.N.0.1
 // there, and a resolver that knows names below one, 10.N.0.53. It returns its address.

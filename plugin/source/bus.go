@@ -54,8 +54,8 @@ func (s *service) Read() (Reading, error) {
 		conn, err = s.connect(context.Background())
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
-			// dbus-daemon does so with users that have no name.
-			return Reading{}, fmt.Errorf("%s cannot be asked, because the system bus turns user %d away; if that is a dynamic user of systemd's, install libnss-systemd: %w", s.name, os.Getuid(), err)
+			// dbus-daemon does so with users that it finds no name of, as dynamic ones of systemd's.
+			return Reading{}, fmt.Errorf("%s cannot be asked, because the system bus turns user %d away; let it be a user in /etc/passwd: %w", s.name, os.Getuid(), err)
 		case err != nil:
 			return Reading{}, absent{fmt.Errorf("%s cannot be asked, because there is no system bus: %w", s.name, err)}
 		}
