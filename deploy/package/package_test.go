@@ -29,6 +29,7 @@ var (
 		"drwxr-xr-x /usr/lib/dnsmus",
 		"-rwxr-xr-x /usr/lib/dnsmus/seed-upstreams",
 		"-rw-r--r-- /usr/lib/systemd/system/dnsmus.service",
+		"-rw-r--r-- /usr/lib/sysusers.d/dnsmus.conf",
 		"-rwxr-xr-x /usr/sbin/dnsmus-resolv",
 		"drwxr-xr-x /usr/share/dnsmus",
 		"drwxr-xr-x /usr/share/dnsmus/hooks",

@@ -6,7 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -47,7 +51,12 @@ func (s *service) Read() (Reading, error) {
 	s.mu.Unlock()
 	if conn == nil {
 		var err error
-		if conn, err = s.connect(context.Background()); err != nil {
+		conn, err = s.connect(context.Background())
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+			// dbus-daemon does so with users that it finds no name of, as dynamic ones of systemd's.
+			return Reading{}, fmt.Errorf("%s cannot be asked, because the system bus turns user %d away; let it be a user in /etc/passwd: %w", s.name, os.Getuid(), err)
+		case err != nil:
 			return Reading{}, absent{fmt.Errorf("%s cannot be asked, because there is no system bus: %w", s.name, err)}
 		}
 		defer conn.Close()
@@ -75,10 +84,15 @@ func (s *service) connect(ctx context.Context) (*dbus.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(callTime, cancel)
 	defer late.Stop()
-	if s.address != "" {
-		return dbus.Connect(s.address, dbus.WithContext(ctx))
+	options := []dbus.ConnOption{
+		dbus.WithContext(ctx),
+		// By number: a service's dynamic user may be unknown by name, and without a home.
+		dbus.WithAuth(dbus.AuthExternal(strconv.Itoa(os.Getuid()))),
 	}
-	return dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if s.address != "" {
+		return dbus.Connect(s.address, options...)
+	}
+	return dbus.ConnectSystemBus(options...)
 }
 
 // properties returns all properties of an object of the program's. It does not start one
