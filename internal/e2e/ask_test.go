@@ -35,6 +35,15 @@ func (l *lab) ask(query string) reply {
 	if err != nil {
 		return reply{text: err.Error()}
 	}
+	if q.noTTL {
+		for _, section := range [][]dns.RR{msg.Answer, msg.Ns, msg.Extra} {
+			for _, rr := range section {
+				if rr.Header().Rrtype != dns.TypeOPT { // whose TTL is something else
+					rr.Header().Ttl = 0
+				}
+			}
+		}
+	}
 	return parseDig(msg.String())
 }
 
@@ -43,7 +52,7 @@ type question struct {
 	server, port, network string
 	msg                   *dns.Msg
 	size                  uint16 // of replies over UDP
-	ignore                bool   // that a reply is truncated
+	ignore, noTTL         bool   // that a reply is truncated; how long its records live
 	timeout               time.Duration
 }
 
@@ -80,6 +89,8 @@ func parseQuestion(query string) (q question, ok bool) {
 			q.network = "udp"
 		case word == "+ignore":
 			q.ignore = true
+		case word == "+nottlid":
+			q.noTTL = true
 		case word == "+noedns":
 			edns = false
 		case word == "+dnssec":

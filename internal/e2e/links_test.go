@@ -173,8 +173,8 @@ func TestLinkUnbound(t *testing.T) {
 	p := client.coredns(`.:5553 {
 		bind 127.0.0.1
 		dnsmus 10.0.0.53%ipsec0 {
-			patience 20s
-			timeout 1m
+			patience 3s
+			timeout 6s
 		}
 		errors
 	}`)
