@@ -692,7 +692,7 @@ var mayImport = map[string][]string{
 	"plugin/pool":         {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream", "plugin/wire"},
 	"plugin/race":         {"plugin/wire"},
 	"plugin/secure":       {"plugin/server", "plugin/udp", "plugin/upstream"},
-	"plugin/source":       {"plugin/server"},
+	"plugin/source":       {"plugin/link", "plugin/server"},
 	"plugin/upstream":     {"plugin/link", "plugin/udp", "plugin/wire"},
 	"plugin/udp":          {"plugin/link"},
 	"plugin/link":         {},

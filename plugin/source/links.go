@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -44,6 +46,18 @@ func presentLinks() links {
 		all[i.Index] = i.Name
 	}
 	return all
+}
+
+// watchLinks calls changed when a network interface has come, gone or got another name,
+// until stop is called. The error says why changes are noticed late.
+func watchLinks(changed func()) (stop func(), err error) {
+	last := presentLinks()
+	return link.Watch(func() {
+		if now := presentLinks(); !maps.Equal(now, last) {
+			last = now
+			changed()
+		}
+	})
 }
 
 // name returns the name of the link that is known by its name or number.

@@ -15,9 +15,6 @@ func systemSources() []Source {
 	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentLinks}}
 }
 
-// watchLinks leaves it to each source to look now and then.
-func watchLinks(func()) (stop func(), err error) { return func() {}, nil }
-
 const (
 	scutil     = "/usr/sbin/scutil"
 	scutilTime = 3 * time.Second // that it may take

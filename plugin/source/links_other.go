@@ -7,6 +7,3 @@ const systemKnows = "openresolv"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source { return []Source{&records{dirs: recordDirs(), present: presentLinks}} }
-
-// watchLinks leaves it to each source to look now and then.
-func watchLinks(func()) (stop func(), err error) { return func() {}, nil }

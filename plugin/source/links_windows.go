@@ -16,9 +16,6 @@ const systemKnows = "a table of network adapters"
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source { return []Source{&polled{name: "adapters", read: readAdapters}} }
 
-// watchLinks leaves it to each source to look now and then.
-func watchLinks(func()) (stop func(), err error) { return func() {}, nil }
-
 // readAdapters reads the table of network adapters.
 func readAdapters() (Reading, error) {
 	adapters, err := adapters()
