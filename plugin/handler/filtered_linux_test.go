@@ -18,7 +18,13 @@ func filtered(t *testing.T, behave func(asked)) netip.AddrPort {
 		t.Fatal(err)
 	}
 	up, _ := udpResolver(t, behave)
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Port: int(up.Port()), Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	bind := func() error {
+		return syscall.Bind(fd, &syscall.SockaddrInet4{Port: int(up.Port()), Addr: [4]byte{127, 0, 0, 1}})
+	}
+	for err = bind(); err == syscall.EADDRINUSE; err = bind() { // over TCP some other test has the port
+		up, _ = udpResolver(t, behave)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Listen(fd, 0); err != nil {

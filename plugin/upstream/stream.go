@@ -105,7 +105,7 @@ func (s *stream) run() {
 		err = errGivenUp
 	} else if !s.used {
 		s.u.redial = now.Add(min(pauseFactor*now.Sub(s.dialled), maxPause))
-		if s.u.worksLocked() {
+		if s.u.worksLocked() && !s.suspectLocked() {
 			s.u.crowded = now.Add(maxCrowded)
 		}
 	}
@@ -118,6 +118,17 @@ func (s *stream) run() {
 	}
 	s.u.mu.Unlock()
 	s.u.do(&out)
+}
+
+// suspectLocked reports whether one of the queries may be why the connection has ended:
+// another had ended with that query before.
+func (s *stream) suspectLocked() bool {
+	for _, x := range s.pending.all() {
+		if x.dials+x.hangups > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // After a connection of no use there is none for some times as long as it took to
