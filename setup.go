@@ -212,7 +212,7 @@ func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listene
 	}
 	servers := list.Servers()
 	if len(servers) == 0 && !list.MayBeEmpty() {
-		return nil, c.Errf("%v, or give the address of an upstream: 'dnsmus 192.0.2.1' in a Corefile, 'dnsmus 5553 192.0.2.1' on the command line", r.Problems[0])
+		return nil, c.Errf("%v, or name upstreams: 'dnsmus 192.0.2.1', or 'dnsmus links' for all that the system knows, in a Corefile; 'dnsmus 5553 192.0.2.1' on the command line", r.Problems[0])
 	}
 	others, loops := listeners.Drop(servers)
 	if len(others) == 0 && !list.MayBeEmpty() {

@@ -369,7 +369,7 @@ func TestUpstreamErrors(t *testing.T) {
 		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
 		{"junk.conf", []string{"junk.conf has no usable nameserver line", `(line 2: "192.0.2" is not an IP address`}},
 		{"none.conf empty.conf", []string{"none.conf has no usable nameserver line"}},
-		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it", "or give the address of an upstream", "'dnsmus 5553 192.0.2.1'"}},
+		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it", "or name upstreams: 'dnsmus 192.0.2.1', or 'dnsmus links'", "'dnsmus 5553 192.0.2.1'"}},
 		{dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
 		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
 		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
