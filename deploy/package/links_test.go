@@ -16,17 +16,18 @@ import (
 // resolved is a Debian as debian is, with systemd-resolved.
 var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "systemd-resolved") })
 
-// site is a network at the other end of a link of the machine's: the machine has 10.N.0.1
-// there, and a resolver that knows names below one, 10.N.0.53. It returns its address.
+// site is a network at the other end of a link of the machine's: the machine has 10.9.0.N
+// there, and a resolver that knows names below one has the address that it returns. That is
+// the same at all sites.
 func (r *running) site(link string, n int, name string) string {
 	r.Helper()
 	ns := testkit.Name()
 	run(r.T, "ip", "netns", "add", ns)
 	r.Cleanup(func() { run(r.T, "ip", "netns", "delete", ns) })
 	run(r.T, "ip", "link", "add", link, "netns", r.ns, "type", "veth", "peer", "name", "out", "netns", ns)
-	run(r.T, "ip", "-netns", r.ns, "address", "add", fmt.Sprintf("10.%d.0.1/24", n), "dev", link)
+	run(r.T, "ip", "-netns", r.ns, "address", "add", fmt.Sprintf("10.9.0.%d/24", n), "dev", link)
 	run(r.T, "ip", "-netns", r.ns, "link", "set", link, "up")
-	resolver := fmt.Sprintf("10.%d.0.53", n)
+	const resolver = "10.9.0.53"
 	run(r.T, "ip", "-netns", ns, "address", "add", resolver+"/24", "dev", "out")
 	for _, dev := range []string{"lo", "out"} {
 		run(r.T, "ip", "-netns", ns, "link", "set", dev, "up")
@@ -37,7 +38,8 @@ func (r *running) site(link string, n int, name string) string {
 	return resolver
 }
 
-// No file is edited: the package finds the resolvers by whatever the system has, as a user
+// No file is edited: the package finds two resolvers with the same address on two links, by
+// whatever the system has, as a user
 // without rights in the unit's sandbox, also those that come later and those that the
 // system does not take for everything. NetworkManager is tried in deploy/hooks.
 func TestZeroConfiguration(t *testing.T) {
