@@ -195,7 +195,7 @@ func TestDebian(t *testing.T) {
 		}},
 		{"install without resolvers", func(r *running) {
 			r.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
-			if out := r.run("dpkg", "--install", "/root/new.deb"); !strings.Contains(out, "Write a line 'nameserver ADDRESS'") {
+			if out := r.run("dpkg", "--install", "/root/new.deb"); !strings.Contains(out, "write a line 'nameserver ADDRESS'") {
 				r.Errorf("it does not say what to do:\n%s", out)
 			}
 			r.write(list, lines("nameserver", upstreams...))
