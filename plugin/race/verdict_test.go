@@ -511,7 +511,7 @@ func answered(m *dns.Msg) bool {
 			if typed {
 				return true
 			}
-			if cname, ok := rr.(*dns.CNAME); ok && next == "" {
+			if cname, ok := rr.(*dns.CNAME); ok && next == "" && cname.Target != "" { // it may have no data at all
 				next = dns.CanonicalName(cname.Target)
 			}
 		}
