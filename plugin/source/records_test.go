@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -159,7 +160,7 @@ func (s youngest) Read() (Reading, error) {
 // Beside what the system knows the default file may be missing, but no other.
 func TestDefaultFileMissing(t *testing.T) {
 	if _, err := File(DefaultFile()).Read(); err == nil {
-		t.Skip("this system has " + DefaultFile())
+		testkit.Lack(t, "a system without %s", DefaultFile())
 	}
 	for _, file := range []string{DefaultFile(), "/nonexistent/resolv.conf"} {
 		list := &List{links: true, entries: []*entry{{source: &told{servers: plain("192.0.2.1:53")}, system: true}}}

@@ -92,11 +92,7 @@ func (c *plain) Send(packets []Packet) {
 		}
 		udp, err := c.conn(link)
 		if err == nil {
-			to := p.Peer.Addr
-			if p.Peer.Link != 0 && link == 0 {
-				to = netip.AddrPortFrom(to.Addr().WithZone(strconv.FormatUint(uint64(p.Peer.Link), 10)), to.Port())
-			}
-			_, err = udp.WriteToUDPAddrPort(p.Msg, to)
+			_, err = udp.WriteToUDPAddrPort(p.Msg, p.Peer.zoned())
 		}
 		p.Err = err
 	}

@@ -26,15 +26,18 @@ type Peer struct {
 	Link uint32
 }
 
-// String is the address and port, as package net dials it. The zone is a number, because
+// zoned is the address and port, as package net takes it. The zone is a number, because
 // package net remembers names for a minute: a link that takes another's name must not get
 // the packets of the one that is gone.
-func (p Peer) String() string {
+func (p Peer) zoned() netip.AddrPort {
 	if link.Scoped(p.Addr.Addr()) && p.Link != 0 {
-		return netip.AddrPortFrom(p.Addr.Addr().WithZone(strconv.FormatUint(uint64(p.Link), 10)), p.Addr.Port()).String()
+		return netip.AddrPortFrom(p.Addr.Addr().WithZone(strconv.FormatUint(uint64(p.Link), 10)), p.Addr.Port())
 	}
-	return p.Addr.String()
+	return p.Addr
 }
+
+// String is the address and port, as package net dials it.
+func (p Peer) String() string { return p.zoned().String() }
 
 // bound reports whether a socket has to be told of the link that packets leave by: for a
 // link-local address that is in the address.
@@ -57,10 +60,7 @@ func (p Peer) ListenUDP(ctx context.Context) (*net.UDPConn, error) {
 }
 
 // UDPAddr is the address and port, with the zone as a number.
-func (p Peer) UDPAddr() *net.UDPAddr {
-	addr, _ := netip.ParseAddrPort(p.String()) // which is one
-	return net.UDPAddrFromAddrPort(addr)
-}
+func (p Peer) UDPAddr() *net.UDPAddr { return net.UDPAddrFromAddrPort(p.zoned()) }
 
 // AnyLink is the peer whose packets may come by any link.
 func (p Peer) AnyLink() Peer { return Peer{Addr: p.Addr} }
