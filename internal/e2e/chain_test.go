@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -134,15 +133,15 @@ func TestReload(t *testing.T) {
 		return "wiki.corp.example", "NOERROR 10.1.0.10"
 	}, func() {
 		l.resolvConf("127.0.0.11", "127.0.0.13")
-		p.Signal(syscall.SIGUSR1)
+		p.reloads()
 		l.becomes("@127.0.0.1 db.corp.example", "NOERROR 10.3.0.30")
 		l.resolvConf("127.0.0.11", "127.0.0.12")
-		p.Signal(syscall.SIGUSR1)
+		p.reloads()
 		l.becomes("@127.0.0.1 git.corp.example", "NOERROR 10.2.0.20")
 		l.becomes("@127.0.0.1 db.corp.example", "NXDOMAIN")
 		// A list that cannot be used changes nothing.
 		l.write("resolv.conf.dnsmus", "nameserver junk\n")
-		p.Signal(syscall.SIGUSR1)
+		p.reloads()
 		l.eventually(func() error {
 			if !strings.Contains(p.Printed(), "no usable nameserver") {
 				return errors.New("the log does not say that the list cannot be used")

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
@@ -34,7 +33,7 @@ func TestPortAlone(t *testing.T) {
 	l.expect("@192.0.2.7 -p 5553 wiki.corp.example", "no reply") // loopback, as nobody said otherwise
 
 	// A reload, and a process in its own place, do as the command line says.
-	p.Signal(syscall.SIGUSR1)
+	p.reloads()
 	p.printsTimes(1, "Reloading complete")
 	expect()
 
@@ -73,7 +72,7 @@ func TestNothingToServe(t *testing.T) {
 	p := l.coredns(".:" + port + " {\nbind 127.0.0.1\ndnsmus " + l.fake(answers) + "\nreload 2s 0s\n}").awaits("@127.0.0.1 -p " + port + " load1.example")
 	before := l.ask("@127.0.0.1 -p " + port + " load1.example").String()
 	l.write("Corefile", "")
-	p.Signal(syscall.SIGUSR1)
+	p.reloads()
 	p.printsTimes(1, "[ERROR] SIGUSR1")
 	l.expect("@127.0.0.1 -p "+port+" load1.example", before)
 	if !strings.Contains(p.Printed(), "has no server block") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -307,5 +308,25 @@ func (p *process) printsTimes(n int, text string) {
 			return fmt.Errorf("%q is in the log %d times, want %d", text, found, n)
 		}
 		return nil
+	})
+}
+
+// reloads tells the process to read its Corefile again, and waits until it begins
+// to. A server on a busy machine may answer before it takes signals, and the runtime
+// drops those that come earlier, so one that it does not heed is sent again.
+func (p *process) reloads() {
+	p.lab.Helper()
+	const heeded = "[INFO] SIGUSR1: Reloading"
+	before := strings.Count(p.Printed(), heeded)
+	var sent time.Time
+	p.lab.eventually(func() error {
+		if strings.Count(p.Printed(), heeded) > before {
+			return nil
+		}
+		if time.Since(sent) > 2*time.Second {
+			p.Signal(syscall.SIGUSR1)
+			sent = time.Now()
+		}
+		return errors.New("SIGUSR1 is not heeded")
 	})
 }

@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -115,7 +114,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			w.write("Corefile", w.corefile(broken.end, broken.line))
 			w.whileLoaded(func() {
 				for i := range testkit.Times(4, 20) {
-					w.p.Signal(syscall.SIGUSR1)
+					w.p.reloads()
 					w.p.printsTimes(i+1, "[ERROR] SIGUSR1")
 				}
 			})
@@ -133,6 +132,6 @@ func TestReloadUnderLoad(t *testing.T) {
 // the n-th time.
 func (w *twoWays) reloadBySignal(n int) {
 	w.Helper()
-	w.p.Signal(syscall.SIGUSR1)
+	w.p.reloads()
 	w.p.printsTimes(n, "Reloading complete")
 }
