@@ -36,8 +36,9 @@ func TestMain(m *testing.M) {
 // for their files.
 type lab struct {
 	*testing.T
-	ns  string // empty: not in a namespace of its own
-	dir string
+	ns    string // empty: not in a namespace of its own
+	dir   string
+	flags []string // by which go build makes the command under test
 }
 
 // newLab makes a network namespace with loopback up. The test that calls it

@@ -16,7 +16,7 @@ import (
 // it are those of the lab's directory.
 func (l *lab) coredns(corefile string) *process {
 	l.Helper()
-	return l.start(testkit.Binary(l.T), "-conf", l.write("Corefile", corefile))
+	return l.start(testkit.Binary(l.T, l.flags...), "-conf", l.write("Corefile", corefile))
 }
 
 // resolvConf writes the nameserver lines that dnsmus reads.

@@ -53,7 +53,7 @@ func TestSoak(t *testing.T) {
 	}
 	client.resolvConf(servers...)
 
-	p := client.start(testkit.Binary(t, "-race", "-tags=notrace"), "-conf", client.write("Corefile", `.:5553 {
+	p := client.start(testkit.Binary(t, "-race"), "-conf", client.write("Corefile", `.:5553 {
 		bind 127.0.0.1
 		dnsmus resolv.conf.dnsmus
 		prometheus 127.0.0.1:9153

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // span is a span as Zipkin's API takes it.
@@ -22,7 +24,9 @@ type span struct {
 // TestTraceZipkin collects the spans of a query as Zipkin would: each leg has one
 // below that of dnsmus, which is below that of the request.
 func TestTraceZipkin(t *testing.T) {
+	testkit.Long(t) // compiles much
 	l := newLoopback(t)
+	l.flags = []string{"-tags=trace"}
 	var mu sync.Mutex
 	spans := make(map[string]span)
 	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -40,7 +40,7 @@ func run() error {
 	if !strings.HasPrefix(osv, "/") {
 		osv = "/" + osv
 	}
-	cmd := exec.Command("go", "run", scanner, "-db", "file://"+osv, "-format", "json", "./...")
+	cmd := exec.Command("go", "run", scanner, "-db", "file://"+osv, "-format", "json", "-tags", "trace", "./...")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
