@@ -63,6 +63,7 @@ func TestSearchLists(t *testing.T) {
 // and another denies the name. Once the address has been given, no C library and no
 // cache in front is told that the name does not exist.
 func TestOneTypeIsKnown(t *testing.T) {
+	t.Parallel()
 	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
 		t.Run(refusal, func(t *testing.T) {
 			l := newLab(t, "getent", "unbound", "dnsmasq")

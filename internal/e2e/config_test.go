@@ -17,6 +17,7 @@ import (
 // TestBadConfiguration starts the command with mistakes in its files. It must
 // not start, and must say in which file, in which line and at which word.
 func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
 	files := map[string]string{
 		"good.conf":  "nameserver 192.0.2.1\n",
 		"empty.conf": "",

@@ -413,6 +413,7 @@ func TestHangUps(t *testing.T) {
 // drops packets of it, with names of a plain one asked for all the time. Ports
 // are the defaults.
 func TestEncryptedComesBack(t *testing.T) {
+	t.Parallel()
 	type peer struct {
 		upstream string
 		start    func() *process

@@ -19,6 +19,7 @@ import (
 // Each upstream knows names that all others deny: the very next query for each
 // is answered.
 func TestRouteMoves(t *testing.T) {
+	t.Parallel()
 	const ask = "@127.0.0.1 -p 5553 "
 	for _, way := range []struct {
 		name string

@@ -161,6 +161,7 @@ func nameservers(servers ...string) string {
 
 // TestFollow changes the file as programs and their users do, with real servers.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	const corefile = `.:5553 {
 		bind 127.0.0.1
 		dnsmus resolv.conf.dnsmus vpn/resolv.conf

@@ -64,6 +64,7 @@ func TestAddressChanges(t *testing.T) {
 // TestUnreachable: a router on the way says that it knows no way to the upstream.
 // R10: that is the end of the wait, and the word that the client gets.
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	for _, route := range []string{"unreachable", "prohibit"} {
 		t.Run(route, func(t *testing.T) {
 			client := newLab(t)

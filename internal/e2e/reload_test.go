@@ -70,6 +70,7 @@ func (w *twoWays) settles(before usage) {
 // TestReloadUnderLoad reloads the Corefile while queries come. Not one is lost, and
 // nothing of the old instances stays.
 func TestReloadUnderLoad(t *testing.T) {
+	t.Parallel()
 	t.Run("signal", func(t *testing.T) {
 		w := newTwoWays(t)
 		w.p = w.coredns(w.corefile("", "")).awaits("@127.0.0.1 -p " + w.forward + " load1.example")

@@ -14,6 +14,7 @@ import (
 // and looks names up as programs do: by the C library, which asks for A and
 // AAAA at once.
 func TestSystemResolver(t *testing.T) {
+	t.Parallel()
 	for _, options := range []string{
 		"",               // A and AAAA by UDP, from one socket
 		"edns0 trust-ad", // the same with EDNS

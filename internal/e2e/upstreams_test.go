@@ -78,6 +78,7 @@ func TestManyUpstreams(t *testing.T) {
 // TestUpstreamsComeAndGo takes each of three resolvers away and back, while
 // names of the other two are asked for all the time.
 func TestUpstreamsComeAndGo(t *testing.T) {
+	t.Parallel()
 	names := []struct{ name, want string }{
 		{"wiki.corp.example", "NOERROR 10.1.0.10"},
 		{"git.corp.example", "NOERROR 10.2.0.20"},

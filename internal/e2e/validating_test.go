@@ -209,6 +209,7 @@ func (r reply) seen() string {
 // R19: validating clients get what they need, of whatever resolver that does not do
 // DNSSEC stands beside one that does.
 func TestR19Validating(t *testing.T) {
+	t.Parallel()
 	for what, upstreams := range map[string]string{
 		"one that strips signatures": unsigning + " " + signing,
 		"one that denies all":        deniesAll + " " + signing,

@@ -64,6 +64,7 @@ func (l *lab) raced(plugins string) *process {
 // R6: whatever a network lets through to the company's resolver is enough: no name of
 // the company is denied, neither at first nor later.
 func TestWildPaths(t *testing.T) {
+	t.Parallel()
 	udp, tcp := "-p udp --dport 53 ", "-p tcp --dport 53 "
 	in, out := "INPUT ", "OUTPUT -d "+company+" "    // at the server, at the client
 	for name, rules := range map[string][2][]string{ // of the client, of the server
