@@ -22,9 +22,11 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// newBench is a bench of the command that all tests use.
+// newBench is a bench of the command that all tests use. What it measures is for who
+// changes the project, so the tests of that are not among the quick ones.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	testkit.Long(t)
 	return &bench{ctx: t.Context(), dir: t.TempDir(), coredns: testkit.Binary(t)}
 }
 

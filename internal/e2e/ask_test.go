@@ -61,7 +61,7 @@ func parseQuestion(query string) (q question, ok bool) {
 	q = question{port: "53", network: "udp", size: 1232, timeout: 30 * time.Second}
 	var (
 		name                 string
-		qtype                = dns.TypeA
+		qtype, class         = dns.TypeA, uint16(dns.ClassINET)
 		edns, recurse, ad    = true, true, true
 		checkingDisabled, do bool
 	)
@@ -109,6 +109,8 @@ func parseQuestion(query string) (q question, ok bool) {
 			q.size = uint16(size)
 		case word[0] == '+' || word[0] == '-':
 			return q, false
+		case name != "" && word == "CH":
+			class = dns.ClassCHAOS
 		case name == "":
 			name = dns.Fqdn(word)
 		case qtype == dns.TypeA:
@@ -120,6 +122,7 @@ func parseQuestion(query string) (q question, ok bool) {
 		}
 	}
 	q.msg = new(dns.Msg).SetQuestion(name, qtype)
+	q.msg.Question[0].Qclass = class
 	q.msg.RecursionDesired, q.msg.AuthenticatedData, q.msg.CheckingDisabled = recurse, ad, checkingDisabled
 	if edns || do {
 		q.msg.SetEdns0(q.size, do)
