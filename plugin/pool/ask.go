@@ -73,7 +73,7 @@ func (a *Asking) start(clock *race.Clock, rules race.Rules, plan race.Plan, watc
 }
 
 // AskLeg implements race.Asker.
-func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Retrier, time.Time) {
+func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	if a.dnssec {
 		leg.Signs(a.Members[i].Signs(a.Query(i)))
 	}

@@ -39,7 +39,7 @@ type acting struct {
 
 func (a *acting) Asked() {}
 
-func (a *acting) AskLeg(i int, leg *race.Leg) (race.Retrier, time.Time) {
+func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	a.asked[i] = true
 	d := a.do[i]
 	if d.down {
@@ -63,6 +63,7 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Retrier, time.Time) {
 type idle struct{}
 
 func (idle) Retry(time.Time) time.Time { return time.Time{} }
+func (idle) Release()                  {}
 
 // reply says of the question what rcode and address say; without address it has an SOA.
 func replyTo(msg []byte, rcode int, address string) []byte {

@@ -11,6 +11,7 @@ import (
 type silent struct{}
 
 func (silent) Retry(time.Time) time.Time { return time.Time{} }
+func (silent) Release()                  {}
 
 // BenchmarkRace is what a race costs beside its exchanges: n replies, of which
 // the last one is good.
@@ -19,7 +20,7 @@ func BenchmarkRace(b *testing.B) {
 		b.Run(fmt.Sprintf("legs=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Retrier, time.Time) {
+				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Exchange, time.Time) {
 					if i == n-1 {
 						leg.Reply(goodReply, time.Now(), false)
 					} else {

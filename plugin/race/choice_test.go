@@ -79,7 +79,7 @@ func TestR17Choice(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
-				r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) {
+				r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})
@@ -120,7 +120,7 @@ func TestR4Filtered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
 				start := time.Now()
-				r := Rules{Timeout: timeout, Filtered: !tc.off}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) {
+				r := Rules{Timeout: timeout, Filtered: !tc.off}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})

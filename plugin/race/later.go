@@ -6,15 +6,15 @@ import "time"
 type Asker interface {
 	// AskLeg asks upstream i what the race asks. It also returns when Retry should be
 	// called first; zero means never.
-	AskLeg(i int, leg *Leg) (Retrier, time.Time)
+	AskLeg(i int, leg *Leg) (Exchange, time.Time)
 	// Asked is called when all were that are asked at this moment.
 	Asked()
 }
 
-type askFunc func(i int, leg *Leg) (Retrier, time.Time)
+type askFunc func(i int, leg *Leg) (Exchange, time.Time)
 
-func (f askFunc) AskLeg(i int, leg *Leg) (Retrier, time.Time) { return f(i, leg) }
-func (f askFunc) Asked()                                      {}
+func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return f(i, leg) }
+func (f askFunc) Asked()                                       {}
 
 // later is of a race in which one leg is asked alone at first (R16).
 type later struct {

@@ -16,7 +16,7 @@ func holdPlan(t *testing.T, plan Plan, upstreams ...[]event) (Result, time.Durat
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := Rules{Timeout: timeout}.Begin(plan, len(scripts), askFunc(func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) }))
+	r := Rules{Timeout: timeout}.Begin(plan, len(scripts), askFunc(func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) }))
 	defer r.End()
 	res := r.Wait(t.Context())
 	took := time.Since(start)
@@ -127,7 +127,7 @@ func (h *heard) HearLeg(i int, v Verdict, _ []byte, took time.Duration, late boo
 func TestR15Listen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
-		r := Rules{Timeout: timeout}.Begin(Plan{Alone: true, First: 1, Hedge: 100 * ms}, len(scripts), askFunc(func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) }))
+		r := Rules{Timeout: timeout}.Begin(Plan{Alone: true, First: 1, Hedge: 100 * ms}, len(scripts), askFunc(func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) }))
 		r.Wait(t.Context())
 		if scripts[0].leg.Listening() {
 			t.Error("it listens before it is told to")

@@ -10,7 +10,7 @@ import (
 // what became of it.
 type Leg struct {
 	race     *Race
-	exchange Retrier
+	exchange Exchange
 	due      time.Time // when exchange.Retry should be called; zero means never
 
 	// Guarded by race.mu.

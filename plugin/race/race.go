@@ -44,11 +44,13 @@ type Rules struct {
 	Final  bool // a denial is the reply, at once, and a good answer waits for all who are up (R14)
 }
 
-// Retrier is a leg's query under way at an upstream.
-type Retrier interface {
+// Exchange is a leg's query under way at an upstream.
+type Exchange interface {
 	// Retry does what is due at now, such as sending a lost packet again, and
 	// returns when it should be called next; zero means never.
 	Retry(now time.Time) (next time.Time)
+	// Release lets go of the leg, of which nobody waits for anything any more.
+	Release()
 }
 
 // Race is one client query over all upstreams.
@@ -83,7 +85,7 @@ type Race struct {
 // Start begins a race of n legs, with a timer of its own. It calls ask for each leg to start
 // it; ask also returns when Retry should be called first. Retry is called by Wait. Its legs
 // are watched.
-func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Retrier, time.Time)) *Race {
+func (rules Rules) Start(n int, ask func(i int, leg *Leg) (Exchange, time.Time)) *Race {
 	return rules.Begin(Plan{}, n, askFunc(ask))
 }
 
@@ -166,22 +168,31 @@ func (r *Race) open() bool {
 	return false
 }
 
-// End says that nobody waits any more. It must be called. An upstream that is silent
-// refers to its leg for a while yet, and so to the race, but not to what that has
-// collected.
+// End says that nobody waits any more. It must be called. Only who listens keeps
+// something of the race in memory as long as an upstream is silent, and not what it has collected.
 func (r *Race) End() {
 	r.over.Store(true)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.sleeper != nil {
 		r.clock.release(r.sleeper)
 		r.sleeper = nil
 	}
 	for i := range r.legs {
-		r.legs[i].exchange, r.legs[i].msg = nil, nil
+		l := &r.legs[i]
+		l.msg = nil
+		if l.state >= failed || r.hear != nil {
+			l.exchange = nil
+		}
 	}
 	if r.later != nil {
 		r.later.asker = nil
+	}
+	r.mu.Unlock()
+	for i := range r.legs {
+		if l := &r.legs[i]; l.exchange != nil {
+			l.exchange.Release()
+			l.exchange = nil
+		}
 	}
 }
 

@@ -33,9 +33,10 @@ type script struct {
 	times   []time.Duration // when it was at all
 	asked   time.Time
 	leg     *Leg
+	leave   bool // Release was called
 }
 
-func (s *script) ask(leg *Leg) (Retrier, time.Time) {
+func (s *script) ask(leg *Leg) (Exchange, time.Time) {
 	s.asked, s.leg = time.Now(), leg
 	for _, e := range s.events {
 		do := func() {
@@ -56,6 +57,8 @@ func (s *script) ask(leg *Leg) (Retrier, time.Time) {
 	}
 	return s, s.Retry(s.asked)
 }
+
+func (s *script) Release() { s.leave = true }
 
 func (s *script) Retry(now time.Time) time.Time {
 	if s.asked.IsZero() {
@@ -136,7 +139,7 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
+	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(ctx)
 	for res.Leg >= 0 && unreadable != nil && string(res.Msg) == string(unreadable) {
@@ -309,7 +312,7 @@ func TestUnreadableReply(t *testing.T) {
 func TestReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(0, goodReply)}, {events: says(0, nxdomain)}, {events: []event{{0, errBroken}}}, {}}
-		r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
+		r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		r.Wait(t.Context())
 		want := func(leg int, verdict Verdict, msg []byte) {
@@ -346,7 +349,7 @@ func TestRetry(t *testing.T) {
 		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) { return scripts[i].ask(leg) })
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		r.End()
 		time.Sleep(timeout)
@@ -354,6 +357,31 @@ func TestRetry(t *testing.T) {
 			t.Errorf("called at %s", got)
 		}
 	})
+}
+
+// When nobody waits any more, whoever still owes a reply lets go of the race, unless late
+// replies are listened to.
+func TestRelease(t *testing.T) {
+	for _, listens := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			silent, replies := &script{}, &script{events: says(ms, goodReply)}
+			scripts := []*script{silent, replies}
+			r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+			if res := r.Wait(t.Context()); res.Verdict != Good {
+				t.Fatal(res.Verdict)
+			}
+			if listens {
+				r.Listen(new(heard))
+			}
+			if silent.leave || replies.leave {
+				t.Error("a leg is let go of while somebody waits")
+			}
+			r.End()
+			if silent.leave == listens || replies.leave {
+				t.Errorf("listening: %v; let go of: %v, of one that has replied: %v", listens, silent.leave, replies.leave)
+			}
+		})
+	}
 }
 
 // stopped is an exchange in whose Retry the process is stopped for a while.
@@ -364,12 +392,14 @@ func (d stopped) Retry(time.Time) time.Time {
 	return time.Time{}
 }
 
+func (stopped) Release() {}
+
 // Time in which the process did not run does not count: a reply that came
 // meanwhile is read after a moment.
 func TestOverslept(t *testing.T) {
 	const pause = 30 * time.Second
 	synctest.Test(t, func(t *testing.T) {
-		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Retrier, time.Time) {
+		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Exchange, time.Time) {
 			switch i {
 			case 0:
 				leg.Reply(nxdomain, time.Now(), false)
@@ -384,7 +414,7 @@ func TestOverslept(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // it was stopped before it began to wait
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) {
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				leg.Reply(nxdomain, time.Now(), false)
 			} else {
@@ -400,7 +430,7 @@ func TestOverslept(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Retrier, time.Time) {
+		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Exchange, time.Time) {
 			return stopped(pause), time.Now().Add(time.Second)
 		})
 		defer r.End()
@@ -415,7 +445,7 @@ func TestR5Back(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := new(script)
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Retrier, time.Time) {
+		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, time.Now(), false) })
 				return new(script), time.Time{}
@@ -440,7 +470,7 @@ func TestR5Back(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
-		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Retrier, time.Time) {
+		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Exchange, time.Time) {
 			time.AfterFunc(5*ms, func() {
 				if !leg.Waiting() {
 					t.Error("is not waiting while the race is on")

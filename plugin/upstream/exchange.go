@@ -145,6 +145,14 @@ func (x *Exchange) Retry(now time.Time) (wake time.Time) {
 	return x.wakeLocked()
 }
 
+// Release says that the receiver is to be told nothing more: it may be large, and the
+// exchange stays until the reply comes or is given up.
+func (x *Exchange) Release() {
+	x.u.mu.Lock()
+	defer x.u.mu.Unlock()
+	x.to = nobody{}
+}
+
 func (x *Exchange) retryLocked(now time.Time, out *outbox) {
 	if x.phase == ended {
 		return

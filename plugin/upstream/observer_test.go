@@ -37,6 +37,24 @@ func (n *notes) Up(_ uint64, after time.Duration)   { n.add("up after %v", after
 func (n *notes) Link(state link.State, turn uint64) { n.add("link %v, turn %d", state, turn) }
 func (n *notes) Hearing(qtype uint16, deaf bool)    { n.add("deaf to %d: %v", qtype, deaf) }
 
+// An exchange that is released tells its receiver nothing more; that the reply came is
+// still counted, and says that the upstream talks.
+func TestReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &notes{start: time.Now()}
+		f := newFake(answerAfter(10*ms, nil))
+		u := f.upstream(t, func(c *Config) { c.Observer = n })
+		o := newOutcome()
+		x, _ := u.Ask(query("host.example."), o)
+		x.Release()
+		time.Sleep(20 * ms)
+		synctest.Wait()
+		if o.calls != 0 || !slices.Equal(n.lines, []string{"10ms: replied 0 after 10ms"}) {
+			t.Errorf("told %d times; the observer %q", o.calls, n.lines)
+		}
+	})
+}
+
 func TestObserver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &notes{start: time.Now()}

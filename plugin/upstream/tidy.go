@@ -97,7 +97,7 @@ func (u *Upstream) forgetLocked(p *pending, few, paused bool, now time.Time, out
 		switch {
 		case u.draining || age > longest || age > long && !probe && !few:
 			p.remove(id)
-		case !probe && (age > tidyEvery || !listening(x.to)):
+		case !probe && age > tidyEvery: // who listens has heard most
 			x.to = nobody{}
 		}
 	}
