@@ -13,21 +13,29 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// resolved is a Debian as debian is, with systemd-resolved.
-var resolved = sync.OnceValues(func() (string, error) { return bootstrap("resolved", "dbus", "systemd-resolved") })
+// knowing is a Debian as debian is, with services that know resolvers, and with what those
+// depend on that debootstrap does not find out.
+var knowing = sync.OnceValues(func() (string, error) {
+	return bootstrap("knowing", "dbus", "systemd-resolved", "network-manager", "adduser", "libpam-systemd")
+})
+
+// without lets a machine boot without a service.
+func without(service string) func(*testing.T, *machine) {
+	return func(t *testing.T, m *machine) { run(t, "systemctl", "--root="+m.root, "mask", service) }
+}
 
 // site is a network at the other end of a link of the machine's: the machine has 10.9.0.N
-// there, and a resolver that knows names below one has the address that it returns. That is
-// the same at all sites.
-func (r *running) site(link string, n int, name string) string {
+// there, and a resolver that knows names below one has the address that it returns after
+// that. It is the same at all sites.
+func (r *running) site(link string, n int, name string) (address, resolver string) {
 	r.Helper()
 	ns := testkit.Name()
 	run(r.T, "ip", "netns", "add", ns)
 	r.Cleanup(func() { run(r.T, "ip", "netns", "delete", ns) })
 	run(r.T, "ip", "link", "add", link, "netns", r.ns, "type", "veth", "peer", "name", "out", "netns", ns)
-	run(r.T, "ip", "-netns", r.ns, "address", "add", fmt.Sprintf("10.9.0.%d/24", n), "dev", link)
+	address, resolver = fmt.Sprintf("10.9.0.%d/24", n), "10.9.0.53"
+	run(r.T, "ip", "-netns", r.ns, "address", "add", address, "dev", link)
 	run(r.T, "ip", "-netns", r.ns, "link", "set", link, "up")
-	const resolver = "10.9.0.53"
 	run(r.T, "ip", "-netns", ns, "address", "add", resolver+"/24", "dev", "out")
 	for _, dev := range []string{"lo", "out"} {
 		run(r.T, "ip", "-netns", ns, "link", "set", dev, "up")
@@ -35,24 +43,37 @@ func (r *running) site(link string, n int, name string) string {
 	conf := filepath.Join(r.TempDir(), "Corefile")
 	write(r.T, conf, fmt.Sprintf(". {\n bind %s\n template IN A %s {\n answer \"{{ .Name }} 60 IN A 198.51.100.%d\"\n }\n template ANY ANY {\n rcode NXDOMAIN\n }\n}\n", resolver, name, n))
 	r.start("ip", "netns", "exec", ns, testkit.Binary(r.T), "-conf", conf)
-	return resolver
+	return address, resolver
 }
 
 // No file is edited: the package finds two resolvers with the same address on two links, by
-// whatever the system has, as a user
-// without rights in the unit's sandbox, also those that come later and those that the
-// system does not take for everything. NetworkManager is tried in deploy/hooks.
+// whatever the system has, as a user without rights in the unit's sandbox, also those that
+// come later and those that the system does not take for everything.
 func TestZeroConfiguration(t *testing.T) {
 	for name, tc := range map[string]struct {
 		base    func() (string, error)
-		prepare func(t *testing.T, m *machine)          // before it is booted
-		tell    func(r *running, link, resolver string) // that link has the resolver
+		prepare func(t *testing.T, m *machine) // before it is booted
+		tell    func(r *running, link, address, resolver string)
 	}{
 		"systemd-resolved": {
-			base: resolved,
-			tell: func(r *running, link, resolver string) {
+			base:    knowing,
+			prepare: without("NetworkManager"),
+			tell: func(r *running, link, _, resolver string) {
 				r.run("resolvectl", "dns", link, resolver)
 				r.run("resolvectl", "default-route", link, "no")
+			},
+		},
+		"NetworkManager": { // for which the link that comes later hides the other
+			base:    knowing,
+			prepare: without("systemd-resolved"),
+			tell: func(r *running, link, address, resolver string) {
+				r.run("nmcli", "device", "set", link, "managed", "yes")
+				r.run("nmcli", "connection", "add", "type", "ethernet", "ifname", link, "con-name", "to-"+link, "autoconnect", "no",
+					"ipv4.method", "manual", "ipv4.addresses", address, "ipv4.dns", resolver, "ipv6.method", "disabled")
+				if link == "vpn0" {
+					r.run("nmcli", "connection", "modify", "to-"+link, "ipv4.dns-priority", "-50")
+				}
+				r.run("nmcli", "connection", "up", "to-"+link)
 			},
 		},
 		"openresolv": {
@@ -60,7 +81,7 @@ func TestZeroConfiguration(t *testing.T) {
 			prepare: func(t *testing.T, m *machine) {
 				run(t, "sh", "-euc", `cd "$1" && apt-get download openresolv`, "sh", m.path("/root"))
 			},
-			tell: func(r *running, link, resolver string) {
+			tell: func(r *running, link, _, resolver string) {
 				r.run("sh", "-c", "dpkg --status openresolv >/dev/null 2>&1 || dpkg --install /root/openresolv*.deb")
 				r.run("sh", "-c", "echo nameserver "+resolver+" | resolvconf -a "+link+" -m 0 -x")
 			},
@@ -69,15 +90,17 @@ func TestZeroConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMachineFrom(t, tc.base)
 			m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n")
-			if tc.prepare != nil {
-				tc.prepare(t, m)
-			}
+			tc.prepare(t, m)
 			run(t, "cp", released(t, builds.old, "_"+runtime.GOARCH+".deb"), m.path("/root/dnsmus.deb"))
 			r := m.boot()
-			tc.tell(r, "lan0", r.site("lan0", 10, "printer.lan.example"))
+			site := func(link string, n int, name string) {
+				address, resolver := r.site(link, n, name)
+				tc.tell(r, link, address, resolver)
+			}
+			site("lan0", 10, "printer.lan.example")
 			r.run("dpkg", "--install", "/root/dnsmus.deb")
 			r.answers("printer.lan.example", "198.51.100.10")
-			tc.tell(r, "vpn0", r.site("vpn0", 20, "wiki.corp.example"))
+			site("vpn0", 20, "wiki.corp.example")
 			r.answers("wiki.corp.example", "198.51.100.20")
 			r.answers("printer.lan.example", "198.51.100.10")
 

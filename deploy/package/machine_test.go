@@ -155,7 +155,7 @@ func (m *machine) boot(addresses ...string) *running {
 	}
 
 	m.Cleanup(func() { output("sh", "-c", leaveCgroups, "sh", ns) })
-	cmd := m.start("sh", "-c", enterCgroups, "sh", ns, "systemd-nspawn", "--quiet", "--machine="+ns, "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/"+ns,
+	cmd := m.start("sh", "-c", enterCgroups, "sh", ns, "systemd-nspawn", "--quiet", "--capability=CAP_NET_ADMIN", "--machine="+ns, "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/"+ns,
 		"--resolv-conf=off", "--link-journal=no", "--directory="+m.root, "--boot", "systemd.show_status=no")
 	r := &running{m, ns, cmd.Process}
 	testkit.Eventually(m.T, func() error {

@@ -36,6 +36,9 @@ func TestSoak(t *testing.T) {
 		}
 		duration = d
 	}
+	if end, ok := t.Deadline(); ok && time.Until(end) < duration+2*time.Minute {
+		t.Fatalf("SOAK=%v needs go test -timeout %v, or more", duration, duration+5*time.Minute)
+	}
 	testkit.Long(t)
 	client := newLab(t, "gcc", "iptables")
 	server := addLab(t)
