@@ -142,7 +142,8 @@ exec "$@"`
 	leaveCgroups = `find "/sys/fs/cgroup/$1" "/sys/fs/cgroup/systemd/$1" "/sys/fs/cgroup/unified/$1" -depth -type d -exec rmdir {} +`
 )
 
-// boot starts the machine. The addresses are put on its loopback interface.
+// boot starts the machine, which may set up its own links. The addresses are put on its
+// loopback interface.
 func (m *machine) boot(addresses ...string) *running {
 	m.Helper()
 	testkit.Need(m.T, true, "ip", "dig", "nsenter", "systemd-nspawn")
