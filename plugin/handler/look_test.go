@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 	ot "github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 )
@@ -19,12 +20,22 @@ import (
 // Each leg has a span under that of the client's query, which ends with the leg
 // or with the race.
 func TestTrace(t *testing.T) {
-	knows := resolver(t, func(a asked) { a.reply(100*time.Millisecond, good) })
+	closed := netip.MustParseAddrPort("127.0.0.1:1")
+	failed := func() float64 { return testutil.ToFloat64(failures.WithLabelValues(closed.String())) }
+	var before float64
+	knows := resolver(t, func(a asked) {
+		go func() { // the good answer comes when the closed port has been noticed
+			for failed() == before {
+				time.Sleep(time.Millisecond)
+			}
+			a.reply(100*time.Millisecond, good)
+		}()
+	})
 	denies := resolver(t, func(a asked) { a.reply(0, nxdomain) })
 	silent := resolver(t, func(asked) {})
-	closed := netip.MustParseAddrPort("127.0.0.1:1")
 	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	defer h.Stop()
+	before = failed()
 
 	tracer := mocktracer.New()
 	root := tracer.StartSpan("servedns")
