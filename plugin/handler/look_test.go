@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +22,11 @@ import (
 // or with the race.
 func TestTrace(t *testing.T) {
 	closed := netip.MustParseAddrPort("127.0.0.1:1")
-	failed := func() float64 { return testutil.ToFloat64(failures.WithLabelValues(closed.String())) }
-	var before float64
+	failed := func() int64 { return int64(testutil.ToFloat64(failures.WithLabelValues(closed.String()))) }
+	var before atomic.Int64
 	knows := resolver(t, func(a asked) {
 		go func() { // the good answer comes when the closed port has been noticed
-			for failed() == before {
+			for failed() == before.Load() {
 				time.Sleep(time.Millisecond)
 			}
 			a.reply(100*time.Millisecond, good)
@@ -35,7 +36,7 @@ func TestTrace(t *testing.T) {
 	silent := resolver(t, func(asked) {})
 	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	defer h.Stop()
-	before = failed()
+	before.Store(failed())
 
 	tracer := mocktracer.New()
 	root := tracer.StartSpan("servedns")
