@@ -36,10 +36,10 @@ func TestSoak(t *testing.T) {
 		}
 		duration = d
 	}
+	testkit.Long(t)
 	if end, ok := t.Deadline(); ok && time.Until(end) < duration+2*time.Minute {
 		t.Fatalf("SOAK=%v needs go test -timeout %v, or more", duration, duration+5*time.Minute)
 	}
-	testkit.Long(t)
 	client := newLab(t, "gcc", "iptables")
 	server := addLab(t)
 	join(client, server, "10.9.0.100/24", "10.9.0.1/24")

@@ -74,7 +74,8 @@ func TestR16Learn(t *testing.T) {
 			return nil
 		})
 	}
-	if othersSee(1); seen.Load() != 20 {
+	othersSee(1)
+	if seen.Load() != 20 {
 		t.Errorf("the company was asked %d times", seen.Load())
 	}
 	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got != 19 || hedged != 0 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {

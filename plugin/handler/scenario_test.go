@@ -319,8 +319,17 @@ func TestQuestionIsTheClients(t *testing.T) {
 
 // The example of a policy: with qtype a lone CNAME waits for a real answer.
 func TestGoodQtype(t *testing.T) {
-	first := resolver(t, denies(func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }))
-	second := resolver(t, func(a asked) { a.reply(100*time.Millisecond, good) })
+	sent := make(chan struct{}, 100)
+	first := resolver(t, func(a asked) {
+		a.reply(0, func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} })
+		sent <- struct{}{}
+	})
+	second := resolver(t, func(a asked) {
+		go func() { // the order is that in which they were sent, for both come to one port
+			<-sent
+			a.reply(100*time.Millisecond, good)
+		}()
+	})
 	for _, need := range []bool{false, true} {
 		addr := serve(t, []netip.AddrPort{first, second}, nil, func(c *Config) { c.Rules.Policy = race.Policy{NeedType: need} })
 		r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
