@@ -205,7 +205,7 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 
 // notOfNetwork is what becomes of upstreams that can be reached, as far as is
 // known.
-var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrDeaf, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable}
+var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnresponsive, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable}
 
 // extendedError says why upstreams gave no opinion. It is Network Error if that
 // is what happened to each of those, else No Reachable Authority (RFC 8914,

@@ -277,7 +277,7 @@ func (f *flight) away(now time.Time, is func(error) bool) bool {
 // leaves unanswered while it answers others, is not that.
 func unreachable(err error) bool {
 	return err != nil && !slices.ContainsFunc([]error{
-		race.ErrSilent, race.ErrDeaf, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable,
+		race.ErrSilent, race.ErrUnresponsive, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 

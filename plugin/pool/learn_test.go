@@ -46,7 +46,7 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 		leg.Presence(true, 1)
 	}
 	if d.deaf {
-		leg.Deaf()
+		leg.Unresponsive()
 	}
 	if d.falls > 0 {
 		time.AfterFunc(d.falls, func() { leg.Presence(true, 1) })

@@ -129,13 +129,13 @@ func TestR15Listen(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
 		r := Rules{Timeout: timeout}.Begin(Plan{Alone: true, First: 1, Hedge: 100 * ms}, len(scripts), askFunc(func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) }))
 		r.Wait(t.Context())
-		if scripts[0].leg.Listening() {
+		if scripts[0].leg.TakesLate() {
 			t.Error("it listens before it is told to")
 		}
 		h := new(heard)
 		r.Listen(h)
 		r.End()
-		if !scripts[3].leg.Listening() || scripts[3].leg.Waiting() {
+		if !scripts[3].leg.TakesLate() || scripts[3].leg.Waiting() {
 			t.Error("it does not listen, or waits")
 		}
 		time.Sleep(timeout)

@@ -14,20 +14,20 @@ type Leg struct {
 	due      time.Time // when exchange.Retry should be called; zero means never
 
 	// Guarded by race.mu.
-	state   state
-	again   bool          // Retry is due
-	deaf    bool          // its upstream never answers questions of this type
-	signs   bool          // its upstream is known to do DNSSEC
-	worth   time.Duration // how long its reply is waited for by an answer without signature
-	signed  bool          // the reply has a signature that was asked for
-	stream  bool          // the reply came over a stream
-	index   int32
-	turn    uint64 // of the last word on whether the upstream is down
-	verdict Verdict
-	msg     []byte
-	err     error
-	at      time.Time // of the reply or the failure
-	late    bool      // the race was decided before that
+	state        state
+	again        bool          // Retry is due
+	unresponsive bool          // its upstream never answers questions of this type
+	signs        bool          // its upstream is known to do DNSSEC
+	worth        time.Duration // how long its reply is waited for by an answer without signature
+	signed       bool          // the reply has a signature that was asked for
+	stream       bool          // the reply came over a stream
+	index        int32
+	turn         uint64 // of the last word on whether the upstream is down
+	verdict      Verdict
+	msg          []byte
+	err          error
+	at           time.Time // of the reply or the failure
+	late         bool      // the race was decided before that
 }
 
 type state uint8
@@ -95,7 +95,7 @@ func (l *Leg) Fail(err error) {
 // turn-th change. What is not newer than another word before it is of no interest.
 func (l *Leg) Presence(isDown bool, turn uint64) {
 	l.settle(func() {
-		if turn <= l.turn || l.deaf {
+		if turn <= l.turn || l.unresponsive {
 			return
 		}
 		l.turn = turn
@@ -106,10 +106,10 @@ func (l *Leg) Presence(isDown bool, turn uint64) {
 	})
 }
 
-// Deaf says that the upstream never answers questions of this type: it is not waited
-// for (R5).
-func (l *Leg) Deaf() {
-	l.settle(func() { l.state, l.deaf = down, true })
+// Unresponsive says that the upstream never answers questions of this type: it is not
+// waited for (R5).
+func (l *Leg) Unresponsive() {
+	l.settle(func() { l.state, l.unresponsive = down, true })
 }
 
 // Again says that the exchange has something to do at once.

@@ -29,12 +29,12 @@ func (r *Race) Listen(to Hearer) {
 	}
 }
 
-// Listening reports whether a reply is of interest though nobody waits for it.
-func (l *Leg) Listening() bool { return l.race.listened.Load() }
+// TakesLate reports whether a reply is of interest though nobody waits for it.
+func (l *Leg) TakesLate() bool { return l.race.listened.Load() }
 
 // tellLate has a reply heard that nobody waits for.
 func (l *Leg) tellLate(msg []byte, at time.Time) {
-	if !l.Listening() {
+	if !l.TakesLate() {
 		return
 	}
 	r := l.race

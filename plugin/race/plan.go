@@ -27,7 +27,7 @@ type Field struct {
 
 // Runner is what is known of the upstream of a leg.
 type Runner struct {
-	Up     bool          // it talks, and is not deaf to the type asked for
+	Up     bool          // it replies, and not only to other types
 	Knows  bool          // it is a knower of the zone
 	View   bool          // its answers are preferred before all others'
 	Denied bool          // it has lately denied this very name

@@ -12,16 +12,16 @@ import (
 
 // What becomes of a leg besides errors of its exchange.
 var (
-	ErrServFail   = errors.New("SERVFAIL")
-	ErrRefused    = errors.New("REFUSED")
-	ErrTruncated  = errors.New("truncated reply, and the whole cannot be had")
-	ErrReferral   = errors.New("referral")
-	ErrUnable     = errors.New("query not understood")
-	ErrSilent     = errors.New("no reply in time")
-	ErrUnasked    = errors.New("not asked yet")
-	ErrDown       = errors.New("no reply in time, nor to other queries")
-	ErrDeaf       = errors.New("no reply to questions of this type")
-	ErrUnreadable = errors.New("reply that cannot be unpacked")
+	ErrServFail     = errors.New("SERVFAIL")
+	ErrRefused      = errors.New("REFUSED")
+	ErrTruncated    = errors.New("truncated reply, and the whole cannot be had")
+	ErrReferral     = errors.New("referral")
+	ErrUnable       = errors.New("query not understood")
+	ErrSilent       = errors.New("no reply in time")
+	ErrUnasked      = errors.New("not asked yet")
+	ErrDown         = errors.New("no reply in time, nor to other queries")
+	ErrUnresponsive = errors.New("no reply to questions of this type")
+	ErrUnreadable   = errors.New("reply that cannot be unpacked")
 )
 
 // Result is how a race ended.
@@ -78,8 +78,8 @@ func (l *Leg) noOpinionLocked() error {
 		return nil
 	case l.state == unasked:
 		return ErrUnasked
-	case l.deaf && l.state == down:
-		return ErrDeaf
+	case l.unresponsive && l.state == down:
+		return ErrUnresponsive
 	case l.state == down:
 		return ErrDown
 	case l.state == failed:
@@ -108,17 +108,17 @@ func because(err error, reply []byte) error {
 
 // LegReport is what has become of a leg so far.
 type LegReport struct {
-	Verdict Verdict       // of the reply; None: there is none
-	Msg     []byte        // the reply
-	Stream  bool          // it came over a stream, not over UDP
-	Err     error         // why there is no reply; nil: it may still come
-	At      time.Time     // of the reply or the failure; zero: nothing has come yet
-	After   time.Duration // the same, from the race's beginning
-	Down    bool          // its upstream does not talk at present
-	Deaf    bool          // its upstream never answers questions of this type
-	Late    bool          // the race was decided without it
-	Asked   time.Time     // when its upstream was
-	Unasked bool          // its turn has not come
+	Verdict      Verdict       // of the reply; None: there is none
+	Msg          []byte        // the reply
+	Stream       bool          // it came over a stream, not over UDP
+	Err          error         // why there is no reply; nil: it may still come
+	At           time.Time     // of the reply or the failure; zero: nothing has come yet
+	After        time.Duration // the same, from the race's beginning
+	Down         bool          // its upstream does not talk at present
+	Unresponsive bool          // its upstream never answers questions of this type
+	Late         bool          // the race was decided without it
+	Asked        time.Time     // when its upstream was
+	Unasked      bool          // its turn has not come
 }
 
 // Open reports whether something may yet come of the leg.
@@ -131,7 +131,7 @@ func (r *Race) Legs() []LegReport {
 	all := make([]LegReport, len(r.legs))
 	for i := range r.legs {
 		l := &r.legs[i]
-		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.deaf, Deaf: l.deaf, Late: l.late, Asked: r.askedAt(i), Unasked: l.state == unasked}
+		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.unresponsive, Unresponsive: l.unresponsive, Late: l.late, Asked: r.askedAt(i), Unasked: l.state == unasked}
 		if !l.at.IsZero() {
 			all[i].After = l.at.Sub(r.begun)
 		}

@@ -343,7 +343,7 @@ func (o *outcome) Presence(down bool, turn uint64) {
 // isDown reports the last word on the upstream.
 func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lastDown }
 
-func (o *outcome) Deaf() {
+func (o *outcome) Unresponsive() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.toldDeaf = true

@@ -1,17 +1,17 @@
 package upstream
 
-// Listener is a [Receiver] to which replies are of interest that come when nobody waits
-// for them any more.
-type Listener interface {
+// LateReceiver is a [Receiver] that takes replies which come when nobody waits for them
+// any more.
+type LateReceiver interface {
 	Receiver
-	// Listening reports whether they are. As Waiting, it must do no more than look.
-	Listening() bool
+	// TakesLate reports whether it takes them. As Waiting, it must do no more than look.
+	TakesLate() bool
 }
 
-// listening reports whether late replies are to be handed on.
-func listening(to Receiver) bool {
-	l, ok := to.(Listener)
-	return ok && l.Listening()
+// takesLate reports whether late replies are to be handed on.
+func takesLate(to Receiver) bool {
+	l, ok := to.(LateReceiver)
+	return ok && l.TakesLate()
 }
 
 // Up reports whether a reply to a question of that type is to be expected: the upstream

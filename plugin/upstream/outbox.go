@@ -116,7 +116,7 @@ func (u *Upstream) doJob(j *job) {
 	case againJob:
 		j.to.Again()
 	case deafJob:
-		j.to.Deaf()
+		j.to.Unresponsive()
 	case repliedJob:
 		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
 	case failedJob:

@@ -26,7 +26,7 @@ func (x *Exchange) repliedLocked(msg []byte, socket *socket, stream *stream, now
 	switch {
 	case x.phase == ended, socket != nil && !x.phase.onUDP():
 	case socket != nil && !x.to.Waiting():
-		if listening(x.to) && usable(msg, TruncatedAnswers) == nil {
+		if takesLate(x.to) && usable(msg, TruncatedAnswers) == nil {
 			out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, at: now})
 		}
 		x.endLocked(msg, now, out)

@@ -154,5 +154,5 @@ func (nobody) Reply([]byte, time.Time, bool) {}
 func (nobody) Fail(error)                    {}
 func (nobody) Presence(bool, uint64)         {}
 func (nobody) Again()                        {}
-func (nobody) Deaf()                         {}
+func (nobody) Unresponsive()                 {}
 func (nobody) Waiting() bool                 { return false }

@@ -180,9 +180,9 @@ type Receiver interface {
 	Presence(down bool, turn uint64)
 	// Again says that Retry has something to do now.
 	Again()
-	// Deaf says that the upstream never answers questions of this type, though it
+	// Unresponsive says that the upstream never answers questions of this type, though it
 	// answers others. A reply may come all the same.
-	Deaf()
+	Unresponsive()
 	// Waiting reports whether a reply is still of use. It is called with locks
 	// held, and must do no more than look.
 	Waiting() bool
