@@ -6,6 +6,7 @@ check:
 	@unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	for module in . deploy/kubernetes/image deploy/kubernetes/test; do (cd $$module && go mod tidy -diff && go vet ./... && \
 		go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...) || exit 1; done
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 test:
 	go test ./...
