@@ -207,7 +207,7 @@ func TestPrometheus(t *testing.T) {
 	learnPort, learnMetrics, _ := l.server("dnsmus " + known + " " + db + ` {
 		learn
 		prefer order
-		away servfail
+		away
 	}`)
 	learnProm := l.prometheus(learnMetrics)
 	ofLearned := regexp.MustCompile("_(queries_saved|hedges|hedges_won|zones_known|away|conflicts)(_total)?[{]")

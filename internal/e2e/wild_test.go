@@ -51,7 +51,7 @@ func (l *lab) raced(plugins string) *process {
 		dnsmus resolv.conf.dnsmus {
 			learn
 			prefer order
-			away servfail
+			away
 		}
 		errors
 	}

@@ -51,7 +51,11 @@ type Handler struct {
 
 // New returns a handler, to be started.
 func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, haveSome: func() {}, pool: pool.New(pool.Config{Values: cfg.Values, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }})}
+	return &Handler{cfg: cfg, startFollowing: func() {}, haveSome: func() {}, pool: pool.New(poolConfig(cfg.Values))}
+}
+
+func poolConfig(v option.Values) pool.Config {
+	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }}
 }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -109,8 +110,15 @@ func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change
 }
 
 // started is a handler as a server has it.
-func started(cfg Config) *Handler {
+func started(cfg Config) *Handler { return waiting(cfg, 0) }
+
+// waiting is started, but that races wait so long for the upstream that knows a zone, and
+// for a better answer; 0 is as the rules have it.
+func waiting(cfg Config, wait time.Duration) *Handler {
 	h := New(cfg)
+	c := poolConfig(cfg.Values)
+	c.Hedge, c.Grace = wait, wait
+	h.pool = pool.New(c)
 	h.Start()
 	return h
 }

@@ -44,11 +44,11 @@ func askHandler(t *testing.T, h *Handler, m *dns.Msg) (*dns.Msg, error) {
 	return w.Msg, err
 }
 
-func knowingHandler(t *testing.T, change func(*Config), upstreams ...netip.AddrPort) *Handler {
+func knowingHandler(t *testing.T, wait time.Duration, change func(*Config), upstreams ...netip.AddrPort) *Handler {
 	t.Helper()
 	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}}
 	change(&cfg)
-	h := started(cfg)
+	h := waiting(cfg, wait)
 	t.Cleanup(func() { h.Stop() })
 	return h
 }
@@ -57,7 +57,7 @@ func knowingHandler(t *testing.T, change func(*Config), upstreams ...netip.AddrP
 func TestR16Learn(t *testing.T) {
 	company, seen := counted(t, denies(good))
 	foreign, shown := counted(t, denies(nxdomain))
-	h := knowingHandler(t, func(c *Config) { c.Learn, c.Hedge = time.Minute, time.Second }, foreign, company)
+	h := knowingHandler(t, time.Second, func(c *Config) { c.Learn = time.Minute }, foreign, company)
 	m := h.metricsOf(t.Context()).learned
 	saved, fired, won := testutil.ToFloat64(m.saved), testutil.ToFloat64(m.hedges), testutil.ToFloat64(m.hedgesWon)
 	for i := range 20 {
@@ -100,7 +100,7 @@ func TestR17Conflict(t *testing.T) {
 	// The company's answer is too late for the first question.
 	company, seen := counted(t, func(a asked) { a.reply(60*time.Millisecond, address("10.1.0.1")) })
 	home := resolver(t, denies(address("192.0.2.1")))
-	h := knowingHandler(t, func(c *Config) { c.Prefer = option.Preference{By: option.Private, Grace: time.Millisecond} }, home, company)
+	h := knowingHandler(t, time.Millisecond, func(c *Config) { c.Prefer = option.Private }, home, company)
 	before := testutil.ToFloat64(conflicts)
 	askHandler(t, h, question("www.Split.example.", dns.TypeA))
 	is := func(got func() float64, want float64) {
@@ -121,7 +121,7 @@ func TestR17Conflict(t *testing.T) {
 	if n := strings.Count(lines.String(), "give different answers in zone split.example.; the option prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
 		t.Errorf("told %d times:\n%s", n, lines.String())
 	}
-	h = knowingHandler(t, func(c *Config) { c.Prefer = option.Preference{By: option.Private, Grace: time.Second} }, home, company)
+	h = knowingHandler(t, time.Second, func(c *Config) { c.Prefer = option.Private }, home, company)
 	for i := range 3 {
 		if r, _ := askHandler(t, h, question(fmt.Sprintf("www%d.split.example.", i), dns.TypeA)); r.Answer[0].(*dns.A).A.String() != "10.1.0.1" {
 			t.Errorf("got\n%v", r)
@@ -140,7 +140,7 @@ func TestR18AwayIsTold(t *testing.T) {
 	})
 	for _, servfail := range []bool{true, false} {
 		away.Store(false)
-		h := knowingHandler(t, func(c *Config) { c.Away, c.Learn, c.Patience = servfail, time.Minute, 200*time.Millisecond }, resolver(t, denies(nxdomain)), company)
+		h := knowingHandler(t, 0, func(c *Config) { c.Away, c.Learn, c.Patience = servfail, time.Minute, 200*time.Millisecond }, resolver(t, denies(nxdomain)), company)
 		askHandler(t, h, question("host.corp.example.", dns.TypeA))
 		away.Store(true)
 		m := question("other.corp.example.", dns.TypeA)
@@ -174,7 +174,7 @@ func TestR18AwayIsTold(t *testing.T) {
 
 // Nothing is learned with none of the options.
 func TestNothingIsLearned(t *testing.T) {
-	h := knowingHandler(t, func(*Config) {}, resolver(t, denies(good)))
+	h := knowingHandler(t, 0, func(*Config) {}, resolver(t, denies(good)))
 	askHandler(t, h, question("host.example.", dns.TypeA))
 	if h.pool.KnownZones() != 0 {
 		t.Error("something was")

@@ -72,7 +72,7 @@ func TestTrace(t *testing.T) {
 // Who is not asked has no span.
 func TestTraceLearned(t *testing.T) {
 	knows, denies := resolver(t, denies(good)), resolver(t, denies(nxdomain))
-	h := started(Config{Upstreams: plain(denies, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, Learn: time.Minute, Hedge: time.Second}})
+	h := waiting(Config{Upstreams: plain(denies, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, Learn: time.Minute}}, time.Second)
 	defer h.Stop()
 	for i, want := range []int{2, 1} {
 		tracer := mocktracer.New()

@@ -17,8 +17,7 @@ func denies(edit func(*dns.Msg)) func(asked) { return func(a asked) { a.reply(0,
 
 // knowing has all used that can be learned.
 func knowing(c *Config) {
-	c.Learn, c.Away, c.Spread = 10*time.Minute, true, true
-	c.Prefer = option.Preference{By: option.Order, Grace: 20 * time.Millisecond}
+	c.Learn, c.Away, c.Prefer = 10*time.Minute, true, option.Order
 }
 
 // overUDP behaves over UDP only; over TCP it denies the name.

@@ -88,15 +88,14 @@ type tally struct {
 
 // Standing is what is known when a name is asked for.
 type Standing struct {
-	Known    bool   // something is
-	Surveyed bool   // everybody was asked not long ago
-	Lead     int    // the upstream that has answered; -1: none
-	Place    uint64 // equal for names of one zone
-	Knows    Set    // who knows the names
-	Lately   Set    // who has answered within an hour
-	Heard    Set    // who has given an opinion of a name that somebody knows
-	Differ   Set    // whose answers differ from others'
-	Private  Set    // whose answers hold private addresses
+	Known    bool // something is
+	Surveyed bool // everybody was asked not long ago
+	Lead     int  // the upstream that has answered; -1: none
+	Knows    Set  // who knows the names
+	Lately   Set  // who has answered within an hour
+	Heard    Set  // who has given an opinion of a name that somebody knows
+	Differ   Set  // whose answers differ from others'
+	Private  Set  // whose answers hold private addresses
 }
 
 // NewZones returns the knowledge of so many upstreams, which is none yet. What a survey
@@ -149,7 +148,6 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	e := &sh.places[i]
 	s.Known, s.Lead = true, int(e.lead)
-	s.Place = maphash.Bytes(seed, e.name[:e.size])
 	differ := at.before(e.differed.add(memory))
 	for j := range z.n {
 		t := z.tally(sh, i, j)

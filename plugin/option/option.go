@@ -29,29 +29,21 @@ type Values struct {
 	ServerName     string        // in the certificates of upstreams that do not name theirs; empty: their address
 
 	Learn  time.Duration // what was learned counts so long, and decides whom to ask first (R16); 0: nothing does
-	Hedge  time.Duration // how long one upstream alone is waited for; 0: by what its replies take
-	Spread bool          // zones that all know are dealt out
 	Prefer Preference    // of answers that differ (R17)
 	Away   bool          // a denial is a failure while the only upstream that knows the zone is away (R18)
 }
 
-// Preference says which of several answers is better.
-type Preference struct {
-	By    By
-	Grace time.Duration // so long a better one is waited for
-}
-
-// By is what makes an answer better.
-type By uint8
+// Preference is what makes one of several good answers better.
+type Preference uint8
 
 const (
-	None    By = iota // nothing
-	Order             // its upstream is listed before others
-	Private           // it holds private addresses
+	None    Preference = iota // nothing
+	Order                     // its upstream is listed before others
+	Private                   // it holds private addresses
 )
 
 // Learns reports whether anything is learned about zones.
-func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer.By != None || v.Away }
+func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer != None || v.Away }
 
 // Age is how long what was learned counts.
 func (v *Values) Age() time.Duration { return cmp.Or(v.Learn, defaultLearn) }

@@ -58,7 +58,7 @@ func TestTakes(t *testing.T) {
 		{"a|b", 1, 1},
 		{"ZONE...", 1, 4},
 		{"[CERT KEY] [CA]", 0, 3},
-		{"a|b [GRACE]", 1, 2},
+		{"a|b [DURATION]", 1, 2},
 	} {
 		for n := range 5 {
 			if got := (Option{Args: tc.args}).takes(n); got != (n >= tc.least && n <= tc.most) {

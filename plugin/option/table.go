@@ -1,7 +1,6 @@
 package option
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,9 +17,6 @@ const (
 	minLearn       = time.Second
 	maxLearn       = 24 * time.Hour
 	defaultLearn   = 10 * time.Minute
-	minPause       = time.Millisecond // of hedge and GRACE
-	maxPause       = 10 * time.Second
-	defaultGrace   = 20 * time.Millisecond
 )
 
 // Table lists all options, in the order in which people are shown them.
@@ -49,20 +45,14 @@ var Table = []Option{
 		set:   flag(func(v *Values) *bool { return &v.ForwardSpecial })},
 	{Name: "tls", Args: "[CERT KEY] [CA]", set: setTLS},
 	{Name: "tls_servername", Args: "NAME", set: setServerName},
-	{Name: "learn", Args: "[DURATION]", Flag: "learn",
-		About: "of no effect: explain has learned nothing, and asks everybody",
-		set:   optional(defaultLearn, duration(func(v *Values) *time.Duration { return &v.Learn }, minLearn, maxLearn))},
-	{Name: "hedge", Args: "auto|DURATION", Default: "auto", Flag: "hedge",
-		About: "of no effect, as learn", set: setHedge},
-	{Name: "spread", Flag: "spread",
-		About: "of no effect, as learn",
-		set:   flag(func(v *Values) *bool { return &v.Spread })},
-	{Name: "prefer", Args: "order|private [GRACE]", Flag: "prefer",
+	{Name: "learn", Args: "[DURATION]",
+		set: optional(defaultLearn, duration(func(v *Values) *time.Duration { return &v.Learn }, minLearn, maxLearn))},
+	{Name: "prefer", Args: "order|private", Flag: "prefer",
 		About: "where answers differ, take that of the first listed, or a private one", set: setPrefer},
-	{Name: "away", Args: "servfail|deny", Default: "deny", Flag: "away",
-		About: "of no effect, as learn", set: setAway},
-	{Name: "filtered", Args: "final", Flag: "filtered",
-		About: "a denial that a filter made ends the race", set: setFiltered},
+	{Name: "away", set: flag(func(v *Values) *bool { return &v.Away })},
+	{Name: "filtered", Flag: "filtered",
+		About: "a denial that a filter made ends the race",
+		set:   flag(func(v *Values) *bool { return &v.Rules.Filtered })},
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in a link's own domains over that link only",
 		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},
@@ -118,53 +108,15 @@ func setServerName(v *Values, args []string, _ Reader) error {
 	return nil
 }
 
-func setHedge(v *Values, args []string, r Reader) error {
-	if args[0] == "auto" {
-		v.Hedge = 0
-		return nil
-	}
-	err := duration(func(v *Values) *time.Duration { return &v.Hedge }, minPause, maxPause)(v, args, r)
-	var bad *ArgError
-	if errors.As(err, &bad) && bad.Remedy != "" {
-		bad.Is, bad.Remedy = "is neither auto nor a duration", "write auto or a duration such as 50ms"
-	}
-	return err
-}
-
-func setPrefer(v *Values, args []string, r Reader) error {
-	p := Preference{Grace: defaultGrace}
+func setPrefer(v *Values, args []string, _ Reader) error {
 	switch args[0] {
 	case "order":
-		p.By = Order
+		v.Prefer = Order
 	case "private":
-		p.By = Private
+		v.Prefer = Private
 	default:
 		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write order or private"}
 	}
-	if len(args) > 1 {
-		read := duration(func(v *Values) *time.Duration { return &v.Prefer.Grace }, minPause, maxPause)
-		if err := read(v, args[1:], r); err != nil {
-			return err
-		}
-		p.Grace = v.Prefer.Grace
-	}
-	v.Prefer = p
-	return nil
-}
-
-func setAway(v *Values, args []string, _ Reader) error {
-	if args[0] != "servfail" && args[0] != "deny" {
-		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write servfail or deny"}
-	}
-	v.Away = args[0] == "servfail"
-	return nil
-}
-
-func setFiltered(v *Values, args []string, _ Reader) error {
-	if args[0] != "final" {
-		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write final"}
-	}
-	v.Rules.Filtered = true
 	return nil
 }
 

@@ -42,7 +42,7 @@ func (p *Pool) Start(q Query) *Asking {
 	rules := a.put(p, q)
 	a.start(nil, rules, race.Plan{}, true)
 	if !a.final {
-		a.race.Choose(choice(p.cfg.Prefer, len(a.Members), knowledge.Standing{}, -1))
+		a.race.Choose(choice(&p.cfg, len(a.Members), knowledge.Standing{}, -1))
 	}
 	return a
 }

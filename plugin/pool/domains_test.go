@@ -142,8 +142,8 @@ func TestR16Guess(t *testing.T) {
 		seen.resolver(t, 2, nil, []string{"moved.example."}),
 	}
 	v := option.Default()
-	v.Rules.Timeout, v.Patience, v.Learn, v.Hedge = 10*time.Second, 5*time.Second, time.Minute, 5*time.Second
-	p := New(Config{Values: v})
+	v.Rules.Timeout, v.Patience, v.Learn = 10*time.Second, 5*time.Second, time.Minute
+	p := New(Config{Values: v, Hedge: 5 * time.Second})
 	p.Replace(all)
 	defer p.Close()
 	for name, want := range map[string][]int{"www.corp.example.": {0}, "www.moved.example.": {0, 1, 2}} {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -115,7 +116,7 @@ func (f *flight) consult(now time.Time) (plan race.Plan, better race.Choice) {
 	if cfg.Learn > 0 {
 		plan = f.set.plan(cfg, f.question, s, view, now)
 	}
-	return plan, choice(cfg.Prefer, len(f.Members), s, view)
+	return plan, choice(cfg, len(f.Members), s, view)
 }
 
 // standing is what is known of the zone of a question. If races are planned by it, it is
@@ -146,21 +147,25 @@ func (s *set) plan(cfg *Config, question []byte, known knowledge.Standing, view 
 		r := race.Runner{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
 		if r.Knows {
 			r.Up, r.Usual, r.Late = m.Up(qtype), s.paces[i].Usual(), s.paces[i].Late()
-			r.View = i == view || cfg.Prefer.By == option.Private && known.Private.Has(i) && known.Differ.Has(i)
+			r.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
 		}
 		runners = append(runners, r)
 	}
-	strategy := race.Strategy{Hedge: cfg.Hedge, Spread: cfg.Spread, InOrder: cfg.Prefer.By == option.Order}
-	return strategy.Plan(race.Field{Surveyed: true, Lead: known.Lead, Place: known.Place, Runners: runners})
+	plan := race.Field{Surveyed: true, Lead: known.Lead, InOrder: cfg.Prefer == option.Order, Runners: runners}.Plan()
+	plan.Hedge = cmp.Or(cfg.Hedge, plan.Hedge)
+	return plan
 }
+
+// grace is how long a better answer is waited for (R17).
+const grace = 20 * time.Millisecond
 
 // choice says whose good answers are waited for (R17). Where all have been heard, and
 // none differ, there is none.
-func choice(prefer option.Preference, n int, known knowledge.Standing, view int) race.Choice {
-	if prefer.By == option.None {
+func choice(cfg *Config, n int, known knowledge.Standing, view int) race.Choice {
+	if cfg.Prefer == option.None {
 		return race.Choice{}
 	}
-	c := race.Choice{Grace: prefer.Grace, Private: prefer.By == option.Private, Chances: make([]race.Chance, n)}
+	c := race.Choice{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Chances: make([]race.Chance, n)}
 	some := false
 	for i := range c.Chances {
 		heard := known.Heard.Has(i) || i >= knowledge.MaxUpstreams
@@ -199,7 +204,7 @@ func (f *flight) learnZone(now time.Time) {
 			f.set.zones.Missed(f.question, first, f.winner, false, now)
 		}
 	}
-	if f.Leg >= 0 && f.set.pool.cfg.Prefer.By != option.None {
+	if f.Leg >= 0 && f.set.pool.cfg.Prefer != option.None {
 		f.set.names.Given(f.question, f.Leg, f.Verdict, f.Msg, now)
 	}
 }

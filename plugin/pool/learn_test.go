@@ -100,13 +100,13 @@ func members(n int) (list []*Member) {
 }
 
 // learning is a set of upstreams with what it has learned.
-func learning(n int, change ...func(*option.Values)) *set {
-	v := option.Default()
-	v.Learn = 10 * time.Minute
+func learning(n int, change ...func(*Config)) *set {
+	cfg := Config{Values: option.Default()}
+	cfg.Learn = 10 * time.Minute
 	for _, c := range change {
-		c(&v)
+		c(&cfg)
 	}
-	return New(Config{Values: v}).newSet(members(n), nil)
+	return New(cfg).newSet(members(n), nil)
 }
 
 // hold has the question asked with what the set knows, and learns from it.
@@ -221,7 +221,7 @@ const worldHedge, worldGrace = 100 * time.Millisecond, 20 * time.Millisecond
 
 // worlds holds races in random worlds, each with knowledge and without. Judge says what
 // is wrong with one.
-func worlds(t *testing.T, seeds int, change func(seed int, v *option.Values), judge func(o *outcome) string) {
+func worlds(t *testing.T, seeds int, change func(seed int, c *Config), judge func(o *outcome) string) {
 	saved, races := 0, 0
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
@@ -232,7 +232,7 @@ func worlds(t *testing.T, seeds int, change func(seed int, v *option.Values), ju
 			for _, zone := range zones {
 				w.move(zone)
 			}
-			s := learning(w.n, func(v *option.Values) { v.Hedge = worldHedge; change(seed, v) })
+			s := learning(w.n, func(c *Config) { c.Hedge = worldHedge; change(seed, c) })
 			for range 150 {
 				switch w.IntN(60) {
 				case 0:
@@ -282,7 +282,7 @@ func (o *outcome) denied() (denied, left bool) {
 // R15: whatever the world, with what was learned a reply is never worse than without,
 // nobody who is up is left out of a denial, and no reply comes later than by the hedge.
 func TestR15Property(t *testing.T) {
-	worlds(t, testkit.Times(60, 2000), func(seed int, v *option.Values) { v.Spread = seed%2 == 0 }, func(o *outcome) string {
+	worlds(t, testkit.Times(60, 2000), func(int, *Config) {}, func(o *outcome) string {
 		verdict := o.Verdict
 		if o.Proven {
 			verdict = race.NoDataSOA
@@ -305,12 +305,12 @@ func TestR15Property(t *testing.T) {
 	})
 }
 
-// R17, R18: with a preference, a name that is found without it is found; it takes GRACE
-// longer at most. While the only knower is away, a denial may be a failure.
+// R17, R18: with a preference, a name that is found without it is found; it takes
+// the grace longer at most. While the only knower is away, a denial may be a failure.
 func TestR17Property(t *testing.T) {
-	change := func(seed int, v *option.Values) {
-		v.Away = seed%2 == 0
-		v.Prefer = option.Preference{By: []option.By{option.Order, option.Private}[seed/2%2], Grace: worldGrace}
+	change := func(seed int, c *Config) {
+		c.Away = seed%2 == 0
+		c.Prefer = []option.Preference{option.Order, option.Private}[seed/2%2]
 	}
 	worlds(t, testkit.Times(60, 1000), change, func(o *outcome) string {
 		switch {

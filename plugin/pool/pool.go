@@ -33,6 +33,10 @@ type Config struct {
 	// Late is told once why changes of network links are noticed late, if they are; nil
 	// tells nobody.
 	Late func(error)
+
+	// Tests set these, so that no machine is too slow for them; 0 is as R16 and R17 have it.
+	Hedge time.Duration // how long one upstream alone is waited for
+	Grace time.Duration // how long a better answer is
 }
 
 // Member is an upstream in use.

@@ -19,9 +19,9 @@ type Plan struct {
 
 // Field is what is known when a race begins.
 type Field struct {
-	Surveyed bool   // everybody was asked in this zone not long ago
-	Lead     int    // the leg whose upstream was first to answer in it, or -1
-	Place    uint64 // equal for names of one zone, different for others
+	Surveyed bool // everybody was asked in this zone not long ago
+	Lead     int  // the leg whose upstream was first to answer in it, or -1
+	InOrder  bool // of several knowers the first is asked
 	Runners  []Runner
 }
 
@@ -35,28 +35,18 @@ type Runner struct {
 	Late   time.Duration // what one of twenty takes longer than; 0: likewise
 }
 
-// Strategy is how races are planned.
-type Strategy struct {
-	Hedge   time.Duration // 0: by what the upstream's replies take
-	Spread  bool          // zones that all know are dealt out
-	InOrder bool          // of several knowers the first is asked
-}
-
 // Plan says whom to ask in which order: one knower alone, if there is one that is up.
-func (s Strategy) Plan(f Field) Plan {
+func (f Field) Plan() Plan {
 	if !f.Surveyed {
 		return Plan{}
 	}
-	first := s.first(f)
+	first := f.first()
 	if first < 0 {
 		return Plan{}
 	}
-	p := Plan{Alone: true, First: first, Hedge: s.Hedge, Final: true}
-	if p.Hedge == 0 {
-		p.Hedge = firstHedge
-		if late := f.Runners[first].Late; late != 0 {
-			p.Hedge = min(max(late, minHedge), maxHedge)
-		}
+	p := Plan{Alone: true, First: first, Hedge: firstHedge, Final: true}
+	if late := f.Runners[first].Late; late != 0 {
+		p.Hedge = min(max(late, minHedge), maxHedge)
 	}
 	for i := range f.Runners {
 		p.Final = p.Final && (i == first || f.Runners[i].Denied)
@@ -65,7 +55,7 @@ func (s Strategy) Plan(f Field) Plan {
 }
 
 // first is the leg to ask, or -1 if there is nobody who knows.
-func (s Strategy) first(f Field) int {
+func (f Field) first() int {
 	var able []int
 	var room [16]int
 	able = room[:0]
@@ -88,10 +78,8 @@ func (s Strategy) first(f Field) int {
 	}
 	leads := f.Lead >= 0 && f.Runners[f.Lead].Knows && f.Runners[f.Lead].Up
 	switch {
-	case s.InOrder:
+	case f.InOrder:
 		return able[0]
-	case all && s.Spread:
-		return able[f.Place%uint64(len(able))]
 	case !all && leads:
 		return f.Lead
 	}

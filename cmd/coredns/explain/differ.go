@@ -37,7 +37,7 @@ func (o *outcome) differing() (list []int) {
 
 // preferred is whose of some good answers a preference takes: that of the first listed
 // upstream, or of the first with private addresses, if one has them.
-func (o *outcome) preferred(among []int, by option.By) int {
+func (o *outcome) preferred(among []int, by option.Preference) int {
 	if by == option.Private {
 		if i := slices.IndexFunc(among, func(i int) bool { return private(o.opinions[i].msg) }); i >= 0 {
 			return among[i]

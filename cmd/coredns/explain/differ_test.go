@@ -60,8 +60,8 @@ func TestR17Differ(t *testing.T) {
 // The options of the stanza are flags. What is preferred is taken, and is said to be.
 func TestPrefer(t *testing.T) {
 	t.Parallel()
-	cfg, err := parse([]string{"host.example", "--prefer", "private", "--learn", "1m", "--away", "servfail", "--filtered", "final", "--spread", "--hedge", "5ms"})
-	if err != nil || cfg.Prefer.By != option.Private || !cfg.Away || !cfg.Rules.Filtered || !cfg.Spread {
+	cfg, err := parse([]string{"host.example", "--prefer", "private", "--filtered"})
+	if err != nil || cfg.Prefer != option.Private || !cfg.Rules.Filtered {
 		t.Fatalf("%+v, %v", cfg, err)
 	}
 	slow := says("10.1.0.10")
@@ -76,7 +76,7 @@ func TestPrefer(t *testing.T) {
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
 		return true
 	}
-	_, out, _ := command(t, "host.example", "--filtered", "final", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
+	_, out, _ := command(t, "host.example", "--filtered", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
 	if !strings.Contains(out, "Final: it says that a filter made it.") {
 		t.Errorf("got\n%s", out)
 	}

@@ -210,7 +210,7 @@ func recordText(rr dns.RR) string {
 func (o *outcome) trust() []string {
 	var lines []string
 	switch {
-	case o.verdict == race.Good && o.cfg.Prefer.By != option.None:
+	case o.verdict == race.Good && o.cfg.Prefer != option.None:
 		return []string{"Conclusive: the best of the good answers that came in time is the reply, whatever the others say."}
 	case o.verdict == race.Good:
 		return []string{"Conclusive: the first good answer is the reply, whatever the others say."}
