@@ -82,8 +82,8 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.listeners); err != nil {
 		return cfg, err
 	}
-	if s, stranded := server.Stranded(cfg.Upstreams); stranded {
-		return cfg, c.Errf("%s %s", asWritten(s, to), s.HowToReach())
+	if s, lacks := server.LacksBootstrap(cfg.Upstreams); lacks {
+		return cfg, c.Errf("%s %s", asWritten(s, to), s.BootstrapHint())
 	}
 
 	words := reader(c)

@@ -339,7 +339,7 @@ func TestUpstreamErrors(t *testing.T) {
 		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
 		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
 		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is a name`}},
-		{"tls://dns.google", []string{`"tls://dns.google" is a name, and no upstream has an address`, "as in tls://ADDR%dns.google"}},
+		{"tls://dns.google", []string{`"tls://dns.google" is a name, and no upstream has an IP address`, "as in tls://ADDR%dns.google"}},
 		{"tls://dns.google https://dns.example", []string{`"tls://dns.google" is a name`}},
 		{"host.conf", []string{"tls://dns.example:853 is a name, and no upstream", "as in tls://ADDR%dns.example"}},
 		{"192.0.2.1 https://192.0.2.2/a%dns.example", []string{"has a bad path", "https://192.0.2.1%dns.example/path"}},

@@ -100,7 +100,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		}
 	}
 	c := &client{request: r, stream: overStream(w)}
-	c.takesBytes = takesBytes(w, r, c.stream)
+	c.canPassThrough = canPassThrough(w, r, c.stream)
 	if err := h.prepare(c); err != nil {
 		return dns.RcodeFormatError, err
 	}
@@ -123,11 +123,11 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 // client is a query of a client's, which is a [pool.Query].
 type client struct {
-	request    *dns.Msg
-	stream     bool // on a transport without truncation
-	takesBytes bool
-	query      upstream.Query
-	reply      incoming // empty if the race was another client's, or nobody needs it
+	request        *dns.Msg
+	stream         bool // on a transport without truncation
+	canPassThrough bool
+	query          upstream.Query
+	reply          incoming // empty if the race was another client's, or nobody needs it
 }
 
 // prepare makes what upstreams are asked.
@@ -162,7 +162,7 @@ func (c *client) Encrypted() *upstream.Query {
 
 // Read implements pool.Query.
 func (c *client) Read(reply []byte) error {
-	if c.takesBytes {
+	if c.canPassThrough {
 		if _, whole := wire.WellFormed(reply); whole {
 			return nil // and unpacked if there is need to
 		}
@@ -178,7 +178,7 @@ func overStream(w dns.ResponseWriter) bool {
 
 // finish answers the client with what came of its race.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Outcome) (int, error) {
-	if msg := c.bytes(out); msg != nil {
+	if msg := c.passThrough(out); msg != nil {
 		if metadata.ValueFuncs(ctx) != nil {
 			metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
 			metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)

@@ -29,7 +29,7 @@ const maxPadding = 128
 // 4), but for what belongs to one hop: the size, and some options. A signed
 // message is left whole (RFC 5625, section 4.6).
 func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
-	if !encrypted && !r.Compress && bare(r) {
+	if !encrypted && !r.Compress && hasOnlyOPT(r) {
 		msg, err := r.Pack()
 		if err == nil && len(r.Extra) > 0 {
 			limitUDPSize(msg)
@@ -57,9 +57,9 @@ func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
 	return m.Pack()
 }
 
-// bare reports whether r has nothing behind its question but, perhaps, EDNS without
+// hasOnlyOPT reports whether r has nothing after its question but, perhaps, EDNS without
 // options and without bits of an rcode, which packing would change.
-func bare(r *dns.Msg) bool {
+func hasOnlyOPT(r *dns.Msg) bool {
 	if len(r.Answer)+len(r.Ns) > 0 || len(r.Extra) > 1 {
 		return false
 	}

@@ -12,20 +12,20 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// takesBytes reports whether nobody needs the reply to r as a message: w is CoreDNS's own
+// canPassThrough reports whether nobody needs the reply to r as a message: w is CoreDNS's own
 // writer, which only makes messages fit, and no plugin above has put another around it; the
 // client is on UDP; and r has nothing but, perhaps, EDNS without options.
-func takesBytes(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
+func canPassThrough(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
 	_, own := w.(*request.ScrubWriter)
-	return own && !stream && bare(r)
+	return own && !stream && hasOnlyOPT(r)
 }
 
-// bytes returns the reply that the race chose as the client gets it, or nil if it has to be
+// passThrough returns the reply that the race chose as the client gets it, or nil if it has to be
 // unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond doubt.
 // The bytes are those of the upstream but for the id, the case of the question and what
 // EDNS says of this hop.
-func (c *client) bytes(out *pool.Outcome) []byte {
-	if !c.takesBytes || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
+func (c *client) passThrough(out *pool.Outcome) []byte {
+	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
 		return nil
 	}
 	opt, whole := wire.WellFormed(out.Msg)

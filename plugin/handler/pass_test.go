@@ -118,9 +118,9 @@ func TestBytes(t *testing.T) {
 				}
 				w := new(wireWriter)
 				fast := client()
-				fast.takesBytes = takesBytes(request.NewScrubWriter(fast.request, w), fast.request, false)
+				fast.canPassThrough = canPassThrough(request.NewScrubWriter(fast.request, w), fast.request, false)
 				before := string(raw)
-				got := fast.bytes(out)
+				got := fast.passThrough(out)
 				if string(raw) != before {
 					t.Fatal("the reply, which others share, was changed")
 				}
@@ -184,13 +184,13 @@ func equalRecords(a, b []dns.RR) bool {
 func TestTakesBytes(t *testing.T) {
 	r := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	own := request.NewScrubWriter(r, new(test.ResponseWriter))
-	if !takesBytes(own, r, false) {
+	if !canPassThrough(own, r, false) {
 		t.Error("CoreDNS's own writer does not take bytes")
 	}
-	if takesBytes(own, r, true) {
+	if canPassThrough(own, r, true) {
 		t.Error("a client on a stream takes bytes")
 	}
-	if takesBytes(&wireWriter{}, r, false) || takesBytes(struct{ dns.ResponseWriter }{own}, r, false) {
+	if canPassThrough(&wireWriter{}, r, false) || canPassThrough(struct{ dns.ResponseWriter }{own}, r, false) {
 		t.Error("another's writer takes bytes")
 	}
 }

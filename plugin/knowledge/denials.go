@@ -131,8 +131,8 @@ func (n *Names) View(question []byte, now time.Time) (by int, ok bool) {
 
 // with calls f with what is known of the name of a question, if there is that.
 func (n *Names) with(question []byte, f func(*known)) {
-	var room [255]byte
-	name := wire.AppendName(room[:0], question)
+	var buf [255]byte
+	name := wire.AppendName(buf[:0], question)
 	s, i := n.place(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -112,8 +112,8 @@ func (n *Names) Exists(question []byte, now time.Time) bool {
 }
 
 func (n *Names) learn(question []byte, p proof, now instant) {
-	var room [255]byte
-	name := wire.AppendName(room[:0], question)
+	var buf [255]byte
+	name := wire.AppendName(buf[:0], question)
 	s, i := n.place(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()

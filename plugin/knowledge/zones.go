@@ -290,8 +290,8 @@ func (z *Zones) of(sh *zoneShard, i int) []tally { return sh.tallies[i*z.n : (i+
 // nearest zone above it that a single upstream answers for, but for the root and what
 // is above too many labels. It tells whether it is the zone itself.
 func (z *Zones) find(question []byte, f func(sh *zoneShard, i int, exact bool)) {
-	var room [255]byte
-	name := zoneName(room[:0], question)
+	var buf [255]byte
+	name := zoneName(buf[:0], question)
 	for exact := true; ; exact = false {
 		sh, at := z.place(name)
 		sh.mu.Lock()
@@ -325,8 +325,8 @@ func (z *Zones) inherited(sh *zoneShard, i int) bool {
 // create makes a place for the zone of a question, with these tallies, and calls f
 // with it.
 func (z *Zones) create(question []byte, at instant, lead int8, tallies []tally, f func(sh *zoneShard, i int)) {
-	var room [255]byte
-	name := zoneName(room[:0], question)
+	var buf [255]byte
+	name := zoneName(buf[:0], question)
 	sh, set := z.place(name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -17,9 +17,9 @@ func (d domains[T]) find(question []byte) (v T, found bool) {
 	if len(d) == 0 {
 		return v, false
 	}
-	var room [255]byte
-	name := room[:0]
-	for i := 0; i < len(question) && len(name) < len(room); i++ {
+	var buf [255]byte
+	name := buf[:0]
+	for i := 0; i < len(question) && len(name) < len(buf); i++ {
 		b := question[i]
 		if 'A' <= b && b <= 'Z' { // no length is so great
 			b += 'a' - 'A'

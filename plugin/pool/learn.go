@@ -141,8 +141,8 @@ func (s *set) plan(cfg *Config, question []byte, known knowledge.Standing, view 
 		denied = 0
 	}
 	qtype := wire.QuestionType(question)
-	var room [8]race.Runner
-	runners := room[:0]
+	var buf [8]race.Runner
+	runners := buf[:0]
 	for i, m := range s.members {
 		r := race.Runner{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
 		if r.Knows {

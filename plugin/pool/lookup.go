@@ -31,7 +31,7 @@ type found struct {
 func (p *Pool) lookup(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	var members []*Member
 	for _, m := range p.Members() {
-		if !m.Server.NeedsLookup() {
+		if !m.Server.NeedsBootstrap() {
 			members = append(members, m)
 		}
 	}

@@ -37,8 +37,8 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	if p.cfg.ForwardSpecial {
 		return NotSpecial, nil
 	}
-	var room [255]byte
-	name := wire.AppendName(room[:0], question)
+	var buf [255]byte
+	name := wire.AppendName(buf[:0], question)
 	for at := 0; at < len(name); at += 1 + int(name[at]) {
 		if s, ok := specials[string(name[at:])]; ok && (s.below || at == 0) {
 			return s.special, append(zone, name[at:]...)

@@ -70,7 +70,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !r.decided {
 		if verdict == Good && (r.good == nil || signed && !r.good.signed) {
 			r.good = l
-			if !r.watched && !r.rules.DNSSEC && !r.rules.Final && wholly(msg) {
+			if !r.watched && !r.rules.DNSSEC && !r.rules.Final && fullyParsed(msg) {
 				r.over.Store(true)
 			}
 		}
@@ -166,8 +166,8 @@ func (l *Leg) open() bool {
 	return l.state < failed
 }
 
-// wholly reports whether a reply is well-formed beyond doubt: nobody will have to discard it.
-func wholly(msg []byte) bool {
+// fullyParsed reports whether a reply is well-formed beyond doubt: nobody will have to discard it.
+func fullyParsed(msg []byte) bool {
 	_, whole := wire.WellFormed(msg)
 	return whole
 }

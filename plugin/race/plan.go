@@ -57,8 +57,8 @@ func (f Field) Plan() Plan {
 // first is the leg to ask, or -1 if there is nobody who knows.
 func (f Field) first() int {
 	var able []int
-	var room [16]int
-	able = room[:0]
+	var buf [16]int
+	able = buf[:0]
 	all := true
 	for i, r := range f.Runners {
 		switch {

@@ -149,9 +149,9 @@ func answersQuestion(reply []byte) (found bool) {
 	if question == nil {
 		return true
 	}
-	var rooms [3][255]byte
+	var bufs [3][255]byte
 	asked := wire.QuestionType(question)
-	name := wire.AppendName(rooms[0][:0], question)
+	name := wire.AppendName(bufs[0][:0], question)
 	for step := range maxChain {
 		var next []byte
 		wire.Records(reply, func(r wire.Record) bool {
@@ -163,12 +163,12 @@ func answersQuestion(reply []byte) (found bool) {
 			if !chain && !typed {
 				return true
 			}
-			owner := wire.AppendNameAt(rooms[2][:0], reply, r.Owner)
+			owner := wire.AppendNameAt(bufs[2][:0], reply, r.Owner)
 			if !bytes.Equal(owner, name) && (r.Type != dns.TypeDNAME || !wire.Below(name, owner)) {
 				return true
 			}
 			if chain {
-				next = wire.AppendNameAt(rooms[(step+1)%2][:0], reply, r.DataAt)
+				next = wire.AppendNameAt(bufs[(step+1)%2][:0], reply, r.DataAt)
 			}
 			found = typed
 			return !found

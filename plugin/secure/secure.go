@@ -56,7 +56,7 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	if use, ok := dialers[id.Transport]; ok {
 		use(to, id, cfg)
 	}
-	if id.NeedsLookup() {
+	if id.NeedsBootstrap() {
 		h := &host{name: id.Name, port: id.Addr.Port(), lookup: lookup}
 		to.Dial = h.dial(to.Dial)
 		if to.DialRoundTripper != nil {

@@ -285,7 +285,7 @@ func TestParseHost(t *testing.T) {
 	} {
 		got, err := Parse(tc.in)
 		want := ID{Transport: tc.transport, Addr: netip.AddrPortFrom(netip.Addr{}, tc.port), Name: tc.name, Path: tc.path}
-		if err != nil || got.ID != want || got.String() != tc.text || !got.NeedsLookup() || !got.IsValid() {
+		if err != nil || got.ID != want || got.String() != tc.text || !got.NeedsBootstrap() || !got.IsValid() {
 			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
 		}
 		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
@@ -293,7 +293,7 @@ func TestParseHost(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"192.0.2.1", "tls://192.0.2.1", "tls://192.0.2.1%dns.example"} {
-		if got, err := Parse(in); err != nil || got.NeedsLookup() {
+		if got, err := Parse(in); err != nil || got.NeedsBootstrap() {
 			t.Errorf("%s is to be looked up, %v", got, err)
 		}
 	}

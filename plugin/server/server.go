@@ -13,14 +13,15 @@ import (
 // they have the same address, belongs here.
 type ID struct {
 	Transport Transport
-	Addr      netip.AddrPort // without a zone; and without an IP address, if that of Name is to be looked up, see NeedsLookup
+	Addr      netip.AddrPort // without a zone; without an IP address if only Name is known, see NeedsBootstrap
 	Link      string         // the network interface, by its name or number, over which alone it is spoken to; empty: routes decide
 	Name      string         // that its certificate must be valid for; empty: its address
 	Path      string         // on an HTTPS server, with the query of a URL; empty: /dns-query
 }
 
-// NeedsLookup reports whether only the name of the server is known, and not its address.
-func (id ID) NeedsLookup() bool { return id.Name != "" && !id.Addr.Addr().IsValid() }
+// NeedsBootstrap reports whether only the name of the server is known, so that another
+// upstream has to be asked for its address first.
+func (id ID) NeedsBootstrap() bool { return id.Name != "" && !id.Addr.Addr().IsValid() }
 
 // Zoned is the address with the link as its zone, if it is one of IPv6, which has zones.
 func (id ID) Zoned() netip.AddrPort {
@@ -48,11 +49,11 @@ func (s Server) IsValid() bool { return s.Transport != 0 }
 // Equal reports whether s and other are the same server.
 func (s Server) Equal(other Server) bool { return s.ID == other.ID }
 
-// Stranded returns a server that needs to be looked up where there is none at which that
-// could be done: one whose own address is known.
-func Stranded(servers []Server) (s Server, stranded bool) {
+// LacksBootstrap returns a server that is known by its name alone if all are: then there is
+// none that could be asked for its address.
+func LacksBootstrap(servers []Server) (s Server, lacks bool) {
 	for _, other := range servers {
-		if !other.NeedsLookup() {
+		if !other.NeedsBootstrap() {
 			return Server{}, false
 		}
 	}
@@ -62,9 +63,10 @@ func Stranded(servers []Server) (s Server, stranded bool) {
 	return servers[0], true
 }
 
-// HowToReach tells a user, after the server itself, what to do if it is stranded.
-func (s Server) HowToReach() string {
-	return fmt.Sprintf("is a name, and no upstream has an address and can look it up; add one that has, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
+// BootstrapHint tells a user, after the server itself, what to do if no other upstream can
+// be asked for its address.
+func (s Server) BootstrapHint() string {
+	return fmt.Sprintf("is a name, and no upstream has an IP address and could look it up; add one that has, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
 }
 
 // String writes the server as [Parse] reads it: address and port, with the link after the
@@ -82,7 +84,7 @@ func (id ID) String() string {
 		return fmt.Sprintf("%s:%d", host, id.Addr.Port())
 	}
 	switch {
-	case id.NeedsLookup():
+	case id.NeedsBootstrap():
 		host = id.Name
 	case id.Name != "":
 		name = "%" + id.Name

@@ -257,7 +257,7 @@ func FuzzParse(f *testing.F) {
 		var file strings.Builder
 		seen := make(map[server.ID]bool)
 		for _, s := range servers {
-			if !s.IsValid() || s.Addr.IsValid() == s.NeedsLookup() || s.Addr.Port() == 0 || seen[s.ID] {
+			if !s.IsValid() || s.Addr.IsValid() == s.NeedsBootstrap() || s.Addr.Port() == 0 || seen[s.ID] {
 				t.Errorf("server %v is invalid or not the only one", s)
 			}
 			seen[s.ID] = true

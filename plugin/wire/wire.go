@@ -135,8 +135,8 @@ func SameQuestion(a, b []byte) bool {
 // QuestionHash is a number that is equal for questions which are the same by
 // [SameQuestion], and for others hardly ever. It differs from process to process.
 func QuestionHash(question []byte) uint64 {
-	var room [maxName + 4]byte
-	folded := AppendName(room[:0], question)
+	var buf [maxName + 4]byte
+	folded := AppendName(buf[:0], question)
 	return maphash.Bytes(hashSeed, append(folded, question[len(folded):]...))
 }
 

@@ -94,8 +94,8 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		}
 		return exitNoUpstreams
 	}
-	if s, stranded := server.Stranded(servers); stranded {
-		fmt.Fprintf(problems, "%s: %s %s\n", name, s, s.HowToReach())
+	if s, lacks := server.LacksBootstrap(servers); lacks {
+		fmt.Fprintf(problems, "%s: %s %s\n", name, s, s.BootstrapHint())
 		return exitNoUpstreams
 	}
 
