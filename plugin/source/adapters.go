@@ -20,7 +20,7 @@ type adapter struct {
 var placeholders = netip.MustParsePrefix("fec0::/10")
 
 // adapterServers returns the servers of all adapters that are up.
-func adapterServers(adapters []adapter) (all []server.Server, leftOut []LeftOut) {
+func adapterServers(adapters []adapter) (all []server.Server, skipped []Skipped) {
 	for _, a := range adapters {
 		searched := domains(append([]string{a.suffix}, a.more...)...)
 		for _, addr := range a.servers {
@@ -28,13 +28,13 @@ func adapterServers(adapters []adapter) (all []server.Server, leftOut []LeftOut)
 			s.Link, s.Domains = a.link, searched
 			switch {
 			case !a.up:
-				leftOut = append(leftOut, LeftOut{s.String(), "its adapter is down"})
+				skipped = append(skipped, Skipped{s.String(), "its adapter is down"})
 			case placeholders.Contains(addr.WithZone("")):
-				leftOut = append(leftOut, LeftOut{s.String(), "a placeholder"})
+				skipped = append(skipped, Skipped{s.String(), "a placeholder"})
 			default:
 				all = append(all, s)
 			}
 		}
 	}
-	return all, leftOut
+	return all, skipped
 }

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	callTime  = 2 * time.Second        // that a program on the bus may take to answer
-	youngTime = 5 * time.Second        // in which one that has just come may not know everything
-	eventRest = 20 * time.Millisecond  // in which what is told together comes together
-	afterlook = time.Second            // after an event, for what is told without one
-	busPause  = 250 * time.Millisecond // before the bus is sought again; doubled up to slowPoll
+	callTime    = 2 * time.Second        // that a program on the bus may take to answer
+	warmingTime = 5 * time.Second        // in which one that has just come may not know everything
+	eventRest   = 20 * time.Millisecond  // in which what is told together comes together
+	afterlook   = time.Second            // after an event, for what is told without one
+	busPause    = 250 * time.Millisecond // before the bus is sought again; doubled up to slowPoll
 )
 
 // service is a program on the system's D-Bus that knows resolvers, as a [Source]. It may
@@ -33,8 +33,8 @@ type service struct {
 	bus     string          // on D-Bus
 	path    dbus.ObjectPath // of its objects whose changes matter
 	address string          // of the bus; empty: the system's
-	young   time.Duration   // in which it may not know everything, when it has just come
-	ask     func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error)
+	warming time.Duration   // in which it may not know everything, when it has just come
+	ask     func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error)
 
 	mu   sync.Mutex
 	conn *dbus.Conn // of the watch; nil: there is none
@@ -64,7 +64,7 @@ func (s *service) Read() (Reading, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	present := presentLinks()
-	servers, leftOut, err := s.ask(ctx, conn, present)
+	servers, skipped, err := s.ask(ctx, conn, present)
 	var refused dbus.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Name == "org.freedesktop.DBus.Error.ServiceUnknown" || refused.Name == "org.freedesktop.DBus.Error.NameHasNoOwner"):
@@ -74,8 +74,8 @@ func (s *service) Read() (Reading, error) {
 	case err != nil:
 		return Reading{}, fmt.Errorf("%s does not say which resolvers it knows: %w", s.name, err)
 	}
-	r := collect(servers, leftOut, present)
-	r.Young = !came.IsZero() && time.Since(came) < s.young
+	r := collect(servers, skipped, present)
+	r.Warming = !came.IsZero() && time.Since(came) < s.warming
 	return r, nil
 }
 

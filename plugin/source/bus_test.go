@@ -252,11 +252,11 @@ type watched struct {
 	problems []string
 }
 
-func (b *busDaemon) watch(young time.Duration) *watched {
+func (b *busDaemon) watch(warming time.Duration) *watched {
 	b.Helper()
 	list := &List{}
 	for _, s := range []*service{newResolved(), newNetworkManager()} {
-		s.address, s.young = b.address(), young
+		s.address, s.warming = b.address(), warming
 		list.entries = append(list.entries, &entry{source: s, system: true})
 	}
 	w := &watched{T: b.T}
@@ -325,7 +325,7 @@ var (
 func TestBus(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	w := b.watch(youngTime)
+	w := b.watch(warmingTime)
 	w.expect()
 
 	r := b.resolved()
@@ -398,7 +398,7 @@ func TestBusLate(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
 	b.kill()
-	w := b.watch(youngTime)
+	w := b.watch(warmingTime)
 	w.expect()
 	b.start()
 	m := b.manager()
@@ -442,7 +442,7 @@ func TestResolvedServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	servers, leftOut := m.servers(map[int32]string{0: "yes", 2: "no", 3: "yes", 4: "opportunistic"}, someLinks)
+	servers, skipped := m.servers(map[int32]string{0: "yes", 2: "no", 3: "yes", 4: "opportunistic"}, someLinks)
 	expect(t, "servers", written(servers),
 		"tls://[2001:db8::1]%global.example:853 global.example.",
 		"[10.0.0.53%eth0]:53 lan.",
@@ -450,7 +450,7 @@ func TestResolvedServers(t *testing.T) {
 		"tls://[10.8.0.54%tun0]:8853 corp.example. .",
 		"[10.9.0.53%eth0.100]:5353",
 		"[fe80::1%9]:53")
-	expect(t, "left out", whatAndWhy(leftOut), "a server of link eth0: its address is none of IP")
+	expect(t, "left out", whatAndWhy(skipped), "a server of link eth0: its address is none of IP")
 	if err := m.take(map[string]dbus.Variant{"DNSEx": dbus.MakeVariant("x")}); err == nil {
 		t.Error("no error for properties of other types")
 	}
@@ -460,7 +460,7 @@ func TestResolvedServers(t *testing.T) {
 }
 
 func TestManaged(t *testing.T) {
-	servers, leftOut := managed([]map[string]dbus.Variant{
+	servers, skipped := managed([]map[string]dbus.Variant{
 		connected("tun0", []string{"~corp.example", "lan"}, "10.8.0.53", "10.8.0.54#dns.example", "2001:db8::53", "fe80::1%eth0"),
 		connected("eth0", nil, "dns+tls://192.0.2.1#dns.example", "dns+tls://[2001:db8::1]:8853", "dns+udp://192.0.2.2:5353", "dns+udp://[fe80::1%25eth0]", "dns+tls://192.0.2.3", "x", "dns+tls://x", "sdns://x", ""),
 		{"nameservers": dbus.MakeVariant([]string{"192.0.2.9"})}, // of all connections
@@ -478,5 +478,5 @@ func TestManaged(t *testing.T) {
 		"[fe80::1%eth0]:53",
 		"tls://[192.0.2.3%eth0]:853",
 		"192.0.2.9:53")
-	expect(t, "left out", whatAndWhy(leftOut), `"x": it cannot be read`, `"dns+tls://x": it cannot be read`, `"sdns://x": it cannot be read`, `"": it cannot be read`)
+	expect(t, "left out", whatAndWhy(skipped), `"x": it cannot be read`, `"dns+tls://x": it cannot be read`, `"sdns://x": it cannot be read`, `"": it cannot be read`)
 }

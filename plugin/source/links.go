@@ -25,8 +25,8 @@ type absent struct{ error }
 
 func isAbsent(err error) bool { return errors.As(err, new(absent)) }
 
-// LeftOut is something that a source names and that nobody is to ask.
-type LeftOut struct {
+// Skipped is something that a source names and that nobody is to ask.
+type Skipped struct {
 	What string // the server, or the word that is none
 	Why  string // in a few words, as "loopback"
 }
@@ -94,8 +94,8 @@ func (l links) number(n int) string {
 // collect makes a reading of the servers that some part of the system names. What
 // leads back to this host, or nowhere, is left out: stubs on loopback ask others, and
 // perhaps dnsmus itself.
-func collect(servers []server.Server, leftOut []LeftOut, present links) Reading {
-	r := Reading{LeftOut: leftOut}
+func collect(servers []server.Server, skipped []Skipped, present links) Reading {
+	r := Reading{Skipped: skipped}
 	for _, s := range servers {
 		addr := s.Addr.Addr()
 		linked := true
@@ -122,8 +122,8 @@ func collect(servers []server.Server, leftOut []LeftOut, present links) Reading 
 			}
 		}
 		if why != "" {
-			if out := (LeftOut{s.String(), why}); !slices.Contains(r.LeftOut, out) {
-				r.LeftOut = append(r.LeftOut, out)
+			if out := (Skipped{s.String(), why}); !slices.Contains(r.Skipped, out) {
+				r.Skipped = append(r.Skipped, out)
 			}
 			continue
 		}
@@ -137,7 +137,7 @@ func collect(servers []server.Server, leftOut []LeftOut, present links) Reading 
 	for _, s := range r.Servers {
 		fmt.Fprintln(&text, s, s.Domains)
 	}
-	for _, l := range r.LeftOut {
+	for _, l := range r.Skipped {
 		fmt.Fprintln(&text, l.What, l.Why)
 	}
 	r.Text = []byte(text.String())

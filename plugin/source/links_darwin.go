@@ -30,6 +30,6 @@ func readScutil() (Reading, error) {
 	if err != nil {
 		return Reading{}, absent{fmt.Errorf("%s --dns: %w", scutil, err)}
 	}
-	servers, leftOut := scutilDNS(string(text))
-	return collect(servers, leftOut, presentLinks()), nil
+	servers, skipped := scutilDNS(string(text))
+	return collect(servers, skipped, presentLinks()), nil
 }

@@ -34,7 +34,7 @@ func written(servers []server.Server) (lines []string) {
 	return lines
 }
 
-func whatAndWhy(all []LeftOut) (lines []string) {
+func whatAndWhy(all []Skipped) (lines []string) {
 	for _, l := range all {
 		lines = append(lines, l.What+": "+l.Why)
 	}
@@ -67,7 +67,7 @@ func TestCollect(t *testing.T) {
 	blank.Link = "7"
 	servers = append(servers, blank)
 
-	r := collect(servers, []LeftOut{{"x", "no address"}}, someLinks)
+	r := collect(servers, []Skipped{{"x", "no address"}}, someLinks)
 	expect(t, "servers", written(r.Servers),
 		"192.0.2.1:53 lan.example.",
 		"[10.0.0.53%tun0]:53 corp.example. .",
@@ -75,14 +75,14 @@ func TestCollect(t *testing.T) {
 		"tls://[10.0.0.53%eth0]%dns.example:853",
 		"[fe80::1%eth0]:53", "[fec0:0:0:ffff::1%eth0]:53",
 		"[10.3.0.53%7]:53")
-	expect(t, "left out", whatAndWhy(r.LeftOut),
+	expect(t, "left out", whatAndWhy(r.Skipped),
 		"x: no address",
 		"[127.0.0.53%lo]:53: loopback", "127.0.0.1:53: loopback", "[::1]:5353: loopback",
 		"[10.1.0.53%tun9]:53: its link is gone", "[10.1.0.53%9]:53: its link is gone",
 		"[fe80::1]:53: link-local, and does not say of which link",
 		"0.0.0.0:53: no server's address")
 
-	if again := collect(servers, []LeftOut{{"x", "no address"}}, someLinks); !bytes.Equal(r.Text, again.Text) {
+	if again := collect(servers, []Skipped{{"x", "no address"}}, someLinks); !bytes.Equal(r.Text, again.Text) {
 		t.Errorf("the same is %q once and %q then", r.Text, again.Text)
 	}
 	for what, change := range map[string]func(servers []server.Server) []server.Server{
@@ -159,7 +159,7 @@ func TestLinkOf(t *testing.T) {
 }
 
 func TestScutil(t *testing.T) {
-	servers, leftOut := scutilDNS(string(golden(t, "scutil.txt")))
+	servers, skipped := scutilDNS(string(golden(t, "scutil.txt")))
 	expect(t, "servers", written(servers),
 		"[192.168.1.1%en0]:53 home.example.",
 		"[fe80::1%en0]:53 home.example.",
@@ -172,7 +172,7 @@ func TestScutil(t *testing.T) {
 		"[10.0.0.53%utun4]:5300 branch.example. lab.example.",
 		"[2001:db8::53%9]:53",
 	)
-	expect(t, "left out", whatAndWhy(leftOut), `"300.1.1.1": it cannot be read`)
+	expect(t, "left out", whatAndWhy(skipped), `"300.1.1.1": it cannot be read`)
 
 	// In a list the stub on loopback is left out, and what is said twice counts once.
 	r := collect(servers, nil, links{6: "en0", 12: "utun3", 13: "utun4", 9: "en7"})
@@ -198,7 +198,7 @@ func TestAdapters(t *testing.T) {
 		}
 		return all
 	}
-	servers, leftOut := adapterServers([]adapter{
+	servers, skipped := adapterServers([]adapter{
 		{link: "5", up: true, servers: addrs("192.168.1.1", "fe80::1", "fec0:0:0:ffff::1", "fec0:0:0:ffff::2%1"), suffix: "home.example"},
 		{link: "12", up: true, servers: addrs("10.0.0.53", "::ffff:10.0.0.54"), suffix: "Corp.Example", more: []string{"corp.example", "lab.example", ""}},
 		{link: "13", up: true, servers: addrs("10.0.0.53")},
@@ -211,7 +211,7 @@ func TestAdapters(t *testing.T) {
 		"[10.0.0.53%12]:53 corp.example. lab.example.",
 		"[10.0.0.54%12]:53 corp.example. lab.example.",
 		"[10.0.0.53%13]:53")
-	expect(t, "left out", whatAndWhy(leftOut),
+	expect(t, "left out", whatAndWhy(skipped),
 		"[fec0:0:0:ffff::1%5]:53: a placeholder", "[fec0:0:0:ffff::2%5]:53: a placeholder", "[10.9.0.53%14]:53: its adapter is down")
 }
 

@@ -22,8 +22,8 @@ func readAdapters() (Reading, error) {
 	if err != nil {
 		return Reading{}, absent{fmt.Errorf("network adapters: %w", err)}
 	}
-	servers, leftOut := adapterServers(adapters)
-	return collect(servers, leftOut, presentLinks()), nil
+	servers, skipped := adapterServers(adapters)
+	return collect(servers, skipped, presentLinks()), nil
 }
 
 // adapters calls GetAdaptersAddresses.

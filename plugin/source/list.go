@@ -148,7 +148,7 @@ func (l *List) reread(e *entry, r *Report, g glance, at time.Time) (again time.D
 	if !e.read && l.mayLack(e, now.err) {
 		return 0
 	}
-	if now.Young {
+	if now.Warming {
 		now.keep(e.last.Servers)
 	}
 	if now.err != nil && now.err.Error() == e.problem { // it is known

@@ -16,8 +16,8 @@ import (
 // connections, also of those that lesser priorities hide from its resolv.conf.
 func newNetworkManager() *service {
 	const path = dbus.ObjectPath("/org/freedesktop/NetworkManager/DnsManager")
-	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path, young: youngTime}
-	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error) {
+	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path, warming: warmingTime}
+	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error) {
 		all, err := s.properties(ctx, conn, path, s.bus+".DnsManager")
 		if err != nil {
 			return nil, nil, err
@@ -26,15 +26,15 @@ func newNetworkManager() *service {
 		if err := store(all, "Configuration", &configuration); err != nil {
 			return nil, nil, err
 		}
-		servers, leftOut := managed(configuration)
-		return servers, leftOut, nil
+		servers, skipped := managed(configuration)
+		return servers, skipped, nil
 	}
 	return s
 }
 
 // managed returns the servers in the property Configuration of NetworkManager's
 // DnsManager: an entry for each connection, or one without interface for all.
-func managed(configuration []map[string]dbus.Variant) (all []server.Server, leftOut []LeftOut) {
+func managed(configuration []map[string]dbus.Variant) (all []server.Server, skipped []Skipped) {
 	for _, of := range configuration {
 		link, _ := of["interface"].Value().(string)
 		searched, _ := of["domains"].Value().([]string)
@@ -42,7 +42,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, left
 		for _, word := range words {
 			s, err := managedServer(word)
 			if err != nil {
-				leftOut = append(leftOut, LeftOut{server.Quote(word), "it cannot be read"})
+				skipped = append(skipped, Skipped{server.Quote(word), "it cannot be read"})
 				continue
 			}
 			if s.Link == "" {
@@ -52,7 +52,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, left
 			all = append(all, s)
 		}
 	}
-	return all, leftOut
+	return all, skipped
 }
 
 // managedServer reads a server as NetworkManager writes it: ADDRESS[#NAME], or

@@ -54,7 +54,7 @@ func (r *records) Watch(changed func()) (stop func(), err error) {
 // Read implements [Source].
 func (r *records) Read() (Reading, error) {
 	var servers []server.Server
-	var leftOut []LeftOut
+	var skipped []Skipped
 	var warnings []string
 	present := r.present()
 	there := false
@@ -80,7 +80,7 @@ func (r *records) Read() (Reading, error) {
 			file := filepath.Join(dir, entry.Name())
 			text, err := readFile(file)
 			if err != nil {
-				leftOut = append(leftOut, LeftOut{file, err.Error()})
+				skipped = append(skipped, Skipped{file, err.Error()})
 				continue
 			}
 			told, found := record(entry.Name(), text, present)
@@ -93,7 +93,7 @@ func (r *records) Read() (Reading, error) {
 	if !there {
 		return Reading{}, absent{fmt.Errorf("there is no directory %s", strings.Join(r.dirs, " or "))}
 	}
-	reading := collect(servers, leftOut, present)
+	reading := collect(servers, skipped, present)
 	reading.Warnings = warnings
 	return reading, nil
 }

@@ -45,7 +45,7 @@ func TestRecords(t *testing.T) {
 		"[192.168.1.1%eth0]:53 home.example.",
 		"[10.0.0.53%tun0]:53 corp.example. lab.example.", "[10.0.0.54%eth0]:53 corp.example. lab.example.",
 		"10.2.0.53:53")
-	expect(t, "left out", whatAndWhy(reading.LeftOut), d.path("interfaces/odd")+": "+d.path("interfaces/odd")+" is not a regular file", "[127.0.0.1%eth0]:53: loopback")
+	expect(t, "left out", whatAndWhy(reading.Skipped), d.path("interfaces/odd")+": "+d.path("interfaces/odd")+" is not a regular file", "[127.0.0.1%eth0]:53: loopback")
 	if w := reading.Warnings; len(w) != 2 || !strings.HasPrefix(w[0], d.path("interfaces/eth0.100.ip6")+":2: ") || !strings.HasPrefix(w[1], d.path("interfaces/eth0.dhclient")+":4: ") {
 		t.Errorf("warnings are %q", w)
 	}
@@ -125,15 +125,15 @@ func TestSurvey(t *testing.T) {
 	list.AddServer(parsed(t, "192.0.2.2")[0])
 	list.Read()
 	var got []string
-	for _, s := range list.Survey() {
+	for _, s := range list.Inventory() {
 		if s.Err != nil {
 			got = append(got, s.Source+": an error")
 		}
 		for _, n := range s.Named {
-			got = append(got, s.Source+" "+n.What+" "+n.LeftOut)
+			got = append(got, s.Source+" "+n.What+" "+n.Skipped)
 		}
 	}
-	expect(t, "survey", got,
+	expect(t, "inventory", got,
 		"resolvconf [192.0.2.1%eth0]:53 ", "resolvconf [127.0.0.53%eth0]:53 loopback", "resolvconf: an error",
 		d.path("file")+" 192.0.2.1:53 named with its link elsewhere", d.path("file")+" [192.0.2.1%eth0]:53 named before", d.path("file")+" 192.0.2.2:53 ",
 		" 192.0.2.2:53 named before")
@@ -153,7 +153,7 @@ type youngest struct{ *told }
 
 func (s youngest) Read() (Reading, error) {
 	r, err := s.told.Read()
-	r.Young = true
+	r.Warming = true
 	return r, err
 }
 

@@ -16,8 +16,8 @@ import (
 // servers of all links, whatever these are the default route for, and of its global ones.
 func newResolved() *service {
 	const manager = dbus.ObjectPath("/org/freedesktop/resolve1")
-	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, young: youngTime}
-	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []LeftOut, error) {
+	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, warming: warmingTime}
+	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error) {
 		var of resolvedManager
 		all, err := s.properties(ctx, conn, manager, s.bus+".Manager")
 		if err == nil {
@@ -40,8 +40,8 @@ func newResolved() *service {
 				overTLS[d.Link], _ = all["DNSOverTLS"].Value().(string)
 			}
 		}
-		servers, leftOut := of.servers(overTLS, present)
-		return servers, leftOut, nil
+		servers, skipped := of.servers(overTLS, present)
+		return servers, skipped, nil
 	}
 	return s
 }
@@ -79,11 +79,11 @@ func (m *resolvedManager) take(all map[string]dbus.Variant) error {
 
 // servers returns the servers of all links. Those are spoken to over TLS that are never
 // spoken to in the clear: by overTLS, the setting DNSOverTLS of each link.
-func (m *resolvedManager) servers(overTLS map[int32]string, present links) (all []server.Server, leftOut []LeftOut) {
+func (m *resolvedManager) servers(overTLS map[int32]string, present links) (all []server.Server, skipped []Skipped) {
 	for _, d := range m.dns {
 		addr, ok := netip.AddrFromSlice(d.Address)
 		if !ok {
-			leftOut = append(leftOut, LeftOut{"a server of link " + present.number(int(d.Link)), "its address is none of IP"})
+			skipped = append(skipped, Skipped{"a server of link " + present.number(int(d.Link)), "its address is none of IP"})
 			continue
 		}
 		id := server.ID{Transport: server.DNS, Link: present.number(int(d.Link))}
@@ -103,5 +103,5 @@ func (m *resolvedManager) servers(overTLS map[int32]string, present links) (all 
 		}
 		all = append(all, s)
 	}
-	return all, leftOut
+	return all, skipped
 }

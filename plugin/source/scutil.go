@@ -13,7 +13,7 @@ import (
 // supplemental ones of a domain, and scoped ones of an interface, whatever their flags
 // say and whether they are said to be reachable, for that is about the moment. The
 // interface stands in a line like "if_index : 12 (utun3)".
-func scutilDNS(text string) (servers []server.Server, leftOut []LeftOut) {
+func scutilDNS(text string) (servers []server.Server, skipped []Skipped) {
 	var block struct {
 		words   []string // after nameserver
 		port    uint16   // 0: none is given
@@ -24,7 +24,7 @@ func scutilDNS(text string) (servers []server.Server, leftOut []LeftOut) {
 		for _, word := range block.words {
 			s, err := scutilServer(word, block.port, block.link)
 			if err != nil {
-				leftOut = append(leftOut, LeftOut{server.Quote(word), "it cannot be read"})
+				skipped = append(skipped, Skipped{server.Quote(word), "it cannot be read"})
 				continue
 			}
 			s.Domains = block.domains
@@ -61,7 +61,7 @@ func scutilDNS(text string) (servers []server.Server, leftOut []LeftOut) {
 		}
 	}
 	end()
-	return servers, leftOut
+	return servers, skipped
 }
 
 // scutilServer is the server at an address, which may have a zone.

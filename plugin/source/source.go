@@ -50,8 +50,8 @@ type Reading struct {
 	Warnings []string // about what it says that is of no use, each with its place
 	Text     []byte   // what it was read from: equal texts say the same
 	Open     bool     // its last line has no end, and may go on
-	Young    bool     // who says it has just come, and may not know everything yet
-	LeftOut  []LeftOut
+	Warming  bool     // who says it has just come, and may not know everything yet
+	Skipped  []Skipped
 }
 
 // keep adds those servers that are missing.
@@ -62,5 +62,5 @@ func (r *Reading) keep(servers []server.Server) {
 			r.Servers = append(r.Servers, s)
 		}
 	}
-	r.Text = append(slices.Clip(r.Text), "young"...)
+	r.Text = append(slices.Clip(r.Text), "warming"...)
 }

@@ -65,7 +65,7 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 	}
 	report := cfg.list.Read()
 	if cfg.links {
-		rows := linkRows(cfg.list.Survey(), linkState)
+		rows := linkRows(cfg.list.Inventory(), linkState)
 		text := linksText(rows)
 		if cfg.json {
 			text = linksJSON(rows)

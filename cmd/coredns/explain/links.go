@@ -26,11 +26,11 @@ type linkRow struct {
 
 // linkRows are what all sources name, and those that name nothing. Look tells how a
 // server's link leads to it.
-func linkRows(surveys []source.Survey, look func(server.Server) link.State) (rows []linkRow) {
-	for _, s := range surveys {
+func linkRows(inventories []source.Inventory, look func(server.Server) link.State) (rows []linkRow) {
+	for _, s := range inventories {
 		name := cmp.Or(s.Source, "command line")
 		for _, n := range s.Named {
-			row := linkRow{Source: name, Link: n.Server.Link, Server: n.What, Domains: n.Server.Domains, Asked: n.LeftOut == "", Why: n.LeftOut}
+			row := linkRow{Source: name, Link: n.Server.Link, Server: n.What, Domains: n.Server.Domains, Asked: n.Skipped == "", Why: n.Skipped}
 			if row.Domains == nil {
 				row.Domains = []string{}
 			}

@@ -20,8 +20,8 @@ func TestLinksRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Domains = []string{"corp.example.", "lab.example."}
-	rows := linkRows([]source.Survey{
-		{Source: "systemd-resolved", Named: []source.Named{{What: s.String(), Server: s}, {What: "127.0.0.53:53", LeftOut: "loopback"}}},
+	rows := linkRows([]source.Inventory{
+		{Source: "systemd-resolved", Named: []source.Named{{What: s.String(), Server: s}, {What: "127.0.0.53:53", Skipped: "loopback"}}},
 		{Source: "NetworkManager", Err: errors.New("NetworkManager\x1b does not run")},
 		{Source: "resolvconf"},
 		{Named: []source.Named{{What: "192.0.2.1:53"}}},
