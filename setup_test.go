@@ -3,9 +3,6 @@ package dnsmus
 import (
 	"bytes"
 	"fmt"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	golog "log"
 	"net/netip"
 	"os"
@@ -666,87 +663,4 @@ func replaceFiles(stanza []caddyfile.Token, file string) []caddyfile.Token {
 		to = append(to, caddyfile.Token{File: stanza[0].File, Line: stanza[0].Line, Text: file})
 	}
 	return slices.Concat(to, rest)
-}
-
-// What each package may import of this module; "." is the root. All others,
-// such as commands, may import the root only.
-var mayImport = map[string][]string{
-	".":                   {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
-	"cmd/coredns":         {"cmd/coredns/command"},
-	"cmd/coredns/command": {".", "cmd/coredns/explain"},
-	"cmd/coredns/explain": {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
-	"plugin/handler":      {"plugin/link", "plugin/option", "plugin/pool", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
-	"plugin/knowledge":    {"plugin/race", "plugin/wire"},
-	"plugin/option":       {"plugin/race"},
-	"plugin/pool":         {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream", "plugin/wire"},
-	"plugin/race":         {"plugin/wire"},
-	"plugin/secure":       {"plugin/server", "plugin/udp", "plugin/upstream"},
-	"plugin/source":       {"plugin/link", "plugin/server"},
-	"plugin/upstream":     {"plugin/link", "plugin/udp", "plugin/wire"},
-	"plugin/udp":          {"plugin/link"},
-	"plugin/link":         {},
-	"plugin/server":       {},
-	"plugin/wire":         {},
-}
-
-// Imports point one way, and CoreDNS is known at the top only. Tests may import
-// what they like.
-func TestImports(t *testing.T) {
-	const module = "github.com/dnsmus/dnsmus"
-	seen := make(map[string]bool)
-	for _, file := range goFiles(t) {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := filepath.ToSlash(filepath.Dir(file))
-		seen[dir] = true
-		allowed, listed := mayImport[dir]
-		below := strings.HasPrefix(dir, "plugin/")
-		switch {
-		case !listed && below:
-			t.Errorf("%s: what package %s may import is not listed in this test", file, dir)
-		case !listed:
-			allowed = []string{"."}
-		}
-		for _, spec := range f.Imports {
-			path := strings.Trim(spec.Path.Value, "\"`")
-			own, isOwn := strings.CutPrefix(path, module+"/")
-			if path == module {
-				own, isOwn = ".", true
-			}
-			coredns := strings.HasPrefix(path, "github.com/coredns/")
-			if isOwn && !slices.Contains(allowed, own) || coredns && listed && !slices.Contains([]string{".", "cmd/coredns", "cmd/coredns/command", "plugin/handler"}, dir) {
-				t.Errorf("%s must not import %s", file, path)
-			}
-		}
-	}
-	for dir := range mayImport {
-		if !seen[dir] {
-			t.Errorf("there is no package %s", dir)
-		}
-	}
-}
-
-// goFiles lists this module's source files without its tests.
-func goFiles(t *testing.T) (files []string) {
-	t.Helper()
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && path != ".":
-			_, err := os.Stat(filepath.Join(path, "go.mod"))
-			if err == nil || d.Name() == "testdata" || strings.ContainsAny(d.Name()[:1], "._") {
-				return fs.SkipDir // go build skips it too
-			}
-		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
-			files = append(files, path)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
 }

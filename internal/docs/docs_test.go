@@ -2,10 +2,7 @@
 package docs_test
 
 import (
-	"go/parser"
-	"go/token"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"regexp"
@@ -134,57 +131,6 @@ func TestDesignNames(t *testing.T) {
 func exists(name string) bool {
 	_, err := fs.Stat(tree, name)
 	return err == nil
-}
-
-// The layout in DESIGN.md has each package, and imports go down it.
-func TestLayout(t *testing.T) {
-	_, text, _ := strings.Cut(read(t, "DESIGN.md"), "\n## Layout\n")
-	_, text, _ = strings.Cut(text, "\n```\n")
-	text, _, found := strings.Cut(text, "\n```\n")
-	if !found {
-		t.Fatal("there is no layout")
-	}
-	var rooms []string
-	for line := range strings.Lines(text) {
-		room, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		rooms = append(rooms, room)
-	}
-	place := func(dir string) int { // -1: none
-		if dir == "." {
-			dir = "setup.go"
-		}
-		return slices.IndexFunc(rooms, func(room string) bool {
-			return dir == room || strings.HasPrefix(room, "deploy/") && strings.HasPrefix(dir, room+"/")
-		})
-	}
-	for _, room := range rooms {
-		if !exists(room) {
-			t.Errorf("there is no %s", room)
-		}
-	}
-	dirs := make(map[string]bool)
-	for _, name := range files(t, ".go") {
-		dir := path.Dir(name)
-		dirs[dir] = true
-		if place(dir) < 0 || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), "../../"+name, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, spec := range file.Imports {
-			imported, own := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`)+"/", module+"/")
-			if imported = path.Clean(imported); own && place(imported) <= place(dir) {
-				t.Errorf("%s imports %s, which does not stand below it", name, imported)
-			}
-		}
-	}
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		if place(dir) < 0 {
-			t.Errorf("package %s has no line", dir)
-		}
-	}
 }
 
 // Links between documents lead somewhere.
