@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 func TestRelease(t *testing.T) {
 	testkit.Long(t)
 	testkit.Need(t, false, "git", "zip", "unzip", "dpkg-deb", "rpm", "sha256sum")
-	for _, path := range []string{".", "../cmd", "../plugin", "../setup.go", "../go.mod", "../go.sum", "../LICENSE", "../README.md"} {
+	for _, path := range []string{".", "../cmd", "../plugin", "../setup.go", "../upstreams.go", "../go.mod", "../go.sum", "../LICENSE", "../README.md"} {
 		testkit.DependOn(t, path)
 	}
 	out := filepath.Join(t.TempDir(), "out")

@@ -47,7 +47,7 @@ func image(t *testing.T) builtImage {
 	t.Helper()
 	testkit.Long(t)
 	testkit.Need(t, false, "git")
-	for _, path := range []string{"cmd", "plugin", "deploy/kubernetes/image", "deploy/compile", "deploy/sbom", "setup.go", "go.mod", "go.sum", "LICENSE"} {
+	for _, path := range []string{"cmd", "plugin", "deploy/kubernetes/image", "deploy/compile", "deploy/sbom", "setup.go", "upstreams.go", "go.mod", "go.sum", "LICENSE"} {
 		testkit.DependOn(t, checkout+"/"+path)
 	}
 	b, err := firstImage()

@@ -1,0 +1,133 @@
+package dnsmus
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
+)
+
+// parseTo reads the words after the plugin's name: each is an address, the name of a
+// resolv.conf, or the word for all that the system knows.
+func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
+	list := new(source.List)
+	for i, word := range to {
+		if word == source.Links {
+			list.AddLinks()
+			continue
+		}
+		s, notServer := server.Parse(word)
+		if notServer == nil {
+			list.AddServer(s)
+			continue
+		}
+		if strings.Contains(word, "://") {
+			return nil, c.Errf("%v", notServer)
+		}
+		const noZone = "unlike forward, dnsmus has no zone before the upstreams, and takes the names of its server block"
+		if word == "." {
+			return nil, c.Errf("'.' is not an upstream; leave it out: %s", noZone)
+		}
+		if addr, _, _ := strings.Cut(word, "/"); addr != word && isAddr(addr) {
+			return nil, c.Errf("'%s' is a range of addresses; write the address of each upstream, as in %s", word, addr)
+		}
+		file := filename(c, word)
+		info, err := os.Stat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(word, "/"+string(filepath.Separator)):
+			hint := ""
+			if _, ok := dns.IsDomainName(word); ok && word != "" && i == 0 && len(to) > 1 {
+				hint = "; if it is a zone leave it out: " + noZone
+			}
+			return nil, c.Errf("'%s' is neither an address nor a file: %v%s", word, notServer, hint)
+		case err == nil && info.IsDir():
+			return nil, c.Errf("cannot read upstreams: %s is not a regular file but a directory; write the name of a file in it", file)
+		}
+		list.Add(source.File(file))
+	}
+	return list, nil
+}
+
+// asWritten is the word that names a server, or how it is written if none does.
+func asWritten(s server.Server, words []string) string {
+	for _, word := range words {
+		if named, err := server.Parse(word); err == nil && named.Equal(s) {
+			return server.Quote(word)
+		}
+	}
+	return s.String()
+}
+
+func isAddr(s string) bool {
+	_, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return err == nil
+}
+
+// upstreams returns the first upstreams. A file may be of no use yet, as
+// that of a VPN that is not up, while others name some.
+func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listeners) ([]server.Server, error) {
+	r := list.Read()
+	for _, text := range r.Warnings {
+		log.Warning(text)
+	}
+	servers := list.Servers()
+	if len(servers) == 0 && !list.MayBeEmpty() {
+		return nil, c.Errf("%v, or name upstreams: 'dnsmus 192.0.2.1', or 'dnsmus links' for all that the system knows, in a Corefile; 'dnsmus 5553 192.0.2.1' on the command line", r.Problems[0])
+	}
+	others, loops := listeners.Drop(servers)
+	if len(others) == 0 && !list.MayBeEmpty() {
+		return nil, c.Errf("the only upstream, %s, is this server block itself; name another resolver or bind another address", loops[0])
+	}
+	until := "; the other upstreams are asked until then"
+	if len(others) == 0 {
+		until = ""
+	}
+	for _, err := range r.Problems {
+		log.Warningf("%v%s", err, until)
+	}
+	if len(others) == 0 {
+		log.Warning(handler.NoneKnown)
+	}
+	for _, s := range loops {
+		log.Warning(handler.LeftOut(s))
+	}
+	return others, nil
+}
+
+// listeners returns where the server block listens, which the plugin bind has
+// settled by now.
+func listeners(c *caddy.Controller) handler.Listeners {
+	var l handler.Listeners
+	for _, host := range dnsserver.GetConfig(c).ListenHosts {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			l.Hosts = append(l.Hosts, addr)
+		}
+	}
+	for _, key := range c.ServerBlockKeys {
+		name, _, port, err := dnsserver.SplitProtocolHostPort(key)
+		transport, known := server.ParseTransport(name) // by which upstreams can be asked
+		if n, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil && known {
+			l.Ports = append(l.Ports, handler.Port{Transport: transport, Number: uint16(n)})
+		}
+	}
+	return l
+}
+
+// filename resolves a relative name by the root plugin, as CoreDNS's plugins do.
+func filename(c *caddy.Controller, name string) string {
+	if root := dnsserver.GetConfig(c).Root; root != "" && !filepath.IsAbs(name) {
+		return filepath.Join(root, name)
+	}
+	return name
+}
