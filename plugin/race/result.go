@@ -100,7 +100,7 @@ func (l *Leg) noOpinionLocked() error {
 
 // because adds to err what the reply itself says of its cause.
 func because(err error, reply []byte) error {
-	if why := wire.Why(reply); why != "" {
+	if why := wire.ExtendedErrorText(reply); why != "" {
 		return fmt.Errorf("%w: %s", err, why)
 	}
 	return err

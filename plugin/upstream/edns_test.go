@@ -156,8 +156,8 @@ func TestR13ReasonComesThrough(t *testing.T) {
 		})
 		u := f.upstream(t)
 		for i := range 5 {
-			if o := ask(u, withEDNS("host.example.")); wire.Why(o.reply) != "bogus" {
-				t.Errorf("query %d: the reason is %q", i, wire.Why(o.reply))
+			if o := ask(u, withEDNS("host.example.")); wire.ExtendedErrorText(o.reply) != "bogus" {
+				t.Errorf("query %d: the reason is %q", i, wire.ExtendedErrorText(o.reply))
 			}
 		}
 		if with, without := hasEDNS(f.log()); with != 5 || without != 1 {

@@ -18,16 +18,16 @@ const (
 	classIN = 1
 )
 
-// WellFormed reports whether every byte of msg is known to be as it should: one question,
-// records of common types, with whole names, of class IN, at most an OPT without options
-// at the end, and nothing behind. Whoever can read such messages can read it. It also
-// returns where the OPT's type stands, or 0 if there is none. It is false of many messages
-// that are all right.
+// WellFormed reports whether msg is well-formed beyond doubt, so that whoever can read
+// messages can read it: one question, whole names, records of class IN and of the types
+// above, at most one OPT, which is the last record and has no options, and nothing after
+// it. It also returns where the OPT's type stands, or 0 if there is none. Of many
+// messages that are all right it is false; these have to be unpacked.
 func WellFormed(msg []byte) (opt int, ok bool) {
 	if len(msg) < HeaderSize || Header(msg).Questions() != 1 {
 		return 0, false
 	}
-	off := wholeName(msg, HeaderSize)
+	off := nameEnd(msg, HeaderSize)
 	if off < 0 || off+4 > len(msg) {
 		return 0, false
 	}
@@ -35,7 +35,7 @@ func WellFormed(msg []byte) (opt int, ok bool) {
 	for section := Answer; section <= Additional; section++ {
 		for range Header(msg).records(section) {
 			begin := off
-			if off = wholeName(msg, off); off < 0 || off+10 > len(msg) || opt > 0 {
+			if off = nameEnd(msg, off); off < 0 || off+10 > len(msg) || opt > 0 {
 				return 0, false
 			}
 			fixed := msg[off : off+10]
@@ -50,7 +50,7 @@ func WellFormed(msg []byte) (opt int, ok bool) {
 					return 0, false
 				}
 				opt = begin + 1
-			case binary.BigEndian.Uint16(fixed[2:]) != classIN || !wholeData(msg, off, end, kind):
+			case binary.BigEndian.Uint16(fixed[2:]) != classIN || !knownData(msg, off, end, kind):
 				return 0, false
 			}
 			off = end
@@ -59,24 +59,25 @@ func WellFormed(msg []byte) (opt int, ok bool) {
 	return opt, off == len(msg)
 }
 
-// wholeData reports whether the data of a record is that of a known type.
-func wholeData(msg []byte, off, end int, kind uint16) bool {
+// knownData reports whether the data of a record is as its type has it, which is one of those
+// above.
+func knownData(msg []byte, off, end int, kind uint16) bool {
 	switch kind {
 	case typeA:
 		return end-off == 4
 	case typeAAAA:
 		return end-off == 16
 	case typeNS, typeCNAME, typePTR, typeDNAME:
-		return wholeName(msg, off) == end
+		return nameEnd(msg, off) == end
 	case typeMX:
-		return end-off > 2 && wholeName(msg, off+2) == end
+		return end-off > 2 && nameEnd(msg, off+2) == end
 	case typeSRV:
-		return end-off > 6 && wholeName(msg, off+6) == end
+		return end-off > 6 && nameEnd(msg, off+6) == end
 	case typeSOA:
-		if off = wholeName(msg, off); off < 0 {
+		if off = nameEnd(msg, off); off < 0 {
 			return false
 		}
-		off = wholeName(msg, off)
+		off = nameEnd(msg, off)
 		return off >= 0 && off+20 == end
 	case typeTXT:
 		if off == end {
@@ -90,10 +91,10 @@ func wholeData(msg []byte, off, end int, kind uint16) bool {
 	return false
 }
 
-// wholeName returns the offset after the name at off, or -1 if it is not whole, with all
+// nameEnd returns the offset after the name at off, or -1 if it is not whole, with all
 // that its pointers lead to. A pointer has to point back, as they all do, to what ends
 // before it.
-func wholeName(msg []byte, off int) int {
+func nameEnd(msg []byte, off int) int {
 	const mostPointers = 32
 	end, length, limit := -1, 1, len(msg)
 	for pointers := 0; off < limit; {

@@ -122,7 +122,7 @@ func TestQuestion(t *testing.T) {
 	}
 }
 
-func TestWhy(t *testing.T) {
+func TestExtendedErrorText(t *testing.T) {
 	with := func(options ...dns.EDNS0) []byte {
 		m := sample(t)
 		m.IsEdns0().Option = options
@@ -144,7 +144,7 @@ func TestWhy(t *testing.T) {
 		{with(ede("cut"))[:50], ""},
 		{nil, ""},
 	} {
-		if got := Why(tc.msg); got != tc.want {
+		if got := ExtendedErrorText(tc.msg); got != tc.want {
 			t.Errorf("got %q, want %q of % x", got, tc.want, tc.msg)
 		}
 	}
@@ -198,7 +198,7 @@ func TestRecords(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_ = Check(b)
-		_ = Why(b)
+		_ = ExtendedErrorText(b)
 		q := Question(b)
 		if q != nil && !SameQuestion(q, q) {
 			t.Errorf("question % x is not like itself", q)

@@ -1,0 +1,64 @@
+// Package wire reads DNS messages as bytes (RFC 1035, section 4.1), so that a
+// reply can be matched and judged without being unpacked. Nothing here trusts the
+// message, every read is bounded, and nothing but [ExtendedErrorText] allocates.
+package wire
+
+import "encoding/binary"
+
+// HeaderSize is the length of a message's header in bytes.
+const HeaderSize = 12
+
+// Sections of a message, as passed to the function given to [Records].
+const (
+	Answer = iota
+	Authority
+	Additional
+)
+
+// Header is a view of a message that is at least HeaderSize bytes long.
+type Header []byte
+
+// ID is the message's id.
+func (h Header) ID() uint16 { return binary.BigEndian.Uint16(h) }
+
+// SetID changes the message's id in place.
+func (h Header) SetID(id uint16) { binary.BigEndian.PutUint16(h, id) }
+
+// Response reports the QR bit.
+func (h Header) Response() bool { return h[2]&0x80 != 0 }
+
+// Opcode is the kind of query.
+func (h Header) Opcode() int { return int(h[2]>>3) & 0xf }
+
+// Authoritative reports the AA bit.
+func (h Header) Authoritative() bool { return h[2]&0x04 != 0 }
+
+// Truncated reports the TC bit.
+func (h Header) Truncated() bool { return h[2]&0x02 != 0 }
+
+// SetTruncated changes the TC bit in place.
+func (h Header) SetTruncated(tc bool) {
+	h[2] &^= 0x02
+	if tc {
+		h[2] |= 0x02
+	}
+}
+
+// RecursionAvailable reports the RA bit.
+func (h Header) RecursionAvailable() bool { return h[3]&0x80 != 0 }
+
+// Rcode is the header's part of the response code, its lower four bits.
+func (h Header) Rcode() int { return int(h[3] & 0xf) }
+
+// Questions is QDCOUNT.
+func (h Header) Questions() int { return int(binary.BigEndian.Uint16(h[4:])) }
+
+// Answers is ANCOUNT.
+func (h Header) Answers() int { return int(binary.BigEndian.Uint16(h[6:])) }
+
+// Additionals is ARCOUNT.
+func (h Header) Additionals() int { return h.records(Additional) }
+
+func (h Header) records(section int) int {
+	return int(binary.BigEndian.Uint16(h[6+2*section:]))
+}
