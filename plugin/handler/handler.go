@@ -19,6 +19,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -60,7 +61,7 @@ func poolConfig(v option.Values) pool.Config {
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
 func (h *Handler) Start() {
-	upstream.NotifyShort(func() {
+	ports.OnShort(func() {
 		log.Warning("Server blocks share ports to upstreams, because file descriptors are too few for ports of their own; raise the limit (ulimit -n, LimitNOFILE)")
 	})
 	h.replace(h.cfg.Upstreams)

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 var (
@@ -114,7 +114,7 @@ var (
 		Subsystem: Name,
 		Name:      "udp_drops_total",
 		Help:      "Counter of packets from upstreams that the system dropped because they were not read in time.",
-	}, func() float64 { return float64(upstream.Drops()) })
+	}, func() float64 { return float64(ports.Drops()) })
 
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,

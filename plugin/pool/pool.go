@@ -11,6 +11,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -49,7 +50,7 @@ type Member struct {
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
 	cfg    Config
-	ports  *upstream.Ports
+	ports  *ports.Ports
 	clock  race.Clock
 	set    atomic.Pointer[set] // stored by Replace alone
 	shared shared
@@ -73,7 +74,7 @@ type set struct {
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, ports: upstream.NewPorts()}
+	p := &Pool{cfg: cfg, ports: ports.New()}
 	p.set.Store(p.newSet(nil, nil))
 	return p
 }

@@ -1,12 +1,10 @@
 package upstream
 
 import (
-	"encoding/binary"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/udp"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // Batch is packets of several upstreams that leave together, such as the first ones of
@@ -16,14 +14,7 @@ type Batch struct {
 	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
 	now     time.Time
 	socket  int // which one of each upstream's is used; -1: it was not drawn yet
-	bytes   []byte
-	packets []udp.Packet
-	senders []sender // of each packet
-}
-
-type sender struct {
-	x *Exchange
-	s *socket
+	packets ports.Batch
 }
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
@@ -48,59 +39,18 @@ func (b *Batch) outbox() *outbox {
 }
 
 // draw returns which of an upstream's sockets is used.
-func (b *Batch) draw(random *random) int {
+func (b *Batch) draw(random *ports.Random) int {
 	if b == nil {
-		return int(random.uint16()) % maxSockets
+		return int(random.Uint16()) % ports.InUse
 	}
 	if b.socket < 0 {
-		b.socket = int(random.uint16()) % maxSockets
+		b.socket = int(random.Uint16()) % ports.InUse
 	}
 	return b.socket
 }
 
-// add puts a packet beside the others that leave from its port.
-func (b *Batch) add(x *Exchange, s *socket, id uint16, msg []byte) {
-	begin := len(b.bytes)
-	b.bytes = binary.BigEndian.AppendUint16(b.bytes, id)
-	b.bytes = append(b.bytes, msg[2:]...)
-	n := len(b.senders)
-	b.packets = append(b.packets, udp.Packet{Peer: s.peer, Msg: b.bytes[begin:]})
-	b.senders = append(b.senders, sender{x, s})
-	if n > 0 && b.senders[n-1].s.port != s.port {
-		b.sort()
-	}
-}
-
-// sort moves the last packet beside the others from its port.
-func (b *Batch) sort() {
-	n := len(b.senders) - 1
-	for i := n; i > 0; i-- {
-		if b.senders[i-1].s.port == b.senders[n].s.port {
-			packet, sender := b.packets[n], b.senders[n]
-			b.packets, b.senders = slices.Insert(b.packets[:n], i, packet), slices.Insert(b.senders[:n], i, sender)
-			return
-		}
-	}
-}
-
 // Send sends what is in the batch, which must not be used any more.
 func (b *Batch) Send() {
-	for i := 0; i < len(b.packets); {
-		port, n := b.senders[i].s.port, 1
-		for i+n < len(b.senders) && b.senders[i+n].s.port == port {
-			n++
-		}
-		port.conn.Send(b.packets[i : i+n])
-		i += n
-	}
-	for i := range b.packets {
-		if err := b.packets[i].Err; err != nil {
-			x := b.senders[i].x
-			x.u.notSent(x, b.senders[i].s, err)
-		}
-	}
-	clear(b.packets)
-	clear(b.senders)
-	b.packets, b.senders, b.bytes = b.packets[:0], b.senders[:0], b.bytes[:0]
+	b.packets.Send()
 	batches.Put(b)
 }

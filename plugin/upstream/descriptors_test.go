@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -37,13 +38,13 @@ func echoes(t *testing.T) netip.AddrPort {
 // ports, and that is said once.
 func TestDescriptors(t *testing.T) {
 	const many = 60
-	b := newBudget(10, 10)
+	b := ports.NewBudget(10, 10)
 	said := 0
 	f := func() { said++ }
-	b.short.Store(&f)
+	b.OnShort(f)
 	var all []*Upstream
 	for range many {
-		u := New(Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Dial: b.dial, Ports: newPorts(b.listen, &b.common)})
+		u := New(Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Dial: b.Dial, Ports: b.Ports()})
 		t.Cleanup(u.Close)
 		all = append(all, u)
 	}
@@ -58,14 +59,12 @@ func TestDescriptors(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	if n := b.udp.open.Load(); n > 10 {
-		t.Errorf("%d sockets are open", n)
+	own, shared := b.Open()
+	if own > 10 {
+		t.Errorf("%d sockets are open", own)
 	}
-	b.common.mu.Lock()
-	ports := len(b.common.open)
-	b.common.mu.Unlock()
-	if ports == 0 || ports > maxSockets {
-		t.Errorf("%d shared ports", ports)
+	if shared == 0 || shared > ports.InUse {
+		t.Errorf("%d shared ports", shared)
 	}
 	if said != 1 {
 		t.Errorf("said %d times", said)
@@ -74,21 +73,18 @@ func TestDescriptors(t *testing.T) {
 		u.Close()
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		b.common.mu.Lock()
-		ports = len(b.common.open)
-		b.common.mu.Unlock()
-		if open := b.udp.open.Load(); ports == 0 && open == 0 {
+		if own, shared = b.Open(); own == 0 && shared == 0 {
 			break
 		} else if time.Now().After(end) {
-			t.Fatalf("after Close %d shared ports and %d sockets are open", ports, open)
+			t.Fatalf("after Close %d shared ports and %d sockets are open", shared, own)
 		}
 	}
 }
 
 // A connection that cannot be had says what to do.
 func TestDescriptorsTCP(t *testing.T) {
-	b := newBudget(10, 0)
-	if _, err := b.dial(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:1")}); err != errDescriptors {
+	b := ports.NewBudget(10, 0)
+	if _, err := b.Dial(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:1")}); err != ports.ErrDescriptors {
 		t.Errorf("got %v", err)
 	}
 }

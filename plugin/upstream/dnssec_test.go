@@ -191,8 +191,8 @@ func TestDoubtful(t *testing.T) {
 			}
 			u.mu.Lock()
 			for table := range u.tablesLocked() {
-				if table.n > 0 {
-					t.Errorf("%d exchanges are left", table.n)
+				if table.Len() > 0 {
+					t.Errorf("%d exchanges are left", table.Len())
 				}
 			}
 			if len(u.presence.hearing) > 0 || x == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -235,7 +236,7 @@ func TestProbeFarAway(t *testing.T) {
 			// Real time: in virtual time no timer is late.
 			f := newFake(func(packet) {})
 			obs := &upObserver{}
-			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs, Ports: newPorts(f.Listen, nil)}
+			cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Observer: obs, Ports: ports.Over(f.Listen)}
 			cfg.Dial = func(context.Context, udp.Peer) (net.Conn, error) { return nil, context.DeadlineExceeded }
 			u := New(cfg)
 			defer u.Close()

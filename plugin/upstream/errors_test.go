@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -138,7 +139,7 @@ func TestOneSocketRefused(t *testing.T) {
 		n := 0
 		u := f.upstream(t, func(c *Config) {
 			c.Dial = func(context.Context, udp.Peer) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
-			c.Ports = newPorts(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
+			c.Ports = ports.Over(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
 				conn, err := f.Listen(v6, received)
 				if err != nil {
 					return nil, err
@@ -148,7 +149,7 @@ func TestOneSocketRefused(t *testing.T) {
 					part = 1
 				}
 				return &refusing{conn, received, part, rng, &mu}, nil
-			}, nil)
+			})
 		})
 		lost := 0
 		for range 50 {

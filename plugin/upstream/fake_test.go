@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -260,7 +261,7 @@ func newFake(answer func(packet)) *fake {
 
 // upstream returns an upstream that speaks with the fake.
 func (f *fake) upstream(t *testing.T, change ...func(*Config)) *Upstream {
-	cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Dial: f.Dial, Ports: newPorts(f.Listen, nil)}
+	cfg := Config{Addr: netip.MustParseAddrPort("192.0.2.53:53"), Timeout: testTimeout, Patience: testPatience, Dial: f.Dial, Ports: ports.Over(f.Listen)}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // ErrLinkGone is why an upstream is not asked.
@@ -56,9 +57,9 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 	if !gone {
 		u.presence.udp, u.presence.stream = way{}, way{}
 		u.redial, u.crowded = time.Time{}, time.Time{}
-		u.stranded = pending{}
+		u.stranded = ports.Table[Exchange]{}
 	}
-	for _, x := range left.all() {
+	for _, x := range left.All() {
 		out.add(u.presence.job(x.to))
 		if !gone {
 			x.restartLocked(now)
@@ -69,8 +70,8 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 
 // strandLocked has the exchange wait for the link.
 func (x *Exchange) strandLocked() {
-	if x.u.stranded.n < maxPending {
-		x.u.stranded.add(x, x.u.random)
+	if !x.u.stranded.Full() {
+		x.u.stranded.Add(x, x.u.random)
 	}
 	x.u.scheduleTidyLocked()
 }
@@ -85,9 +86,9 @@ func (u *Upstream) strandAllLocked() {
 		if p == &u.stranded {
 			continue
 		}
-		for id, x := range p.all() {
+		for id, x := range p.All() {
 			if waits[x] {
-				p.remove(id)
+				p.Remove(id)
 			}
 		}
 	}
@@ -97,7 +98,7 @@ func (u *Upstream) strandAllLocked() {
 	for len(u.streams) > 0 {
 		u.streams[0].closeLocked()
 	}
-	for _, x := range u.stranded.all() {
+	for _, x := range u.stranded.All() {
 		delete(waits, x)
 	}
 	for x := range waits {

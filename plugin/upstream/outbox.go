@@ -20,8 +20,7 @@ type outbox struct {
 
 type job struct {
 	kind   jobKind
-	x      *Exchange // of sendJob
-	s      *socket   // of sendJob, and of replyJob if the reply came over one
+	s      *socket // of sendJob, and of replyJob if the reply came over one
 	to     Receiver
 	msg    []byte // of sendJob, replyJob and repliedJob
 	id     uint16 // of sendJob
@@ -71,10 +70,10 @@ func (o *outbox) add(j job) {
 // send has the exchange's packet sent.
 func (o *outbox) send(x *Exchange) {
 	if o.batch != nil {
-		o.batch.add(x, x.socket, x.id, x.msg)
+		o.batch.packets.Add(x.socket.Socket, x.id, x.msg)
 		return
 	}
-	o.add(job{kind: sendJob, x: x, s: x.socket, id: x.id, msg: x.msg})
+	o.add(job{kind: sendJob, s: x.socket, id: x.id, msg: x.msg})
 }
 
 // empty makes it one that has no work, for the next.
@@ -97,7 +96,7 @@ func (u *Upstream) doJob(j *job) {
 	switch j.kind {
 	case sendJob:
 		alone := NewBatch()
-		alone.add(j.x, j.s, j.id, j.msg)
+		alone.packets.Add(j.s.Socket, j.id, j.msg)
 		alone.Send()
 	case probeJob:
 		u.probe()

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // at has an upstream at another address, over the same ports.
-func at(addr string, ports *Ports) func(*Config) {
-	return func(c *Config) { c.Addr, c.Ports = netip.MustParseAddrPort(addr), ports }
+func at(addr string, shared *ports.Ports) func(*Config) {
+	return func(c *Config) { c.Addr, c.Ports = netip.MustParseAddrPort(addr), shared }
 }
 
 // tapped is a socket whose packets a test may see and change.
@@ -34,8 +35,8 @@ func (c tapped) Send(packets []udp.Packet) {
 
 // tappedPorts are ports of the fake: sending sees what leaves in one call, and coming may
 // change what comes.
-func tappedPorts(f *fake, sending func([]udp.Packet), coming func(*udp.Packet)) *Ports {
-	return newPorts(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
+func tappedPorts(f *fake, sending func([]udp.Packet), coming func(*udp.Packet)) *ports.Ports {
+	return ports.Over(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
 		conn, err := f.Listen(v6, func(packets []udp.Packet) {
 			for i := range packets {
 				coming(&packets[i])
@@ -43,7 +44,7 @@ func tappedPorts(f *fake, sending func([]udp.Packet), coming func(*udp.Packet)) 
 			received(packets)
 		})
 		return tapped{conn, sending}, err
-	}, nil)
+	})
 }
 
 func nothing([]udp.Packet) {}
@@ -74,12 +75,12 @@ func TestR9Source(t *testing.T) {
 							answerAfter(50*ms, nil)(p)
 						})
 						n := 0
-						ports := tappedPorts(f, nothing, func(p *udp.Packet) {
+						shared := tappedPorts(f, nothing, func(p *udp.Packet) {
 							if n++; n == 1 {
 								move(p)
 							}
 						})
-						u := f.upstream(t, at(name, ports), func(c *Config) { c.Observer = obs })
+						u := f.upstream(t, at(name, shared), func(c *Config) { c.Observer = obs })
 						if index != 0 {
 							u.Link(index, link.Bound)
 						}
@@ -99,12 +100,12 @@ func TestR9Source(t *testing.T) {
 func TestR9AnyLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(50*ms, nil))
-		ports := tappedPorts(f, nothing, func(p *udp.Packet) { p.Peer.Link = 7 })
-		free := f.upstream(t, at("192.0.2.53:53", ports))
+		shared := tappedPorts(f, nothing, func(p *udp.Packet) { p.Peer.Link = 7 })
+		free := f.upstream(t, at("192.0.2.53:53", shared))
 		if o := ask(free, query("host.example.")); !o.good() || o.after != 50*ms {
 			t.Errorf("alone: good %v after %v", o.good(), o.after)
 		}
-		bound := f.upstream(t, at("192.0.2.53:53", ports))
+		bound := f.upstream(t, at("192.0.2.53:53", shared))
 		bound.Link(7, link.Bound)
 		for range 20 {
 			both := []*outcome{pendingAsk(free, query("host.example.")), pendingAsk(bound, query("host.example."))}
@@ -124,7 +125,7 @@ func TestR1Batch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(ms, nil))
 		calls, ids := 0, make(map[uint16]bool)
-		ports := tappedPorts(f, func(packets []udp.Packet) {
+		shared := tappedPorts(f, func(packets []udp.Packet) {
 			calls++
 			for _, p := range packets {
 				ids[wire.Header(p.Msg).ID()] = true
@@ -132,7 +133,7 @@ func TestR1Batch(t *testing.T) {
 		}, func(*udp.Packet) {})
 		var all []*Upstream
 		for _, addr := range []string{"192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.2:53", "[2001:db8::2]:53", "192.0.2.3:53"} {
-			all = append(all, f.upstream(t, at(addr, ports)))
+			all = append(all, f.upstream(t, at(addr, shared)))
 		}
 		for range 20 {
 			calls = 0
@@ -165,12 +166,12 @@ func TestR10OthersKeepPorts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(ms, nil))
 		bad := netip.MustParseAddr("192.0.2.66")
-		ports := newPorts(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
+		shared := ports.Over(func(v6 bool, received udp.Receiver) (udp.Conn, error) {
 			conn, err := f.Listen(v6, received)
 			return unreachable{conn, bad}, err
-		}, nil)
-		u := f.upstream(t, at("192.0.2.1:53", ports))
-		dead := f.upstream(t, at("192.0.2.66:53", ports), func(c *Config) { c.Dial = refused })
+		})
+		u := f.upstream(t, at("192.0.2.1:53", shared))
+		dead := f.upstream(t, at("192.0.2.66:53", shared), func(c *Config) { c.Dial = refused })
 		const seconds = 60
 		for range seconds * 20 {
 			ask(dead, query("host.example."))
@@ -179,7 +180,7 @@ func TestR10OthersKeepPorts(t *testing.T) {
 			}
 			time.Sleep(50 * ms)
 		}
-		if n := f.opened("udp"); n > maxSockets*(seconds+renewBurst+1) {
+		if n := f.opened("udp"); n > ports.InUse*(seconds+ports.RenewBurst+1) {
 			t.Errorf("%d ports were opened in %d s", n, seconds)
 		}
 	})
@@ -211,8 +212,8 @@ func TestR9NearMissOfOther(t *testing.T) {
 			wire.Header(b).SetID(^wire.Header(b).ID())
 			p.send(b)
 		})
-		ports := newPorts(f.Listen, nil)
-		u, other := f.upstream(t, at("192.0.2.1:53", ports)), f.upstream(t, at("192.0.2.2:53", ports))
+		shared := ports.Over(f.Listen)
+		u, other := f.upstream(t, at("192.0.2.1:53", shared)), f.upstream(t, at("192.0.2.2:53", shared))
 		o := newOutcome()
 		defer o.waitNoMore()
 		u.Ask(query("host.example."), o)
@@ -236,9 +237,9 @@ func TestSameAddressTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		obs := &upObserver{}
 		f := newFake(answerAfter(300*ms, nil))
-		ports := newPorts(f.Listen, nil)
+		shared := ports.Over(f.Listen)
 		watched := func(c *Config) { c.Observer = obs }
-		u, again := f.upstream(t, at("192.0.2.1:53", ports), watched), f.upstream(t, at("192.0.2.1:53", ports), watched)
+		u, again := f.upstream(t, at("192.0.2.1:53", shared), watched), f.upstream(t, at("192.0.2.1:53", shared), watched)
 		for range 20 {
 			var both sync.WaitGroup
 			for _, x := range []*Upstream{u, again} {
@@ -260,16 +261,16 @@ func TestSameAddressTwice(t *testing.T) {
 func TestPortsAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(ms, nil))
-		ports := newPorts(f.Listen, nil)
+		shared := ports.Over(f.Listen)
 		var all []*Upstream
 		for i := range 50 {
-			all = append(all, f.upstream(t, at(fmt.Sprintf("192.0.2.%d:53", i+1), ports)))
+			all = append(all, f.upstream(t, at(fmt.Sprintf("192.0.2.%d:53", i+1), shared)))
 		}
 		for range 200 {
 			for _, u := range all {
 				ask(u, query("host.example."))
 			}
-			if n := f.stillOpen(); n > 2*maxSockets {
+			if n := f.stillOpen(); n > 2*ports.InUse {
 				t.Fatalf("%d ports are open", n)
 			}
 		}
@@ -312,11 +313,11 @@ func TestR9Unpredictable(t *testing.T) {
 	for range n {
 		all = append(all, <-log)
 	}
-	ports := make(map[uint16]int)
+	used := make(map[uint16]int)
 	ids := make(map[uint16]bool)
 	same, lower, ones := 0, 0, [16]int{}
 	for i, s := range all {
-		ports[s.port]++
+		used[s.port]++
 		ids[s.id] = true
 		for bit := range ones {
 			ones[bit] += int(s.id >> bit & 1)
@@ -329,10 +330,10 @@ func TestR9Unpredictable(t *testing.T) {
 		}
 	}
 	// The bounds are six standard deviations from what chance does, and more.
-	if len(ports) < maxSockets {
-		t.Errorf("%d ports", len(ports))
+	if len(used) < ports.InUse {
+		t.Errorf("%d ports", len(used))
 	}
-	if same < n/maxSockets*9/10 || same > n/maxSockets*11/10 {
+	if same < n/ports.InUse*9/10 || same > n/ports.InUse*11/10 {
 		t.Errorf("%d of %d queries left from the same port as the one before", same, n)
 	}
 	if len(ids) < 17000 || len(ids) > 17500 { // 65536*(1-exp(-n/65536)) is 17,236
@@ -356,8 +357,8 @@ func TestClosedPortBesideOpen(t *testing.T) {
 	}
 	closed := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	conn.Close()
-	ports := NewPorts()
-	cfg := Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Ports: ports}
+	shared := ports.New()
+	cfg := Config{Addr: echoes(t), Timeout: testTimeout, Patience: testPatience, Ports: shared}
 	u := New(cfg)
 	defer u.Close()
 	cfg.Addr = closed

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // presence is what is known of whether the upstream talks. Its zero value is one
@@ -98,7 +99,7 @@ func (u *Upstream) openLocked() iter.Seq[*Exchange] {
 	return func(yield func(*Exchange) bool) {
 		seen := make(map[*Exchange]bool) // one may be pending on several sockets
 		for p := range u.tablesLocked() {
-			for _, x := range p.all() {
+			for _, x := range p.All() {
 				if x.phase == ended || seen[x] || !x.to.Waiting() {
 					continue
 				}
@@ -112,8 +113,8 @@ func (u *Upstream) openLocked() iter.Seq[*Exchange] {
 }
 
 // tablesLocked yields the table of each socket.
-func (u *Upstream) tablesLocked() iter.Seq[*pending] {
-	return func(yield func(*pending) bool) {
+func (u *Upstream) tablesLocked() iter.Seq[*ports.Table[Exchange]] {
+	return func(yield func(*ports.Table[Exchange]) bool) {
 		for _, s := range u.sockets {
 			if s != nil && !yield(&s.pending) {
 				return

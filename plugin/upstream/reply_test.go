@@ -174,7 +174,7 @@ func TestStrayPackets(t *testing.T) {
 			if !s.hasQuestionLocked(asked) {
 				t.Error("a question that is asked is not found")
 			}
-			for id := range s.pending.all() {
+			for id := range s.pending.All() {
 				s.removeLocked(id)
 			}
 			if s.hasQuestionLocked(asked) || len(s.questions) > 0 {

@@ -95,7 +95,7 @@ func (s *stream) leave() {
 
 // endLeftLocked closes a stream that is out of use and owes nothing.
 func (s *stream) endLeftLocked() {
-	if s.leaving && s.pending.n == 0 {
+	if s.leaving && s.pending.Len() == 0 {
 		s.closeLocked()
 	}
 }
@@ -103,7 +103,7 @@ func (s *stream) endLeftLocked() {
 // callOffLocked ends the exchanges that are not pending any longer.
 func (s *stream) callOffLocked() {
 	for _, w := range s.workers {
-		if w.x != nil && s.pending.get(w.id) != w.x {
+		if w.x != nil && s.pending.Get(w.id) != w.x {
 			w.cancel()
 		}
 	}
@@ -140,7 +140,7 @@ func (w *worker) take() bool {
 	for s.ctx.Err() == nil {
 		for len(s.queue) > 0 {
 			w.id, s.queue = s.queue[0], s.queue[1:]
-			if w.x = s.pending.get(w.id); w.x != nil { // else it was forgotten
+			if w.x = s.pending.Get(w.id); w.x != nil { // else it was forgotten
 				w.msg = append(w.msg[:0], w.x.msg...)
 				wire.Header(w.msg).SetID(0)
 				return true
@@ -161,9 +161,9 @@ func (w *worker) failed(err error) {
 	only := errors.As(err, &alone)
 	var out outbox
 	s.u.mu.Lock()
-	its := s.pending.get(w.id) == w.x
+	its := s.pending.Get(w.id) == w.x
 	if its {
-		s.pending.remove(w.id)
+		s.pending.Remove(w.id)
 	}
 	if only { // it spoke
 		s.heard, s.used = now, true

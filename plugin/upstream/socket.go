@@ -3,18 +3,18 @@ package upstream
 import (
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/udp"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// socket is an upstream's part of a port: its ids there.
+// socket is an upstream's part of a port, with the exchanges that wait on it. It is the
+// [ports.Owner] of that part.
 type socket struct {
-	u    *Upstream
-	port *port
-	peer udp.Peer // of the upstream, as it was when the socket was opened
+	u *Upstream
+	*ports.Socket
 
 	// Guarded by u.mu.
-	pending   pending
+	pending   ports.Table[Exchange]
 	sent      time.Time            // when it was last sent on
 	ids       [1 << 16 / 64]uint64 // those that were used on it, as bits
 	questions map[uint64]int       // how many exchanges are pending by what they ask; nil: nobody wanted to know yet
@@ -25,12 +25,12 @@ func (s *socket) addLocked(x *Exchange) uint16 {
 	if s.questions != nil {
 		s.questions[wire.QuestionHash(wire.Question(x.msg))]++
 	}
-	return s.pending.add(x, s.u.random)
+	return s.pending.Add(x, s.u.random)
 }
 
 // removeLocked takes out what was entered under the id.
 func (s *socket) removeLocked(id uint16) {
-	x := s.pending.remove(id)
+	x := s.pending.Remove(id)
 	if x == nil || s.questions == nil {
 		return
 	}
@@ -49,28 +49,28 @@ func (s *socket) sentLocked(id uint16, now time.Time) {
 // hadLocked reports whether a query with id was sent.
 func (s *socket) hadLocked(id uint16) bool { return s.ids[id/64]&(1<<(id%64)) != 0 }
 
-// had reports whether a query with id was sent.
-func (s *socket) had(id uint16) bool {
+// Waits implements ports.Owner.
+func (s *socket) Waits(id uint16) (now, before bool) {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
-	return s.hadLocked(id)
+	return s.pending.Get(id) != nil, s.hadLocked(id)
 }
 
 // wornLocked reports whether another port should take the place of s's: it has been
 // open to guesses for long, it may lead nowhere, or its ids run low.
 func (s *socket) wornLocked(now time.Time) bool {
-	if s.u.presence.down && now.Sub(s.port.born) > maxAgeDown || s.pending.n >= maxPending {
-		s.port.worn.Store(true)
+	if s.u.presence.down && s.Age(now) > maxAgeDown || s.pending.Full() {
+		s.Retire()
 	}
-	return s.port.wornAt(now)
+	return s.Retiring(now)
 }
 
-// received takes one packet. One that answers nothing is ignored, so that a
+// Received implements ports.Owner. A packet that answers nothing is ignored, so that a
 // forged or stray packet ends no exchange (R9; RFC 5452, section 9.1).
-func (s *socket) received(msg []byte, now time.Time) {
+func (s *socket) Received(msg []byte, now time.Time) {
 	var out outbox
 	s.u.mu.Lock()
-	s.u.random.fill()
+	s.u.random.Fill()
 	s.receivedLocked(msg, now, &out)
 	s.u.mu.Unlock()
 	s.u.do(&out)
@@ -78,7 +78,7 @@ func (s *socket) received(msg []byte, now time.Time) {
 
 func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 	id := wire.Header(msg).ID()
-	x := s.pending.get(id)
+	x := s.pending.Get(id)
 	if x == nil {
 		s.nearMissLocked(msg, now, out)
 		return
@@ -105,11 +105,11 @@ func (s *socket) nearMissLocked(msg []byte, now time.Time, out *outbox) {
 	if !h.Response() || h.Questions() == 0 || s.hadLocked(h.ID()) || !s.hasQuestionLocked(wire.Question(msg)) {
 		return
 	}
-	for id, x := range s.pending.all() {
+	for id, x := range s.pending.All() {
 		if !x.phase.onUDP() || !matches(x.msg, msg) {
 			continue
 		}
-		s.port.worn.Store(true)
+		s.Retire()
 		s.u.retireLocked(s)
 		s.removeLocked(id)
 		x.socket = nil
@@ -132,21 +132,20 @@ func (s *socket) hasQuestionLocked(question []byte) bool {
 		return false
 	}
 	if s.questions == nil {
-		s.questions = make(map[uint64]int, s.pending.n)
-		for _, x := range s.pending.all() {
+		s.questions = make(map[uint64]int, s.pending.Len())
+		for _, x := range s.pending.All() {
 			s.questions[wire.QuestionHash(wire.Question(x.msg))]++
 		}
 	}
 	return s.questions[wire.QuestionHash(question)] > 0
 }
 
-// failed handles an error that ICMP reports of a packet to the upstream, or one of a link
-// that went away.
-func (s *socket) failed(err error, now time.Time) {
+// Failed implements ports.Owner.
+func (s *socket) Failed(err error, now time.Time) {
 	var out outbox
 	s.u.mu.Lock()
 	var hit []*Exchange
-	for _, x := range s.pending.all() {
+	for _, x := range s.pending.All() {
 		if x.phase.onUDP() {
 			hit = append(hit, x)
 		}
@@ -154,7 +153,7 @@ func (s *socket) failed(err error, now time.Time) {
 	for _, x := range hit {
 		x.socketFailedLocked(s, err, now, &out)
 	}
-	if spoilt(err) {
+	if ports.BreaksSocket(err) {
 		s.u.retireAllLocked(now)
 	}
 	s.u.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -28,7 +29,7 @@ type stream struct {
 	dialled time.Time // when dialling began
 	open    bool      // else it is being dialled
 	leaving bool      // it takes no more queries
-	pending pending
+	pending ports.Table[Exchange]
 	queue   []uint16     // ids of those yet to be sent
 	heard   time.Time    // when it brought a reply, or was opened
 	owing   time.Time    // since when it owes a reply
@@ -46,12 +47,12 @@ func newStream(u *Upstream) *stream {
 
 // askLocked queues x's query.
 func (s *stream) askLocked(x *Exchange, now time.Time) {
-	if s.pending.n == 0 {
+	if s.pending.Len() == 0 {
 		s.owing = now
 	}
 	s.u.streamed = now
 	x.due = now.Add(s.u.stallAfterLocked())
-	if s.pending.n >= maxPending { // ids run low; it is tried again when due
+	if s.pending.Full() { // ids run low; it is tried again when due
 		return
 	}
 	if x.full != nil {
@@ -60,7 +61,7 @@ func (s *stream) askLocked(x *Exchange, now time.Time) {
 	x.stream = s
 	x.owed++
 	x.dials++
-	s.queue = append(s.queue, s.pending.add(x, s.u.random))
+	s.queue = append(s.queue, s.pending.Add(x, s.u.random))
 	if s.tripper != nil {
 		s.hireLocked()
 		return
@@ -73,13 +74,13 @@ func (s *stream) askLocked(x *Exchange, now time.Time) {
 
 // freeLocked reports whether another query would not have to wait for those under way.
 func (s *stream) freeLocked(now time.Time) bool {
-	return s.pending.n == 0 || s.tripper != nil && s.pending.n < maxWorkers && !s.stalledLocked(now)
+	return s.pending.Len() == 0 || s.tripper != nil && s.pending.Len() < maxWorkers && !s.stalledLocked(now)
 }
 
 // stalledLocked reports whether the server has kept a query waiting for long.
 func (s *stream) stalledLocked(now time.Time) bool {
 	since := now.Add(-s.u.stallAfterLocked())
-	return s.pending.n > 0 && !s.owing.After(since) && !s.heard.After(since)
+	return s.pending.Len() > 0 && !s.owing.After(since) && !s.heard.After(since)
 }
 
 // closeLocked takes s off the upstream's list and ends it; run takes care of what is
@@ -111,9 +112,9 @@ func (s *stream) run() {
 	}
 	s.closeLocked()
 	left := s.pending
-	s.pending = pending{}
+	s.pending = ports.Table[Exchange]{}
 	s.rewarmLocked()
-	for _, x := range left.all() {
+	for _, x := range left.All() {
 		x.streamEndedLocked(s, err, s.open || x.begun.After(s.dialled), now, &out)
 	}
 	s.u.mu.Unlock()
@@ -123,7 +124,7 @@ func (s *stream) run() {
 // suspectLocked reports whether one of the queries may be why the connection has ended:
 // another had ended with that query before.
 func (s *stream) suspectLocked() bool {
-	for _, x := range s.pending.all() {
+	for _, x := range s.pending.All() {
 		if x.dials+x.hangups > 1 {
 			return true
 		}
@@ -195,7 +196,7 @@ func (s *stream) openedLocked() {
 	s.open = true
 	s.heard = time.Now()
 	least := s.heard.Add(leastStall - s.u.patienceLocked())
-	for _, x := range s.pending.all() {
+	for _, x := range s.pending.All() {
 		switch {
 		case x.dials != 1:
 		case x.packets == 0:
@@ -241,7 +242,7 @@ func (s *stream) frames(b []byte) []byte {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
 	for _, id := range s.queue {
-		if x := s.pending.get(id); x != nil {
+		if x := s.pending.Get(id); x != nil {
 			b = binary.BigEndian.AppendUint16(b, uint16(len(x.msg)))
 			b = append(b, x.msg...)
 			wire.Header(b[len(b)-len(x.msg):]).SetID(id)
@@ -283,11 +284,11 @@ func (s *stream) received(msg []byte) bool {
 
 func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
 	id := wire.Header(msg).ID()
-	x := s.pending.get(id)
+	x := s.pending.Get(id)
 	if x == nil || !matches(x.msg, msg) {
 		return false
 	}
-	s.pending.remove(id)
+	s.pending.Remove(id)
 	x.owed--
 	s.heard, s.used = now, true
 	if x.packets == 0 { // too long a time, if it was asked again; the next is better then

@@ -31,9 +31,9 @@ func (u *Upstream) streamLocked(now, since time.Time) *stream {
 			dialling = s
 		case s.freeLocked(now) && (since.IsZero() || s.heard.After(since) || crowded):
 			free = s
-		case s.pending.n == 0 || s.stalledLocked(now):
+		case s.pending.Len() == 0 || s.stalledLocked(now):
 			stalled = s
-		case best == nil || s.pending.n < best.pending.n:
+		case best == nil || s.pending.Len() < best.pending.Len():
 			best = s
 		}
 	}

@@ -45,7 +45,7 @@ func (x *Exchange) anotherStreamLocked(now time.Time, out *outbox) {
 // such. While s owes others, a reply that shows its use may be on its way yet.
 func (x *Exchange) streamEndedLocked(s *stream, err error, again bool, now time.Time, out *outbox) {
 	x.owed--
-	if (s.used || s.pending.n > 0) && err != errGivenUp && x.hangups < maxHangups && x.dials > 0 {
+	if (s.used || s.pending.Len() > 0) && err != errGivenUp && x.hangups < maxHangups && x.dials > 0 {
 		x.hangups++
 		x.dials--
 	}

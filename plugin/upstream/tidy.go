@@ -6,6 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // scheduleTidyLocked makes sure that tidy is called as long as there is something to
@@ -43,8 +44,8 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 	inUse := u.retired[:0]
 	for _, s := range u.retired {
 		s.forgetLocked(few, paused, now, out)
-		if s.pending.n == 0 {
-			s.port.leave(s)
+		if s.pending.Len() == 0 {
+			s.Close()
 		} else {
 			inUse = append(inUse, s)
 		}
@@ -60,11 +61,11 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 		s := u.streams[i]
 		u.forgetLocked(&s.pending, false, paused, now, out)
 		s.callOffLocked()
-		if s.pending.n == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
+		if s.pending.Len() == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
 			s.closeLocked()
 		}
 	}
-	if u.presence.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [maxSockets]*socket{} {
+	if u.presence.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [ports.InUse]*socket{} {
 		u.scheduleTidyLocked()
 	}
 }
@@ -78,13 +79,13 @@ const maxLate = 4096
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it lets
 // go of the races.
-func (u *Upstream) forgetLocked(p *pending, few, paused bool, now time.Time, out *outbox) {
+func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now time.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.presence.down {
 		long = min(long, tidyEvery)
 	}
-	for id, x := range p.all() {
+	for id, x := range p.All() {
 		if x.to.Waiting() {
 			continue
 		}
@@ -96,7 +97,7 @@ func (u *Upstream) forgetLocked(p *pending, few, paused bool, now time.Time, out
 		age := now.Sub(x.begun)
 		switch {
 		case u.draining || age > longest || age > long && !probe && !few:
-			p.remove(id)
+			p.Remove(id)
 		case !probe && age > tidyEvery: // who listens has heard most
 			x.to = nobody{}
 		}
@@ -108,11 +109,11 @@ func (u *Upstream) fewLocked() bool {
 	n := 0
 	for _, s := range u.sockets {
 		if s != nil {
-			n += s.pending.n
+			n += s.pending.Len()
 		}
 	}
 	for _, s := range u.retired {
-		n += s.pending.n
+		n += s.pending.Len()
 	}
 	return n <= maxLate
 }

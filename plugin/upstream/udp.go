@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // sendLocked sends one packet, on the exchange's socket if it has one.
@@ -55,18 +56,20 @@ func (x *Exchange) streamDue() time.Time {
 	return x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3))
 }
 
-// notSent is told that x's packet could not be written to s.
-func (u *Upstream) notSent(x *Exchange, s *socket, err error) {
+// NotSent implements ports.Owner.
+func (s *socket) NotSent(id uint16, err error) {
 	var out outbox
 	now := time.Now()
-	u.mu.Lock()
-	if passing(err) {
+	s.u.mu.Lock()
+	switch x := s.pending.Get(id); {
+	case x == nil:
+	case ports.IsTransient(err):
 		x.unsentLocked(s, now, &out)
-	} else {
+	default:
 		x.socketFailedLocked(s, err, now, &out)
 	}
-	u.mu.Unlock()
-	u.do(&out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
 }
 
 const (
@@ -106,7 +109,7 @@ func (x *Exchange) socketFailedLocked(s *socket, err error, now time.Time, out *
 	}
 	s.removeLocked(x.id)
 	x.socket, x.shunned = nil, s
-	if spoilt(err) {
+	if ports.BreaksSocket(err) {
 		x.u.retireAllLocked(now)
 	}
 	if !x.phase.onUDP() {
@@ -126,7 +129,7 @@ func (x *Exchange) socketFailedLocked(s *socket, err error, now time.Time, out *
 func (u *Upstream) socketLocked(now time.Time, shunned *socket, batch *Batch) (*socket, error) {
 	i := batch.draw(u.random)
 	if shunned != nil && u.sockets[i] == shunned {
-		i = (i + 1) % maxSockets
+		i = (i + 1) % ports.InUse
 	}
 	if s := u.sockets[i]; s != nil && !s.wornLocked(now) {
 		return s, nil
@@ -136,7 +139,7 @@ func (u *Upstream) socketLocked(now time.Time, shunned *socket, batch *Batch) (*
 		return fresh, nil
 	}
 	for _, s := range u.sockets {
-		if s != nil && s != shunned && s.pending.n < maxPending {
+		if s != nil && s != shunned && !s.pending.Full() {
 			return s, nil
 		}
 	}
@@ -146,10 +149,12 @@ func (u *Upstream) socketLocked(now time.Time, shunned *socket, batch *Batch) (*
 // openSocketLocked puts a socket on the i-th port into use, in place of another if there
 // is one.
 func (u *Upstream) openSocketLocked(i int, now time.Time) (*socket, error) {
-	s := &socket{u: u, peer: u.peer}
-	if err := u.cfg.Ports.join(s, i, now); err != nil {
+	s := &socket{u: u}
+	part, err := u.cfg.Ports.Join(s, u.peer, i, now)
+	if err != nil {
 		return nil, err
 	}
+	s.Socket = part
 	u.retireLocked(u.sockets[i])
 	u.sockets[i] = s
 	u.scheduleTidyLocked()
@@ -164,8 +169,8 @@ func (u *Upstream) retireLocked(s *socket) {
 			continue
 		}
 		u.sockets[i] = nil
-		if s.pending.n == 0 {
-			s.port.leave(s)
+		if s.pending.Len() == 0 {
+			s.Close()
 		} else {
 			u.retired = append(u.retired, s)
 		}
@@ -175,7 +180,7 @@ func (u *Upstream) retireLocked(s *socket) {
 // retireSocketsLocked takes all UDP sockets out of use, for others on fresh ports; but not
 // if that was done for somebody just now, and too often.
 func (u *Upstream) retireSocketsLocked(now time.Time) {
-	if !u.cfg.Ports.renew(now) {
+	if !u.cfg.Ports.Renew(now) {
 		return
 	}
 	for _, s := range u.sockets {
@@ -189,7 +194,7 @@ func (u *Upstream) retireSocketsLocked(now time.Time) {
 func (u *Upstream) retireAllLocked(now time.Time) {
 	u.retireSocketsLocked(now)
 	for i := len(u.streams) - 1; i >= 0; i-- { // from the end: close takes it off the list
-		if s := u.streams[i]; s.open && s.pending.n == 0 {
+		if s := u.streams[i]; s.open && s.pending.Len() == 0 {
 			s.closeLocked()
 		}
 	}

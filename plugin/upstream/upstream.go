@@ -4,7 +4,7 @@
 // # Shape
 //
 // An [Upstream] has a part ([socket]) in each of the few UDP ports, with numbers that
-// nobody can predict, which the upstreams of a pool share ([Ports]), and a few pipelined
+// nobody can predict, which the upstreams of a pool share ([ports.Ports]), and a few pipelined
 // TCP connections ([stream]) of its own. Each has a table of pending ids; a port and a
 // connection has one reader goroutine. The first packets of a race leave together, as a
 // [Batch]. A query to a resolver, an
@@ -79,6 +79,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -86,12 +87,13 @@ const (
 	maxStreams = 4                // TCP connections in use at a time
 	maxOpen    = 40               // the same with those that only owe replies yet: more than stall within the usual timeout
 	maxIdle    = 10 * time.Second // a TCP connection's, before it is closed (RFC 7766, section 6.2.3)
-	maxPending = 1 << 14          // ids in use on a socket; a quarter of all, so that a free one is soon drawn
 	maxPackets = 3                // UDP packets an exchange (RFC 9520, section 3.1)
 	maxDials   = 3                // TCP connections an exchange (likewise) that were of no use
 	maxHangups = 16               // those that were, but ended too early for it: the queries of others may have ended them
 	maxCrowded = 5 * time.Second  // then another connection is tried
 	tidyEvery  = time.Second
+
+	maxAgeDown = 2 * time.Second // a port's, while an upstream is down: some box on the way may have lost it, and know the port
 )
 
 // MaxUDPSize is the reply size that upstreams are told to keep to over UDP: what
@@ -127,7 +129,7 @@ type Config struct {
 	Observer Observer
 
 	// Ports are what it is asked from over UDP. Nil means ports of its own.
-	Ports *Ports
+	Ports *ports.Ports
 
 	// Dial opens a connection to a peer, over its link if it has one. When ctx is done the
 	// dialling ends, not the connection. Nil means TCP.
@@ -194,12 +196,12 @@ type Upstream struct {
 
 	mu        sync.Mutex
 	peer      udp.Peer
-	link      link.State // Gone: nothing is sent
-	stranded  pending    // exchanges that wait for the link
-	random    *random
+	link      link.State            // Gone: nothing is sent
+	stranded  ports.Table[Exchange] // exchanges that wait for the link
+	random    *ports.Random
 	rtt       rtt // over UDP
 	presence  presence
-	sockets   [maxSockets]*socket
+	sockets   [ports.InUse]*socket
 	retired   []*socket // no longer sent on, still read from
 	streams   []*stream
 	streamRTT rtt
@@ -214,16 +216,16 @@ type Upstream struct {
 // Ask, and closed when they have not been of use for some seconds.
 func New(cfg Config) *Upstream {
 	if cfg.Dial == nil {
-		cfg.Dial = descriptors.dial
+		cfg.Dial = ports.Dial
 	}
 	if cfg.Ports == nil {
-		cfg.Ports = NewPorts()
+		cfg.Ports = ports.New()
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = unobserved{}
 	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Addr.String())
-	return &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(random)}
+	return &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(ports.Random)}
 }
 
 // String is the upstream's name.

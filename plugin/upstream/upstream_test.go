@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -71,8 +72,8 @@ func TestIDs(t *testing.T) {
 		if len(ids) < n*9/10 || same > n/10 {
 			t.Errorf("%d different ids in %d packets, %d in sequence", len(ids), n, same)
 		}
-		if len(conns) != maxSockets {
-			t.Errorf("packets came from %d sockets, want %d", len(conns), maxSockets)
+		if len(conns) != ports.InUse {
+			t.Errorf("packets came from %d sockets, want %d", len(conns), ports.InUse)
 		}
 	})
 }
@@ -86,14 +87,14 @@ func TestSocketsAreReplacedByAge(t *testing.T) {
 				t.Fatal(o.err)
 			}
 			time.Sleep(100 * ms)
-			if n := f.stillOpen(); n > 2*maxSockets {
+			if n := f.stillOpen(); n > 2*ports.InUse {
 				t.Fatalf("%d sockets are open", n)
 			}
 		}
-		if n := f.opened("udp"); n < 4*maxSockets || n > 8*maxSockets {
+		if n := f.opened("udp"); n < 4*ports.InUse || n > 8*ports.InUse {
 			t.Errorf("%d sockets were opened in a minute", n)
 		}
-		time.Sleep(maxAge + testTimeout)
+		time.Sleep(ports.MaxAge + testTimeout)
 		equal(t, "sockets open when idle", f.stillOpen(), 0)
 	})
 }
@@ -133,7 +134,7 @@ func TestBounds(t *testing.T) {
 			u.mu.Lock()
 			n := 0
 			for p := range u.tablesLocked() {
-				n += p.n
+				n += p.Len()
 			}
 			u.mu.Unlock()
 			if n > (int(testPatience/time.Second)+2)*perSecond || f.stillOpen() > 16 {

@@ -1,4 +1,4 @@
-package upstream
+package ports
 
 import (
 	"net"
@@ -26,10 +26,10 @@ func TestR10Refusal(t *testing.T) {
 	if _, err := conn.Write([]byte("query")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Read(make([]byte, 100)); err == nil || spoilt(err) {
+	if _, err := conn.Read(make([]byte, 100)); err == nil || BreaksSocket(err) {
 		t.Errorf("a closed port is told as %v", err)
 	}
-	if lost := os.NewSyscallError("wsasend", windows.WSAEHOSTUNREACH); !spoilt(lost) || passing(lost) {
-		t.Errorf("%v: spoilt %v, passing %v", lost, spoilt(lost), passing(lost))
+	if lost := os.NewSyscallError("wsasend", windows.WSAEHOSTUNREACH); !BreaksSocket(lost) || IsTransient(lost) {
+		t.Errorf("%v: breaks the socket %v, transient %v", lost, BreaksSocket(lost), IsTransient(lost))
 	}
 }

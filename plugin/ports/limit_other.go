@@ -1,6 +1,6 @@
 //go:build !unix
 
-package upstream
+package ports
 
 // fileLimit is how many file descriptors the process may have.
 func fileLimit() int64 { return unlimited }

@@ -1,4 +1,4 @@
-package upstream
+package ports
 
 import (
 	"syscall"
@@ -11,6 +11,6 @@ import (
 // that was reset, and a packet that the firewall drops as one that is forbidden.
 var (
 	refusals    = []syscall.Errno{windows.WSAECONNRESET, windows.WSAECONNREFUSED, syscall.ECONNREFUSED}
-	passings    = []syscall.Errno{windows.WSAEACCES, windows.WSAENOBUFS, windows.WSAEWOULDBLOCK, syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
+	transients  = []syscall.Errno{windows.WSAEACCES, windows.WSAENOBUFS, windows.WSAEWOULDBLOCK, syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
 	exhaustions = []syscall.Errno{windows.WSAEMFILE, windows.WSAENOBUFS, syscall.EMFILE, syscall.ENFILE}
 )

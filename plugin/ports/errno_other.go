@@ -1,11 +1,11 @@
 //go:build !windows
 
-package upstream
+package ports
 
 import "syscall"
 
 var (
 	refusals    = []syscall.Errno{syscall.ECONNREFUSED}
-	passings    = []syscall.Errno{syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
+	transients  = []syscall.Errno{syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
 	exhaustions = []syscall.Errno{syscall.EMFILE, syscall.ENFILE}
 )

@@ -1,0 +1,177 @@
+package ports
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dnsmus/dnsmus/plugin/udp"
+)
+
+// process opens the sockets of all upstreams of the process. Each UDP port needs a file
+// descriptor, and so does each connection; together they may take half of those that the
+// process may have, so that listeners and clients keep theirs.
+var process = NewBudget(fileLimit()/4, fileLimit()/4)
+
+// Budget bounds open sockets. Pools for which there is no descriptor share ports with
+// others.
+type Budget struct {
+	udp, tcp quota
+	shared   *Ports // beyond the quota
+	onShort  atomic.Pointer[func()]
+	reported atomic.Bool
+
+	mu    sync.Mutex
+	conns map[*countedPort]bool // that are open
+	drops uint64                // of those that were closed
+}
+
+// NewBudget returns a budget of so many UDP ports, and so many connections.
+func NewBudget(udp, tcp int64) *Budget {
+	b := &Budget{udp: quota{most: udp}, tcp: quota{most: tcp}, conns: make(map[*countedPort]bool)}
+	b.shared = Over(b.listenShared)
+	return b
+}
+
+// Ports returns ports within the budget, of which none is open before it is needed.
+func (b *Budget) Ports() *Ports { return over(b.listen, b.shared) }
+
+// Open counts the UDP ports that are open: those within the budget, and the shared ones.
+func (b *Budget) Open() (own, shared int) {
+	b.shared.mu.Lock()
+	defer b.shared.mu.Unlock()
+	return int(b.udp.open.Load()), len(b.shared.open)
+}
+
+// OnShort has f called once, when descriptors are too few for ports of each pool's own. A
+// later call replaces f.
+func (b *Budget) OnShort(f func()) { b.onShort.Store(&f) }
+
+// quota counts what is open of a kind.
+type quota struct {
+	most int64
+	open atomic.Int64
+}
+
+func (q *quota) take() bool {
+	if q.open.Add(1) <= q.most {
+		return true
+	}
+	q.open.Add(-1)
+	return false
+}
+
+func (q *quota) giveBack() { q.open.Add(-1) }
+
+// ErrDescriptors is why there is no connection.
+var ErrDescriptors = errors.New("too few file descriptors for another connection; raise the limit (ulimit -n, LimitNOFILE)")
+
+// OnShort is [Budget.OnShort] of the whole process.
+func OnShort(f func()) { process.OnShort(f) }
+
+// Drops counts the packets of upstreams that the whole process did not read in time, and
+// so lost, so far as the system tells.
+func Drops() uint64 { return process.dropped() }
+
+// Dial opens a TCP connection within the budget of the process.
+func Dial(ctx context.Context, to udp.Peer) (net.Conn, error) { return process.Dial(ctx, to) }
+
+// Dial opens a TCP connection within the budget.
+func (b *Budget) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
+	if !b.tcp.take() {
+		b.notify()
+		return nil, ErrDescriptors
+	}
+	conn, err := to.Dialer().DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		b.tcp.giveBack()
+		return nil, err
+	}
+	return &counted{Conn: conn, closed: b.tcp.giveBack}, nil
+}
+
+// listen opens a UDP socket if there is a descriptor for it.
+func (b *Budget) listen(v6 bool, received udp.Receiver) (udp.Conn, error) {
+	if !b.udp.take() {
+		b.notify()
+		return nil, ErrDescriptors
+	}
+	conn, err := udp.Listen(v6, received)
+	if err != nil {
+		b.udp.giveBack()
+		if exhausted(err) {
+			b.notify()
+		}
+		return nil, err
+	}
+	return b.count(conn, b.udp.giveBack), nil
+}
+
+// listenShared opens one of the few that are left for all.
+func (b *Budget) listenShared(v6 bool, received udp.Receiver) (udp.Conn, error) {
+	conn, err := udp.Listen(v6, received)
+	if err != nil {
+		return nil, err
+	}
+	return b.count(conn, func() {}), nil
+}
+
+func (b *Budget) notify() {
+	if f := b.onShort.Load(); f != nil && !b.reported.Swap(true) {
+		(*f)()
+	}
+}
+
+// counted is a connection that is given back to a quota.
+type counted struct {
+	net.Conn
+	once   sync.Once
+	closed func()
+}
+
+func (c *counted) Close() error {
+	c.once.Do(c.closed)
+	return c.Conn.Close()
+}
+
+// countedPort is a UDP socket that is given back to a quota, and whose lost packets stay
+// counted.
+type countedPort struct {
+	udp.Conn
+	budget *Budget
+	closed func()
+}
+
+func (b *Budget) count(conn udp.Conn, closed func()) *countedPort {
+	c := &countedPort{conn, b, closed}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.conns[c] = true
+	return c
+}
+
+// Close implements udp.Conn. It is called once.
+func (c *countedPort) Close() {
+	c.budget.mu.Lock()
+	c.budget.drops += c.Drops()
+	delete(c.budget.conns, c)
+	c.budget.mu.Unlock()
+	c.closed()
+	c.Conn.Close()
+}
+
+func (b *Budget) dropped() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.drops
+	for c := range b.conns {
+		n += c.Drops()
+	}
+	return n
+}
+
+// unlimited is a limit where there is none.
+const unlimited = math.MaxInt64

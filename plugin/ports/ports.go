@@ -1,0 +1,238 @@
+// Package ports has what queries over UDP leave from: a few ports that the upstreams of a
+// pool share, with numbers that nobody can predict, and tables of ids that nobody can
+// predict (RFC 5452, section 9.2). It also bounds the file descriptors that sockets take.
+// It knows nothing of queries.
+//
+// An upstream has a [Socket] on a port, and says as its [Owner] which ids it waits for. So
+// a reply cannot get to an upstream that does not wait for it, also where two have the
+// same address.
+package ports
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/udp"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+const (
+	// InUse is how many ports are used at a time for each family of addresses; more are
+	// harder to hit (RFC 5452, section 9.2).
+	InUse = 4
+	// MaxAge is a port's, before another takes its place.
+	MaxAge = 10 * time.Second
+)
+
+// Errors and silence have ports replaced, so often at once and then so often over time:
+// an upstream that always fails must not cost the others theirs.
+const (
+	RenewBurst = 4
+	renewEvery = time.Second
+)
+
+// Listen opens a UDP socket for IPv6 or for IPv4, and has received take what comes.
+type Listen func(v6 bool, received udp.Receiver) (udp.Conn, error)
+
+// Ports are the UDP ports that the upstreams of a pool share: a few, that nobody can
+// predict, and that others replace soon. Its methods may be called from any goroutine.
+type Ports struct {
+	listen   Listen
+	fallback *Ports // serve where there are no descriptors for others; nil: none
+	renewals *rate.Limiter
+
+	mu    sync.Mutex
+	inUse [2][InUse]*port // of IPv4, of IPv6
+	open  []*port         // these, and those that only wait for late replies
+}
+
+// New returns ports, of which none is open before it is needed.
+func New() *Ports { return process.Ports() }
+
+// Over returns ports that listen opens.
+func Over(listen Listen) *Ports { return over(listen, nil) }
+
+func over(listen Listen, fallback *Ports) *Ports {
+	return &Ports{listen: listen, fallback: fallback, renewals: rate.NewLimiter(rate.Every(renewEvery), RenewBurst)}
+}
+
+// port is an unconnected UDP socket. Each upstream that is asked from it has a [Socket]
+// on it.
+type port struct {
+	conn     udp.Conn
+	ports    *Ports
+	born     time.Time
+	retiring atomic.Bool // another is to take its place
+
+	// sockets are by whom they speak with. There may be more than one with a peer: for
+	// one that is given up, and for another that took its place. Replaced under ports.mu.
+	sockets atomic.Pointer[map[udp.Peer][]*Socket]
+}
+
+// Join returns a socket with a peer on the i-th port in use, which is opened if need be; an
+// older port serves where that cannot be, as for lack of file descriptors.
+func (ps *Ports) Join(owner Owner, peer udp.Peer, i int, now time.Time) (*Socket, error) {
+	s := &Socket{Peer: peer, owner: owner}
+	if err := ps.join(s, i, now); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (ps *Ports) join(s *Socket, i int, now time.Time) error {
+	v6 := 0
+	if s.Peer.Addr.Addr().Is6() {
+		v6 = 1
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	inUse := &ps.inUse[v6]
+	p := inUse[i]
+	if p == nil || p.retiringAt(now) {
+		fresh, err := ps.openLocked(v6 == 1, now)
+		switch {
+		case err == nil:
+			p, inUse[i] = fresh, fresh
+		case youngest(inUse) != nil:
+			p = youngest(inUse)
+		case ps.fallback != nil:
+			return ps.fallback.join(s, i, now)
+		default:
+			return err
+		}
+	}
+	p.addLocked(s)
+	return nil
+}
+
+// youngest is that of the ports, or nil if there is none.
+func youngest(ports *[InUse]*port) (youngest *port) {
+	for _, p := range ports {
+		if p != nil && (youngest == nil || p.born.After(youngest.born)) {
+			youngest = p
+		}
+	}
+	return youngest
+}
+
+func (ps *Ports) openLocked(v6 bool, now time.Time) (*port, error) {
+	p := &port{ports: ps, born: now}
+	p.sockets.Store(new(map[udp.Peer][]*Socket))
+	conn, err := ps.listen(v6, p.received)
+	if err != nil {
+		return nil, err
+	}
+	p.conn = conn
+	ps.open = append(ps.open, p)
+	return p, nil
+}
+
+// Renew has other ports take the place of all that are open. It reports whether it does:
+// not too often.
+func (ps *Ports) Renew(now time.Time) bool {
+	if !ps.renewals.AllowN(now, 1) {
+		return false
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for _, p := range ps.open {
+		p.retiring.Store(true)
+	}
+	return true
+}
+
+func (p *port) retiringAt(now time.Time) bool { return p.retiring.Load() || now.Sub(p.born) > MaxAge }
+
+func (p *port) addLocked(s *Socket) {
+	s.port = p
+	p.changeLocked(s.Peer, func(list []*Socket) []*Socket { return append(slices.Clip(list), s) })
+}
+
+// remove takes s off the port, which is closed when no socket is left.
+func (p *port) remove(s *Socket) {
+	p.ports.mu.Lock()
+	defer p.ports.mu.Unlock()
+	p.changeLocked(s.Peer, func(list []*Socket) (others []*Socket) {
+		for _, o := range list {
+			if o != s {
+				others = append(others, o)
+			}
+		}
+		return others
+	})
+	if len(*p.sockets.Load()) > 0 {
+		return
+	}
+	for v6 := range p.ports.inUse {
+		for i := range p.ports.inUse[v6] {
+			if p.ports.inUse[v6][i] == p {
+				p.ports.inUse[v6][i] = nil
+			}
+		}
+	}
+	if i := slices.Index(p.ports.open, p); i >= 0 {
+		p.ports.open = slices.Delete(p.ports.open, i, i+1)
+		p.conn.Close()
+	}
+}
+
+// changeLocked replaces the sockets with a peer.
+func (p *port) changeLocked(peer udp.Peer, change func([]*Socket) []*Socket) {
+	old := *p.sockets.Load()
+	sockets := make(map[udp.Peer][]*Socket, len(old)+1)
+	for q, list := range old {
+		sockets[q] = list
+	}
+	if sockets[peer] = change(sockets[peer]); len(sockets[peer]) == 0 {
+		delete(sockets, peer)
+	}
+	p.sockets.Store(&sockets)
+}
+
+// received takes packets. Whom one is from is looked at before anything else: what does
+// not come from an upstream's address and port, and over its link, is dropped (R9).
+func (p *port) received(packets []udp.Packet) {
+	now := time.Now()
+	sockets := *p.sockets.Load()
+	for i := range packets {
+		packet := &packets[i]
+		from := sockets[packet.Peer]
+		if packet.Peer.Link != 0 && !link.Scoped(packet.Peer.Addr.Addr()) { // it may be for who is bound to no link
+			if any := sockets[packet.Peer.AnyLink()]; len(any) > 0 {
+				from = append(slices.Clip(from), any...)
+			}
+		}
+		switch {
+		case len(from) == 0:
+		case packet.Err != nil:
+			for _, s := range from {
+				s.owner.Failed(packet.Err, now)
+			}
+		case len(packet.Msg) >= wire.HeaderSize:
+			whoWaits(from, wire.Header(packet.Msg).ID()).owner.Received(packet.Msg, now)
+		}
+	}
+}
+
+// whoWaits is the socket for which a message with that id is: where several are with one
+// peer, the one that waits for it, else the one that did.
+func whoWaits(sockets []*Socket, id uint16) *Socket {
+	who := sockets[0]
+	if len(sockets) == 1 {
+		return who
+	}
+	for _, s := range sockets {
+		switch now, before := s.owner.Waits(id); {
+		case now:
+			return s
+		case before:
+			who = s
+		}
+	}
+	return who
+}
