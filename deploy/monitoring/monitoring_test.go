@@ -34,6 +34,12 @@ import (
 
 const prefix = "coredns_dnsmus_"
 
+// The chart has the files that this is about.
+const (
+	alerts = "../kubernetes/chart/files/alerts.yaml"
+	board  = "../kubernetes/chart/files/dashboard.json"
+)
+
 // exported is a metric as a server tells of it: its labels, and the values that
 // each had.
 type exported struct {
@@ -188,7 +194,7 @@ func expressions(t *testing.T) map[string]string {
 			all["variable "+v.Name] = v.Definition
 		}
 	}
-	for _, rule := range strings.Split(read(t, "alerts.yaml"), "- alert: ")[1:] {
+	for _, rule := range strings.Split(read(t, alerts), "- alert: ")[1:] {
 		name, text, _ := strings.Cut(rule, "\n")
 		all["alert "+name] = text
 	}
@@ -280,7 +286,7 @@ func checkAllAreShown(t *testing.T, metrics map[string]exported) {
 		slices.Sort(labels)
 		documented[f[1]] = labels
 	}
-	dashboard := read(t, "dashboard.json")
+	dashboard := read(t, board)
 	for name, m := range metrics {
 		labels, ok := documented[name]
 		switch {
@@ -329,7 +335,7 @@ type datasource struct{ Type, UID string }
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
 	var d dashboard
-	if err := json.Unmarshal([]byte(read(t, "dashboard.json")), &d); err != nil {
+	if err := json.Unmarshal([]byte(read(t, board)), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -392,8 +398,8 @@ func TestDashboard(t *testing.T) {
 // TestAlerts has promtool check the rules and run their tests. Each rule is tested
 // to fire and not to fire, says what to do, and is in README.md.
 func TestAlerts(t *testing.T) {
-	rules := regexp.MustCompile(`(?m)- alert: (\w+)\n(?s:(.*?))summary: >-\n`).FindAllStringSubmatch(read(t, "alerts.yaml"), -1)
-	if n := strings.Count(read(t, "alerts.yaml"), "- alert: "); n == 0 || len(rules) != n {
+	rules := regexp.MustCompile(`(?m)- alert: (\w+)\n(?s:(.*?))summary: >-\n`).FindAllStringSubmatch(read(t, alerts), -1)
+	if n := strings.Count(read(t, alerts), "- alert: "); n == 0 || len(rules) != n {
 		t.Errorf("%d of %d rules have a summary", len(rules), n)
 	}
 	tests, readme := read(t, "alerts_test.yaml"), read(t, "README.md")
@@ -408,7 +414,7 @@ func TestAlerts(t *testing.T) {
 	}
 	testkit.Need(t, false, "promtool")
 	for _, args := range [][]string{
-		{"check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml"},
+		{"check", "rules", "--lint=all", "--lint-fatal", alerts},
 		{"test", "rules", "alerts_test.yaml"},
 	} {
 		if out, err := exec.Command("promtool", args...).CombinedOutput(); err != nil {

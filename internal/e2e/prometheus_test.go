@@ -28,11 +28,11 @@ type prometheus struct {
 	api string
 }
 
-// prometheus runs a Prometheus with the alerts of deploy/monitoring, which fire at
+// prometheus runs a Prometheus with the alerts of the chart, which fire at
 // once.
 func (l loopback) prometheus(metrics string) prometheus {
 	l.Helper()
-	rules, err := os.ReadFile(filepath.Join(testkit.Root(l.T), "deploy/monitoring/alerts.yaml"))
+	rules, err := os.ReadFile(filepath.Join(testkit.Root(l.T), "deploy/kubernetes/chart/files/alerts.yaml"))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestPrometheus(t *testing.T) {
 // dashboardQueries returns all queries of the dashboard, with its variables set.
 func dashboardQueries(t *testing.T) (all []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(testkit.Root(t), "deploy/monitoring/dashboard.json"))
+	text, err := os.ReadFile(filepath.Join(testkit.Root(t), "deploy/kubernetes/chart/files/dashboard.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
