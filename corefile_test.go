@@ -26,19 +26,26 @@ func TestCorefileExample(t *testing.T) {
 
 var fenced = regexp.MustCompile("(?ims)^(?:~~~|```) *corefile *$(.*?)^(?:~~~|```) *$")
 
-func TestReadmeCorefiles(t *testing.T) {
-	text, err := os.ReadFile("README.md")
+// Each Corefile in README.md and docs is one that CoreDNS takes.
+func TestDocumentedCorefiles(t *testing.T) {
+	names, err := filepath.Glob("docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := fenced.FindAllSubmatchIndex(text, -1)
-	if len(found) == 0 {
-		t.Error("README.md has no block fenced as corefile")
-	}
-	for _, at := range found {
-		// Empty lines in front make errors name the line in README.md.
-		before := strings.Repeat("\n", bytes.Count(text[:at[2]], []byte("\n")))
-		checkCorefile(t, "README.md", before+string(text[at[2]:at[3]]))
+	for _, name := range append(names, "README.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := fenced.FindAllSubmatchIndex(text, -1)
+		if len(found) == 0 && name == "README.md" {
+			t.Error("README.md has no block fenced as corefile")
+		}
+		for _, at := range found {
+			// Empty lines in front make errors name the line in the document.
+			before := strings.Repeat("\n", bytes.Count(text[:at[2]], []byte("\n")))
+			checkCorefile(t, name, before+string(text[at[2]:at[3]]))
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package dnsmus registers the CoreDNS plugin dnsmus, which sends every query to
 // all upstream resolvers at once and replies with the first good answer. This
-// file reads the stanza; README.md describes it.
+// file reads the stanza; docs/reference.md describes it.
 package dnsmus
 
 import (

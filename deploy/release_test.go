@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 func TestRelease(t *testing.T) {
 	testkit.Long(t)
 	testkit.Need(t, false, "git", "zip", "unzip", "dpkg-deb", "rpm", "sha256sum")
-	for _, path := range []string{".", "../cmd", "../plugin", "../setup.go", "../upstreams.go", "../go.mod", "../go.sum", "../LICENSE", "../README.md"} {
+	for _, path := range []string{".", "../cmd", "../plugin", "../setup.go", "../upstreams.go", "../go.mod", "../go.sum", "../LICENSE", "../README.md", "../docs"} {
 		testkit.DependOn(t, path)
 	}
 	out := filepath.Join(t.TempDir(), "out")
@@ -138,7 +138,7 @@ func TestRelease(t *testing.T) {
 		dir := t.TempDir()
 		run(t, dir, "tar", "-xf", filepath.Join(out, unix+".tar.gz"))
 		run(t, dir, "unzip", "-q", filepath.Join(out, windows+".zip"))
-		beside := []string{"CHANGELOG.md", "Corefile.example", "LICENSE", "README.md", "coredns-dnsmus.7", "deploy", "dnsmus-resolv.8", "dnsmus.8", "resolv.conf.example"}
+		beside := []string{"CHANGELOG.md", "Corefile.example", "LICENSE", "README.md", "coredns-dnsmus.7", "deploy", "dnsmus-resolv.8", "dnsmus.8", "docs", "resolv.conf.example"}
 		for name, program := range map[string]string{unix: "dnsmus", windows: "dnsmus.exe"} {
 			want := slices.Sorted(slices.Values(append(beside, program)))
 			if got := entries(t, filepath.Join(dir, name)); !slices.Equal(got, want) {
@@ -253,5 +253,5 @@ func registry(t *testing.T, crane string) (addr string) {
 
 func TestShell(t *testing.T) {
 	testkit.Need(t, false, "shellcheck")
-	run(t, ".", "shellcheck", "--shell=sh", "release", "compile", "sbom", "man/build", "man/coredns-dnsmus")
+	run(t, ".", "shellcheck", "--shell=sh", "release", "compile", "sbom")
 }

@@ -1,4 +1,4 @@
-// Package monitoring_test holds the dashboard, the alerts and the README's list of
+// Package monitoring_test holds the dashboard, the alerts and the reference's list of
 // metrics to what the plugin exports.
 package monitoring_test
 
@@ -277,11 +277,11 @@ func checkNames(t *testing.T, metrics map[string]exported) {
 	}
 }
 
-// checkAllAreShown: a metric that is exported is in the README, with its labels, and
-// on the dashboard; and the README has no others.
+// checkAllAreShown: a metric that is exported is in docs/reference.md, with its labels, and
+// on the dashboard; and that has no others.
 func checkAllAreShown(t *testing.T, metrics map[string]exported) {
 	documented := make(map[string][]string)
-	for _, f := range regexp.MustCompile("(?m)^\\* `("+prefix+`\w+)\{([^}]*)\}`+"`").FindAllStringSubmatch(read(t, "../../README.md"), -1) {
+	for _, f := range regexp.MustCompile("(?m)^\\* `("+prefix+`\w+)\{([^}]*)\}`+"`").FindAllStringSubmatch(read(t, "../../docs/reference.md"), -1) {
 		labels := strings.FieldsFunc(f[2], func(r rune) bool { return r == ',' || r == ' ' })
 		slices.Sort(labels)
 		documented[f[1]] = labels
@@ -291,9 +291,9 @@ func checkAllAreShown(t *testing.T, metrics map[string]exported) {
 		labels, ok := documented[name]
 		switch {
 		case !ok:
-			t.Errorf("README.md does not have %s", name)
+			t.Errorf("docs/reference.md does not have %s", name)
 		case !slices.Equal(labels, m.labelNames()):
-			t.Errorf("README.md: %s has labels %v, and there are %v", name, labels, m.labelNames())
+			t.Errorf("docs/reference.md: %s has labels %v, and there are %v", name, labels, m.labelNames())
 		}
 		if !regexp.MustCompile(name + `(_bucket|_count)?\b`).MatchString(dashboard) {
 			t.Errorf("%s is not on the dashboard", name)
@@ -301,7 +301,7 @@ func checkAllAreShown(t *testing.T, metrics map[string]exported) {
 	}
 	for name := range documented {
 		if _, ok := metrics[name]; !ok {
-			t.Errorf("README.md: there is no metric %s", name)
+			t.Errorf("docs/reference.md: there is no metric %s", name)
 		}
 	}
 }

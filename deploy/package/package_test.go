@@ -5,6 +5,7 @@ package packaging
 import (
 	"debug/elf"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -39,6 +40,16 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/CHANGELOG.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/README.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/deploy.md",
+		"drwxr-xr-x /usr/share/doc/dnsmus/docs",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/behaviour.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/command.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/comparison.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/dnsmus-resolv.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/learning.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/links.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/race.svg",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/reference.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/vpns.svg",
 		"-rw-r--r-- /usr/share/man/man7/coredns-dnsmus.7.gz",
 		"-rw-r--r-- /usr/share/man/man8/dnsmus-resolv.8.gz",
 		"-rw-r--r-- /usr/share/man/man8/dnsmus.8.gz",
@@ -100,7 +111,17 @@ func TestContent(t *testing.T) {
 			if c.Type == "dir" {
 				mode |= fs.ModeDir
 			} else if !strings.HasPrefix(c.Src, "${WORK}/") {
-				testkit.DependOn(t, "../../"+c.Src)
+				testkit.DependOn(t, "../../"+strings.TrimSuffix(c.Src, "/*"))
+			}
+			if folder, all := strings.CutSuffix(c.Src, "/*"); all {
+				entries, err := fs.ReadDir(os.DirFS("../.."), folder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, entry := range entries {
+					got = append(got, mode.String()+" "+c.Dst+"/"+entry.Name())
+				}
+				continue
 			}
 			got = append(got, mode.String()+" "+c.Dst)
 		}
@@ -206,16 +227,20 @@ func unpack(t *testing.T, deb string) string {
 // without what is for readers of the sources.
 func TestManuals(t *testing.T) {
 	testkit.Need(t, false, "man", "lexgrog")
-	testkit.DependOn(t, "../man", "../../README.md")
+	testkit.DependOn(t, "../pages", "../../README.md", "../../docs")
 	dir := t.TempDir()
 	t.Setenv("SOURCE_DATE_EPOCH", "1778000000")
-	run(t, "../man/build", oldVersion, dir)
+	cmd := exec.Command("go", "run", "./deploy/pages", oldVersion, dir)
+	cmd.Dir = "../.."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
 	for page, want := range map[string][]string{
 		"dnsmus.8": {"dnsmus - DNS resolver", "dnsmus(8)", "SYNOPSIS", "[ADDRESS:]PORT [TO...]", "OPTIONS", "FILES", "/etc/dnsmus/Corefile",
 			"SIGNALS", "SIGUSR1", "EXIT STATUS", "EXAMPLES", "dnsmus 5553 192.0.2.1 192.0.2.2", "server=127.0.0.1#5553"},
 		"dnsmus-resolv.8": {"dnsmus-resolv - make", "dnsmus-resolv(8)", "ENVIRONMENT", "DNSMUS_RESOLV_CONF"},
 		"coredns-dnsmus.7": {"dnsmus - sends every query", "coredns-dnsmus(7)", "SYNTAX", "negative_ttl DURATION", "    negative_ttl DURATION\n",
-			"METRICS", "EXAMPLES", "server=127.0.0.1#5553", "HOW A RACE GOES", "SEE ALSO", "resolv.conf(5)"},
+			"METRICS", "EXAMPLES", "server=127.0.0.1#5553", "How a race goes", "SEE ALSO", "resolv.conf(5)"},
 	} {
 		page = filepath.Join(dir, page)
 		if got := run(t, "lexgrog", page); !strings.Contains(got, want[0]) {
@@ -305,7 +330,7 @@ func TestUnitIsHardened(t *testing.T) {
 
 func TestShell(t *testing.T) {
 	testkit.Need(t, false, "shellcheck")
-	for _, pattern := range []string{"build", "seed-upstreams", "deb/*", "rpm/*", "../man/build", "../man/coredns-dnsmus"} {
+	for _, pattern := range []string{"build", "seed-upstreams", "deb/*", "rpm/*"} {
 		scripts, err := filepath.Glob(pattern)
 		if err != nil || len(scripts) == 0 {
 			t.Fatalf("%s: %s, %v", pattern, scripts, err)

@@ -51,7 +51,7 @@ var (
 	cited    = regexp.MustCompile(`\b(?:Test)?(R[0-9]+)(?:\b|[A-Z])`)
 	nameOf   = regexp.MustCompile(`(?:func Test|")(R[0-9]+)[A-Z: ]`) // a test's, or a case's
 	inTicks  = regexp.MustCompile("`([^`\n]+)`")
-	linkedTo = regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`)
+	linkedTo = regexp.MustCompile(`\]\(([^)#\s]*)(#[^)]*)?\)`)
 )
 
 // matches returns what the group of a pattern matches in a text.
@@ -133,37 +133,32 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// Links between documents lead somewhere.
+// Links between documents lead somewhere: to a file and, in a document, to a heading.
 func TestLinks(t *testing.T) {
 	for _, name := range files(t, ".md") {
-		for _, link := range matches(linkedTo, read(t, name)) {
-			if to := path.Join(path.Dir(name), link); !strings.Contains(link, ":") && !exists(to) {
+		for _, link := range linkedTo.FindAllStringSubmatch(read(t, name), -1) {
+			if strings.Contains(link[1], ":") {
+				continue // to elsewhere
+			}
+			to := path.Join(path.Dir(name), link[1])
+			if link[1] == "" {
+				to = name
+			}
+			switch {
+			case !exists(to):
 				t.Errorf("%s: there is no %s", name, to)
+			case link[2] != "" && !slices.Contains(anchors(read(t, to)), link[2]):
+				t.Errorf("%s: %s has no heading for %s", name, to, link[2])
 			}
 		}
 	}
 }
 
-// The page for coredns.io has the head that its kind has, and names the plugin as
-// README.md does.
-func TestPage(t *testing.T) {
-	_, name, _ := strings.Cut(read(t, "README.md"), "\n## Name\n\n")
-	name, _, _ = strings.Cut(name, "\n")
-	parts := strings.SplitN(read(t, "deploy/coredns.io/dnsmus.md"), "+++\n", 3)
-	if len(parts) != 3 || parts[0] != "" {
-		t.Fatal("there is no head between lines of +++")
+// anchors are what links call a document's headings, on GitHub and elsewhere.
+func anchors(text string) (names []string) {
+	for _, heading := range matches(regexp.MustCompile(`(?m)^#+ (.*)$`), text) {
+		name := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(heading), "")
+		names = append(names, "#"+strings.ReplaceAll(name, " ", "-"))
 	}
-	head := make(map[string]string)
-	for line := range strings.Lines(parts[1]) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), " = ")
-		head[key] = strings.Trim(value, `"`)
-	}
-	for _, key := range []string{"title", "description", "weight", "tags", "categories", "date", "repo", "home"} {
-		if head[key] == "" {
-			t.Errorf("the head lacks %s", key)
-		}
-	}
-	if head["description"] != name {
-		t.Errorf("the description is %q, and README.md says %q", head["description"], name)
-	}
+	return names
 }

@@ -152,7 +152,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestWhoAnswered logs which upstream's reply was given, as the README says.
+// TestWhoAnswered logs which upstream's reply was given, as the reference says.
 func TestWhoAnswered(t *testing.T) {
 	l := newLab(t, "unbound", "named", "dnsmasq")
 	l.threeResolvers()

@@ -67,7 +67,7 @@ func checkExample(l *lab, binary string) {
 	}
 }
 
-// TestStockCoreDNS builds CoreDNS with dnsmus as the README's Compilation and
+// TestStockCoreDNS builds CoreDNS with dnsmus as docs/reference.md and
 // CoreDNS's own pages say, and runs the example with it.
 func TestStockCoreDNS(t *testing.T) {
 	testkit.Long(t)

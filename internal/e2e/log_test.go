@@ -19,16 +19,16 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// TestLogFormat logs in the format that the README has for it.
+// TestLogFormat logs in the format that docs/reference.md has for it.
 func TestLogFormat(t *testing.T) {
 	l := newLoopback(t)
-	readme, err := os.ReadFile(filepath.Join(testkit.Root(t), "README.md"))
+	readme, err := os.ReadFile(filepath.Join(testkit.Root(t), "docs/reference.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	line := regexp.MustCompile(`(?m)^ *log \. .*\{/dnsmus/upstream\}.*\{/dnsmus/verdict\}.*$`).FindString(string(readme))
 	if line == "" {
-		t.Fatal("README.md has no such line")
+		t.Fatal("docs/reference.md has no such line")
 	}
 	first, second := l.fake(answers), l.fake(is("known"))
 	port, _, p := l.server(fmt.Sprintf("metadata\n%s\ndnsmus %s %s", line, first, second))

@@ -28,7 +28,7 @@ func Main() {
 		os.Exit(explain.Main(os.Args))
 	}
 	if !slices.Contains(dnsserver.Directives, "dnsmus") {
-		// The place in plugin.cfg where README.md tells other builds to put it.
+		// The place in plugin.cfg where docs/reference.md tells other builds to put it.
 		at := slices.Index(dnsserver.Directives, "forward")
 		dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
 	}

@@ -9,23 +9,23 @@ import (
 	"testing"
 )
 
-// syntax is the section of README.md on the stanza.
+// syntax is the section of docs/reference.md on the stanza.
 func syntax(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/reference.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, section, found := strings.Cut(string(text), "\n## Syntax\n")
 	if !found {
-		t.Fatal("README.md has no section Syntax")
+		t.Fatal("docs/reference.md has no section Syntax")
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
 	return section
 }
 
-// README shows each option in a stanza, as the table has it, and no other.
-func TestReadmeStanza(t *testing.T) {
+// The reference shows each option in a stanza, as the table has it, and no other.
+func TestReferenceStanza(t *testing.T) {
 	block := regexp.MustCompile(`(?s)\ndnsmus \[TO\.\.\.\] \{\n(.*?)\n\}`).FindStringSubmatch(syntax(t))
 	if block == nil {
 		t.Fatal("there is no stanza with options")
@@ -40,12 +40,12 @@ func TestReadmeStanza(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("README.md has\n%q, and the table\n%q", got, want)
+		t.Errorf("docs/reference.md has\n%q, and the table\n%q", got, want)
 	}
 }
 
-// README describes each option, with its arguments and default, and no other.
-func TestReadmeOptions(t *testing.T) {
+// The reference describes each option, with its arguments and default, and no other.
+func TestReferenceOptions(t *testing.T) {
 	items := make(map[string]string) // by name, white space made single
 	for _, item := range strings.Split(syntax(t), "\n* ")[1:] {
 		item, _, _ = strings.Cut(item, "\n\n")
@@ -76,7 +76,7 @@ func TestReadmeOptions(t *testing.T) {
 		stated := strings.Contains(item, "default")
 		right := regexp.MustCompile(fmt.Sprintf("The default is %[1]s\\b|`%[1]s`, the default,", o.Default)).MatchString(item)
 		if stated != (o.Default != "") || stated && !right {
-			t.Errorf("%s: the default is %q, and README.md says: %s", o.Name, o.Default, item)
+			t.Errorf("%s: the default is %q, and docs/reference.md says: %s", o.Name, o.Default, item)
 		}
 	}
 	for name := range items {
