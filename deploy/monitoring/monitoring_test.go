@@ -133,8 +133,8 @@ func live(t *testing.T) map[string]exported {
 	}
 	testkit.Eventually(t, func() error {
 		h.ServeDNS(ctx, new(test.ResponseWriter), new(dns.Msg).SetQuestion("good.example.", dns.TypeAAAA))
-		if len(gather(t)[prefix+"upstream_deaf"].labels) == 0 {
-			return errors.New("nobody is known to be deaf")
+		if len(gather(t)[prefix+"upstream_type_unresponsive"].labels) == 0 {
+			return errors.New("no upstream is known to be unresponsive")
 		}
 		return nil
 	})

@@ -88,7 +88,7 @@ func TestStateInLog(t *testing.T) {
 		"Upstream " + db + " is down":     times,
 		"Upstream " + db + " is up again": times,
 		"Upstream " + known:               0,
-		"Upstreams are " + known + ", " + third + " now; added: " + third + "; removed: " + db: 1,
+		"Upstreams are now " + known + ", " + third + "; added: " + third + "; removed: " + db: 1,
 		"Upstreams are": 1,
 	} {
 		if n := strings.Count(p.Printed(), text); n != want {

@@ -192,7 +192,7 @@ func TestPrometheus(t *testing.T) {
 
 	// Panels show something, and rules are evaluated without an error.
 	third, refuses := l.fake(func(query *dns.Msg) *dns.Msg {
-		if query.Question[0].Qtype == dns.TypeAAAA { // it is deaf to that
+		if query.Question[0].Qtype == dns.TypeAAAA { // it is unresponsive for that
 			return nil
 		}
 		return denies(query)
@@ -225,7 +225,7 @@ func TestPrometheus(t *testing.T) {
 		}
 		l.eventually(func() error {
 			asks(1, "NXDOMAIN")
-			if strings.Contains(expr, "upstream_deaf") {
+			if strings.Contains(expr, "upstream_type_unresponsive") {
 				l.ask("@127.0.0.1 -p " + port + " nobody.example AAAA")
 			}
 			series, err := prom.query(expr)

@@ -239,7 +239,7 @@ func TestWildTruncated(t *testing.T) {
 
 // R5, R18: behind a gateway that drops questions for AAAA, glibc's getaddrinfo finds
 // the IPv4 address of a name soon, and does not lose it to the denial of others.
-func TestWildDeaf(t *testing.T) {
+func TestWildUnresponsive(t *testing.T) {
 	client, server := wild(t)
 	// The end of a name, and what follows in a question for AAAA.
 	server.run("iptables", "-A", "INPUT", "-m", "string", "--algo", "bm", "--hex-string", "|00001c0001|", "-j", "DROP")

@@ -8,13 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/dnstap"
 	"github.com/coredns/coredns/plugin/metadata"
-	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -22,12 +20,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/source"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-// Name is the plugin's name.
-const Name = "dnsmus"
 
 // Config is what a stanza says.
 type Config struct {
@@ -39,32 +34,66 @@ type Config struct {
 type Handler struct {
 	Next plugin.Handler
 
-	cfg            Config
-	pool           *pool.Pool
-	taps           []*dnstap.Dnstap
-	servers        sync.Map // *serverMetrics by the server's name
-	lastServer     atomic.Pointer[serverMetrics]
-	follow         follower
-	startFollowing func()       // only the first call does anything
-	haveSome       func()       // likewise
-	clients        atomic.Int64 // that wait for a race
+	cfg     Config
+	pool    *pool.Pool
+	follow  *follower // nil: the upstreams stay as they are
+	taps    []*dnstap.Dnstap
+	metrics servers
+	clients atomic.Int64 // that wait for a race
+	stopped atomic.Bool
 }
 
 // New returns a handler, to be started.
-func New(cfg Config) *Handler {
-	return &Handler{cfg: cfg, startFollowing: func() {}, haveSome: func() {}, pool: pool.New(poolConfig(cfg.Values))}
-}
+func New(cfg Config) *Handler { return &Handler{cfg: cfg, pool: pool.New(poolConfig(cfg.Values))} }
 
 func poolConfig(v option.Values) pool.Config {
 	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }}
 }
+
+// SetTap has each leg shown to a dnstap plugin. It must not be called once there
+// are queries.
+func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 
 // Start takes up the upstreams. It opens nothing: that is left to queries.
 func (h *Handler) Start() {
 	ports.OnShort(func() {
 		log.Warning("Server blocks share ports to upstreams, because file descriptors are too few for ports of their own; raise the limit (ulimit -n, LimitNOFILE)")
 	})
-	h.replace(h.cfg.Upstreams)
+	replace(h.pool, h.cfg.Upstreams)
+}
+
+// Follow keeps the upstreams as list names them whenever its sources change, until Stop. It
+// must be called before the first query, and once.
+// Upstreams that are listeners of the server block are left out. The list has been
+// read once, for the handler's first upstreams, and is the handler's from now on.
+//
+// It starts with the first query, which does not wait for it: a file can hang, as
+// on a mount whose server is gone. Before that query the handler may be one that
+// CoreDNS gives up without a word, when something else of a new configuration
+// fails; watches would be left behind.
+func (h *Handler) Follow(list *source.List, listeners Listeners) {
+	if len(list.Sources()) == 0 {
+		return
+	}
+	reloadTime.SetToCurrentTime()
+	h.follow = newFollower(h.pool, list, listeners)
+}
+
+// Stop ends the watching of sources and closes the upstreams. Queries under way
+// get their replies, and so do those that still come. It may be called more than
+// once.
+func (h *Handler) Stop() error {
+	if h.stopped.Swap(true) {
+		return nil
+	}
+	if h.follow != nil {
+		h.follow.end()
+	}
+	h.pool.Close()
+	for _, m := range h.pool.Members() {
+		observerOf(m).series.release()
+	}
+	return nil
 }
 
 // Name implements plugin.Handler.
@@ -73,10 +102,20 @@ func (h *Handler) Name() string { return Name }
 // Ready implements ready.Readiness: there are upstreams to ask. Where there are none yet
 // it is what begins to look for some, since queries may wait for it.
 func (h *Handler) Ready() bool {
-	if len(h.pool.Members()) == 0 {
-		h.startFollowing()
+	if len(h.pool.Members()) == 0 && h.follow != nil {
+		h.follow.begin()
 	}
 	return len(h.pool.Members()) > 0
+}
+
+// haveUpstreams reports whether there are upstreams, which it may wait for. It begins to
+// follow the sources.
+func (h *Handler) haveUpstreams(ctx context.Context) bool {
+	if h.follow == nil {
+		return len(h.pool.Members()) > 0
+	}
+	h.follow.begin()
+	return h.follow.await(ctx)
 }
 
 // ServeDNS implements plugin.Handler.
@@ -90,7 +129,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if len(h.cfg.Except) > 0 && plugin.Zones(h.cfg.Except).Contains(dns.CanonicalName(r.Question[0].Name)) {
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
-	if options(r) > 1 { // RFC 6891, section 6.1.1
+	if countOPT(r) > 1 { // RFC 6891, section 6.1.1
 		return dns.RcodeFormatError, nil
 	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
@@ -100,84 +139,37 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 			return dns.RcodeRefused, fmt.Errorf("more than %d queries in flight; see max_concurrent", limit)
 		}
 	}
-	c := &client{request: r, stream: overStream(w)}
-	c.canPassThrough = canPassThrough(w, r, c.stream)
-	if err := h.prepare(c); err != nil {
+	c, err := newClient(w, r, &h.cfg.Values)
+	if err != nil {
 		return dns.RcodeFormatError, err
 	}
-	if m, verdict := h.special(c); m != nil {
+	if m, verdict := special(h.pool, wire.Question(c.query.Msg), r); m != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", verdict.String)
 		w.WriteMsg(m)
 		return dns.RcodeSuccess, nil
 	}
-	h.startFollowing()
-	if !h.awaitSome(ctx) {
+	if !h.haveUpstreams(ctx) {
 		w.WriteMsg(noneKnown(r))
 		return dns.RcodeSuccess, errNoneKnown
 	}
-	out, first := h.pool.Ask(ctx, c, h.look(ctx, w, r))
+	out, first := h.pool.Ask(ctx, c, inspector(ctx, w, r, h.taps, h.cfg.ForceTCP))
 	if first {
 		h.count(ctx, out)
 	}
 	return h.finish(ctx, w, c, out)
 }
 
-// client is a query of a client's, which is a [pool.Query].
-type client struct {
-	request        *dns.Msg
-	stream         bool // on a transport without truncation
-	canPassThrough bool
-	query          upstream.Query
-	reply          incoming // empty if the race was another client's, or nobody needs it
-}
-
-// prepare makes what upstreams are asked.
-func (h *Handler) prepare(c *client) (err error) {
-	c.query.Stream = c.stream && !h.cfg.PreferUDP
-	switch {
-	case c.stream, h.cfg.Rules.Policy.NeedType: // which may be what had no room
-		c.query.Truncated = upstream.TruncatedNever
-	case c.request.IsTsig() != nil:
-		c.query.Truncated = upstream.TruncatedAlways
+// count counts a race that is over.
+func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
+	m := h.metrics.of(ctx)
+	m.count(out)
+	if h.cfg.Learns() {
+		m.countLearned(out, h.pool.KnownZones())
 	}
-	if opt := c.request.IsEdns0(); opt != nil {
-		c.query.UDPSize = opt.UDPSize()
-	}
-	c.query.Msg, err = outgoing(c.request, false)
-	return err
 }
 
-// Plain implements pool.Query.
-func (c *client) Plain() *upstream.Query { return &c.query }
-
-// Encrypted implements pool.Query: the length of a padded query tells less.
-func (c *client) Encrypted() *upstream.Query {
-	msg, err := outgoing(c.request, true)
-	if err != nil {
-		return &c.query
-	}
-	padded := c.query
-	padded.Msg = msg
-	return &padded
-}
-
-// Read implements pool.Query.
-func (c *client) Read(reply []byte) error {
-	if c.canPassThrough {
-		if _, whole := wire.WellFormed(reply); whole {
-			return nil // and unpacked if there is need to
-		}
-	}
-	return c.reply.unpack(reply)
-}
-
-// overStream reports whether the client is on a transport without truncation.
-func overStream(w dns.ResponseWriter) bool {
-	state := request.Request{W: w}
-	return state.Proto() == "tcp"
-}
-
-// finish answers the client with what came of its race.
+// finish answers the client with the outcome of its race. What is written already, for the
+// extended error, is reported as success; the errors plugin logs the rest.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Outcome) (int, error) {
 	if msg := c.passThrough(out); msg != nil {
 		if metadata.ValueFuncs(ctx) != nil {
@@ -193,24 +185,20 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		}
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
-	if out.Proven {
+	switch {
+	case out.Proven:
 		w.WriteMsg(synthesized(c.request, dns.RcodeSuccess, out))
 		return dns.RcodeSuccess, nil
-	}
-	if out.Leg < 0 {
+	case out.Away:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		if out.Away {
-			return dns.RcodeSuccess, errAway(out)
-		}
-		// Written already, for the extended error; the errors plugin logs the rest.
+		return dns.RcodeSuccess, errors.New("the only upstream that knows the zone is away: " + reasons(out))
+	case out.Leg < 0:
+		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
-	}
-	if out.Verdict == race.Truncated && c.stream {
-		// Such a client cannot ask for more than it did.
+	case out.Verdict == race.Truncated && c.stream: // such a client cannot ask for more than it did
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("no whole reply: " + reasons(out))
-	}
-	if out.Inconclusive() {
+		return dns.RcodeSuccess, errors.New("truncated replies, and TCP failed: " + reasons(out))
+	case out.Inconclusive():
 		c.reply.inconclusive(c.request, h.cfg.NegativeTTL, out)
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)

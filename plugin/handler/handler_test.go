@@ -272,8 +272,8 @@ func TestMetricsLint(t *testing.T) {
 	inconclusive.WithLabelValues("dns://:53").Inc()
 	proven.WithLabelValues("dns://:53").Inc()
 	reloads.WithLabelValues("success").Add(0)
-	s := seriesOf("192.0.2.1:53", nil)
-	defer s.release(nil)
+	s := useSeries("192.0.2.1:53")
+	defer s.release()
 	s.duration(dns.RcodeSuccess).Observe(0)
 	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, proven, maxConcurrentRejects, reloads, reloadTime,
 		requestDuration, upstreamUp, retransmits, nearMisses, failures} {

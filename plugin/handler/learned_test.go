@@ -58,7 +58,7 @@ func TestR16Learn(t *testing.T) {
 	company, seen := counted(t, denies(good))
 	foreign, shown := counted(t, denies(nxdomain))
 	h := knowingHandler(t, time.Second, func(c *Config) { c.Learn = time.Minute }, foreign, company)
-	m := h.metricsOf(t.Context()).learned
+	m := h.metrics.of(t.Context())
 	saved, fired, won := testutil.ToFloat64(m.saved), testutil.ToFloat64(m.hedges), testutil.ToFloat64(m.hedgesWon)
 	for i := range 20 {
 		if r, err := askHandler(t, h, question(fmt.Sprintf("host%d.corp.example.", i), dns.TypeA)); err != nil || len(r.Answer) != 1 {
@@ -81,7 +81,7 @@ func TestR16Learn(t *testing.T) {
 	if got, hedged := testutil.ToFloat64(m.saved)-saved, testutil.ToFloat64(m.hedges)-fired; got != 19 || hedged != 0 || testutil.ToFloat64(m.hedgesWon) != won || testutil.ToFloat64(m.zones) != 1 {
 		t.Errorf("%v saved, %v hedges, %v zones", got, hedged, testutil.ToFloat64(m.zones))
 	}
-	h.replace(plain(company, foreign)) // a new set knows nothing
+	replace(h.pool, plain(company, foreign)) // a new set knows nothing
 	askHandler(t, h, question("host.corp.example.", dns.TypeA))
 	othersSee(2)
 }
@@ -89,8 +89,8 @@ func TestR16Learn(t *testing.T) {
 // R15: replies that come when the race is over teach too. R17: that answers differ is
 // told once, and counted.
 func TestR17Conflict(t *testing.T) {
-	conflictLines.SetLimit(rate.Inf)
-	defer conflictLines.SetLimit(rate.Every(logEvery))
+	conflictLog.limit.SetLimit(rate.Inf)
+	defer conflictLog.limit.SetLimit(rate.Every(logEvery))
 	var lines bytes.Buffer
 	golog.SetOutput(&lines)
 	defer golog.SetOutput(os.Stderr)
@@ -158,13 +158,13 @@ func TestR18AwayIsTold(t *testing.T) {
 		if o := r.IsEdns0().Option; len(o) != 1 || o[0].(*dns.EDNS0_EDE).InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || !strings.Contains(o[0].(*dns.EDNS0_EDE).ExtraText, company.String()) {
 			t.Errorf("got\n%v", r)
 		}
-		if n := testutil.ToFloat64(h.metricsOf(t.Context()).learned.away); n < 1 {
+		if n := testutil.ToFloat64(h.metrics.of(t.Context()).away); n < 1 {
 			t.Error("it is not counted")
 		}
 		if r, _ := askHandler(t, h, question("host.elsewhere.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
 			t.Errorf("a zone that nobody knows: got\n%v", r)
 		}
-		h.replace(plain(resolver(t, denies(nxdomain)))) // who has left has no say
+		replace(h.pool, plain(resolver(t, denies(nxdomain)))) // who has left has no say
 		if r, _ := askHandler(t, h, question("host.corp.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
 			t.Errorf("it is not listed: got\n%v", r)
 		}

@@ -1,16 +1,11 @@
 package handler
 
 import (
-	"context"
-
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/ports"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 var (
@@ -50,14 +45,14 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "upstream_up",
-		Help:      "Gauge of whether an upstream replies (1) or is silent and not waited for (0).",
+		Help:      "Gauge of whether an upstream is up (1), or down and not waited for (0).",
 	}, []string{"to"})
 
-	upstreamDeaf = promauto.NewGaugeVec(prometheus.GaugeOpts{
+	upstreamUnresponsive = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
-		Name:      "upstream_deaf",
-		Help:      "Gauge that is 1 while an upstream never answers questions of this type, though it answers others, and is not waited for.",
+		Name:      "upstream_type_unresponsive",
+		Help:      "Gauge that is 1 while an upstream does not reply to questions of this type, though it does to others, and is not waited for.",
 	}, []string{"to", "type"})
 
 	retransmits = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -71,7 +66,7 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "upstream_failures_total",
-		Help:      "Counter of queries that an upstream did not get or did not answer because of an error, such as a closed port.",
+		Help:      "Counter of queries to an upstream that failed with an error, such as a closed port.",
 	}, []string{"to"})
 
 	nearMisses = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -92,14 +87,14 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "proven_total",
-		Help:      "Counter of denials of names that an upstream had lately shown to exist; NODATA was the reply.",
+		Help:      "Counter of NXDOMAIN replies that became NODATA, because an upstream had lately shown that the name exists.",
 	}, []string{"server"})
 
 	reloads = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "resolv_conf_reloads_total",
-		Help:      "Counter of changes of a file that names upstreams, by result; after a failure its last upstreams stay.",
+		Help:      "Counter of changes of a file that names upstreams, by result; after a failure its previous upstreams are kept.",
 	}, []string{"result"})
 
 	reloadTime = promauto.NewGauge(prometheus.GaugeOpts{
@@ -116,6 +111,48 @@ var (
 		Help:      "Counter of packets from upstreams that the system dropped because they were not read in time.",
 	}, func() float64 { return float64(ports.Drops()) })
 
+	saved = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "queries_saved_total",
+		Help:      "Counter of queries that were not sent, because another upstream knows the zone.",
+	}, []string{"server"})
+
+	hedges = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "hedges_total",
+		Help:      "Counter of races in which the others were asked after the one upstream that knows the zone.",
+	}, []string{"server"})
+
+	hedgesWon = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "hedges_won_total",
+		Help:      "Counter of such races in which one of the others gave the reply.",
+	}, []string{"server"})
+
+	zonesKnown = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "zones_known",
+		Help:      "Gauge of zones about which something is known.",
+	}, []string{"server"})
+
+	away = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "away_total",
+		Help:      "Counter of denials that became SERVFAIL, because the only upstream that knows the zone is away.",
+	}, []string{"server"})
+
+	conflicts = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "conflicts_total",
+		Help:      "Counter of zones in which two upstreams were found to give different answers.",
+	})
+
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
@@ -127,63 +164,5 @@ var (
 func init() {
 	for _, result := range []string{"success", "failure"} {
 		reloads.WithLabelValues(result) // a counter that begins with 1 hides its first event from rates
-	}
-}
-
-// serverMetrics are the metrics of one server, looked up once.
-type serverMetrics struct {
-	server       string
-	races        [race.Good + 1]prometheus.Counter // by verdict
-	duration     prometheus.Observer
-	inconclusive prometheus.Counter
-	proven       prometheus.Counter
-	learned      learned
-}
-
-func newServerMetrics(server string) *serverMetrics {
-	m := &serverMetrics{
-		server:       server,
-		duration:     raceDuration.WithLabelValues(server),
-		inconclusive: inconclusive.WithLabelValues(server),
-		proven:       proven.WithLabelValues(server),
-		learned:      newLearned(server),
-	}
-	for v := range m.races {
-		m.races[v] = races.WithLabelValues(server, race.Verdict(v).String())
-	}
-	return m
-}
-
-// metricsOf returns the metrics of the server that a query came to. There are few
-// servers, and they stay.
-func (h *Handler) metricsOf(ctx context.Context) *serverMetrics {
-	server := metrics.WithServer(ctx)
-	if m := h.lastServer.Load(); m != nil && m.server == server { // most have one
-		return m
-	}
-	m, ok := h.servers.Load(server)
-	if !ok {
-		m, _ = h.servers.LoadOrStore(server, newServerMetrics(server))
-	}
-	h.lastServer.Store(m.(*serverMetrics))
-	return m.(*serverMetrics)
-}
-
-// count counts a race that is over.
-func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
-	m := h.metricsOf(ctx)
-	m.races[out.Verdict].Inc()
-	m.duration.Observe(out.Took.Seconds())
-	if out.Leg >= 0 {
-		observerOf(out.Members[out.Leg]).series.wins.Inc()
-	}
-	if out.Inconclusive() {
-		m.inconclusive.Inc()
-	}
-	if out.Proven {
-		m.proven.Inc()
-	}
-	if h.cfg.Learns() {
-		m.learned.count(out, h.pool.KnownZones())
 	}
 }

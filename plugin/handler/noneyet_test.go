@@ -24,7 +24,7 @@ func withNone(t *testing.T, first time.Duration) (h *Handler, server, file strin
 	list.Read()
 	h = started(Config{Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
 	h.Follow(list, Listeners{})
-	h.follow.firstLook = first
+	h.follow.firstWait = first
 	return h, serveHandler(t, h), file
 }
 
@@ -39,7 +39,7 @@ func say(t *testing.T, file, text string) {
 func TestNoneYet(t *testing.T) {
 	t.Parallel()
 	one := gives(t, "192.0.2.11", 0)
-	h, server, file := withNone(t, firstLook)
+	h, server, file := withNone(t, firstWait)
 	for _, network := range []string{"udp", "tcp"} {
 		m := question("host.example.", dns.TypeA)
 		m.SetEdns0(1232, true)
@@ -83,7 +83,7 @@ func TestNoneAtFirst(t *testing.T) {
 // Who asks whether the server is ready makes it look.
 func TestNoneReady(t *testing.T) {
 	one := gives(t, "192.0.2.11", 0)
-	h, _, file := withNone(t, firstLook)
+	h, _, file := withNone(t, firstWait)
 	if h.Ready() {
 		t.Error("it is ready")
 	}

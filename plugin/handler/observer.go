@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,35 +14,23 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-// observer is told what happens to an upstream, for metrics and the log.
+// observer counts and logs what happens to an upstream.
 type observer struct {
+	limitedLog
 	name    string
-	series  *series
-	failing atomic.Bool   // the last that is known is an error
-	refused atomic.Int32  // so many replies were REFUSED since the last that was not
-	lines   *rate.Limiter // that are logged about it
-	dropped atomic.Int64  // lines that were not, since the last that was
-	turn    uint64        // of the last word on whether it is down; guarded by allSeries
+	link    string // the network interface over which it is asked; empty: any
+	series  *seriesUser
+	failing atomic.Bool  // the last query ended with an error
+	refused atomic.Int32 // REFUSED replies since the last other one
 }
 
-// An upstream that comes and goes, or is forged, must not fill the log: so many
-// lines about it may follow at once, and then one each so long.
-const (
-	logBurst = 10
-	logEvery = 30 * time.Second
-)
-
 func observe(s server.Server) upstream.Observer {
-	o := &observer{name: s.String(), lines: rate.NewLimiter(rate.Every(logEvery), logBurst)}
-	o.series = seriesOf(o.name, o)
-	return o
+	name := s.String()
+	return &observer{limitedLog: limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}, name: name, link: s.Link, series: useSeries(name)}
 }
 
 // observerOf is the observer of a member of the handler's pool.
 func observerOf(m *pool.Member) *observer { return m.Observer.(*observer) }
-
-// forget lets go of the metrics.
-func (o *observer) forget() { o.series.release(o) }
 
 // Replied implements upstream.Observer.
 func (o *observer) Replied(rcode int, took time.Duration) {
@@ -52,17 +41,17 @@ func (o *observer) Replied(rcode int, took time.Duration) {
 	o.noteRefusal(rcode == dns.RcodeRefused)
 }
 
-// manyRefusals in a row are those of an upstream that does not want to be asked: one
-// that is over its limit answers something in between.
+// manyRefusals in a row are those of an upstream that does not serve this machine: one that is
+// over its limit answers something in between.
 const manyRefusals = 20
 
-// noteRefusal tells of an upstream that refuses everything, once until it does not
-// any more: while it is listed, no denial is conclusive.
+// noteRefusal logs once that an upstream refuses everything, and once that it no longer
+// does: while it is listed, no denial is conclusive.
 func (o *observer) noteRefusal(refused bool) {
 	switch {
 	case refused:
 		if o.refused.Add(1) == manyRefusals {
-			o.log(log.Warningf, "Upstream %s has refused %d queries in a row: if it is not meant for this machine, remove it from the list; until it answers, caches keep denials for negative_ttl only", o.name, manyRefusals)
+			o.log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, caches keep denials for negative_ttl only", o.name, manyRefusals)
 		}
 	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
 		o.log(log.Infof, "Upstream %s no longer refuses everything", o.name)
@@ -83,58 +72,54 @@ func (o *observer) Retransmitted() { o.series.retransmits.Inc() }
 // NearMiss implements upstream.Observer.
 func (o *observer) NearMiss() {
 	o.series.nearMisses.Inc()
-	o.log(log.Warningf, "Upstream %s: a reply with a wrong id, which may be forged; that query goes over TCP", o.name)
+	o.log(log.Warningf, "Upstream %s: ignored a reply with a wrong id, which may be forged; asking again over TCP", o.name)
 }
 
 // Down implements upstream.Observer.
 func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
-	o.series.note(o, turn, true)
+	o.series.setDown(turn, true)
 	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
 func (o *observer) Up(turn uint64, after time.Duration) {
-	o.series.note(o, turn, false)
+	o.series.setDown(turn, false)
 	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
 }
 
 // Link implements upstream.Observer.
 func (o *observer) Link(state link.State, turn uint64) {
 	if turn > 0 {
-		o.series.note(o, turn, state == link.Gone)
+		o.series.setDown(turn, state == link.Gone)
 	}
 	switch {
 	case state == link.Gone:
-		o.log(log.Warningf, "Upstream %s is down: its network link is not there, or is not up", o.name)
+		o.log(log.Warningf, "Upstream %s is down: interface %s is down or missing", o.name, o.link)
 	case state == link.Bound:
-		o.log(log.Infof, "Upstream %s is asked over its network link again", o.name)
+		o.log(log.Infof, "Upstream %s is asked over interface %s again", o.name, o.link)
 	case link.CanBind:
-		o.log(log.Warningf, "Upstream %s is asked as routes decide, because none leads to it over its network link", o.name)
+		o.log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
 	default:
-		o.log(log.Warningf, "Upstream %s is asked as routes decide, because this system does not bind sockets to network links", o.name)
+		o.log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
 	}
 }
 
 // Hearing implements upstream.Observer.
-func (o *observer) Hearing(qtype uint16, deaf bool) {
+func (o *observer) Hearing(qtype uint16, unresponsive bool) {
 	name := dns.Type(qtype).String()
-	o.series.hears(o, qtype, !deaf)
-	if deaf {
-		o.log(log.Warningf, "Upstream %s never answers questions of type %s; it is not waited for when they are asked", o.name, name)
+	o.series.setUnresponsive(qtype, unresponsive)
+	if unresponsive {
+		o.log(log.Warningf, "Upstream %s never answers questions of type %s; queries of that type no longer wait for it", o.name, name)
 	} else {
 		o.log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
 	}
 }
 
-// log writes a line, unless there were too many already.
-func (o *observer) log(printf func(string, ...any), format string, args ...any) {
-	if !o.lines.Allow() {
-		o.dropped.Add(1)
-		return
-	}
-	if n := o.dropped.Swap(0); n > 0 {
-		format += "; lines about it left out before: %d"
-		args = append(args, n)
-	}
-	printf(format, args...)
+// conflictLog has the lines about zones in which answers differ.
+var conflictLog = limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+
+// noteConflict counts and logs, once for each zone, that two upstreams give different answers.
+func noteConflict(zone string, a, b *pool.Member) {
+	conflicts.Inc()
+	conflictLog.log(log.Infof, "Upstreams %s and %s give different answers in zone %s; the option prefer can choose", a, b, strings.ToLower(zone))
 }

@@ -89,7 +89,7 @@ func TestSeriesGo(t *testing.T) {
 	if got := strings.Join(seriesWith(t, one.String()), " "); got != all {
 		t.Errorf("series are %s", got)
 	}
-	h.replace(plain(netip.MustParseAddrPort("192.0.2.103:53")))
+	replace(h.pool, plain(netip.MustParseAddrPort("192.0.2.103:53")))
 	late.Replied(dns.RcodeSuccess, time.Second)
 	late.Replied(dns.RcodeNameError, time.Second)
 	if got := seriesWith(t, one.String()); got != nil {
@@ -103,7 +103,7 @@ func TestSeriesGo(t *testing.T) {
 	if got := seriesWith(t, two.String()); got != nil {
 		t.Errorf("after the last of its users stopped there are %v", got)
 	}
-	h.replace(plain(one))
+	replace(h.pool, plain(one))
 	if got := seriesWith(t, one.String()); got == nil {
 		t.Error("they do not come back")
 	}

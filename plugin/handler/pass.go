@@ -6,8 +6,6 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
-	"github.com/dnsmus/dnsmus/plugin/pool"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -20,21 +18,17 @@ func canPassThrough(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
 	return own && !stream && hasOnlyOPT(r)
 }
 
-// passThrough returns the reply that the race chose as the client gets it, or nil if it has to be
-// unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond doubt.
-// The bytes are those of the upstream but for the id, the case of the question and what
-// EDNS says of this hop.
-func (c *client) passThrough(out *pool.Outcome) []byte {
-	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
-		return nil
-	}
-	opt, whole := wire.WellFormed(out.Msg)
-	edns := c.request.IsEdns0()
-	if !whole || opt > 0 && (edns == nil || out.Msg[opt+4] != 0) { // part of an rcode that takes EDNS
+// passThrough returns a reply as the client that asked r gets it, or nil if it has to be
+// unpacked for that. The bytes are those of the upstream but for the id, the case of the
+// question and what EDNS says of this hop.
+func passThrough(reply []byte, r *dns.Msg, question []byte) []byte {
+	opt, whole := wire.WellFormed(reply)
+	edns := r.IsEdns0()
+	if !whole || opt > 0 && (edns == nil || reply[opt+4] != 0) { // part of an rcode that takes EDNS
 		return nil
 	}
 	const optSize = 11
-	msg := append(make([]byte, 0, len(out.Msg)+optSize), out.Msg...)
+	msg := append(make([]byte, 0, len(reply)+optSize), reply...)
 	if edns != nil {
 		ttl := edns.Hdr.Ttl
 		if opt == 0 { // as CoreDNS's own writer adds one
@@ -55,11 +49,10 @@ func (c *client) passThrough(out *pool.Outcome) []byte {
 	if edns != nil {
 		size = max(size, int(edns.UDPSize()))
 	}
-	question := wire.Question(c.query.Msg)
 	if len(msg) > min(size, upstream.MaxUDPSize) || len(question) != len(wire.Question(msg)) {
 		return nil
 	}
-	wire.Header(msg).SetID(c.request.Id)
+	wire.Header(msg).SetID(r.Id)
 	copy(msg[wire.HeaderSize:], question)
 	return msg
 }

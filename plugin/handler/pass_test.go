@@ -10,6 +10,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
@@ -108,10 +109,9 @@ func TestBytes(t *testing.T) {
 					t.Fatal(err)
 				}
 				out := &pool.Outcome{Result: race.Result{Verdict: race.Judge(raw, race.Policy{}), Msg: raw}}
-				h := started(Config{})
 				client := func() *client {
-					c := &client{request: r.Copy()}
-					if err := h.prepare(c); err != nil {
+					c, err := newClient(new(test.ResponseWriter), r.Copy(), new(option.Values))
+					if err != nil {
 						t.Fatal(err)
 					}
 					return c
@@ -181,7 +181,7 @@ func equalRecords(a, b []dns.RR) bool {
 
 // Plugins that put a writer of their own around CoreDNS's want the message; so do clients
 // on streams.
-func TestTakesBytes(t *testing.T) {
+func TestCanPassThrough(t *testing.T) {
 	r := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	own := request.NewScrubWriter(r, new(test.ResponseWriter))
 	if !canPassThrough(own, r, false) {

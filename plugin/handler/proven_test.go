@@ -109,7 +109,7 @@ func TestR18ProofGoes(t *testing.T) {
 	will(dns.TypeA, withTTL(60))
 	ask(dns.TypeA)
 	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
-	h.replace(plain(public, company)) // which changes nothing
+	replace(h.pool, plain(public, company)) // which changes nothing
 	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
 
 	will(dns.TypeA, code(dns.RcodeServerFailure))
@@ -123,7 +123,7 @@ func TestR18ProofGoes(t *testing.T) {
 	will(dns.TypeA, withTTL(60))
 	ask(dns.TypeA)
 	mustBeNoData(t, ask(dns.TypeAAAA), false, "")
-	h.replace(plain(public, company, third))
+	replace(h.pool, plain(public, company, third))
 	denied("the upstreams are others", dns.TypeAAAA)
 
 	will(dns.TypeA, withTTL(1))
@@ -176,7 +176,7 @@ func TestR18IsTold(t *testing.T) {
 		return w.Msg, ctx
 	}
 	ask(dns.TypeA)
-	m := h.metricsOf(t.Context())
+	m := h.metrics.of(t.Context())
 	before, denials, noData := testutil.ToFloat64(m.proven), testutil.ToFloat64(m.races[race.NXDomainSOA]), testutil.ToFloat64(m.races[race.NoData])
 	var all sync.WaitGroup
 	for range many {

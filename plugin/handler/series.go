@@ -18,7 +18,16 @@ type series struct {
 	nearMisses  prometheus.Counter
 	failures    prometheus.Counter
 	durations   [1 << 4]atomic.Pointer[prometheus.Observer] // by rcode, made when needed
-	users       map[*observer]bool                          // and who of them found it down; guarded by allSeries
+	users       map[*seriesUser]struct{}                    // guarded by allSeries
+}
+
+// seriesUser is one of those who share the series of an upstream.
+type seriesUser struct {
+	*series
+
+	// Guarded by allSeries.
+	turn uint64 // of the last change between up and down
+	down bool   // since that
 }
 
 var allSeries = struct {
@@ -26,8 +35,8 @@ var allSeries = struct {
 	by map[string]*series
 }{by: make(map[string]*series)}
 
-// seriesOf returns the metrics of an upstream for user, who must release them.
-func seriesOf(to string, user *observer) *series {
+// useSeries returns a new user of an upstream's metrics, who must release them.
+func useSeries(to string) *seriesUser {
 	allSeries.Lock()
 	defer allSeries.Unlock()
 	s := allSeries.by[to]
@@ -39,74 +48,78 @@ func seriesOf(to string, user *observer) *series {
 			retransmits: retransmits.WithLabelValues(to),
 			nearMisses:  nearMisses.WithLabelValues(to),
 			failures:    failures.WithLabelValues(to),
-			users:       make(map[*observer]bool),
+			users:       make(map[*seriesUser]struct{}),
 		}
 		allSeries.by[to] = s
 	}
-	s.users[user] = false
+	u := &seriesUser{series: s}
+	s.users[u] = struct{}{}
 	s.showLocked()
-	return s
+	return u
 }
 
-// note takes down whether a user found the upstream down. One that has released
-// the series, as that of a handler before a reload, has no say any more; nor has what is
-// older than what was noted before: turns may be told in any order.
-func (s *series) note(user *observer, turn uint64, down bool) {
+// usesLocked reports whether u has not released the series. One that has, as that of a
+// handler before a reload, must not change them any more.
+func (u *seriesUser) usesLocked() bool {
+	_, ok := u.users[u]
+	return ok
+}
+
+// setDown notes whether the upstream is down. Changes may be reported in any order; the one
+// with the highest turn is the last.
+func (u *seriesUser) setDown(turn uint64, down bool) {
 	allSeries.Lock()
 	defer allSeries.Unlock()
-	if _, ok := s.users[user]; ok && turn > user.turn {
-		user.turn = turn
-		s.users[user] = down
-		s.showLocked()
+	if u.usesLocked() && turn > u.turn {
+		u.turn, u.down = turn, down
+		u.showLocked()
 	}
 }
 
-// hears shows that the upstream answers questions of a type, or never does. A type
+// setUnresponsive shows whether the upstream never answers questions of a type. A type
 // without a name has no series of its own, so that clients cannot make up series.
-func (s *series) hears(user *observer, qtype uint16, does bool) {
+func (u *seriesUser) setUnresponsive(qtype uint16, unresponsive bool) {
 	allSeries.Lock()
 	defer allSeries.Unlock()
 	name, known := dns.TypeToString[qtype]
-	if _, ok := s.users[user]; !ok || !known {
-		return
-	}
-	if does {
-		upstreamDeaf.DeleteLabelValues(s.to, name)
-	} else {
-		upstreamDeaf.WithLabelValues(s.to, name).Set(1)
+	switch {
+	case !known || !u.usesLocked():
+	case unresponsive:
+		upstreamUnresponsive.WithLabelValues(u.to, name).Set(1)
+	default:
+		upstreamUnresponsive.DeleteLabelValues(u.to, name)
 	}
 }
 
-// showLocked sets the metric that tells up from down. It is called with allSeries
-// locked.
+// showLocked sets the metric that tells up from down.
 func (s *series) showLocked() {
 	up := 1.0
-	for _, down := range s.users {
-		if down {
+	for u := range s.users {
+		if u.down {
 			up = 0
 		}
 	}
 	s.up.Set(up)
 }
 
-// release says that a user needs the metrics no longer. Without users they are
-// deleted. At a reload the new handler has taken them up before the old one stops.
-func (s *series) release(user *observer) {
+// release ends a use of the metrics. Without users they are deleted. At a reload the new
+// handler has taken them up before the old one stops.
+func (u *seriesUser) release() {
 	allSeries.Lock()
 	defer allSeries.Unlock()
-	delete(s.users, user)
-	if len(s.users) > 0 {
-		s.showLocked()
+	delete(u.users, u)
+	if len(u.users) > 0 {
+		u.showLocked()
 		return
 	}
-	if allSeries.by[s.to] != s {
+	if allSeries.by[u.to] != u.series {
 		return
 	}
-	delete(allSeries.by, s.to)
-	label := prometheus.Labels{"to": s.to}
+	delete(allSeries.by, u.to)
+	label := prometheus.Labels{"to": u.to}
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{wins, upstreamUp, upstreamDeaf, retransmits, nearMisses, failures, requestDuration} {
+	}{wins, upstreamUp, upstreamUnresponsive, retransmits, nearMisses, failures, requestDuration} {
 		vec.DeletePartialMatch(label)
 	}
 }
@@ -131,5 +144,5 @@ func (s *series) duration(rcode int) prometheus.Observer {
 	return o
 }
 
-// unregistered takes observations that nobody will see.
+// unregistered takes observations that are not shown.
 var unregistered = prometheus.ObserverFunc(func(float64) {})

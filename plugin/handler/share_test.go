@@ -212,7 +212,7 @@ func TestFlightAcrossReplace(t *testing.T) {
 	addr := serveHandler(t, h)
 	go exchange("udp", addr, question("host.example.", dns.TypeA))
 	<-arrived
-	h.replace(plain(slow, knows))
+	replace(h.pool, plain(slow, knows))
 	time.Sleep(time.Second)
 	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	if r.Rcode != 0 {

@@ -5,20 +5,18 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // specialTTL is how long a denial of our own may be cached, in seconds.
 const specialTTL = 300
 
-// special is the reply to a query of which no upstream is asked (R14), and what it is
-// worth; or nil for all others.
-func (h *Handler) special(c *client) (m *dns.Msg, verdict race.Verdict) {
-	question := wire.Question(c.query.Msg)
+// special is the reply to a question of which no upstream is asked (R14), and its verdict;
+// nil for all others.
+func special(p *pool.Pool, question []byte, r *dns.Msg) (m *dns.Msg, verdict race.Verdict) {
 	if question == nil {
 		return nil, race.None
 	}
-	special, zone := h.pool.Special(question)
+	special, zone := p.Special(question)
 	rcode := dns.RcodeSuccess
 	switch special {
 	case pool.NoDataHere:
@@ -33,7 +31,7 @@ func (h *Handler) special(c *client) (m *dns.Msg, verdict race.Verdict) {
 		return nil, race.None
 	}
 	m = new(dns.Msg)
-	m.SetRcode(c.request, rcode)
+	m.SetRcode(r, rcode)
 	m.Authoritative, m.RecursionAvailable = true, true
 	m.Ns = []dns.RR{&dns.SOA{ // as RFC 6303, section 3, has it
 		Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: specialTTL},

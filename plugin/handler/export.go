@@ -20,16 +20,12 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// SetTap has each leg shown to a dnstap plugin. It must not be called once there
-// are queries.
-func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
-
-// look returns who shows a race to the plugins dnstap and trace, or nil if neither
-// cares. It is called when the race is over, in the goroutine that serves the query,
-// whose metadata the taps may want; what upstreams say later nobody is shown.
-func (h *Handler) look(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) func(*pool.Asking) {
+// inspector returns what shows a race to the plugins dnstap and trace, or nil if neither is
+// used. It is called when the race is over, in the goroutine that serves the query, whose
+// metadata the taps may need; later replies are not shown.
+func inspector(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, taps []*dnstap.Dnstap, forceTCP bool) func(*pool.Asking) {
 	span := ot.SpanFromContext(ctx)
-	if span == nil && len(h.taps) == 0 {
+	if span == nil && len(taps) == 0 {
 		return nil
 	}
 	return func(a *pool.Asking) {
@@ -40,8 +36,8 @@ func (h *Handler) look(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) fu
 			if span != nil {
 				trace(span, a, i, leg)
 			}
-			for _, t := range h.taps {
-				h.tap(ctx, t, request.Request{W: w, Req: r}, a, i, leg)
+			for _, t := range taps {
+				tapLeg(ctx, t, request.Request{W: w, Req: r}, a, i, leg, forceTCP)
 			}
 		}
 	}
@@ -67,11 +63,11 @@ func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
 	span.FinishWithOptions(ot.FinishOptions{FinishTime: end})
 }
 
-// tap shows a leg's query and, if there was one, its reply. Both have the id of
+// tapLeg shows a leg's query and, if there was one, its reply. Both have the id of
 // the client's query, so that they are seen to belong together.
-func (h *Handler) tap(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *pool.Asking, i int, leg race.LegReport) {
+func tapLeg(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *pool.Asking, i int, leg race.LegReport, forceTCP bool) {
 	query := a.Query(i)
-	stream := query.Stream || h.cfg.ForceTCP || !a.Members[i].Server.Transport.Datagram()
+	stream := query.Stream || forceTCP || !a.Members[i].Server.Transport.Datagram()
 	if leg.Msg != nil {
 		stream = leg.Stream
 	}

@@ -58,7 +58,7 @@ func TestReplace(t *testing.T) {
 		}
 	})
 	<-arrived
-	if added, removed := h.replace(plain(one, two)); !equal(added, plain(one, two)) || !equal(removed, plain(slow)) {
+	if added, removed := replace(h.pool, plain(one, two)); !equal(added, plain(one, two)) || !equal(removed, plain(slow)) {
 		t.Errorf("added %v, removed %v", added, removed)
 	}
 	both.Wait()
@@ -67,12 +67,12 @@ func TestReplace(t *testing.T) {
 	}
 
 	before := h.pool.Members()
-	added, removed := h.replace(plain(two, slow, one))
+	added, removed := replace(h.pool, plain(two, slow, one))
 	after := h.pool.Members()
 	if len(added) != 1 || len(removed) != 0 || after[0] != before[1] || after[2] != before[0] {
 		t.Errorf("added %v, removed %v: %v became %v", added, removed, before, after)
 	}
-	if added, removed := h.replace(plain(two, slow, one)); added != nil || removed != nil {
+	if added, removed := replace(h.pool, plain(two, slow, one)); added != nil || removed != nil {
 		t.Errorf("the same again: added %v, removed %v", added, removed)
 	}
 }
@@ -133,13 +133,13 @@ func follow(t *testing.T, listeners Listeners, addrs ...netip.AddrPort) *follows
 	golog.SetOutput(f)
 	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
 	f.say(addrs...)
-	f.h = startFollowing(f.file, listeners)
+	f.h = followFile(f.file, listeners)
 	f.server = serveHandler(t, f.h)
 	return f
 }
 
-// startFollowing starts a handler whose upstreams are those of a file.
-func startFollowing(file string, listeners Listeners) *Handler {
+// followFile starts a handler whose upstreams are those of a file.
+func followFile(file string, listeners Listeners) *Handler {
 	list := new(source.List)
 	list.Add(source.File(file))
 	list.Read()
@@ -159,7 +159,7 @@ func TestFollow(t *testing.T) {
 	f.say(two)
 	f.until("another upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.until("the log", func() bool {
-		return f.logged(fmt.Sprintf("Upstreams are %s now; added: %s; removed: %s", two, two, one)) == 1
+		return f.logged(fmt.Sprintf("Upstreams are now %s; added: %s; removed: %s", two, two, one)) == 1
 	})
 
 	// An empty file empties nothing.
@@ -180,7 +180,7 @@ func TestFollow(t *testing.T) {
 	// After the end nothing is followed.
 	f.h.Stop()
 	f.h.Stop()
-	witness := startFollowing(f.file, Listeners{})
+	witness := followFile(f.file, Listeners{})
 	server := serveHandler(t, witness)
 	f.say(two)
 	f.until("another upstream of who goes on", func() bool { return address(t, server) == "192.0.2.12" })
@@ -198,7 +198,7 @@ func TestR11FollowDropsOwn(t *testing.T) {
 	f.say(two, self)
 	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.say(self)
-	f.until("the warning", func() bool { return f.logged("no upstream is left; the old ones stay") == 1 })
+	f.until("the warning", func() bool { return f.logged("no upstream is left; keeping the previous upstreams") == 1 })
 	if set := f.h.pool.Members(); len(set) != 1 || set[0].Server.Addr != two {
 		t.Errorf("upstreams are %v", set)
 	}

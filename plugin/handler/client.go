@@ -1,0 +1,74 @@
+package handler
+
+import (
+	"github.com/coredns/coredns/request"
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// client is a client's query, as the pool asks it (a [pool.Query]), and the reply to it.
+type client struct {
+	request        *dns.Msg
+	stream         bool // on a transport without truncation
+	canPassThrough bool // its reply need not be unpacked
+	query          upstream.Query
+	reply          incoming // empty if the race was another client's, or while it need not be unpacked
+}
+
+// newClient prepares what upstreams are asked for the query r.
+func newClient(w dns.ResponseWriter, r *dns.Msg, v *option.Values) (c *client, err error) {
+	state := request.Request{W: w}
+	c = &client{request: r, stream: state.Proto() == "tcp"}
+	c.canPassThrough = canPassThrough(w, r, c.stream)
+	c.query.Stream = c.stream && !v.PreferUDP
+	switch {
+	case c.stream, v.Rules.Policy.NeedType: // which may be what had no room
+		c.query.Truncated = upstream.TruncatedNever
+	case r.IsTsig() != nil:
+		c.query.Truncated = upstream.TruncatedAlways
+	}
+	if opt := r.IsEdns0(); opt != nil {
+		c.query.UDPSize = opt.UDPSize()
+	}
+	c.query.Msg, err = outgoing(r, false)
+	return c, err
+}
+
+// Plain implements pool.Query.
+func (c *client) Plain() *upstream.Query { return &c.query }
+
+// Encrypted implements pool.Query: the length of a padded query tells less.
+func (c *client) Encrypted() *upstream.Query {
+	msg, err := outgoing(c.request, true)
+	if err != nil {
+		return &c.query
+	}
+	padded := c.query
+	padded.Msg = msg
+	return &padded
+}
+
+// Read implements pool.Query.
+func (c *client) Read(reply []byte) error {
+	if c.canPassThrough {
+		if _, whole := wire.WellFormed(reply); whole {
+			return nil // and unpacked if there is need to
+		}
+	}
+	return c.reply.unpack(reply)
+}
+
+// passThrough returns the reply that the race chose as the client gets it, or nil if it has
+// to be unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond
+// doubt.
+func (c *client) passThrough(out *pool.Outcome) []byte {
+	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
+		return nil
+	}
+	return passThrough(out.Msg, c.request, wire.Question(c.query.Msg))
+}

@@ -1,0 +1,172 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/source"
+)
+
+// firstWait is how long the first queries wait for upstreams if there are none: the sources
+// were perhaps read long ago, when the machine had no network yet.
+const firstWait = 500 * time.Millisecond
+
+// NoneKnown tells of sources that name no upstream yet.
+const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
+
+// errNoneKnown is the error of queries meanwhile.
+var errNoneKnown = errors.New("no upstream is known yet; 'explain --links' shows what the system knows, and what is left out")
+
+// follower keeps the upstreams of a pool as a list of sources has them.
+type follower struct {
+	pool      *pool.Pool
+	list      *source.List
+	listeners Listeners
+	leftOut   []server.Server // of the list: the server block itself listens there
+
+	begin     func() // starts to follow; only the first call does anything
+	begun     time.Time
+	firstWait time.Duration
+	found     func()        // notes that there are upstreams; only the first call does anything
+	some      chan struct{} // closed by found
+
+	mu      sync.Mutex // held while upstreams are replaced
+	stop    func()     // ends the watching; nil: it has not begun
+	stopped bool
+}
+
+// newFollower returns a follower of a list that was read once, for the first upstreams, and
+// belongs to the follower from now on.
+func newFollower(p *pool.Pool, list *source.List, listeners Listeners) *follower {
+	f := &follower{pool: p, list: list, listeners: listeners, firstWait: firstWait, some: make(chan struct{})}
+	_, f.leftOut = listeners.Drop(list.Servers())
+	f.found = sync.OnceFunc(func() { close(f.some) })
+	f.begin = sync.OnceFunc(func() {
+		f.begun = time.Now()
+		go f.watch()
+	})
+	return f
+}
+
+// await reports whether there are upstreams, and may wait for some. Following has begun.
+func (f *follower) await(ctx context.Context) bool {
+	if len(f.pool.Members()) > 0 {
+		return true
+	}
+	left := time.NewTimer(time.Until(f.begun.Add(f.firstWait)))
+	defer left.Stop()
+	select {
+	case <-f.some:
+	case <-left.C:
+	case <-ctx.Done():
+	}
+	return len(f.pool.Members()) > 0
+}
+
+// watch starts to follow. The list is read at once, because it may have changed
+// since it was read last.
+func (f *follower) watch() {
+	stop, err := f.list.Watch(f.reread)
+	if err != nil {
+		log.Warning(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stop = stop
+	if f.stopped {
+		stop()
+	}
+}
+
+// end ends the watching; upstreams are not replaced any more. It reports whether this is the
+// first call.
+func (f *follower) end() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return false
+	}
+	f.stopped = true
+	if f.stop != nil {
+		f.stop()
+	}
+	return true
+}
+
+// reread takes over what the sources name now. It is called by one goroutine at a time.
+func (f *follower) reread() {
+	r := f.list.Read()
+	for _, text := range r.Warnings {
+		log.Warning(text)
+	}
+	for _, err := range r.Problems {
+		log.Warningf("%v; keeping its previous upstreams", err)
+		reloads.WithLabelValues("failure").Inc()
+	}
+	if n := len(r.Reloaded); n > 0 {
+		reloads.WithLabelValues("success").Add(float64(n))
+		reloadTime.SetToCurrentTime()
+	}
+	others, loops := f.listeners.Drop(f.list.Servers())
+	for _, s := range loops {
+		if !slices.ContainsFunc(f.leftOut, s.Equal) {
+			log.Warning(LeftOut(s))
+		}
+	}
+	f.leftOut = loops
+	if len(others) == 0 {
+		if len(r.Reloaded) > 0 && len(f.pool.Members()) > 0 {
+			log.Warningf("%s: no upstream is left; keeping the previous upstreams", strings.Join(r.Reloaded, ", "))
+		}
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return
+	}
+	added, removed := replace(f.pool, others)
+	f.found()
+	if len(added)+len(removed) > 0 {
+		log.Infof("Upstreams are now %s; added: %s; removed: %s", names(others), names(added), names(removed))
+	}
+}
+
+// LeftOut says why an upstream is not asked.
+func LeftOut(s server.Server) string {
+	return fmt.Sprintf("Upstream %s is left out: this server block itself listens there", s)
+}
+
+func names(servers []server.Server) string {
+	if len(servers) == 0 {
+		return "none"
+	}
+	list := make([]string, len(servers))
+	for i, s := range servers {
+		list[i] = s.String()
+	}
+	return strings.Join(list, ", ")
+}
+
+// replace makes these the upstreams of a pool.
+func replace(p *pool.Pool, servers []server.Server) (added, removed []server.Server) {
+	came, gone := p.Replace(servers)
+	for _, m := range gone {
+		observerOf(m).series.release()
+	}
+	return serversOf(came), serversOf(gone)
+}
+
+func serversOf(members []*pool.Member) (list []server.Server) {
+	for _, m := range members {
+		list = append(list, m.Server)
+	}
+	return list
+}
