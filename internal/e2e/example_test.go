@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,42 @@ func checkExample(l *lab, binary string) {
 			l.Errorf("dig %s: want the SOA record of the resolver that knows the name\n%s", query, r.text)
 		}
 	}
+}
+
+var consoles = regexp.MustCompile("(?ms)^~~~ console\n(.*?)^~~~$")
+
+// TestReadmeShows: what README.md shows of the example is what it prints, but for times.
+func TestReadmeShows(t *testing.T) {
+	l := newLab(t)
+	l.dir = testkit.Root(l.T)
+	readme, err := os.ReadFile(filepath.Join(l.dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := testkit.Binary(t)
+	l.start(binary, "-conf", "Corefile.example").awaits("@127.0.0.1 -p 5553 wiki.corp.example")
+	commands := 0
+	for _, block := range consoles.FindAllStringSubmatch(string(readme), -1) {
+		for _, shown := range strings.Split("\n"+block[1], "\n$ ")[1:] {
+			command, want, _ := strings.Cut(shown+"\n", "\n")
+			if strings.HasPrefix(command, "go ") {
+				continue // the binary is there
+			}
+			commands++
+			got, _ := l.output("sh", "-c", strings.Replace(command, "./coredns", binary, 1)) // explain fails where a name has no record
+			if timeless(got) != timeless(want) {
+				t.Errorf("%s prints\n%s\nand README.md says\n%s", command, got, want)
+			}
+		}
+	}
+	if commands == 0 {
+		t.Error("README.md shows no command")
+	}
+}
+
+// timeless is what explain prints without times, and the widths of columns that follow from them.
+func timeless(text string) string {
+	return blanks.ReplaceAllString(someTime.ReplaceAllString(strings.TrimSpace(text), "TIME"), "$1  ")
 }
 
 // TestStockCoreDNS builds CoreDNS with dnsmus as docs/reference.md and
