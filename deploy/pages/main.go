@@ -76,8 +76,8 @@ func write(version, dir string, date time.Time) error {
 	}
 	for _, page := range []struct{ name, section, manual, text string }{
 		{"COREDNS-DNSMUS", "7", "CoreDNS Plugins", about},
-		{"DNSMUS", "8", "System Administration", untitled(string(command))},
-		{"DNSMUS-RESOLV", "8", "System Administration", untitled(string(hook))},
+		{"DNSMUS", "8", "System Administration", programManual(string(command))},
+		{"DNSMUS-RESOLV", "8", "System Administration", programManual(string(hook))},
 	} {
 		head := fmt.Sprintf("# %s %s \"%s\" \"dnsmus %s\" \"%s\"\n\n", page.name, page.section, date.Format("January 2006"), version, page.manual)
 		roff, err := toRoff(head + forTerminal(page.text))
@@ -126,16 +126,18 @@ func section(text, title string) (string, error) {
 	return text, nil
 }
 
-// untitled is a document without its title, which manuals have at another place.
-func untitled(text string) string {
+// programManual is a document without its title, which manuals have at another place.
+// Items that begin with a term, such as an option, become what manuals have for that.
+func programManual(text string) string {
 	_, text, _ = strings.Cut(text, "\n")
-	return text
+	return term.ReplaceAllString(text, "\n$1\n: ")
 }
 
 var (
 	image   = regexp.MustCompile(`(?s)!\[[^\]]*\]\([^)]*\)\n*`)
 	link    = regexp.MustCompile(`\[([^\]]*)\]\(([^)\s]*)\)`)
 	heading = regexp.MustCompile(`(?m)^## .*$`)
+	term    = regexp.MustCompile("(?m)^\\* ((?:`|\\*\\*).{1,60}?): ")
 )
 
 // forTerminal leaves out what a manual cannot show: pictures, and links to the other

@@ -41,6 +41,13 @@ func TestForTerminal(t *testing.T) {
 	}
 }
 
+func TestProgramManual(t *testing.T) {
+	const text = "# Title\n\n* **-h**: help: this\n* an item: none\n"
+	if got, want := programManual(text), "\n\n**-h**\n: help: this\n* an item: none\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // The page for coredns.io has the head that its kind has, names the plugin as the
 // reference does, and links to the repository.
 func TestCorednsPage(t *testing.T) {
