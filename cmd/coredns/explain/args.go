@@ -17,60 +17,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
-
-// config is what the command line asks for.
-type config struct {
-	option.Values
-	question dns.Question
-	note     string       // what was made of the name that was written; empty: nothing
-	message  []byte       // that asks it
-	list     *source.List // not read yet
-	named    bool         // upstreams are, on the command line
-	links    bool         // where they come from is asked for, and nothing else
-	json     bool
-}
-
-// usage describes the command called name.
-func usage(name string) string {
-	return `Usage: ` + name + ` NAME [TYPE] [@ADDR[:PORT] | OPTION]...
-       ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
-       ` + name + ` --links [@ADDR[:PORT] | -f FILE | --json]...
-
-Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
-says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
-or PTR with -x. NAME is taken as absolute, without search domains. A URL or mail
-address with it will do, and letters beyond ASCII. Options may stand anywhere.
-
-  @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
-                        @tls://192.0.2.1%dns.example; may be given again.
-                        @links stands for all that the system knows
-  -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + source.DefaultFile() + `,
-                        and if that names none @links)
-  --links               ask nobody, but show what the system knows of resolvers
-                        and their links, what is left out of it, and why
-  -x ADDR               ask for the name of this address
-  --ca FILE             trust the authorities in this file of PEM for encrypted
-                        upstreams, and no others
-` + optionsHelp() + `  --json                print JSON, with all times in seconds
-  -h, --help            print this
-
-The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
-NO_COLOR or TERM=dumb in the environment switches colours off.
-
-Exit status, by the reply:
-  0    a good answer
-  1    the name has no such record: NODATA, or nothing but a CNAME
-  2    the name does not exist: NXDOMAIN
-  3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
-  64   the command line is wrong
-  66   there is no upstream to ask, or that would be asked
-  74   the output cannot be written
-  130  interrupted before the reply was known
-`
-}
 
 // parse reads the command line. The error is [flag.ErrHelp] if it asks for help.
 func parse(args []string) (*config, error) {
@@ -185,16 +132,6 @@ func (cfg *config) ask(reverse string, words []string) error {
 	return nil
 }
 
-// message asks as a stub resolver with EDNS does, so that upstreams can say why
-// they fail.
-func message(q dns.Question) ([]byte, error) {
-	m := new(dns.Msg)
-	m.RecursionDesired = true
-	m.Question = []dns.Question{q}
-	m.SetEdns0(upstream.MaxUDPSize, false)
-	return m.Pack()
-}
-
 // parseType reads a type by its name or as TYPE and a number (RFC 3597, section
 // 5).
 func parseType(s string) (uint16, error) {
@@ -224,4 +161,36 @@ func trusting(file string) (*tls.Config, error) {
 		return nil, errors.New("there is no certificate in it")
 	}
 	return &tls.Config{RootCAs: pool}, nil
+}
+
+// addOptions defines the flags that set what a stanza can set.
+func addOptions(f *flag.FlagSet, v *option.Values) {
+	for _, o := range option.Table {
+		switch {
+		case o.Flag == "":
+		case o.Args == "":
+			f.BoolFunc(o.Flag, "", func(s string) error {
+				on, err := strconv.ParseBool(s)
+				if err != nil || !on {
+					return err
+				}
+				return o.Set(v, nil, option.Reader{})
+			})
+		default:
+			f.Func(o.Flag, "", func(s string) error { return flagError(o.Set(v, []string{s}, option.Reader{})) })
+		}
+	}
+}
+
+// flagError says what is wrong with an argument to somebody who is shown it
+// anyhow.
+func flagError(err error) error {
+	var bad *option.ArgError
+	switch {
+	case !errors.As(err, &bad):
+		return err
+	case bad.Remedy != "":
+		return errors.New(bad.Remedy)
+	}
+	return errors.New("it " + bad.Is)
 }

@@ -1,9 +1,7 @@
 package explain
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/miekg/dns"
 
@@ -53,26 +51,4 @@ func private(m *dns.Msg) bool {
 	}
 	private, _ := race.Privacy(b)
 	return private
-}
-
-// differences says that answers differ, and which ones `prefer` would take.
-func (o *outcome) differences() []string {
-	among := o.differing()
-	if len(among) == 0 {
-		return nil
-	}
-	var parts []string
-	for _, i := range among {
-		part := o.opinions[i].server.String() + " (" + recordsText(o.opinions[i].msg, o.cfg.question.Qtype, defaultData)
-		if private(o.opinions[i].msg) {
-			part += ", private"
-		}
-		parts = append(parts, part+")")
-	}
-	lines := []string{"Answers differ: " + strings.Join(parts, ", ") + "."}
-	order, byAddress := o.preferred(among, option.Order), o.preferred(among, option.Private)
-	if order == byAddress {
-		return append(lines, fmt.Sprintf("Either prefer would take that of %s.", o.opinions[order].server))
-	}
-	return append(lines, fmt.Sprintf("With 'prefer order' it would be that of %s, with 'prefer private' that of %s.", o.opinions[order].server, o.opinions[byAddress].server))
 }

@@ -19,23 +19,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
-)
-
-// Exit statuses. Those from 64 on are of sysexits(3).
-const (
-	exitGood        = 0
-	exitNoData      = 1
-	exitNXDomain    = 2
-	exitFailure     = 3
-	exitUsage       = 64
-	exitNoUpstreams = 66
-	exitOutput      = 74
-	exitInterrupted = 130
 )
 
 // Name is the word on the command line that asks for this command.
@@ -126,35 +112,4 @@ func write(out, problems io.Writer, name string, text []byte, status int) int {
 		return exitOutput
 	}
 	return status
-}
-
-// exit is the exit status by the verdict on the reply.
-func (o *outcome) exit() int {
-	switch {
-	case o.interrupted:
-		return exitInterrupted
-	case o.verdict == race.Good:
-		return exitGood
-	case race.NXDomain <= o.verdict && o.verdict <= race.NXDomainChain:
-		return exitNXDomain
-	case o.verdict.Negative():
-		return exitNoData
-	}
-	return exitFailure
-}
-
-// asText is all that people are shown.
-func asText(o *outcome, s style) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n\n", plain(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
-	if !o.special {
-		for _, line := range table(o, s) {
-			b.WriteString(line + "\n")
-		}
-		b.WriteString("\n")
-	}
-	for _, line := range summary(o, s) {
-		b.WriteString(line + "\n")
-	}
-	return b.String()
 }

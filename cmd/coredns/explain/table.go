@@ -3,12 +3,8 @@ package explain
 import (
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/miekg/dns"
-
-	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -159,87 +155,4 @@ func line(mark string, row [columns]string, width [columns]int, paint func(c int
 		}
 	}
 	return b.String()
-}
-
-// summary says what dnsmus replies, and how far that is to be trusted.
-func summary(o *outcome, s style) []string {
-	var lines []string
-	what := rcodeName(o.reply.Rcode)
-	if o.verdict == race.NoData || o.verdict == race.NoDataSOA {
-		what = "NODATA"
-	}
-	if o.verdict == race.Truncated {
-		what = "TC without an answer"
-	}
-	what = s.paint(colourOf(o.verdict), what)
-	if o.special {
-		return []string{"dnsmus replies " + what + " itself: no upstream is asked for this name, unless forward_special says so."}
-	}
-	head := "dnsmus replies " + what + " after " + span(o.took)
-	switch {
-	case o.interrupted && o.winner < 0:
-		return []string{"Interrupted after " + span(o.took) + ", before anybody replied."}
-	case o.interrupted:
-		head = fmt.Sprintf("Interrupted after %s. If nothing better comes, dnsmus replies %s", span(o.took), what)
-	}
-	if o.winner < 0 {
-		return append(lines, head+": no upstream replied.")
-	}
-	head += ", the reply of " + o.opinions[o.winner].server.String()
-	section := o.reply.Answer
-	if len(section) == 0 {
-		section = o.reply.Ns
-	}
-	if len(section) > 0 {
-		head += ":"
-	}
-	lines = append(lines, head)
-	for _, rr := range section {
-		lines = append(lines, "  "+recordText(rr))
-	}
-	lines = append(lines, o.trust()...)
-	return append(lines, o.differences()...)
-}
-
-// recordText is a record on one line.
-func recordText(rr dns.RR) string {
-	return plain(rr.String())
-}
-
-// trust says whether the reply is conclusive, and what follows from that.
-func (o *outcome) trust() []string {
-	var lines []string
-	switch {
-	case o.verdict == race.Good && o.cfg.Prefer != option.None:
-		return []string{"Conclusive: the best of the good answers that came in time is the reply, whatever the others say."}
-	case o.verdict == race.Good:
-		return []string{"Conclusive: the first good answer is the reply, whatever the others say."}
-	case o.verdict.Negative() && o.filtered:
-		lines = append(lines, "Final: it says that a filter made it.")
-	case o.verdict.Negative() && o.conclusive:
-		lines = append(lines, "Conclusive: every upstream has given its opinion.")
-	case o.verdict.Negative():
-		lines = append(lines, "Inconclusive: "+o.missed()+".")
-	case o.verdict == race.Truncated:
-		return []string{"There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL."}
-	case !o.conclusive:
-		return []string{"Nobody knows: " + o.missed() + "."}
-	default:
-		return []string{"Every upstream has replied, and no reply is of use."}
-	}
-	if seconds, keep := o.ttl(); keep {
-		lines = append(lines, fmt.Sprintf("Caches may keep it for %v.", time.Duration(seconds)*time.Second))
-	} else {
-		lines = append(lines, "Caches should not keep it: no SOA says for how long.")
-	}
-	return lines
-}
-
-// missed says whose opinion is missing, and why.
-func (o *outcome) missed() string {
-	var parts []string
-	for _, i := range o.missing {
-		parts = append(parts, fmt.Sprintf("%s (%s)", o.opinions[i].server, o.why(i)))
-	}
-	return "no opinion from " + strings.Join(parts, ", ")
 }

@@ -6,10 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
-	"strings"
 	"syscall"
-	"time"
-	"unicode"
 
 	"github.com/miekg/dns"
 
@@ -88,13 +85,6 @@ func (o *outcome) opinionOf(i int) string {
 	return "says " + rcodeName(op.msg.Rcode)
 }
 
-// outrun reports whether the winner was not the first to bring something good.
-func (o *outcome) outrun() bool {
-	return o.winner >= 0 && slices.ContainsFunc(o.opinions, func(op opinion) bool {
-		return op.verdict == race.Good && op.after < o.opinions[o.winner].after
-	})
-}
-
 // short is an error's cause without the addresses that stand beside it anyway.
 func short(err error) string {
 	var errno syscall.Errno
@@ -131,109 +121,4 @@ func extendedErrors(m *dns.Msg) (list []string) {
 		list = append(list, text)
 	}
 	return list
-}
-
-// ttl is how many seconds a cache may keep the reply. A denial lives as long as
-// its SOA says (RFC 2308, section 5).
-func (o *outcome) ttl() (seconds uint32, keep bool) {
-	records := slices.Clone(o.reply.Answer)
-	if o.verdict.Negative() {
-		for _, rr := range o.reply.Ns {
-			if soa, ok := rr.(*dns.SOA); ok {
-				soa = dns.Copy(soa).(*dns.SOA)
-				soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)
-				records = append(records, soa)
-			}
-		}
-	}
-	for _, rr := range records {
-		if t := rr.Header().Ttl; !keep || t < seconds {
-			seconds, keep = t, true
-		}
-	}
-	return seconds, keep
-}
-
-// recordsText is the records of a reply in short: the answers' data, of which as
-// many are shown as fit into width, or what else there is.
-func recordsText(m *dns.Msg, qtype uint16, width int) string {
-	var words []string
-	for _, rr := range m.Answer {
-		word := data(rr)
-		if t := rr.Header().Rrtype; t != qtype {
-			word = typeName(t) + " " + word
-		}
-		words = append(words, word)
-	}
-	switch {
-	case len(words) > 0:
-	case m.Truncated:
-		words = []string{"truncated"}
-	case slices.ContainsFunc(m.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSOA }):
-		words = []string{"SOA"}
-	default:
-		words = []string{"-"}
-	}
-	for n := len(words); ; n-- {
-		text := strings.Join(words[:n], ", ")
-		if n < len(words) {
-			text += fmt.Sprintf(" +%d more", len(words)-n)
-		}
-		if n == 1 {
-			rest := text[len(words[0]):]
-			return cut(words[0], max(width-len(rest), 8)) + rest
-		}
-		if len(text) <= width {
-			return text
-		}
-	}
-}
-
-// data is a record's data as text.
-func data(rr dns.RR) string {
-	fields := strings.SplitN(rr.String(), "\t", 5) // owner, TTL, class, type, data
-	return plain(fields[len(fields)-1])
-}
-
-// cut shortens text to width bytes.
-func cut(text string, width int) string {
-	const dots = "..."
-	runes := []rune(text)
-	if len(runes) <= width || width < len(dots) {
-		return text
-	}
-	return string(runes[:width-len(dots)]) + dots
-}
-
-// plain makes text of upstreams fit for a terminal: without anything that would
-// move its cursor.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-func typeName(t uint16) string { return dns.Type(t).String() }
-func rcodeName(rc int) string {
-	if name, ok := dns.RcodeToString[rc]; ok {
-		return name
-	}
-	return fmt.Sprintf("RCODE%d", rc)
-}
-
-// span is a duration for people.
-func span(d time.Duration) string {
-	switch {
-	case d < 9950*time.Microsecond:
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
-	case d < 999500*time.Microsecond:
-		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
-	}
-	return fmt.Sprintf("%.2f s", d.Seconds())
 }

@@ -1,0 +1,87 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/source"
+)
+
+// usage describes the command called name.
+func usage(name string) string {
+	return `Usage: ` + name + ` NAME [TYPE] [@ADDR[:PORT] | OPTION]...
+       ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
+       ` + name + ` --links [@ADDR[:PORT] | -f FILE | --json]...
+
+Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
+says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
+or PTR with -x. NAME is taken as absolute, without search domains. A URL or mail
+address with it will do, and letters beyond ASCII. Options may stand anywhere.
+
+  @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
+                        @tls://192.0.2.1%dns.example; may be given again.
+                        @links stands for all that the system knows
+  -f FILE               ask the upstreams of this file like resolv.conf; may be
+                        given again (default ` + source.DefaultFile() + `,
+                        and if that names none @links)
+  --links               ask nobody, but show what the system knows of resolvers
+                        and their links, what is left out of it, and why
+  -x ADDR               ask for the name of this address
+  --ca FILE             trust the authorities in this file of PEM for encrypted
+                        upstreams, and no others
+` + optionsHelp() + `  --json                print JSON, with all times in seconds
+  -h, --help            print this
+
+The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
+NO_COLOR or TERM=dumb in the environment switches colours off.
+
+Exit status, by the reply:
+  0    a good answer
+  1    the name has no such record: NODATA, or nothing but a CNAME
+  2    the name does not exist: NXDOMAIN
+  3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
+  64   the command line is wrong
+  66   there is no upstream to ask, or that would be asked
+  74   the output cannot be written
+  130  interrupted before the reply was known
+`
+}
+
+const (
+	helpColumn = 24 // where descriptions stand
+	helpWidth  = 79
+)
+
+// optionsHelp describes the flags of addOptions.
+func optionsHelp() string {
+	var b strings.Builder
+	for _, o := range option.Table {
+		if o.Flag == "" {
+			continue
+		}
+		about := o.About
+		arg, several := strings.CutSuffix(o.Args, "...")
+		if several {
+			about += "; may be given again"
+		}
+		if o.Default != "" {
+			about += " (default " + o.Default + ")"
+		}
+		line := strings.TrimRight("  --"+o.Flag+" "+arg, " ")
+		if len(line) >= helpColumn {
+			b.WriteString(line + "\n")
+			line = ""
+		}
+		line = fmt.Sprintf("%-*s", helpColumn-1, line)
+		for _, word := range strings.Fields(about) {
+			if len(line)+1+len(word) > helpWidth {
+				b.WriteString(line + "\n")
+				line = strings.Repeat(" ", helpColumn-1)
+			}
+			line += " " + word
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
