@@ -101,8 +101,7 @@ func (f *follower) end() bool {
 }
 
 // reread takes over what the sources name now. It is called by one goroutine at a time.
-func (f *follower) reread() {
-	r := f.list.Read()
+func (f *follower) reread(r source.Report) {
 	for _, text := range r.Warnings {
 		log.Warning(text)
 	}

@@ -21,7 +21,7 @@ import (
 const (
 	callTime    = 2 * time.Second        // that a program on the bus may take to answer
 	warmingTime = 5 * time.Second        // in which one that has just come may not know everything
-	eventRest   = 20 * time.Millisecond  // in which what is told together comes together
+	signalRest  = 20 * time.Millisecond  // in which what is told together comes together
 	afterlook   = time.Second            // after an event, for what is told without one
 	busPause    = 250 * time.Millisecond // before the bus is sought again; doubled up to slowPoll
 )
@@ -34,7 +34,7 @@ type service struct {
 	path    dbus.ObjectPath // of its objects whose changes matter
 	address string          // of the bus; empty: the system's
 	warming time.Duration   // in which it may not know everything, when it has just come
-	ask     func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error)
+	ask     func(ctx context.Context, conn *dbus.Conn, present interfaces) ([]server.Server, []Skipped, error)
 
 	mu   sync.Mutex
 	conn *dbus.Conn // of the watch; nil: there is none
@@ -63,7 +63,7 @@ func (s *service) Read() (Reading, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	present := presentLinks()
+	present := presentInterfaces()
 	servers, skipped, err := s.ask(ctx, conn, present)
 	var refused dbus.Error
 	switch {
@@ -111,7 +111,7 @@ func store(all map[string]dbus.Variant, name string, to any) error {
 	return v.Store(to)
 }
 
-// Watch implements [Source].
+// Watch implements [Watcher].
 func (s *service) Watch(changed func()) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -174,7 +174,7 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
 				return true
 			}
 			s.heed(e)
-			sleep(ctx, eventRest)
+			sleep(ctx, signalRest)
 			for rest := true; rest; {
 				select {
 				case e, ok := <-signals:

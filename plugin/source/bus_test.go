@@ -260,8 +260,7 @@ func (b *busDaemon) watch(warming time.Duration) *watched {
 		list.entries = append(list.entries, &entry{source: s, system: true})
 	}
 	w := &watched{T: b.T}
-	stop, err := list.Watch(func() {
-		r := list.Read()
+	stop, err := list.Watch(func(r Report) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.servers = written(list.Servers())

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"syscall"
-	"time"
 )
 
 // maxFile is the size in bytes of the largest file that is read.
@@ -18,11 +17,6 @@ type File string
 
 // String implements [Source].
 func (f File) String() string { return string(f) }
-
-// Watch implements [Source].
-func (f File) Watch(changed func()) (stop func(), err error) {
-	return watchFiles([]string{string(f)}, func(glance) time.Duration { changed(); return 0 })
-}
 
 // files implements inFiles.
 func (f File) files() []string { return []string{string(f)} }

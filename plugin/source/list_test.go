@@ -54,11 +54,11 @@ func TestListOfSources(t *testing.T) {
 	}
 	said := make(chan []server.Server, 100)
 	inside := 0 // unguarded: the race detector tells of two calls at a time
-	stop, err := list.Watch(func() {
+	stop, err := list.Watch(func(r Report) {
 		if inside++; inside != 1 {
 			t.Error("two calls at a time")
 		}
-		if r := list.Read(); len(r.Reloaded) > 0 {
+		if len(r.Reloaded) > 0 {
 			said <- list.Servers()
 		}
 		inside--

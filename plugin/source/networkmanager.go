@@ -17,7 +17,7 @@ import (
 func newNetworkManager() *service {
 	const path = dbus.ObjectPath("/org/freedesktop/NetworkManager/DnsManager")
 	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path, warming: warmingTime}
-	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error) {
+	s.ask = func(ctx context.Context, conn *dbus.Conn, present interfaces) ([]server.Server, []Skipped, error) {
 		all, err := s.properties(ctx, conn, path, s.bus+".DnsManager")
 		if err != nil {
 			return nil, nil, err

@@ -19,7 +19,7 @@ func (p *polled) String() string { return p.name }
 // Read implements [Source].
 func (p *polled) Read() (Reading, error) { return p.read() }
 
-// Watch implements [Source].
+// Watch implements [Watcher].
 func (p *polled) Watch(changed func()) (stop func(), err error) {
 	done := make(chan struct{})
 	go func() {

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -32,7 +31,7 @@ func recordDirs() (dirs []string) {
 // directories. All records count, also those that resolvconf hides, as with its -x.
 type records struct {
 	dirs    []string
-	present func() links
+	present func() interfaces
 }
 
 // String implements [Source].
@@ -44,11 +43,6 @@ func (r *records) files() (files []string) {
 		files = append(files, filepath.Join(dir, anything))
 	}
 	return files
-}
-
-// Watch implements [Source].
-func (r *records) Watch(changed func()) (stop func(), err error) {
-	return watchFiles(r.files(), func(glance) time.Duration { changed(); return 0 })
 }
 
 // Read implements [Source].
@@ -65,7 +59,7 @@ func (r *records) Read() (Reading, error) {
 			continue
 		}
 		seen[real] = true
-		entries, err := os.ReadDir(dir)
+		inside, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -73,18 +67,18 @@ func (r *records) Read() (Reading, error) {
 			return Reading{}, fmt.Errorf("cannot read the records of resolvconf: %w", err)
 		}
 		there = true
-		for _, entry := range entries {
-			if strings.HasPrefix(entry.Name(), ".") {
+		for _, f := range inside {
+			if strings.HasPrefix(f.Name(), ".") {
 				continue
 			}
-			file := filepath.Join(dir, entry.Name())
+			file := filepath.Join(dir, f.Name())
 			text, err := readFile(file)
 			if err != nil {
 				skipped = append(skipped, Skipped{file, err.Error()})
 				continue
 			}
-			told, found := record(entry.Name(), text, present)
-			servers = append(servers, told...)
+			named, found := record(f.Name(), text, present)
+			servers = append(servers, named...)
 			for _, w := range found {
 				warnings = append(warnings, fmt.Sprintf("%s:%d: %s", file, w.Line, w.Text))
 			}
@@ -100,7 +94,7 @@ func (r *records) Read() (Reading, error) {
 
 // record returns the servers in a record of that name, each with its link and the
 // domains that the record searches.
-func record(name string, text []byte, present links) (servers []server.Server, warnings []Warning) {
+func record(name string, text []byte, present interfaces) (servers []server.Server, warnings []Warning) {
 	text = decode(text)
 	servers, warnings, err := Parse(bytes.NewReader(text))
 	if err != nil {
@@ -120,7 +114,7 @@ func record(name string, text []byte, present links) (servers []server.Server, w
 // interface and may go on after a dot, of which interfaces may have some, too. Else it may
 // end with it, as in tun.wg0 of wg-quick(8), for the sake of resolvconf's order. It is
 // empty if neither is so, as of what NetworkManager tells in one record for all links.
-func linkOf(record string, present links) string {
+func linkOf(record string, present interfaces) string {
 	var ends []string
 	for i, c := range record {
 		if c == '.' {

@@ -10,7 +10,7 @@ import (
 )
 
 func (d tree) records(dirs ...string) *records {
-	r := &records{present: func() links { return someLinks }}
+	r := &records{present: func() interfaces { return someLinks }}
 	for _, dir := range dirs {
 		r.dirs = append(r.dirs, d.path(dir))
 	}
@@ -58,8 +58,8 @@ func TestRecordsFollowed(t *testing.T) {
 	d.mkdir("run")
 	list := &List{entries: []*entry{{source: d.records("run/resolvconf/interfaces"), system: true}}}
 	said := make(chan []server.Server, 100)
-	stop, err := list.Watch(func() {
-		if r := list.Read(); len(r.Reloaded) > 0 {
+	stop, err := list.Watch(func(r Report) {
+		if len(r.Reloaded) > 0 {
 			said <- list.Servers()
 		}
 	})

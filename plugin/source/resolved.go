@@ -17,7 +17,7 @@ import (
 func newResolved() *service {
 	const manager = dbus.ObjectPath("/org/freedesktop/resolve1")
 	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, warming: warmingTime}
-	s.ask = func(ctx context.Context, conn *dbus.Conn, present links) ([]server.Server, []Skipped, error) {
+	s.ask = func(ctx context.Context, conn *dbus.Conn, present interfaces) ([]server.Server, []Skipped, error) {
 		var of resolvedManager
 		all, err := s.properties(ctx, conn, manager, s.bus+".Manager")
 		if err == nil {
@@ -79,14 +79,14 @@ func (m *resolvedManager) take(all map[string]dbus.Variant) error {
 
 // servers returns the servers of all links. Those are spoken to over TLS that are never
 // spoken to in the clear: by overTLS, the setting DNSOverTLS of each link.
-func (m *resolvedManager) servers(overTLS map[int32]string, present links) (all []server.Server, skipped []Skipped) {
+func (m *resolvedManager) servers(overTLS map[int32]string, present interfaces) (all []server.Server, skipped []Skipped) {
 	for _, d := range m.dns {
 		addr, ok := netip.AddrFromSlice(d.Address)
 		if !ok {
-			skipped = append(skipped, Skipped{"a server of link " + present.number(int(d.Link)), "its address is none of IP"})
+			skipped = append(skipped, Skipped{"a server of link " + present.nameOf(int(d.Link)), "its address is none of IP"})
 			continue
 		}
-		id := server.ID{Transport: server.DNS, Link: present.number(int(d.Link))}
+		id := server.ID{Transport: server.DNS, Link: present.nameOf(int(d.Link))}
 		if overTLS[d.Link] == "yes" {
 			id.Transport, id.Name = server.TLS, d.Name
 		}

@@ -20,25 +20,31 @@ func DefaultFile() string {
 	return "/etc/resolv.conf.dnsmus"
 }
 
-// Source names servers, and may name others later.
+// Source names servers, and may name others later: it is read from files, or a [Watcher]
+// as well.
 type Source interface {
 	// String names the source for people, as in the log.
 	String() string
 
-	// Read returns what the source says now. The error tells the user why it is of
-	// no use, and what to do.
+	// Read returns what the source says now. The error tells the user why it is
+	// unusable, and what to do.
 	Read() (Reading, error)
+}
+
+// Watcher is a source that notices by itself when it has something else to say.
+type Watcher interface {
+	Source
 
 	// Watch calls changed once at the beginning, soon after the source may have
 	// something else to say, and now and then without reason, one call at a time,
 	// until stop is called. That may be done more than once, and does not wait for
-	// a call under way. The error tells what makes changes be noticed late; stop is
+	// a call under way. The error says why changes are noticed late; stop is
 	// to be called all the same.
 	Watch(changed func()) (stop func(), err error)
 }
 
 // inFiles is a source that says what some files say, which are watched together with
-// those of others. A path may end in "*", for all that is in a directory.
+// those of others; see [watchFiles].
 type inFiles interface {
 	Source
 	files() []string
@@ -47,11 +53,17 @@ type inFiles interface {
 // Reading is what a source says at one moment.
 type Reading struct {
 	Servers  []server.Server
-	Warnings []string // about what it says that is of no use, each with its place
+	Warnings []string // about what of it is unusable, each with its place
 	Text     []byte   // what it was read from: equal texts say the same
 	Open     bool     // its last line has no end, and may go on
 	Warming  bool     // who says it has just come, and may not know everything yet
 	Skipped  []Skipped
+}
+
+// Skipped is something that a source names and that nobody is to ask.
+type Skipped struct {
+	What string // the server, or the word that is none
+	Why  string // in a few words, as "loopback"
 }
 
 // keep adds those servers that are missing.

@@ -84,10 +84,10 @@ func followWith(t *testing.T, events *fsnotify.Watcher, poll time.Duration, read
 	for _, file := range files {
 		list.Add(File(file))
 	}
-	stop := watch(files, events, poll, func(g glance) time.Duration {
-		list.turn = &turn{sources: list.Sources(), glance: g}
-		read(list, list.Read())
-		return list.turn.again
+	stop := watch(files, events, poll, func(c change) bool {
+		r, settled := list.read(list.entries, c)
+		read(list, r)
+		return settled
 	})
 	t.Cleanup(stop)
 }
@@ -128,7 +128,7 @@ func TestWatchEvents(t *testing.T) {
 		{"written in place", "resolv.conf", plain, func(d tree) { d.write("resolv.conf", conf(after)) }},
 		{"truncated, then written", "resolv.conf", plain, func(d tree) {
 			d.write("resolv.conf", "")
-			time.Sleep(2 * settleMost)
+			time.Sleep(2 * eventMost)
 			d.write("resolv.conf", conf(after))
 		}},
 		{"written bit by bit", "resolv.conf", plain, func(d tree) {
@@ -147,7 +147,7 @@ func TestWatchEvents(t *testing.T) {
 		}},
 		{"deleted and created", "resolv.conf", plain, func(d tree) {
 			d.remove("resolv.conf")
-			time.Sleep(2 * settleMost)
+			time.Sleep(2 * eventMost)
 			d.write("resolv.conf", conf(after))
 		}},
 		{"not there at first", "resolv.conf", func(tree) {}, func(d tree) { d.write("resolv.conf", conf(after)) }},
@@ -169,7 +169,7 @@ func TestWatchEvents(t *testing.T) {
 		}},
 		{"target's directory removed and created", "resolv.conf", linked, func(d tree) {
 			d.remove("run")
-			time.Sleep(2 * settleMost)
+			time.Sleep(2 * eventMost)
 			d.mkdir("run")
 			d.write("run/target", conf(after))
 		}},
@@ -266,7 +266,7 @@ func TestWatchPermission(t *testing.T) {
 	events, err := fsnotify.NewWatcher()
 	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func(glance) time.Duration { calls <- struct{}{}; return 0 })
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func(change) bool { calls <- struct{}{}; return true })
 	defer stop()
 	<-calls
 	d.ok(os.Chmod(d.path("resolv.conf"), 0o600))
@@ -302,7 +302,7 @@ func TestWatchSeveralFiles(t *testing.T) {
 	d.write("run/b", conf("192.0.2.4"))
 	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.4:53")
 	d.write("a", "")
-	time.Sleep(2 * settleMost)
+	time.Sleep(2 * eventMost)
 	d.write("run/b", conf("192.0.2.3"))
 	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")
 	d.write("a", conf("192.0.2.3", "192.0.2.9"))
@@ -318,14 +318,14 @@ func TestWatchMindsItsOwn(t *testing.T) {
 	events, err := fsnotify.NewWatcher()
 	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func(glance) time.Duration { calls <- struct{}{}; return 0 })
+	stop := watch([]string{d.path("resolv.conf")}, events, never, func(change) bool { calls <- struct{}{}; return true })
 	<-calls
 	for i := range 10 {
 		d.write(fmt.Sprint("other", i), "x")
 	}
 	d.write("resolv.conf", conf("192.0.2.2"))
 	<-calls
-	time.Sleep(2 * settleMost)
+	time.Sleep(2 * eventMost)
 	if n := len(calls); n != 0 {
 		t.Errorf("%d more calls", n)
 	}
@@ -403,7 +403,7 @@ func TestWatchPollSettles(t *testing.T) {
 		f, err := os.Create(d.path("resolv.conf"))
 		d.ok(err)
 		fmt.Fprintf(f, "# %d\nnameserver 192.0.2.1\n", i)
-		time.Sleep(settleTime / 2)
+		time.Sleep(eventRest / 2)
 		fmt.Fprintf(f, "nameserver 192.0.2.2\n")
 		d.ok(f.Close())
 		if got := <-said; len(got) == 2 {

@@ -12,7 +12,7 @@ const systemKnows = "scutil or openresolv"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {
-	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentLinks}}
+	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentInterfaces}}
 }
 
 const (
@@ -31,5 +31,5 @@ func readScutil() (Reading, error) {
 		return Reading{}, absent{fmt.Errorf("%s --dns: %w", scutil, err)}
 	}
 	servers, skipped := scutilDNS(string(text))
-	return collect(servers, skipped, presentLinks()), nil
+	return collect(servers, skipped, presentInterfaces()), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -16,66 +17,108 @@ import (
 
 // look is what a test has a file say at a moment, and what is to be in use then.
 type look struct {
-	at       time.Duration
-	says     string // nameservers, of which each line ends with "/"; "!": it is of no use
-	restless bool
-	want     string
+	at   time.Duration
+	says string // nameservers, of which each line ends with "/"; "!": it is unusable
+	want string
 }
 
 const ms = time.Millisecond
 
-func TestDoubt(t *testing.T) {
+func TestSettling(t *testing.T) {
 	for _, tc := range []struct {
 		what  string
 		looks []look
 	}{
-		{"what comes first counts at once", []look{{0, "1/2/", false, "1 2"}}},
-		{"what comes first without an end does not", []look{{0, "1/2", false, ""}, {1790 * ms, "1/2", false, ""}, {1800 * ms, "1/2", false, "1 2"}}},
-		{"more counts at once", []look{{0, "1/", false, "1"}, {ms, "1/2/", false, "1 2"}, {2 * ms, "3/1/2/", false, "3 1 2"}}},
-		{"another order counts at once", []look{{0, "1/2/", false, "1 2"}, {ms, "2/1/", false, "2 1"}}},
-		{"a half, then the other", []look{{0, "1/2/", false, "1 2"}, {ms, "1/", false, "1 2"}, {1790 * ms, "1/2/", false, "1 2"}, {9000 * ms, "1/", false, "1 2"}}},
-		{"less", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/", false, "1 2"}, {2790 * ms, "1/", false, "1 2"}, {2800 * ms, "1/", false, "1"}}},
-		{"others", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/3/", false, "1 2"}, {1690 * ms, "1/3/", false, "1 2"}, {1700 * ms, "1/3/", false, "1 3"}}},
-		{"others in halves", []look{{0, "1/2/", false, "1 2"}, {ms, "3/", false, "1 2"}, {690 * ms, "3/2/", false, "1 2"}, {1300 * ms, "3/2/", false, "1 2"}, {1400 * ms, "3/2/", false, "3 2"}}},
-		{"nothing, then all", []look{{0, "1/2/", false, "1 2"}, {ms, "!", false, "1 2"}, {1700 * ms, "1/2/", false, "1 2"}}},
-		{"nothing, then others", []look{{0, "1/", false, "1"}, {ms, "!", false, "1"}, {100 * ms, "2/", false, "1"}, {800 * ms, "2/", false, "2"}}},
-		{"nothing", []look{{0, "1/2/", false, "1 2"}, {ms, "!", false, "1 2"}, {1801 * ms, "!", false, "1 2 !"}}},
-		{"half a line, then its rest", []look{{0, "1/2/", false, "1 2"}, {ms, "1/2/5", false, "1 2"}, {1700 * ms, "1/2/53/", false, "1 2 53"}}},
-		{"no end, ever", []look{{0, "1/", false, "1"}, {ms, "1/2", false, "1"}, {1801 * ms, "1/2", false, "1 2"}, {1900 * ms, "1/2", false, "1 2"}}},
-		{"no end where it always was", []look{{0, "1/2/", false, "1 2"}, {ms, "1/2", false, "1 2"}, {2 * ms, "1/3/2", false, "1 3 2"}}},
-		{"a half ever other time", []look{{0, "1/2/", false, "1 2"}, {1000 * ms, "1/", true, "1 2"}, {1900 * ms, "1/2/", true, "1 2"}, {2900 * ms, "1/", true, "1 2"}, {3900 * ms, "1/2/", true, "1 2"}}},
-		{"a restless writer of less", []look{{0, "1/2/3/", false, "1 2 3"}, {ms, "1/", true, "1 2 3"}, {900 * ms, "1/2/", true, "1 2 3"}, {1000 * ms, "!", true, "1 2 3"}, {1801 * ms, "1/", true, "1 2"}}},
-		{"a restless writer of others", []look{{0, "1/2/", false, "1 2"}, {ms, "3/", true, "1 2"}, {100 * ms, "3/4/", true, "1 2"}, {200 * ms, "3/", true, "1 2"}, {801 * ms, "!", true, "3 4"}}},
-		{"a restless writer of ever others", []look{{0, "1/", false, "1"}, {ms, "2/", true, "1"}, {600 * ms, "3/", true, "1"}, {1200 * ms, "4/", true, "1"}, {1801 * ms, "5/", true, "5"}}},
-		{"a restless writer of half lines", []look{{0, "1/2/", false, "1 2"}, {ms, "1/5", true, "1 2"}, {100 * ms, "1/53/", true, "1 2"}, {200 * ms, "1/5", true, "1 2"}, {900 * ms, "1/5", true, "1 53"}}},
-		{"more than was there, then less", []look{{0, "1/2/", false, "1 2"}, {ms, "3/4/", false, "1 2"}, {100 * ms, "3/", false, "1 2"}, {790 * ms, "3/", false, "1 2"}, {800 * ms, "3/", false, "3"}}},
+		{"what comes first counts at once", []look{{0, "1/2/", "1 2"}}},
+		{"what comes first without an end does not", []look{{0, "1/2", ""}, {1999 * ms, "1/2", ""}, {2000 * ms, "1/2", "1 2"}}},
+		{"more counts at once", []look{{0, "1/", "1"}, {ms, "1/2/", "1 2"}, {2 * ms, "3/1/2/", "3 1 2"}}},
+		{"another order counts at once", []look{{0, "1/2/", "1 2"}, {ms, "2/1/", "2 1"}}},
+		{"a half, then the other", []look{{0, "1/2/", "1 2"}, {ms, "1/", "1 2"}, {1990 * ms, "1/2/", "1 2"}, {9000 * ms, "1/", "1 2"}}},
+		{"less", []look{{0, "1/2/", "1 2"}, {1000 * ms, "1/", "1 2"}, {2999 * ms, "1/", "1 2"}, {3000 * ms, "1/", "1"}}},
+		{"others", []look{{0, "1/2/", "1 2"}, {1000 * ms, "1/3/", "1 2"}, {2999 * ms, "1/3/", "1 2"}, {3000 * ms, "1/3/", "1 3"}}},
+		{"others in halves", []look{{0, "1/2/", "1 2"}, {ms, "3/", "1 2"}, {690 * ms, "3/2/", "1 2"}, {2689 * ms, "3/2/", "1 2"}, {2690 * ms, "3/2/", "3 2"}}},
+		{"nothing, then all", []look{{0, "1/2/", "1 2"}, {ms, "!", "1 2"}, {1990 * ms, "1/2/", "1 2"}}},
+		{"nothing, then others", []look{{0, "1/", "1"}, {ms, "!", "1"}, {100 * ms, "2/", "1"}, {2099 * ms, "2/", "1"}, {2100 * ms, "2/", "2"}}},
+		{"nothing", []look{{0, "1/2/", "1 2"}, {ms, "!", "1 2"}, {2001 * ms, "!", "1 2 !"}}},
+		{"half a line, then its rest", []look{{0, "1/2/", "1 2"}, {ms, "1/2/5", "1 2"}, {1990 * ms, "1/2/53/", "1 2 53"}}},
+		{"no end, ever", []look{{0, "1/", "1"}, {ms, "1/2", "1"}, {2001 * ms, "1/2", "1 2"}, {2100 * ms, "1/2", "1 2"}}},
+		{"no end where it always was", []look{{0, "1/2/", "1 2"}, {ms, "1/2", "1 2"}, {2 * ms, "1/3/2", "1 3 2"}}},
+		{"more than was there, then less", []look{{0, "1/2/", "1 2"}, {ms, "3/4/", "1 2"}, {100 * ms, "3/", "1 2"}, {2099 * ms, "3/", "1 2"}, {2100 * ms, "3/", "3"}}},
+		{"a half every other time", []look{{0, "1/2/", "1 2"}, {1000 * ms, "1/", "1 2"}, {1900 * ms, "1/2/", "1 2"}, {2900 * ms, "1/", "1 2"}, {3900 * ms, "1/2/", "1 2"}, {5100 * ms, "1/", "1 2"}}},
+		{"no rest, of less", []look{{0, "1/2/3/", "1 2 3"}, {ms, "1/", "1 2 3"}, {1000 * ms, "1/2/", "1 2 3"}, {2000 * ms, "!", "1 2 3"}, {3000 * ms, "1/2", "1 2 3"}, {4000 * ms, "!", "1 2 3"}, {4001 * ms, "1/", "1 2"}}},
+		{"no rest, of others", []look{{0, "1/2/", "1 2"}, {ms, "3/", "1 2"}, {1000 * ms, "3/4/", "1 2"}, {2000 * ms, "3/", "1 2"}, {3000 * ms, "3/4", "1 2"}, {4001 * ms, "!", "3 4"}}},
+		{"no rest, of ever others", []look{{0, "1/", "1"}, {ms, "2/", "1"}, {1500 * ms, "3/", "1"}, {3000 * ms, "4/", "1"}, {4001 * ms, "5/", "5"}}},
+		{"no rest, of half lines", []look{{0, "1/2/", "1 2"}, {ms, "1/5", "1 2"}, {1000 * ms, "1/53/", "1 2"}, {2000 * ms, "1/5", "1 2"}, {3000 * ms, "1/53/", "1 2"}, {4001 * ms, "1/5", "1 53"}}},
+		{"no rest, of nothing", []look{{0, "1/", "1"}, {ms, "!", "1"}, {1500 * ms, "!!", "1"}, {3000 * ms, "!", "1"}, {4001 * ms, "!!", "1 !"}}},
+		{"one wait after another", []look{{0, "1/2/", "1 2"}, {ms, "1/", "1 2"}, {2001 * ms, "1/", "1"}, {2002 * ms, "2/", "1"}, {4001 * ms, "2/", "1"}, {4002 * ms, "2/", "2"}}},
 	} {
-		var d doubt
+		var s settling
 		var inUse []server.Server
 		begin := time.Now()
 		for _, l := range tc.looks {
-			now := said{Reading: Reading{Text: []byte(l.says), Open: !strings.HasSuffix(l.says, "/")}}
-			if l.says == "!" {
-				now.err = errors.New("it is of no use")
+			now := reading{Reading: Reading{Text: []byte(l.says), Open: !strings.HasSuffix(l.says, "/")}}
+			if strings.HasPrefix(l.says, "!") {
+				now.err = errors.New("it is unusable" + l.says)
 			} else {
 				now.Servers = numbered(strings.FieldsFunc(l.says, func(r rune) bool { return r == '/' }))
 			}
-			want := l.want
-			got, again := d.weigh(now, inUse, l.restless, begin.Add(l.at))
+			got, settled := s.add(now, inUse, begin.Add(l.at))
 			failed := ""
 			switch {
-			case again > sampleTime:
-				t.Errorf("%s: at %v it wants to be told after %v", tc.what, l.at, again)
-			case again == 0 && got.err != nil:
+			case settled && got.err != nil:
 				failed = " !"
-			case again == 0:
+			case settled:
 				inUse = got.Servers
 			}
-			if !equal(inUse, numbered(strings.Fields(strings.TrimSuffix(want, " !")))) || (failed != "") != strings.HasSuffix(want, "!") {
-				t.Errorf("%s: at %v %v%s are in use, want %s", tc.what, l.at, inUse, failed, want)
+			if !equal(inUse, numbered(strings.Fields(strings.TrimSuffix(l.want, " !")))) || (failed != "") != strings.HasSuffix(l.want, "!") {
+				t.Errorf("%s: at %v %v%s are in use, want %s", tc.what, l.at, inUse, failed, l.want)
 			}
 		}
 	}
+}
+
+// changing is a file that says something else each time that it is read, but never all.
+type changing struct{ reads int }
+
+func (*changing) String() string  { return "changing" }
+func (*changing) files() []string { return []string{"/nowhere"} }
+func (c *changing) Read() (Reading, error) {
+	c.reads++
+	servers := numbered([]string{"1", "2", "3"})
+	if c.reads > 1 {
+		servers = servers[:1+c.reads%2]
+	}
+	return Reading{Servers: servers, Text: fmt.Appendln(nil, c.reads)}, nil
+}
+
+// Who writes again and again, as to a log, does not hold the list for ever; and is not
+// listened to all the time either.
+func TestWatchNeverSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := &List{entries: []*entry{{source: new(changing)}}}
+		list.Read()
+		begin := time.Now()
+		type seen struct {
+			at      time.Duration
+			servers int
+		}
+		var changes []seen
+		reads := 0
+		stop := watch(nil, nil, never, func(c change) bool {
+			reads++
+			r, settled := list.read(list.entries, c)
+			if len(r.Reloaded) > 0 {
+				changes = append(changes, seen{time.Since(begin), len(list.Servers())})
+			}
+			return settled
+		})
+		time.Sleep(mostWait + time.Second)
+		stop()
+		synctest.Wait()
+		if len(changes) != 1 || changes[0].servers != 2 || changes[0].at < mostWait || changes[0].at >= mostWait+settleLook || reads > int(mostWait/settleLook)+2 {
+			t.Errorf("%d readings, changes are %v", reads, changes)
+		}
+	})
 }
 
 // numbered are servers that have only the end of their addresses.
@@ -115,7 +158,7 @@ func TestWatchWhole(t *testing.T) {
 			events, err := fsnotify.NewWatcher()
 			d.ok(err)
 			whole := make(chan bool, 100)
-			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, events, never, func(g glance) time.Duration { whole <- g.whole; return 0 })
+			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, events, never, func(c change) bool { whole <- c.replaced; return true })
 			defer stop()
 			<-whole
 			tc.change(d)
@@ -254,7 +297,7 @@ func TestWatchExhausted(t *testing.T) {
 	if n := len(warnings); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
-	if w := <-warnings; !strings.Contains(w, "looked at once a second, because the system gives no events for /") {
+	if w := <-warnings; !strings.Contains(w, "unavailable for /") || !strings.Contains(w, "; polling every second") {
 		t.Error(w)
 	}
 }

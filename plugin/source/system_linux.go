@@ -5,5 +5,5 @@ const systemKnows = "systemd-resolved, NetworkManager, openresolv or resolvconf"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {
-	return []Source{newResolved(), newNetworkManager(), &records{dirs: recordDirs(), present: presentLinks}}
+	return []Source{newResolved(), newNetworkManager(), &records{dirs: recordDirs(), present: presentInterfaces}}
 }

@@ -48,7 +48,7 @@ func expect(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-var someLinks = links{1: "lo", 2: "eth0", 3: "tun0", 4: "eth0.100", 7: "vEthernet (WSL)"}
+var someLinks = interfaces{1: "lo", 2: "eth0", 3: "tun0", 4: "eth0.100", 7: "vEthernet (WSL)"}
 
 func TestCollect(t *testing.T) {
 	servers := parsed(t,
@@ -175,7 +175,7 @@ func TestScutil(t *testing.T) {
 	expect(t, "left out", whatAndWhy(skipped), `"300.1.1.1": it cannot be read`)
 
 	// In a list the stub on loopback is left out, and what is said twice counts once.
-	r := collect(servers, nil, links{6: "en0", 12: "utun3", 13: "utun4", 9: "en7"})
+	r := collect(servers, nil, interfaces{6: "en0", 12: "utun3", 13: "utun4", 9: "en7"})
 	expect(t, "collected", written(merge(r.Servers)),
 		"[192.168.1.1%en0]:53 home.example.",
 		"[fe80::1%en0]:53 home.example.",

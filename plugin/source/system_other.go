@@ -6,4 +6,6 @@ package source
 const systemKnows = "openresolv"
 
 // systemSources returns all sources of what the system knows.
-func systemSources() []Source { return []Source{&records{dirs: recordDirs(), present: presentLinks}} }
+func systemSources() []Source {
+	return []Source{&records{dirs: recordDirs(), present: presentInterfaces}}
+}

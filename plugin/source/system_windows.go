@@ -18,16 +18,16 @@ func systemSources() []Source { return []Source{&polled{name: "adapters", read: 
 
 // readAdapters reads the table of network adapters.
 func readAdapters() (Reading, error) {
-	adapters, err := adapters()
+	table, err := adapterTable()
 	if err != nil {
 		return Reading{}, absent{fmt.Errorf("network adapters: %w", err)}
 	}
-	servers, skipped := adapterServers(adapters)
-	return collect(servers, skipped, presentLinks()), nil
+	servers, skipped := adapterServers(table)
+	return collect(servers, skipped, presentInterfaces()), nil
 }
 
-// adapters calls GetAdaptersAddresses.
-func adapters() (all []adapter, err error) {
+// adapterTable calls GetAdaptersAddresses.
+func adapterTable() (all []adapter, err error) {
 	const flags = windows.GAA_FLAG_SKIP_UNICAST | windows.GAA_FLAG_SKIP_ANYCAST | windows.GAA_FLAG_SKIP_MULTICAST
 	size := uint32(15 << 10) // as its documentation advises
 	var table []byte

@@ -1,0 +1,93 @@
+package source
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+const (
+	restTime = 2 * time.Second // without a change, of a file that may be half written
+	mostWait = 4 * time.Second // for that, if somebody writes again and again
+)
+
+// reading is what reading a source gave: what it says, or why it is unusable.
+type reading struct {
+	Reading
+	err error
+}
+
+// settling tells when a file that is written in place counts. One that only adds servers
+// counts at once. One that may be half written counts when it has not changed for restTime;
+// if it goes on changing for mostWait, the fullest reading of that time counts. The zero
+// value waits for nothing.
+type settling struct {
+	began   time.Time // when the file was first found to be perhaps half written; zero: it is not
+	last    reading
+	changed time.Time // when last was first read
+	fullest reading
+}
+
+// add takes what a file says now, beside the servers that are in use by it. It returns
+// the reading that counts, or false: then the file is to be read again soon.
+func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts reading, settled bool) {
+	if !now.maybeHalf(inUse) {
+		*s = settling{}
+		return now, true
+	}
+	if s.began.IsZero() {
+		*s = settling{began: at, last: now, changed: at, fullest: now}
+	}
+	if !now.equal(s.last) {
+		s.last, s.changed = now, at
+	}
+	if !now.lessThan(s.fullest) {
+		s.fullest = now
+	}
+	switch {
+	case at.Sub(s.changed) >= restTime:
+		counts = now
+	case at.Sub(s.began) >= mostWait:
+		counts = s.fullest
+	default:
+		return reading{}, false
+	}
+	*s = settling{}
+	return counts, true
+}
+
+// maybeHalf reports whether a file that says this may be written to its half only: it
+// lacks servers that are in use or any at all, or its last line has no end and names a
+// server that is not in use.
+func (r reading) maybeHalf(inUse []server.Server) bool {
+	if r.err != nil || !includes(r.Servers, inUse) {
+		return true
+	}
+	return r.Open && (len(r.Servers) == 0 || !includes(inUse, r.Servers[len(r.Servers)-1:]))
+}
+
+// lessThan reports whether r is more likely to be a half than other.
+func (r reading) lessThan(other reading) bool {
+	switch {
+	case (r.err == nil) != (other.err == nil):
+		return r.err != nil
+	case r.Open != other.Open:
+		return r.Open
+	}
+	return len(r.Servers) < len(other.Servers)
+}
+
+// equal reports whether both say the same.
+func (r reading) equal(other reading) bool {
+	if r.err != nil || other.err != nil {
+		return r.err != nil && other.err != nil && r.err.Error() == other.err.Error()
+	}
+	return bytes.Equal(r.Text, other.Text)
+}
+
+// includes reports whether all of the servers are in list.
+func includes(list, servers []server.Server) bool {
+	return !slices.ContainsFunc(servers, func(s server.Server) bool { return !slices.ContainsFunc(list, s.Equal) })
+}
