@@ -104,8 +104,8 @@ func (o *observer) Link(state link.State, turn uint64) {
 	}
 }
 
-// Hearing implements upstream.Observer.
-func (o *observer) Hearing(qtype uint16, unresponsive bool) {
+// Unresponsive implements upstream.Observer.
+func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 	name := dns.Type(qtype).String()
 	o.series.setUnresponsive(qtype, unresponsive)
 	if unresponsive {

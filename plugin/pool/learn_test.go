@@ -43,13 +43,13 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	a.asked[i] = true
 	d := a.do[i]
 	if d.down {
-		leg.Presence(true, 1)
+		leg.Health(true, 1)
 	}
 	if d.deaf {
 		leg.Unresponsive()
 	}
 	if d.falls > 0 {
-		time.AfterFunc(d.falls, func() { leg.Presence(true, 1) })
+		time.AfterFunc(d.falls, func() { leg.Health(true, 1) })
 	}
 	switch {
 	case d.err != nil:

@@ -142,7 +142,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Ports:    p.ports,
 	}
 	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
-		cfg.Doubtful = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
+		cfg.Suspect = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
 	}
 	if s.Transport.Encrypted() {
 		cfg.Warm = warm

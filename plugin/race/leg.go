@@ -91,9 +91,9 @@ func (l *Leg) Fail(err error) {
 	l.settle(func() { l.state, l.err, l.at = failed, err, time.Now() })
 }
 
-// Presence says that the upstream does not talk at present, or talks again: its
+// Health says that the upstream does not talk at present, or talks again: its
 // turn-th change. What is not newer than another word before it is of no interest.
-func (l *Leg) Presence(isDown bool, turn uint64) {
+func (l *Leg) Health(isDown bool, turn uint64) {
 	l.settle(func() {
 		if turn <= l.turn || l.unresponsive {
 			return

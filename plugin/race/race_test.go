@@ -46,7 +46,7 @@ func (s *script) ask(leg *Leg) (Exchange, time.Time) {
 			case error:
 				leg.Fail(what)
 			case nil:
-				leg.Presence(true, 1)
+				leg.Health(true, 1)
 			}
 		}
 		if e.after == 0 {
@@ -450,8 +450,8 @@ func TestR5Back(t *testing.T) {
 				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, time.Now(), false) })
 				return new(script), time.Time{}
 			}
-			leg.Presence(true, 1)
-			time.AfterFunc(time.Second, func() { leg.Presence(false, 2); leg.Again(); leg.Again() })
+			leg.Health(true, 1)
+			time.AfterFunc(time.Second, func() { leg.Health(false, 2); leg.Again(); leg.Again() })
 			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply, time.Now(), false) })
 			s.retries = []time.Duration{5 * time.Second} // when it would be due if it were not for that
 			return s, s.Retry(time.Now())

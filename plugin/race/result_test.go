@@ -72,8 +72,8 @@ func TestPresenceIsInOrder(t *testing.T) {
 			if i == 0 {
 				leg.Reply(nxdomain, time.Now(), false)
 			} else {
-				leg.Presence(true, 3)
-				leg.Presence(false, 2) // its goroutine was held up
+				leg.Health(true, 3)
+				leg.Health(false, 2) // its goroutine was held up
 			}
 			return silent{}, time.Time{}
 		})

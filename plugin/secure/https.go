@@ -80,10 +80,10 @@ func (c *httpsConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, upstream.AloneError{Err: fmt.Errorf("HTTP status %s", resp.Status)}
+		return nil, upstream.QueryError{Err: fmt.Errorf("HTTP status %s", resp.Status)}
 	}
 	if got := resp.Header.Get("Content-Type"); !isMessage(got) {
-		return nil, upstream.AloneError{Err: fmt.Errorf("HTTP content of type %q, not %s", got, mediaType)}
+		return nil, upstream.QueryError{Err: fmt.Errorf("HTTP content of type %q, not %s", got, mediaType)}
 	}
 	return read(resp)
 }
@@ -106,7 +106,7 @@ func read(resp *http.Response) ([]byte, error) {
 	}
 	msg, err := io.ReadAll(io.LimitReader(resp.Body, maxMessage+1))
 	if err == nil && len(msg) > maxMessage {
-		err = upstream.AloneError{Err: errTooLong}
+		err = upstream.QueryError{Err: errTooLong}
 	}
 	return msg, err
 }

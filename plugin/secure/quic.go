@@ -64,9 +64,9 @@ func (c quicConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	case err == nil && ended(s):
 		return reply, nil
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		err = upstream.AloneError{Err: errNoReply}
+		err = upstream.QueryError{Err: errNoReply}
 	case errors.As(err, &reset) && reset.Remote:
-		err = upstream.AloneError{Err: err}
+		err = upstream.QueryError{Err: err}
 	}
 	s.CancelRead(requestCancelled)
 	s.CancelWrite(requestCancelled)

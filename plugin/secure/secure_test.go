@@ -244,7 +244,7 @@ type receiver struct {
 
 func (r receiver) Reply(msg []byte, _ time.Time, _ bool) { r.reply <- msg }
 func (r receiver) Fail(err error)                        { r.fail <- err }
-func (receiver) Presence(bool, uint64)                   {}
+func (receiver) Health(bool, uint64)                     {}
 func (receiver) Again()                                  {}
 func (receiver) Unresponsive()                           {}
 func (receiver) Waiting() bool                           { return true }
@@ -392,7 +392,7 @@ func TestFailedExchange(t *testing.T) {
 		defer conn.Close()
 		for range 2 {
 			_, err = conn.RoundTrip(t.Context(), question("."))
-			var alone upstream.AloneError
+			var alone upstream.QueryError
 			if err == nil || errors.As(err, &alone) != (tr.name == "https") {
 				t.Errorf("alone %v: %v", alone.Err != nil, err)
 			}

@@ -61,7 +61,7 @@ type failure chan error
 
 func (f failure) Fail(err error)                { f <- err }
 func (f failure) Reply([]byte, time.Time, bool) {}
-func (f failure) Presence(bool, uint64)         {}
+func (f failure) Health(bool, uint64)           {}
 func (f failure) Again()                        {}
 func (f failure) Unresponsive()                 {}
 func (f failure) Waiting() bool                 { return true }

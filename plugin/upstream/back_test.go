@@ -66,7 +66,7 @@ func TestBackWithoutEDNS(t *testing.T) {
 		u.Ask(&Query{Msg: b}, o)
 		time.Sleep(100 * ms)
 		u.mu.Lock()
-		down := u.presence.down
+		down := u.known.Down
 		u.mu.Unlock()
 		if !down && o.isDown() {
 			t.Error("the upstream is up, but the last word to the race was that it is down")

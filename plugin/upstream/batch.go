@@ -3,8 +3,6 @@ package upstream
 import (
 	"sync"
 	"time"
-
-	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // Batch is packets of several upstreams that leave together, such as the first ones of
@@ -13,8 +11,7 @@ import (
 type Batch struct {
 	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
 	now     time.Time
-	socket  int // which one of each upstream's is used; -1: it was not drawn yet
-	packets ports.Batch
+	packets packets
 }
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
@@ -23,7 +20,8 @@ var batches = sync.Pool{New: func() any { return new(Batch) }}
 // now.
 func NewBatch() *Batch {
 	b := batches.Get().(*Batch)
-	b.now, b.socket = time.Now(), -1
+	b.now, b.packets.socket = time.Now(), -1
+	b.out.batch = &b.packets
 	return b
 }
 
@@ -31,22 +29,6 @@ func NewBatch() *Batch {
 // Send.
 func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake time.Time) {
 	return u.ask(q, to, b)
-}
-
-func (b *Batch) outbox() *outbox {
-	b.out.batch = b
-	return &b.out
-}
-
-// draw returns which of an upstream's sockets is used.
-func (b *Batch) draw(random *ports.Random) int {
-	if b == nil {
-		return int(random.Uint16()) % ports.InUse
-	}
-	if b.socket < 0 {
-		b.socket = int(random.Uint16()) % ports.InUse
-	}
-	return b.socket
 }
 
 // Send sends what is in the batch, which must not be used any more.

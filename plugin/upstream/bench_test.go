@@ -11,7 +11,7 @@ type signal chan struct{}
 
 func (s signal) Reply([]byte, time.Time, bool) { s <- struct{}{} }
 func (s signal) Fail(error)                    { s <- struct{}{} }
-func (s signal) Presence(bool, uint64)         {}
+func (s signal) Health(bool, uint64)           {}
 func (s signal) Again()                        {}
 func (s signal) Unresponsive()                 {}
 func (s signal) Waiting() bool                 { return true }

@@ -245,7 +245,7 @@ func TestProbeFarAway(t *testing.T) {
 			testkit.Eventually(t, func() error {
 				u.mu.Lock()
 				defer u.mu.Unlock()
-				if !u.presence.down {
+				if !u.known.Down {
 					return nil
 				}
 				_, probes := f.sent()

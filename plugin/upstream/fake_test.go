@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -329,7 +330,7 @@ func (o *outcome) end(reply []byte, err error) {
 func (o *outcome) Reply(msg []byte, _ time.Time, _ bool) { o.end(msg, nil) }
 func (o *outcome) Fail(err error)                        { o.end(nil, err) }
 func (o *outcome) Waiting() bool                         { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
-func (o *outcome) Presence(down bool, turn uint64) {
+func (o *outcome) Health(down bool, turn uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if turn <= o.turn {
@@ -405,8 +406,8 @@ func ask(u *Upstream, q *Query) *outcome {
 	return o
 }
 
-func (u *Upstream) estimate() rtt {
+func (u *Upstream) estimate() known.RTT {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.rtt
+	return u.known.RTT
 }

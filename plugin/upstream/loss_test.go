@@ -52,7 +52,7 @@ func TestR6Retransmission(t *testing.T) {
 				conns := map[int]bool{}
 				for _, p := range f.log() {
 					switch {
-					case wire.SameQuestion(wire.Question(p.msg), wire.Question(probeQuery.Msg)):
+					case wire.SameQuestion(wire.Question(p.msg), wire.Question(rootNS)):
 					case p.network == "tcp":
 						tcp = append(tcp, p.at)
 					default:

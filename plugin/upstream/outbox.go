@@ -1,21 +1,26 @@
 package upstream
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
-	"github.com/dnsmus/dnsmus/plugin/wire"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
-// outbox is work to be done once the upstream's lock is let go: what could wait, as
+// outbox is work to be done once the upstream's lock is released: what could wait, as
 // the sending of a packet, and what calls others, who may call back. Whoever takes
-// the lock fills one, lets go, and has it done by [Upstream.do].
+// the lock fills one, releases the lock, and has it done by [Upstream.do].
 type outbox struct {
 	n     int    // of first
 	first [2]job // most need no more, and no allocation then
 	more  []job
-	batch *Batch // takes packets, to be sent later; nil: each is a job
+	batch *packets // takes packets, to be sent later; nil: each is a job
+}
+
+// packets are those that leave together.
+type packets struct {
+	ports.Batch
+	socket int // which one of each upstream's is used; -1: it was not drawn yet
 }
 
 type job struct {
@@ -29,7 +34,7 @@ type job struct {
 	at     time.Time     // of the reply
 	took   time.Duration // a reply, a silence
 	n      int           // exchanges that wait
-	down   bool          // of presenceJob; of hearingJob: deaf
+	is     bool          // down, or unresponsive
 	qtype  uint16
 	turn   uint64
 	link   link.State
@@ -44,9 +49,9 @@ const (
 	// To a Receiver.
 	replyJob
 	failJob
-	presenceJob
+	healthJob
 	againJob
-	deafJob
+	unresponsiveJob
 	// To the Observer.
 	repliedJob
 	failedJob
@@ -55,7 +60,7 @@ const (
 	downJob
 	upJob
 	linkJob
-	hearingJob
+	typeJob
 )
 
 func (o *outbox) add(j job) {
@@ -70,67 +75,30 @@ func (o *outbox) add(j job) {
 // send has the exchange's packet sent.
 func (o *outbox) send(x *Exchange) {
 	if o.batch != nil {
-		o.batch.packets.Add(x.socket.Socket, x.id, x.msg)
+		o.batch.Add(x.udp.socket.Socket, x.udp.id, x.query.msg)
 		return
 	}
-	o.add(job{kind: sendJob, s: x.socket, id: x.id, msg: x.msg})
+	o.add(job{kind: sendJob, s: x.udp.socket, id: x.udp.id, msg: x.query.msg})
+}
+
+// tellHealth tells the receiver of an exchange whether its upstream is down.
+func (o *outbox) tellHealth(x *Exchange) {
+	o.add(job{kind: healthJob, to: x.to, is: x.u.known.Down, turn: x.u.known.Turn})
+}
+
+// draw returns which of an upstream's sockets is used: one for all that leave together.
+func (o *outbox) draw(random *ports.Random) int {
+	if o.batch == nil {
+		return int(random.Uint16()) % ports.InUse
+	}
+	if o.batch.socket < 0 {
+		o.batch.socket = int(random.Uint16()) % ports.InUse
+	}
+	return o.batch.socket
 }
 
 // empty makes it one that has no work, for the next.
 func (o *outbox) empty() {
 	clear(o.first[:o.n])
 	o.n, o.more = 0, nil
-}
-
-// do does the work, in order. The lock must not be held.
-func (u *Upstream) do(o *outbox) {
-	for i := range o.first[:o.n] {
-		u.doJob(&o.first[i])
-	}
-	for i := range o.more {
-		u.doJob(&o.more[i])
-	}
-}
-
-func (u *Upstream) doJob(j *job) {
-	switch j.kind {
-	case sendJob:
-		alone := NewBatch()
-		alone.packets.Add(j.s.Socket, j.id, j.msg)
-		alone.Send()
-	case probeJob:
-		u.probe()
-	case probeTypeJob:
-		u.probeType(j.qtype)
-	case replyJob:
-		msg := j.msg
-		if j.s != nil { // it is in the buffer that the next packet is read into
-			msg = bytes.Clone(msg)
-		}
-		j.to.Reply(msg, j.at, j.stream)
-	case failJob:
-		j.to.Fail(j.err)
-	case presenceJob:
-		j.to.Presence(j.down, j.turn)
-	case againJob:
-		j.to.Again()
-	case deafJob:
-		j.to.Unresponsive()
-	case repliedJob:
-		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
-	case failedJob:
-		u.cfg.Observer.Failed(j.err)
-	case retransmittedJob:
-		u.cfg.Observer.Retransmitted()
-	case nearMissJob:
-		u.cfg.Observer.NearMiss()
-	case downJob:
-		u.cfg.Observer.Down(j.turn, j.took, j.n)
-	case upJob:
-		u.cfg.Observer.Up(j.turn, j.took)
-	case linkJob:
-		u.cfg.Observer.Link(j.link, j.turn)
-	case hearingJob:
-		u.cfg.Observer.Hearing(j.qtype, j.down)
-	}
 }

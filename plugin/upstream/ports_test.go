@@ -47,7 +47,7 @@ func tappedPorts(f *fake, sending func([]udp.Packet), coming func(*udp.Packet)) 
 	})
 }
 
-func nothing([]udp.Packet) {}
+func ignored([]udp.Packet) {}
 
 // R9: a packet is from the upstream's address and port, and over its link, or it is
 // nothing: neither a reply nor a near miss.
@@ -75,7 +75,7 @@ func TestR9Source(t *testing.T) {
 							answerAfter(50*ms, nil)(p)
 						})
 						n := 0
-						shared := tappedPorts(f, nothing, func(p *udp.Packet) {
+						shared := tappedPorts(f, ignored, func(p *udp.Packet) {
 							if n++; n == 1 {
 								move(p)
 							}
@@ -100,7 +100,7 @@ func TestR9Source(t *testing.T) {
 func TestR9AnyLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(50*ms, nil))
-		shared := tappedPorts(f, nothing, func(p *udp.Packet) { p.Peer.Link = 7 })
+		shared := tappedPorts(f, ignored, func(p *udp.Packet) { p.Peer.Link = 7 })
 		free := f.upstream(t, at("192.0.2.53:53", shared))
 		if o := ask(free, query("host.example.")); !o.good() || o.after != 50*ms {
 			t.Errorf("alone: good %v after %v", o.good(), o.after)

@@ -43,11 +43,11 @@ func TestHangUpsAfterComeback(t *testing.T) {
 		time.Sleep(ms)
 		var out outbox
 		u.mu.Lock()
-		s := x.stream
-		s.used, x.dials = true, 0
-		x.owed = 2 // so that this one alone ends nothing
-		x.streamEndedLocked(s, errClosed, false, time.Now(), &out)
-		dials := x.dials
+		s := x.conn.stream
+		s.used, x.conn.dials = true, 0
+		x.conn.owed = 2 // so that this one alone ends nothing
+		x.step(x.streamEnded(s, errClosed, false, time.Now()), errClosed, time.Now(), &out)
+		dials := x.conn.dials
 		u.mu.Unlock()
 		u.do(&out)
 		equal(t, "dials", dials, 0)
@@ -129,7 +129,7 @@ func TestPresenceIsInOrder(t *testing.T) {
 		}
 		var x *Exchange
 		u.mu.Lock()
-		for x = range u.openLocked() {
+		for x = range u.waitingLocked() {
 		}
 		u.mu.Unlock()
 		silence := func(out *outbox) { u.silentLocked(x, time.Now(), out) }
@@ -137,7 +137,7 @@ func TestPresenceIsInOrder(t *testing.T) {
 		down := turn(silence)
 		up := turn(func(out *outbox) { u.heardLocked(true, time.Now(), out) })
 		u.mu.Lock()
-		x.watched = time.Now().Add(ms)
+		x.wait.silenceFrom = time.Now().Add(ms)
 		u.mu.Unlock()
 		time.Sleep(testPatience + ms)
 		again := turn(silence)

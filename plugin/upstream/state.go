@@ -1,138 +1,191 @@
 package upstream
 
-// phase is how far an exchange has come over its two ways, UDP and a stream
-// (TCP, or what stands in its place). Each value says on which of them a reply is
-// waited for.
-type phase uint8
+import (
+	"context"
+	"sync"
+	"time"
 
-const (
-	// overUDP: packets are sent over UDP.
-	overUDP phase = iota
-	// overStreamFirst: asked over a stream; UDP is left to fall back to.
-	overStreamFirst
-	// overBoth: asked over a stream, and a reply over UDP is as welcome.
-	overBoth
-	// overStream: asked over a stream; UDP is of no use any more.
-	overStream
-	// overUDPLast: the stream came to nothing, a reply over UDP may still come.
-	overUDPLast
-	// ended: the receiver was told, or nobody waits.
-	ended
-
-	phases
+	"github.com/dnsmus/dnsmus/plugin/known"
+	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
-var phaseNames = [phases]string{"over UDP", "over a stream first", "over both", "over a stream", "over UDP at last", "ended"}
-
-func (p phase) String() string { return phaseNames[p] }
-
-// event is what moves an exchange from one phase to another.
-type event uint8
+// All that the lock of an upstream guards is in this file.
 
 const (
-	answered     event = iota // a reply of use came
-	useless                   // a reply over UDP says only that a stream should be asked
-	forged                    // likewise a near miss, after which another port and id may still be tried
-	unanswered                // the last packet over UDP was due for a reply
-	udpFailed                 // UDP brings nothing but an error
-	streamFailed              // no stream brings a reply
-	streamSlow                // no stream could be opened yet, or some say nothing
-	udpTalks                  // the upstream talks again, over UDP
-	streamTalks               // likewise over a stream
+	maxStreams     = 4                // connections in use at a time
+	maxOpen        = 40               // the same with those that only wait for late replies: more than stall within the usual timeout
+	maxIdle        = 10 * time.Second // a connection's, before it is closed (RFC 7766, section 6.2.3)
+	maxPackets     = 3                // over UDP, an exchange (RFC 9520, section 3.1)
+	maxDials       = 3                // connections an exchange (likewise) that brought nothing
+	maxClosedEarly = 16               // those that brought replies, but ended too early for it: the queries of others may have ended them
+	maxAgeDown     = 2 * time.Second  // a port's, while an upstream is down: some box on the way may have lost it, and know the port
+	tidyEvery      = time.Second
 
-	events
+	// maxWorkers is how many exchanges are under way on a [RoundTripper] at a time, each
+	// with a goroutine; others queue up. Servers are asked to allow as many (RFC 9113,
+	// section 6.5.2), and few allow many more.
+	maxWorkers = 100
 )
 
-var eventNames = [events]string{"answered", "useless", "forged", "unanswered", "UDP failed", "stream failed", "stream slow", "UDP talks", "stream talks"}
+// Upstream is one resolver. Its methods may be called from any goroutine.
+type Upstream struct {
+	cfg Config
 
-func (e event) String() string { return eventNames[e] }
-
-// step is what is to be done on a change of phase.
-type step uint8
-
-const (
-	rest       step = iota
-	sendPacket      // over UDP
-	askStream
-	fail
-)
-
-// next is the phase that follows on an event, and what is to be done. An event that
-// says nothing new in a phase changes nothing.
-func (p phase) next(e event) (phase, step) {
-	switch {
-	case p == ended:
-		return ended, rest
-	case e == answered:
-		return ended, rest
-	}
-	switch p {
-	case overUDP:
-		switch e {
-		case useless:
-			return overStream, askStream
-		case forged:
-			return overStreamFirst, askStream
-		case unanswered:
-			return overBoth, askStream
-		case udpFailed:
-			return overStream, askStream
-		}
-	case overStreamFirst:
-		switch e {
-		case streamFailed:
-			return overUDPLast, sendPacket
-		case streamSlow:
-			return overBoth, sendPacket
-		}
-	case overBoth:
-		switch e {
-		case useless, udpFailed:
-			return overStream, rest
-		case forged:
-			return overStreamFirst, rest
-		case streamFailed:
-			return overUDPLast, rest
-		case streamSlow:
-			return overBoth, sendPacket
-		}
-	case overStream:
-		switch e {
-		case streamFailed:
-			return ended, fail
-		case udpTalks:
-			return overBoth, sendPacket
-		}
-	case overUDPLast:
-		switch e {
-		case useless, udpFailed:
-			return ended, fail
-		case forged:
-			return overUDPLast, sendPacket
-		case streamTalks:
-			return overBoth, askStream
-		}
-	}
-	return p, rest
+	mu             sync.Mutex
+	peer           udp.Peer
+	link           link.State // Gone: nothing is sent
+	known          known.Facts
+	sockets        [ports.InUse]*socket
+	retired        []*socket // no longer sent on, still read from
+	conns          connections
+	waitingForLink ports.Table[Exchange]
+	random         *ports.Random
+	tidyTimer      *time.Timer // calls tidy
+	tidyDue        time.Time   // when it does; zero: it does not
+	closing        bool        // Close was called
 }
 
-// onUDP reports whether a reply over UDP is of use.
-func (p phase) onUDP() bool { return p == overUDP || p == overBoth || p == overUDPLast }
+// connections are the streams of an upstream, and when there may be another.
+type connections struct {
+	open         []*stream // and those that are being dialled, in the order in which that began
+	lastAsked    time.Time // when a query last went over one
+	notBefore    time.Time // no connection is dialled before
+	limitedUntil time.Time // so long the resolver is taken to allow no more connections
+}
 
-// onStream reports whether a stream was asked, and may bring a reply.
-func (p phase) onStream() bool { return p == overStreamFirst || p == overBoth || p == overStream }
+// Exchange is one query to one upstream and the wait for its reply. There can be very many,
+// for it stays until the reply comes or is given up, also when it is not waited for any
+// longer; so it is small and refers to little.
+//
+// Retry and Release lock the upstream; all other methods are called with its lock held.
+type Exchange struct {
+	u     *Upstream
+	begun time.Time
 
-// more reports whether there is more to try when a reply is due: another packet,
-// then a stream, then another stream, for the one at hand may have lost its source
-// address without a word.
-func (p phase) more(packets, dials uint8) bool {
-	switch p {
-	case overUDP:
-		return true
-	case overUDPLast:
-		return packets < maxPackets
-	case ended:
-		return false
-	}
-	return dials < maxDials
+	to    Receiver
+	phase phase     // changed by step alone
+	wake  time.Time // when Retry should be called next; zero: never
+	query wording
+	udp   datagramPath
+	conn  streamPath
+	wait  wait
+	spare fallback
+}
+
+// wording is an exchange's query, as it is asked.
+type wording struct {
+	msg       []byte // which others may share
+	plain     plainness
+	withEDNS  []byte // the message with EDNS, if its last packet goes without
+	truncated Truncated
+}
+
+// plainness says why a query goes without EDNS.
+type plainness uint8
+
+const (
+	asIs          plainness = iota // it does not, or the client asked so
+	lastPacket                     // its last packet over UDP
+	afterRejected                  // it was rejected with EDNS
+)
+
+// datagramPath is an exchange's path over UDP.
+type datagramPath struct {
+	due          time.Time     // when a reply to the last packet is
+	sent         time.Time     // when that was
+	rto          time.Duration // to wait for a reply to the first
+	packets      uint8         // so many were sent
+	unsent       uint8         // times that the network took no packet just then, up to maxUnsent
+	id           uint16
+	socket       *socket // nil: none yet, or it failed
+	failedSocket *socket // which is not to be used again
+	retried      bool    // a port failed since the last packet was due
+	nearMiss     bool    // there was one
+	err          error   // why the path brings nothing; nil: it may, or a stream is likelier to
+}
+
+// streamPath is an exchange's path over streams.
+type streamPath struct {
+	due         time.Time // when a reply is
+	stream      *stream   // the latest
+	owed        uint8     // so many may still bring a reply
+	dials       uint8     // so many were asked, but for those that were closed early
+	closedEarly uint8     // so many ended early, but had brought replies
+	failed      bool      // none could be opened soon, or none brought a reply
+}
+
+// wait is how an exchange's wait for a reply goes.
+type wait struct {
+	silenceFrom     time.Time // since when a silence would be noticed
+	probed          bool      // whether the upstream replies at all
+	silenceReported bool      // its silence was noticed while others were answered
+	askedAgain      bool      // after a silence
+	suspectReply    bool      // there was a reply, but it may be forged
+}
+
+// fallback is a reply that is better than none.
+type fallback struct {
+	msg      []byte    // truncated, or one that rejected EDNS
+	due      time.Time // when it has to do; zero: it is not a truncated one
+	udpSize  uint16    // of replies that the client takes over UDP
+	enlarged bool      // this size was asked for
+}
+
+// socket is an upstream's part of a port, with the exchanges that wait on it. It is the
+// [ports.Owner] of that part.
+type socket struct {
+	u *Upstream
+	*ports.Socket
+
+	pending   ports.Table[Exchange]
+	sent      time.Time            // when it was last sent on
+	used      [1 << 16 / 64]uint64 // ids of queries that were sent on it, as bits
+	questions map[uint64]int       // how many exchanges are pending by what they ask; nil: not counted yet
+}
+
+// stream is a connection that is shared by exchanges: TCP or TLS, to which their queries
+// are written as they come, and from which replies are read in any order (RFC 7766,
+// sections 6.2.1.1 and 7); or a [RoundTripper].
+//
+// Its goroutine is run, which dials, writes what is queued, and at the end has all that are
+// pending asked elsewhere. Beside it one goroutine reads, or workers make round trips.
+// Whatever has the lock may queue a query, have the stream drain or close it; closing is
+// but a word to run, in ctx.
+type stream struct {
+	u      *Upstream
+	ctx    context.Context // done: the stream is closed
+	cancel context.CancelFunc
+	queued chan struct{} // queue has something to write
+
+	// Guarded by u.mu.
+	state   streamState
+	alone   bool      // it is for one exchange
+	dialled time.Time // when dialling began
+	heard   time.Time // when it brought a reply, or was opened; zero: it never was
+	owing   time.Time // since when it owes a reply
+	used    bool      // it brought a reply
+	pending ports.Table[Exchange]
+	queue   []uint16 // ids of those yet to be sent
+
+	// Of a RoundTripper.
+	tripper RoundTripper // nil: a connection that is written to and read from
+	workers []*worker
+	running sync.WaitGroup // workers
+	idle    sync.Cond      // that the queue has something for them, or the stream is closed
+	idlers  int            // workers that wait for it
+}
+
+// worker makes one round trip after another. A goroutine of its own for each would have to
+// grow its stack each time.
+type worker struct {
+	s   *stream
+	msg []byte // the query
+
+	// Guarded by u.mu.
+	x      *Exchange // under way; nil: none
+	id     uint16
+	ctx    context.Context
+	cancel context.CancelFunc // calls it off
 }

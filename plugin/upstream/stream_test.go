@@ -13,6 +13,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -151,7 +152,7 @@ func TestStreamPoisoned(t *testing.T) {
 			}
 		}
 		wg.Wait()
-		if n := asked.Load(); n > maxDials+maxHangups {
+		if n := asked.Load(); n > maxDials+maxClosedEarly {
 			t.Errorf("asked %d times", n)
 		}
 	})
@@ -206,9 +207,9 @@ func TestStreamStalled(t *testing.T) {
 		held := 0
 		for range 3 * maxStreams {
 			go ask(u, query("slow.example."))
-			time.Sleep(leastStall + 10*ms)
+			time.Sleep(known.LeastStall + 10*ms)
 			o := ask(u, query("host.example."))
-			if !o.good() || o.after > leastStall+10*ms {
+			if !o.good() || o.after > known.LeastStall+10*ms {
 				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
 			}
 			if o.after > 10*ms { // it was behind a slow name that was asked again just now
@@ -251,7 +252,7 @@ func TestStreamServerWithOneConnection(t *testing.T) {
 		for i := range 2 { // at once: the second opens another connection
 			all.Go(func() {
 				o := ask(u, query(fmt.Sprintf("host%d.example.", i)))
-				if !o.good() || o.after > leastStall+20*ms {
+				if !o.good() || o.after > known.LeastStall+20*ms {
 					t.Errorf("query %d: good %v after %v", i, o.good(), o.after)
 				}
 			})
@@ -316,7 +317,7 @@ func TestStreamPauses(t *testing.T) {
 			var all sync.WaitGroup
 			for range 5000 {
 				all.Go(func() {
-					if o := ask(u, query("host.example.")); o.good() || o.after > maxDials*(maxPause+10*ms) {
+					if o := ask(u, query("host.example.")); o.good() || o.after > maxDials*(maxDialPause+10*ms) {
 						t.Errorf("%s: good %v after %v", way, o.good(), o.after)
 					}
 				})
@@ -328,7 +329,7 @@ func TestStreamPauses(t *testing.T) {
 			}
 			away = false
 			f.script(answerAfter(0, nil))
-			if o := ask(u, query("host.example.")); !o.good() || o.after > maxPause+10*ms {
+			if o := ask(u, query("host.example.")); !o.good() || o.after > maxDialPause+10*ms {
 				t.Errorf("%s: when it is back, good %v after %v", way, o.good(), o.after)
 			}
 		})

@@ -2,34 +2,28 @@ package upstream
 
 import "time"
 
-// leastStall is that of a resolver which replies quickly, or never did.
-const leastStall = 500 * time.Millisecond
+// maxLimited is how long a resolver is taken to allow no more connections; then another is
+// tried.
+const maxLimited = 5 * time.Second
 
-// stallAfterLocked is how long a stream may owe a reply before queries pass it
-// over, and its own are asked on another.
-func (u *Upstream) stallAfterLocked() time.Duration {
-	return max(leastStall, u.streamRTT.timeout())
-}
-
-// streamLocked returns the TCP connection that the next exchange should use: a free
-// one, else one that is being dialled, else a new one, else the least busy. A
-// free one has to have brought a reply after since, which may be zero. One that
-// has owed a reply for long makes room, but what it owes may come yet: the server
-// or the name may just be slow. Where the resolver allows no more connections than
-// work already, those are used.
+// streamLocked returns the connection that the next exchange should use: a free one, else
+// one that is being dialled, else a new one, else the least busy. A free one has to have
+// brought a reply after since, which may be zero. One that has owed a reply for long makes
+// room, but what it owes may come yet: the server or the name may just be slow. Where the
+// resolver allows no more connections than work already, those are used.
 func (u *Upstream) streamLocked(now, since time.Time) *stream {
-	crowded := u.crowdedLocked(now)
-	var free, dialling, stalled, best *stream
+	limited := u.limitedLocked(now)
+	var free, connecting, stalled, best *stream
 	inUse := 0
-	for _, s := range u.streams {
-		if s.leaving {
+	for _, s := range u.conns.open {
+		if !s.takesMore() {
 			continue
 		}
 		inUse++
 		switch {
-		case !s.open:
-			dialling = s
-		case s.freeLocked(now) && (since.IsZero() || s.heard.After(since) || crowded):
+		case s.state == dialling:
+			connecting = s
+		case s.freeLocked(now) && (since.IsZero() || s.heard.After(since) || limited):
 			free = s
 		case s.pending.Len() == 0 || s.stalledLocked(now):
 			stalled = s
@@ -40,13 +34,12 @@ func (u *Upstream) streamLocked(now, since time.Time) *stream {
 	switch full := inUse >= maxStreams; {
 	case free != nil:
 		return free
-	case crowded && best != nil:
+	case limited && best != nil:
 		return best
-	case dialling != nil: // never two attempts at a time
-		return dialling
+	case connecting != nil: // never two attempts at a time
+		return connecting
 	case full && stalled != nil:
-		stalled.leaving = true
-		stalled.endLeftLocked()
+		stalled.drainLocked()
 		u.endOldestLocked()
 	case full:
 		return best
@@ -54,60 +47,69 @@ func (u *Upstream) streamLocked(now, since time.Time) *stream {
 	return u.openStreamLocked()
 }
 
+// streamAloneLocked returns a connection for one exchange, whose query may be what ends
+// connections, or may have shared them with such a query. Where all connections
+// end, and it is no query's fault, it is one for many.
+func (u *Upstream) streamAloneLocked(now time.Time) *stream {
+	if len(u.conns.open) >= maxOpen || now.Sub(u.known.Last) > maxIdle {
+		return u.streamLocked(now, now)
+	}
+	s := u.openStreamLocked()
+	s.alone = true
+	return s
+}
+
+// openStreamLocked begins to dial a connection.
+func (u *Upstream) openStreamLocked() *stream {
+	s := newStream(u)
+	u.conns.open = append(u.conns.open, s)
+	go s.run()
+	u.tidyLaterLocked()
+	return s
+}
+
 // endOldestLocked ends the connection that owes replies for the longest time, if there
 // are too many of those.
 func (u *Upstream) endOldestLocked() {
-	if len(u.streams) < maxOpen {
+	if len(u.conns.open) < maxOpen {
 		return
 	}
-	for _, s := range u.streams { // in the order in which they were opened
-		if s.leaving {
+	for _, s := range u.conns.open { // in the order in which they were opened
+		if !s.takesMore() {
 			s.closeLocked()
 			return
 		}
 	}
 }
 
-// streamAloneLocked returns a connection for one exchange, whose query may be what ends
-// connections, or may have shared them with such a query. Where all connections
-// end, and it is no query's fault, it is one for many.
-func (u *Upstream) streamAloneLocked(now time.Time) *stream {
-	if len(u.streams) >= maxOpen || now.Sub(u.presence.last) > maxIdle {
-		return u.streamLocked(now, now)
+// rewarmLocked opens another connection in the place of s, if one is to be held open. A
+// resolver that closes connections which it did not use is left alone.
+func (u *Upstream) rewarmLocked(s *stream) {
+	now := time.Now()
+	if s.used && len(u.conns.open) == 0 && !u.closing && !u.linkGone() && now.Sub(u.conns.lastAsked) < u.cfg.Warm {
+		u.streamLocked(now, time.Time{})
 	}
-	s := u.openStreamLocked()
-	s.leaving = true
-	return s
 }
 
-// openStreamLocked begins to dial a TCP connection.
-func (u *Upstream) openStreamLocked() *stream {
-	s := newStream(u)
-	u.streams = append(u.streams, s)
-	go s.run()
-	u.scheduleTidyLocked()
-	return s
-}
-
-// crowdedLocked reports whether the resolver takes no more connections than there are:
+// limitedLocked reports whether the resolver takes no more connections than there are:
 // while some work, another failed not long ago, or is not taken in time.
-func (u *Upstream) crowdedLocked(now time.Time) bool {
-	crowded := now.Before(u.crowded)
-	for _, s := range u.streams {
-		if s.stalledLocked(now) { // then these may be of no use themselves
+func (u *Upstream) limitedLocked(now time.Time) bool {
+	limited := now.Before(u.conns.limitedUntil)
+	for _, s := range u.conns.open {
+		if s.stalledLocked(now) { // then these may be broken themselves
 			return false
 		}
-		if !s.open && !s.dialled.IsZero() && now.Sub(s.dialled) > u.stallAfterLocked() {
-			crowded = true
+		if s.state == dialling && !s.dialled.IsZero() && now.Sub(s.dialled) > u.known.Stall() {
+			limited = true
 		}
 	}
-	return crowded
+	return limited
 }
 
-// worksLocked reports whether some connection does.
-func (u *Upstream) worksLocked() bool {
-	for _, s := range u.streams {
-		if s.open && s.used && !s.leaving {
+// streamWorksLocked reports whether some connection does.
+func (u *Upstream) streamWorksLocked() bool {
+	for _, s := range u.conns.open {
+		if s.state == open && s.used {
 			return true
 		}
 	}

@@ -3,110 +3,71 @@ package upstream
 import (
 	"time"
 
-	"github.com/miekg/dns"
-
-	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
-// scheduleTidyLocked makes sure that tidy is called as long as there is something to
-// tidy up.
-func (u *Upstream) scheduleTidyLocked() {
-	if u.tidying {
-		return
+// tidy forgets, closes and probes, once a second while there is anything to do.
+func (u *Upstream) tidy() {
+	var out outbox
+	now := time.Now()
+	u.mu.Lock()
+	paused := now.Sub(u.tidyDue) > maxPause
+	u.tidyDue = time.Time{}
+	u.tidyLocked(paused, now, &out)
+	if u.known.Down && !u.linkGone() && !u.closing {
+		out.add(job{kind: probeJob})
 	}
-	u.tidying = true
-	due := time.Now().Add(tidyEvery)
-	time.AfterFunc(tidyEvery, func() {
-		var out outbox
-		now := time.Now()
-		u.mu.Lock()
-		u.tidying = false
-		u.tidyLocked(now.Sub(due) > pausedFor, now, &out)
-		if u.presence.down && u.link != link.Gone && !u.draining {
-			out.add(job{kind: probeJob})
-		}
-		u.mu.Unlock()
-		u.do(&out)
-	})
+	u.mu.Unlock()
+	u.do(&out)
 }
 
-// tidyLocked forgets old exchanges, and closes sockets that are worn and unused. It is
-// told if this process was stopped just now.
+// tidyLocked forgets old exchanges, and closes sockets that are old and unused. It is told
+// if this process was stopped just now.
 func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 	for _, s := range u.sockets {
-		if s != nil && (u.draining || s.wornLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
+		if s != nil && (u.closing || s.retiringLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
 			u.retireLocked(s)
 		}
 	}
-	few := u.fewLocked()
-	u.forgetLocked(&u.stranded, few, paused, now, out)
-	inUse := u.retired[:0]
+	few := u.pendingOverUDPLocked() <= maxLate
+	u.forgetLocked(&u.waitingForLink, few, paused, now, out)
+	waited := u.retired[:0]
 	for _, s := range u.retired {
 		s.forgetLocked(few, paused, now, out)
 		if s.pending.Len() == 0 {
 			s.Close()
 		} else {
-			inUse = append(inUse, s)
+			waited = append(waited, s)
 		}
 	}
-	clear(u.retired[len(inUse):])
-	u.retired = inUse
+	clear(u.retired[len(waited):])
+	u.retired = waited
 	for _, s := range u.sockets {
 		if s != nil {
 			s.forgetLocked(few, paused, now, out)
 		}
 	}
-	for i := len(u.streams) - 1; i >= 0; i-- {
-		s := u.streams[i]
+	for i := len(u.conns.open) - 1; i >= 0; i-- {
+		s := u.conns.open[i]
 		u.forgetLocked(&s.pending, false, paused, now, out)
 		s.callOffLocked()
-		if s.pending.Len() == 0 && (u.draining || s.leaving || s.open && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)) {
+		idle := s.state.connected() && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)
+		if s.pending.Len() == 0 && (u.closing || !s.takesMore() || idle) {
 			s.closeLocked()
 		}
 	}
-	if u.presence.down && !u.draining || len(u.retired) > 0 || len(u.streams) > 0 || u.sockets != [ports.InUse]*socket{} {
-		u.scheduleTidyLocked()
+	if u.known.Down && !u.closing || len(u.retired) > 0 || len(u.conns.open) > 0 || u.sockets != [ports.InUse]*socket{} {
+		u.tidyLaterLocked()
 	}
 }
 
-// maxLate is how many exchanges over UDP, of which nobody waits for most, are kept as
+// maxLate is how many exchanges over UDP, of which most are not waited for, are kept as
 // long as a reply may bring a down upstream up again. If there are more, the old ones
 // go sooner.
 const maxLate = 4096
 
-// forgetLocked drops exchanges that nobody waits for: late replies only have to teach,
-// so of very many none is kept for long, less so those of a down upstream, which is
-// probed, and none at all while the upstream is being closed. Of those kept it lets
-// go of the races.
-func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now time.Time, out *outbox) {
-	longest := 2 * u.cfg.Timeout
-	long := min(u.cfg.Timeout, u.patienceLocked())
-	if u.presence.down {
-		long = min(long, tidyEvery)
-	}
-	for id, x := range p.All() {
-		if x.to.Waiting() {
-			continue
-		}
-		if paused { // then it was this side that did not listen
-			x.unheard = true
-		}
-		x.unheardLocked(now, out)
-		_, probe := x.to.(prober)
-		age := now.Sub(x.begun)
-		switch {
-		case u.draining || age > longest || age > long && !probe && !few:
-			p.Remove(id)
-		case !probe && age > tidyEvery: // who listens has heard most
-			x.to = nobody{}
-		}
-	}
-}
-
-// fewLocked reports whether no more exchanges are kept over UDP than may be for long.
-func (u *Upstream) fewLocked() bool {
-	n := 0
+// pendingOverUDPLocked counts them.
+func (u *Upstream) pendingOverUDPLocked() (n int) {
 	for _, s := range u.sockets {
 		if s != nil {
 			n += s.pending.Len()
@@ -115,45 +76,40 @@ func (u *Upstream) fewLocked() bool {
 	for _, s := range u.retired {
 		n += s.pending.Len()
 	}
-	return n <= maxLate
+	return n
 }
 
-// forgetLocked drops what nobody waits for on a socket.
+// forgetLocked drops exchanges that are not waited for: late replies only have to teach,
+// so of very many none is kept for long, less so those of a down upstream, which is
+// probed, and none at all while the upstream is being closed. Of those kept it releases
+// the races.
+func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now time.Time, out *outbox) {
+	longest := 2 * u.cfg.Timeout
+	long := min(u.cfg.Timeout, u.patienceLocked())
+	if u.known.Down {
+		long = min(long, tidyEvery)
+	}
+	for id, x := range p.All() {
+		if x.to.Waiting() {
+			continue
+		}
+		if paused { // then it was this side that did not listen
+			x.wait.silenceReported = true
+		}
+		x.noteTypeSilence(now, out)
+		_, probe := x.to.(prober)
+		age := now.Sub(x.begun)
+		switch {
+		case u.closing || age > longest || age > long && !probe && !few:
+			p.Remove(id)
+		case !probe && age > tidyEvery: // who takes late replies has most of them
+			x.to = nobody{}
+		}
+	}
+}
+
+// forgetLocked drops what is not waited for on a socket.
 func (s *socket) forgetLocked(few, paused bool, now time.Time, out *outbox) {
 	s.u.forgetLocked(&s.pending, few, paused, now, out)
-	s.questions = nil // rebuilt when it is needed again
+	s.questions = nil // counted again when needed
 }
-
-// probe asks what takes the resolver no time, over UDP and a stream: any reply says
-// that it talks.
-func (u *Upstream) probe() {
-	u.mu.Lock()
-	u.presence.probed = time.Now()
-	u.mu.Unlock()
-	u.Ask(probeQuery, prober{})
-}
-
-// probeQuery is asked of a down upstream, so that it is found to be up again before
-// a client needs it, and of one that may be down.
-var probeQuery = func() *Query {
-	m := new(dns.Msg)
-	m.SetQuestion(".", dns.TypeNS)
-	msg, err := m.Pack()
-	if err != nil {
-		panic(err) // of a constant
-	}
-	return &Query{Msg: msg, everyWay: true}
-}()
-
-// prober is the Receiver of probes.
-type prober struct{ nobody }
-
-// nobody is the Receiver of exchanges that nobody waits for.
-type nobody struct{}
-
-func (nobody) Reply([]byte, time.Time, bool) {}
-func (nobody) Fail(error)                    {}
-func (nobody) Presence(bool, uint64)         {}
-func (nobody) Again()                        {}
-func (nobody) Unresponsive()                 {}
-func (nobody) Waiting() bool                 { return false }

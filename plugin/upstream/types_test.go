@@ -85,35 +85,3 @@ func TestR5BrokenZoneIsNotDeaf(t *testing.T) {
 
 // asksBelow reports whether the name asked for begins with that letter.
 func asksBelow(msg []byte, letter byte) bool { return wire.Question(msg)[1] == letter }
-
-// Without anybody who waits for them silences count too, and a flood of types is
-// bounded.
-func TestHearing(t *testing.T) {
-	var h hearing
-	now := time.Now()
-	for i := range enoughSilences {
-		if h.deaf(dns.TypeAAAA) {
-			t.Fatalf("deaf after %d silences", i)
-		}
-		turned, probe := h.unheard(dns.TypeAAAA, now, time.Second)
-		if turned != (i == enoughSilences-1) || probe != (i%2 == 0) {
-			t.Errorf("silence %d: turned %v, probe %v", i, turned, probe)
-		}
-		if turned, probe = h.unheard(dns.TypeAAAA, now.Add(time.Second-1), time.Second); turned || probe {
-			t.Errorf("one more in the same moment as silence %d: turned %v, probe %v", i, turned, probe)
-		}
-		now = now.Add(time.Second)
-	}
-	if turned, _ := h.unheard(dns.TypeAAAA, now.Add(time.Second), time.Second); turned || !h.deaf(dns.TypeAAAA) || h.deaf(dns.TypeA) {
-		t.Error("turned twice, or deaf to another type")
-	}
-	for qtype := range uint16(1000) {
-		h.unheard(1000+qtype, now, time.Second)
-	}
-	if len(h) > maxDeaf {
-		t.Errorf("%d types are kept", len(h))
-	}
-	if !h.heard(dns.TypeAAAA) || h.deaf(dns.TypeAAAA) || h.heard(dns.TypeAAAA) {
-		t.Error("heard, it is still deaf")
-	}
-}

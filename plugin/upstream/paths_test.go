@@ -325,48 +325,6 @@ func TestR8WholeCannotBeHad(t *testing.T) {
 	}
 }
 
-func TestWay(t *testing.T) {
-	var w way
-	now := time.Now()
-	if w.blocked(1) || w.hopeless() || w.tryAgain(now) {
-		t.Error("a way that nothing is known of is blocked")
-	}
-	for i := range uint8(mostFailures) {
-		if !w.blocked(i) || w.blocked(i+1) || w.hopeless() {
-			t.Errorf("after %d failures: %+v", i, w)
-		}
-		w.failed(now)
-	}
-	if !w.hopeless() || w.tryAgain(now) || w.tryAgain(now.Add(firstRetry-1)) {
-		t.Error("not hopeless, or tried again too soon")
-	}
-	tries := 0
-	for at := now; at.Before(now.Add(10 * time.Minute)); at = at.Add(time.Second) {
-		if w.tryAgain(at) {
-			tries++
-			w.failed(at)
-		}
-	}
-	if tries < 8 || tries > 15 {
-		t.Errorf("tried %d times in ten minutes", tries)
-	}
-	w.works(now)
-	if w.blocked(1) || w.tryAgain(now.Add(time.Hour)) || w.dead(now.Add(lastRetry)) || !w.dead(now.Add(lastRetry+1)) {
-		t.Errorf("when it works: %+v", w)
-	}
-}
-
-func TestPace(t *testing.T) {
-	var p pace
-	equal(t, "patience at first", p.patience(2*time.Second, 4*time.Second), 2*time.Second)
-	p.sample(2300 * ms)
-	equal(t, "patience with the slow", p.patience(2*time.Second, 4*time.Second), 3450*ms)
-	p.sample(3500 * ms)
-	equal(t, "patience at most", pace(3500*ms).patience(2*time.Second, 4*time.Second), 4*time.Second)
-	p.sample(20 * ms)
-	equal(t, "patience with the quick", p.patience(2*time.Second, 4*time.Second), 2*time.Second)
-}
-
 // R6: however long packets are waited for, a stream has its turn before the upstream
 // would be down.
 func TestR6StreamHasItsTurn(t *testing.T) {
@@ -377,7 +335,9 @@ func TestR6StreamHasItsTurn(t *testing.T) {
 					n := newNetwork("dropped", "open")
 					u := n.upstream(t, func(c *Config) { c.Patience = patience })
 					u.mu.Lock()
-					u.rtt.late = late
+					for range late {
+						u.known.RTT.Expired()
+					}
 					u.mu.Unlock()
 					for i := range 5 {
 						if o := ask(u, query(fmt.Sprintf("host%d.example.", i))); !o.good() || o.toldDown {

@@ -128,7 +128,7 @@ func TestRoundTripperIsShared(t *testing.T) {
 // What fails alone has no consequence for others.
 func TestRoundTripperAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bad := AloneError{errors.New("HTTP status 404")}
+		bad := QueryError{errors.New("HTTP status 404")}
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) {
 			switch wire.QuestionType(wire.Question(msg)) {
 			case dns.TypeNS:

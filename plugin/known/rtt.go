@@ -1,4 +1,4 @@
-package upstream
+package known
 
 import "time"
 
@@ -10,17 +10,17 @@ const (
 	toShift  = 8 // replies in a row that are too late for one doubling
 )
 
-// rtt estimates how long to wait for a reply before the query is sent again
+// RTT estimates how long to wait for a reply before the query is sent again
 // (R6; RFC 6298, with bounds that suit DNS). Its zero value has seen no reply.
-type rtt struct {
+type RTT struct {
 	smoothed  time.Duration // zero: no sample yet
 	deviation time.Duration
 	late      int // replies since the last sample that did not come in time
 }
 
-// sample adds the time that a reply took. Only exchanges of a single packet
+// Sample adds the time that a reply took. Only exchanges of a single packet
 // count: of more, nobody knows which one was answered (Karn's rule).
-func (r *rtt) sample(d time.Duration) {
+func (r *RTT) Sample(d time.Duration) {
 	d = max(d, time.Microsecond)
 	if r.smoothed == 0 {
 		r.smoothed, r.deviation = d, d/2
@@ -31,13 +31,13 @@ func (r *rtt) sample(d time.Duration) {
 	r.late = 0
 }
 
-// expired notes that a reply did not come in time. If none does for a while, the
+// Expired notes that a reply did not come in time. If none does for a while, the
 // resolver is farther away than the estimate; then queries wait longer until a
 // reply is timed again, which else would never be. Single losses change nothing.
-func (r *rtt) expired() { r.late++ }
+func (r *RTT) Expired() { r.late++ }
 
-// timeout is how long to wait for the reply to a first packet.
-func (r *rtt) timeout() time.Duration {
+// Timeout is how long to wait for the reply to a first packet.
+func (r *RTT) Timeout() time.Duration {
 	rto, shift := firstRTO, r.late
 	if r.smoothed != 0 {
 		rto, shift = max(r.smoothed+4*r.deviation, minRTO), r.late/toShift

@@ -3,86 +3,11 @@ package upstream
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-func TestRTT(t *testing.T) {
-	var r rtt
-	equal(t, "before any sample", r.timeout(), firstRTO)
-	r.expired()
-	equal(t, "after a loss", r.timeout(), 2*firstRTO)
-	for range 10 {
-		r.expired()
-	}
-	equal(t, "after many", r.timeout(), maxRTO)
-
-	r.sample(200 * ms)
-	equal(t, "smoothed", r.smoothed, 200*ms)
-	equal(t, "deviation", r.deviation, 100*ms)
-	equal(t, "a sample takes the doublings back", r.timeout(), 600*ms)
-	r.sample(280 * ms)
-	equal(t, "smoothed", r.smoothed, 210*ms)
-	equal(t, "deviation", r.deviation, 95*ms)
-
-	for range 100 {
-		r.sample(time.Millisecond)
-	}
-	equal(t, "near", r.timeout(), minRTO)
-	for range toShift - 1 {
-		r.expired()
-	}
-	equal(t, "some losses", r.timeout(), minRTO)
-	r.expired()
-	equal(t, "too many for losses", r.timeout(), 2*minRTO)
-	for range 100 {
-		r.expired()
-	}
-	equal(t, "far too many", r.timeout(), minRTO<<maxShift)
-	for range 100 {
-		r.sample(10 * time.Second)
-	}
-	equal(t, "very far", r.timeout(), maxRTO)
-	r = rtt{}
-	r.sample(0) // a clock may be coarse
-	equal(t, "no time at all", r.timeout(), minRTO)
-}
-
-func TestHealth(t *testing.T) {
-	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
-	for _, tc := range []struct {
-		what       string
-		heard      time.Duration // -1: never
-		begun, now time.Duration
-		down       bool
-	}{
-		{"never heard, waited long", -1, 0, 2 * time.Second, true},
-		{"never heard, not yet", -1, 0, 2*time.Second - 1, false},
-		{"heard before", 0, time.Second, 3 * time.Second, true},
-		{"heard before, not yet", 0, time.Second, 2 * time.Second, false},
-		{"heard since", 2 * time.Second, time.Second, 9 * time.Second, false},
-		{"heard at that moment", time.Second, time.Second, 9 * time.Second, false},
-	} {
-		var h health
-		if tc.heard >= 0 {
-			h.heard(at(tc.heard))
-		}
-		if got := h.silent(at(tc.begun), at(tc.now), testPatience); got != tc.down || h.down != tc.down {
-			t.Errorf("%s: went down %v, is down %v; want %v", tc.what, got, h.down, tc.down)
-		}
-		if h.silent(at(tc.begun), at(tc.now), testPatience) {
-			t.Errorf("%s: went down twice", tc.what)
-		}
-		h.heard(at(tc.now))
-		if h.down {
-			t.Errorf("%s: down though it speaks", tc.what)
-		}
-	}
-}
 
 func TestUsable(t *testing.T) {
 	q := query("host.example.")

@@ -1,0 +1,88 @@
+package known
+
+import (
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	// ednsShown is how long a reply with EDNS shows that the upstream knows it.
+	ednsShown = time.Hour
+	// ednsForgot is how long an upstream that does not take EDNS is asked without; it may
+	// be another server by then.
+	ednsForgot = 15 * time.Minute
+	// So many times in a row a query is asked again without EDNS in vain, and then none
+	// for so long: the errors have other reasons.
+	maxFutile   = 3
+	futilePause = time.Minute
+	// So many queries in a row have to be answered only when they are asked without EDNS.
+	// One may be a name that takes long.
+	enoughPlain = 2
+)
+
+// EDNS is what is known of an upstream and EDNS (R13): some servers reject it, or fail,
+// and some gateways drop what has it.
+type EDNS struct {
+	shown  time.Time // when a reply last had it
+	plain  time.Time // until then the upstream is asked without
+	futile uint8     // queries in a row that were asked again without in vain
+	pause  time.Time // until then no query is asked again without
+	silent uint8     // queries in a row that were answered only without
+}
+
+// Known reports whether the upstream has shown lately that it knows EDNS.
+func (e *EDNS) Known(now time.Time) bool { return !e.shown.IsZero() && now.Sub(e.shown) < ednsShown }
+
+// KnownWell reports whether it has shown that just now, so that no reply need be looked at.
+func (e *EDNS) KnownWell(now time.Time) bool { return now.Sub(e.shown) < time.Minute }
+
+// Avoid reports whether the upstream should be asked without.
+func (e *EDNS) Avoid(now time.Time) bool { return now.Before(e.plain) }
+
+// Rejected reports whether a reply of that code to a query with EDNS may be due to that,
+// so that it is worth asking without.
+func (e *EDNS) Rejected(rcode int, now time.Time) bool {
+	switch {
+	case now.Before(e.pause):
+		return false
+	case rcode == dns.RcodeServerFailure:
+		return !e.Known(now)
+	}
+	return rcode == dns.RcodeFormatError || rcode == dns.RcodeNotImplemented || rcode == dns.RcodeBadVers
+}
+
+// AskedAgain notes with which code a query without EDNS was answered that had been
+// rejected with it. It reports whether that was in vain.
+func (e *EDNS) AskedAgain(rcode int, now time.Time) (futile bool) {
+	if Failure(rcode) {
+		if e.futile++; e.futile >= maxFutile {
+			e.futile, e.pause = 0, now.Add(futilePause)
+		}
+		return true
+	}
+	e.futile = 0
+	if !e.Known(now) { // else it was about something in that query
+		e.plain = now.Add(ednsForgot)
+	}
+	return false
+}
+
+// Failure reports whether a code says that the query came to nothing.
+func Failure(rcode int) bool {
+	switch rcode {
+	case dns.RcodeServerFailure, dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeRefused:
+		return true
+	}
+	return false
+}
+
+// AnsweredPlain notes a reply without EDNS that came only when a query was sent without.
+func (e *EDNS) AnsweredPlain(now time.Time) {
+	if e.silent++; e.silent >= enoughPlain {
+		e.silent, e.plain = 0, now.Add(ednsForgot)
+	}
+}
+
+// Show notes a reply with EDNS.
+func (e *EDNS) Show(now time.Time) { e.shown, e.silent = now, 0 }

@@ -1,0 +1,165 @@
+package upstream
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// Ask sends q to the resolver. What comes of it is reported to to, possibly before
+// Ask returns. It also returns when Retry should be called first; zero means
+// never.
+func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
+	alone := NewBatch()
+	x, wake = u.ask(q, to, alone)
+	alone.Send()
+	return x, wake
+}
+
+// ask leaves packets to the batch.
+func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake time.Time) {
+	out, now := &batch.out, batch.now
+	x = new(Exchange) // and filled there, for stacks of those that ask are small
+	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
+	x.query.msg, x.query.truncated, x.spare.udpSize = q.Msg, q.Truncated, q.UDPSize
+	u.mu.Lock()
+	x.avoidEDNS(now)
+	x.begin(q, now, out)
+	wake = x.wakeAt()
+	if u.known.Down {
+		out.tellHealth(x)
+	}
+	if len(u.known.Types) > 0 && u.known.Types.Unresponsive(x.qtype()) {
+		out.add(job{kind: unresponsiveJob, to: to})
+	}
+	u.mu.Unlock()
+	if out.n > 0 {
+		u.do(out)
+		out.empty()
+	}
+	return x, wake
+}
+
+// Retry does what is due at now: it sends an unanswered query again, goes over
+// to a stream after the last packet, tries another connection (R6), and finds out
+// that the upstream is down (R5). It returns when it should be called next; zero
+// means never. A down upstream is sent nothing more.
+func (x *Exchange) Retry(now time.Time) (wake time.Time) {
+	var out outbox
+	x.u.mu.Lock()
+	x.retry(now, &out)
+	x.u.mu.Unlock()
+	x.u.do(&out)
+	x.u.mu.Lock()
+	defer x.u.mu.Unlock()
+	return x.wakeAt()
+}
+
+// Release says that the receiver is to be told nothing more: it may be large, and the
+// exchange stays until the reply comes or is given up.
+func (x *Exchange) Release() {
+	x.u.mu.Lock()
+	defer x.u.mu.Unlock()
+	x.to = nobody{}
+}
+
+// Up reports whether a reply to a question of that type is to be expected: the upstream
+// is neither down nor unresponsive for the type (R5).
+func (u *Upstream) Up(qtype uint16) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return !u.known.Down && !u.known.Types.Unresponsive(qtype)
+}
+
+// Signs reports whether the upstream is known to do DNSSEC, and how long its reply to q,
+// which asks for signatures and is asked now, is worth to be waited for by one without
+// signatures (R19); zero: it is not.
+func (u *Upstream) Signs(q *Query) (known bool, worth time.Duration) {
+	now := time.Now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known.EDNS.Avoid(now) { // so it is not asked for them
+		return false, 0
+	}
+	timeout := u.known.RTT.Timeout()
+	if q.Stream || u.cfg.ForceTCP {
+		timeout = u.known.Stall()
+	}
+	return u.known.DNSSEC.Known(now), u.known.DNSSEC.Worth(questionType(q.Msg), timeout, now)
+}
+
+// do does the work, in order. The lock must not be held.
+func (u *Upstream) do(o *outbox) {
+	for i := range o.first[:o.n] {
+		u.doJob(&o.first[i])
+	}
+	for i := range o.more {
+		u.doJob(&o.more[i])
+	}
+}
+
+func (u *Upstream) doJob(j *job) {
+	switch j.kind {
+	case sendJob:
+		alone := NewBatch()
+		alone.packets.Add(j.s.Socket, j.id, j.msg)
+		alone.Send()
+	case probeJob:
+		u.probe()
+	case probeTypeJob:
+		u.Ask(&Query{Msg: rootQuery(j.qtype)}, prober{})
+	case replyJob:
+		msg := j.msg
+		if j.s != nil { // it is in the buffer that the next packet is read into
+			msg = bytes.Clone(msg)
+		}
+		j.to.Reply(msg, j.at, j.stream)
+	case failJob:
+		j.to.Fail(j.err)
+	case healthJob:
+		j.to.Health(j.is, j.turn)
+	case againJob:
+		j.to.Again()
+	case unresponsiveJob:
+		j.to.Unresponsive()
+	case repliedJob:
+		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
+	case failedJob:
+		u.cfg.Observer.Failed(j.err)
+	case retransmittedJob:
+		u.cfg.Observer.Retransmitted()
+	case nearMissJob:
+		u.cfg.Observer.NearMiss()
+	case downJob:
+		u.cfg.Observer.Down(j.turn, j.took, j.n)
+	case upJob:
+		u.cfg.Observer.Up(j.turn, j.took)
+	case linkJob:
+		u.cfg.Observer.Link(j.link, j.turn)
+	case typeJob:
+		u.cfg.Observer.Unresponsive(j.qtype, j.is)
+	}
+}
+
+// probe asks what takes the resolver no time, over UDP and a stream: any reply says that
+// it is up. So a down upstream is found to be up again before a client needs it.
+func (u *Upstream) probe() {
+	u.mu.Lock()
+	u.known.Probed = time.Now()
+	u.mu.Unlock()
+	u.Ask(&Query{Msg: rootNS, bothPaths: true}, prober{})
+}
+
+var rootNS = rootQuery(dns.TypeNS)
+
+// rootQuery asks for records of a type at the root, which takes a resolver no time.
+func rootQuery(qtype uint16) []byte {
+	msg, err := new(dns.Msg).SetQuestion(".", qtype).Pack()
+	if err != nil {
+		panic(err) // of a constant
+	}
+	return msg
+}

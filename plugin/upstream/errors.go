@@ -1,0 +1,30 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// ErrLinkGone is why an upstream is not asked.
+var ErrLinkGone = errors.New("its network link is gone")
+
+var (
+	errMalformed    = errors.New("malformed reply")
+	errTruncated    = errors.New("truncated reply")
+	errNearMiss     = errors.New("reply with a wrong id")
+	errClosed       = errors.New("connection closed by the upstream")
+	errGivenUp      = errors.New("connection without replies given up")
+	errNotConnected = errors.New("no connection in time")
+)
+
+// plainly is why a connection came to nothing, in words for users.
+func plainly(err error) error {
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errClosed
+	case errors.Is(err, context.DeadlineExceeded):
+		return errNotConnected
+	}
+	return err
+}

@@ -1,0 +1,75 @@
+package upstream
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/known"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// keep takes a truncated reply, to be handed on if the whole cannot be had (R8).
+func (x *Exchange) keep(msg []byte, now time.Time) {
+	f := &x.spare
+	f.msg = bytes.Clone(msg)
+	switch {
+	case !f.due.IsZero():
+	case x.u.known.Stream.HasFailed():
+		f.due = now.Add(known.LeastStall)
+	default:
+		f.due = x.begun.Add(x.u.cfg.Timeout / 4 * 3)
+	}
+}
+
+// wantsWhole goes over to a stream for the whole of a truncated reply, but not where
+// streams have brought nothing lately; whether they do again is found out by a probe, which
+// is not waited for.
+func (x *Exchange) wantsWhole(now time.Time, out *outbox) event {
+	stream := &x.u.known.Stream
+	if x.phase != overUDP || !stream.Hopeless() {
+		return useless
+	}
+	if stream.TryAgain(now) {
+		out.add(job{kind: probeJob})
+	}
+	return streamHopeless
+}
+
+// enlarge makes the query one for a reply of the size that the client takes: more than
+// what surely comes in one piece, but where no stream brings the whole it is worth a try
+// over UDP. It returns what has happened: nothing, if it was tried before or cannot help.
+func (x *Exchange) enlarge(now time.Time) event {
+	f := &x.spare
+	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() {
+		return nothing
+	}
+	larger := wire.WithUDPSize(x.query.msg, f.udpSize)
+	if larger == nil {
+		return nothing
+	}
+	f.enlarged, x.conn.failed = true, true
+	x.leaveSocket()
+	x.query.msg, x.udp.packets = larger, 0
+	f.due = earliest(later(f.due, now.Add(2*x.u.known.RTT.Timeout())), x.begun.Add(x.u.cfg.Timeout/8*7))
+	if x.conn.owed > 0 {
+		return enlargedBeside
+	}
+	return enlarged
+}
+
+// earliest is the first of those times that are not zero, or zero.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,190 @@
+package upstream
+
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// Waits implements ports.Owner.
+func (s *socket) Waits(id uint16) (now, before bool) {
+	s.u.mu.Lock()
+	defer s.u.mu.Unlock()
+	return s.pending.Get(id) != nil, s.usedLocked(id)
+}
+
+// Received implements ports.Owner. A packet that answers nothing is ignored, so that a
+// forged or stray one ends no exchange (R9; RFC 5452, section 9.1).
+func (s *socket) Received(msg []byte, now time.Time) {
+	var out outbox
+	s.u.mu.Lock()
+	s.u.random.Fill()
+	s.receivedLocked(msg, now, &out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}
+
+func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
+	id := wire.Header(msg).ID()
+	x := s.pending.Get(id)
+	if x == nil {
+		if x = s.nearMissLocked(msg); x != nil {
+			x.nearlyReplied(s, now, out)
+		}
+		return
+	}
+	if !matches(x.query.msg, msg) {
+		return
+	}
+	if x.udp.packets == 1 {
+		if took := now.Sub(x.begun); x.conn.dials == 0 && took <= s.u.cfg.Timeout {
+			s.u.known.RTT.Sample(took)
+		}
+		if !s.u.suspects(msg) {
+			s.removeLocked(id)
+		}
+	} // else its other packets may be answered too, and that is no near miss
+	x.replied(msg, s, nil, now, out)
+}
+
+// nearlyReplied is told of a reply to the exchange but for its id. Somebody may be guessing:
+// the exchange leaves UDP, and the port goes out of use for all upstreams (R9).
+func (x *Exchange) nearlyReplied(s *socket, now time.Time, out *outbox) {
+	s.Retire()
+	s.u.retireLocked(s)
+	x.leaveSocket()
+	out.add(job{kind: nearMissJob})
+	e := forged // should the stream fail, another port and id may be tried
+	if x.udp.nearMiss {
+		e = useless
+	}
+	x.udp.nearMiss = true
+	x.step(e, errNearMiss, now, out)
+}
+
+// Failed implements ports.Owner. The error is about no packet in particular.
+func (s *socket) Failed(err error, now time.Time) {
+	var out outbox
+	s.u.mu.Lock()
+	var hit []*Exchange
+	for _, x := range s.pending.All() {
+		if x.phase.onUDP() && x.udp.socket == s {
+			hit = append(hit, x)
+		}
+	}
+	for _, x := range hit {
+		x.step(x.socketFailed(err, now), err, now, &out)
+	}
+	if ports.BreaksSocket(err) {
+		s.u.renewAllLocked(now)
+	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}
+
+// NotSent implements ports.Owner.
+func (s *socket) NotSent(id uint16, err error) {
+	var out outbox
+	now := time.Now()
+	s.u.mu.Lock()
+	switch x := s.pending.Get(id); {
+	case x == nil || x.udp.socket != s:
+	case !ports.IsTransient(err):
+		x.step(x.socketFailed(err, now), err, now, &out)
+	case x.phase.onUDP():
+		x.step(x.packetNotSent(now), nil, now, &out)
+		out.add(job{kind: againJob, to: x.to})
+	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}
+
+// received takes one message. It reports whether that answers anything.
+func (s *stream) received(msg []byte) bool {
+	if len(msg) < wire.HeaderSize {
+		return false
+	}
+	var out outbox
+	now := time.Now()
+	s.u.mu.Lock()
+	answers := s.receivedLocked(msg, now, &out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
+	return answers
+}
+
+func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
+	id := wire.Header(msg).ID()
+	x := s.pending.Get(id)
+	if x == nil || !matches(x.query.msg, msg) {
+		return false
+	}
+	s.pending.Remove(id)
+	x.conn.owed--
+	s.heard, s.used = now, true
+	if x.udp.packets == 0 { // too long a time, if it was asked again; the next is better then
+		s.u.known.StreamRTT.Sample(now.Sub(x.begun))
+	}
+	x.replied(msg, nil, s, now, out)
+	s.closeDrainedLocked()
+	return true
+}
+
+// queryFailed ends one exchange of a stream, which brought no reply, or asks it again
+// elsewhere. The stream goes on if only that query has failed.
+func (s *stream) queryFailed(id uint16, x *Exchange, err error, only bool) {
+	now := time.Now()
+	var out outbox
+	s.u.mu.Lock()
+	its := s.pending.Get(id) == x
+	if its {
+		s.pending.Remove(id)
+	}
+	if only { // it replied
+		s.heard, s.used = now, true
+		s.u.heardLocked(false, now, &out)
+		s.closeDrainedLocked()
+	} else {
+		s.drainLocked()
+	}
+	if its {
+		err = plainly(err)
+		x.step(x.streamEnded(s, err, !only, now), err, now, &out)
+	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}
+
+// After a connection that came to nothing there is none for some times as long as it took
+// to find that out, so that the resolver is not bothered with a handshake for each query.
+// Queries wait: it may be back by then.
+const (
+	pauseFactor  = 20
+	maxDialPause = 100 * time.Millisecond
+)
+
+// ended has what is pending on a stream asked elsewhere, or ends the path over streams for
+// it: the connection has ended.
+func (s *stream) ended(err error) {
+	var out outbox
+	now := time.Now()
+	s.u.mu.Lock()
+	if s.ctx.Err() != nil {
+		err = errGivenUp
+	} else if !s.used {
+		s.u.conns.notBefore = now.Add(min(pauseFactor*now.Sub(s.dialled), maxDialPause))
+		if s.u.streamWorksLocked() && !s.causeLocked() {
+			s.u.conns.limitedUntil = now.Add(maxLimited)
+		}
+	}
+	s.closeLocked()
+	left := s.pending
+	s.pending = ports.Table[Exchange]{}
+	s.u.rewarmLocked(s)
+	for _, x := range left.All() {
+		x.step(x.streamEnded(s, err, s.everOpen() || x.begun.After(s.dialled), now), err, now, &out)
+	}
+	s.u.mu.Unlock()
+	s.u.do(&out)
+}

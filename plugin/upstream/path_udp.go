@@ -1,0 +1,94 @@
+package upstream
+
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/ports"
+)
+
+const (
+	maxUnsent  = 6 // packets that never left, an exchange, before a stream is asked too
+	unsentWait = 2 * time.Millisecond
+)
+
+// sendPacket sends one packet, on the exchange's socket if it has one, and returns what
+// comes of that.
+func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
+	p := &x.udp
+	if p.packets == maxPackets-1 {
+		x.lastPacketPlain(now)
+	}
+	if p.socket == nil {
+		s, err := x.u.socketLocked(now, p.failedSocket, out)
+		if err != nil {
+			return udpFailed, err
+		}
+		p.socket, p.id = s, s.addLocked(x)
+	}
+	p.socket.sentLocked(p.id, now)
+	if p.packets == 0 {
+		p.rto = x.u.known.RTT.Timeout()
+	}
+	p.due = now.Add(p.rto << p.packets)
+	if latest := x.streamBy(); latest.After(now) && p.due.After(latest) {
+		p.due = latest
+	}
+	p.packets++
+	p.sent = now
+	out.send(x)
+	return nothing, nil
+}
+
+// streamBy is when a stream is asked at the latest: it has to have its time too, before
+// the race is over or the upstream would be down.
+func (x *Exchange) streamBy() time.Time {
+	return x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3))
+}
+
+// packetNotSent makes a packet that did not leave due again soon; it does not count. When
+// that has been so a few times, it may be for good.
+func (x *Exchange) packetNotSent(now time.Time) event {
+	p := &x.udp
+	p.packets--
+	p.due = now.Add(unsentWait << p.unsent)
+	if x.phase.onStream() {
+		p.due = now.Add(max(unsentWait<<p.unsent, p.rto))
+	}
+	if p.unsent < maxUnsent {
+		p.unsent++
+		return nothing
+	}
+	if x.phase == overUDP {
+		return unanswered
+	}
+	return nothing
+}
+
+// leaveSocket takes the exchange off its socket; the next packet leaves on any.
+func (x *Exchange) leaveSocket() {
+	if x.udp.socket != nil {
+		x.udp.socket.removeLocked(x.udp.id)
+		x.udp.socket = nil
+	}
+}
+
+// socketFailed takes the exchange off a socket that failed, and returns what that means for
+// it: another port is tried, once, and then the path over UDP is at its end (R10).
+func (x *Exchange) socketFailed(err error, now time.Time) event {
+	p := &x.udp
+	failed := p.socket
+	x.leaveSocket()
+	p.failedSocket = failed
+	if ports.BreaksSocket(err) {
+		x.u.renewAllLocked(now)
+	}
+	if !x.phase.onUDP() {
+		return nothing
+	}
+	again := !p.retried && x.to.Waiting()
+	p.retried = true
+	if again {
+		return sendAgain
+	}
+	return udpFailed
+}

@@ -1,0 +1,155 @@
+package upstream
+
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// socketLocked returns the socket on one of the ports in use, which is that of the batch,
+// or drawn at random, but not the one that failed, which may be nil.
+func (u *Upstream) socketLocked(now time.Time, failed *socket, out *outbox) (*socket, error) {
+	i := out.draw(u.random)
+	if failed != nil && u.sockets[i] == failed {
+		i = (i + 1) % len(u.sockets)
+	}
+	if s := u.sockets[i]; s != nil && !s.retiringLocked(now) {
+		return s, nil
+	}
+	fresh, err := u.openSocketLocked(i, now)
+	if err == nil {
+		return fresh, nil
+	}
+	for _, s := range u.sockets {
+		if s != nil && s != failed && !s.pending.Full() {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+// openSocketLocked puts a socket on the i-th port into use, in place of another if there
+// is one.
+func (u *Upstream) openSocketLocked(i int, now time.Time) (*socket, error) {
+	s := &socket{u: u}
+	part, err := u.cfg.Ports.Join(s, u.peer, i, now)
+	if err != nil {
+		return nil, err
+	}
+	s.Socket = part
+	u.retireLocked(u.sockets[i])
+	u.sockets[i] = s
+	u.tidyLaterLocked()
+	return s, nil
+}
+
+// retireLocked takes a socket out of use; replies are still read from it until none is
+// pending.
+func (u *Upstream) retireLocked(s *socket) {
+	for i := range u.sockets {
+		if u.sockets[i] != s || s == nil {
+			continue
+		}
+		u.sockets[i] = nil
+		if s.pending.Len() == 0 {
+			s.Close()
+		} else {
+			u.retired = append(u.retired, s)
+		}
+	}
+}
+
+// renewSocketsLocked takes all sockets out of use, for others on fresh ports; but not if
+// that was done for some upstream just now, and too often.
+func (u *Upstream) renewSocketsLocked(now time.Time) {
+	if !u.cfg.Ports.Renew(now) {
+		return
+	}
+	for _, s := range u.sockets {
+		u.retireLocked(s)
+	}
+}
+
+// renewAllLocked takes all sockets and idle streams out of use after an error of one, or a
+// silence: what is wrong with one is wrong with all. Streams that owe a reply are left to
+// show by themselves.
+func (u *Upstream) renewAllLocked(now time.Time) {
+	u.renewSocketsLocked(now)
+	for i := len(u.conns.open) - 1; i >= 0; i-- { // from the end: close takes it off the list
+		if s := u.conns.open[i]; s.state.connected() && s.pending.Len() == 0 {
+			s.closeLocked()
+		}
+	}
+}
+
+// retiringLocked reports whether another port should take the place of the socket's: it has
+// been open to guesses for long, it may lead nowhere, or its ids run low.
+func (s *socket) retiringLocked(now time.Time) bool {
+	if s.u.known.Down && s.Age(now) > maxAgeDown || s.pending.Full() {
+		s.Retire()
+	}
+	return s.Retiring(now)
+}
+
+// addLocked enters x under a free id.
+func (s *socket) addLocked(x *Exchange) uint16 {
+	if s.questions != nil {
+		s.questions[x.questionHash()]++
+	}
+	return s.pending.Add(x, s.u.random)
+}
+
+// removeLocked takes out what was entered under the id.
+func (s *socket) removeLocked(id uint16) {
+	x := s.pending.Remove(id)
+	if x == nil || s.questions == nil {
+		return
+	}
+	hash := x.questionHash()
+	if s.questions[hash]--; s.questions[hash] <= 0 {
+		delete(s.questions, hash)
+	}
+}
+
+// sentLocked notes that a query with id is sent.
+func (s *socket) sentLocked(id uint16, now time.Time) {
+	s.sent = now
+	s.used[id/64] |= 1 << (id % 64)
+}
+
+// usedLocked reports whether a query with id was sent.
+func (s *socket) usedLocked(id uint16) bool { return s.used[id/64]&(1<<(id%64)) != 0 }
+
+// nearMissLocked returns the exchange that a reply would answer if its id were right, or
+// nil. A reply with an id that was used before is one that comes late.
+func (s *socket) nearMissLocked(reply []byte) *Exchange {
+	h := wire.Header(reply)
+	if !h.Response() || h.Questions() == 0 || s.usedLocked(h.ID()) || !s.hasQuestionLocked(wire.Question(reply)) {
+		return nil
+	}
+	for _, x := range s.pending.All() {
+		if x.phase.onUDP() && matches(x.query.msg, reply) {
+			return x
+		}
+	}
+	return nil
+}
+
+// hasQuestionLocked reports whether an exchange may be pending that asks this. It
+// spares the look at each of them: a flood of packets that answer nothing must not
+// hold up the others.
+func (s *socket) hasQuestionLocked(question []byte) bool {
+	if question == nil {
+		return false
+	}
+	if s.questions == nil {
+		s.questions = make(map[uint64]int, s.pending.Len())
+		for _, x := range s.pending.All() {
+			s.questions[x.questionHash()]++
+		}
+	}
+	return s.questions[wire.QuestionHash(question)] > 0
+}
+
+// questionHash is that of what the exchange asks.
+func (x *Exchange) questionHash() uint64 { return wire.QuestionHash(wire.Question(x.query.msg)) }
