@@ -111,9 +111,9 @@ func TestUpstreamErrors(t *testing.T) {
 		to    string
 		words []string
 	}{
-		{"grpc://192.0.2.1", []string{`"grpc://192.0.2.1" has a transport that upstreams cannot have`}},
-		{"192.0.2.1 unix:///run/dns.sock", []string{`"unix:///run/dns.sock" has a transport`}},
-		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has a transport`}},
+		{"grpc://192.0.2.1", []string{`"grpc://192.0.2.1" has an unknown transport`}},
+		{"192.0.2.1 unix:///run/dns.sock", []string{`"unix:///run/dns.sock" has an unknown transport`}},
+		{"https3://192.0.2.1", []string{`"https3://192.0.2.1" has an unknown transport`}},
 		{"dns://tls://192.0.2.1", []string{`"dns://tls://192.0.2.1" is not an IP address`}},
 		{"https://dns.example/dns-query", []string{`"https://dns.example/dns-query" is a name`}},
 		{"tls://dns.google", []string{`"tls://dns.google" is a name, and no upstream has an IP address`, "as in tls://ADDR%dns.google"}},
@@ -127,7 +127,7 @@ func TestUpstreamErrors(t *testing.T) {
 		{"dns.example:53", []string{"'dns.example:53' " + notAddr}},
 		{"192.0.2", []string{"'192.0.2' " + notAddr}},
 		{"192.0.2.1 192.0.2.2:0", []string{"'192.0.2.2:0' " + notAddr, "bad port"}},
-		{"fe80::1", []string{"'fe80::1' " + notAddr, "not say of which link"}},
+		{"fe80::1", []string{"'fe80::1' " + notAddr, "needs an interface"}},
 		{"0.0.0.0", []string{"'0.0.0.0' " + notAddr, "unspecified"}},
 		{`""`, []string{"'' " + notAddr}},
 

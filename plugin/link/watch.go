@@ -20,7 +20,7 @@ const (
 func Watch(changed func()) (stop func(), err error) {
 	next, end, err := events()
 	if err != nil {
-		return tell(changed, nil, poll, func() {}), fmt.Errorf("network links are looked at once a second, because the system gives no events: %w", err)
+		return tell(changed, nil, poll, func() {}), fmt.Errorf("interface events unavailable; polling every second: %w", err)
 	}
 	noted := make(chan struct{}, 1)
 	go func() {

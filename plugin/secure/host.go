@@ -59,7 +59,7 @@ func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 		known, err = h.learn(found, ttl, failed, now)
 	}
 	if len(known) == 0 {
-		return nil, fmt.Errorf("looking up %s: %w", h.name, err)
+		return nil, fmt.Errorf("bootstrap: cannot resolve %s: %w", h.name, err)
 	}
 	var all []netip.AddrPort
 	for _, addr := range known {
@@ -91,7 +91,7 @@ func (h *host) learn(found []netip.Addr, ttl time.Duration, err error, now time.
 	return h.known, h.err
 }
 
-var errNoAddress = errors.New("it has no address")
+var errNoAddress = errors.New("no address")
 
 // dialled notes which address answered; the zero value is none.
 func (h *host) dialled(addr netip.Addr) {

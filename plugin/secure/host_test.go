@@ -57,7 +57,7 @@ func TestHostAddresses(t *testing.T) {
 			}
 		}
 		expect("nothing is known", 1)
-		if _, err := h.addresses(t.Context()); err == nil || err.Error() != "looking up dns.example: nobody knows it" {
+		if _, err := h.addresses(t.Context()); err == nil || err.Error() != "bootstrap: cannot resolve dns.example: nobody knows it" {
 			t.Error(err)
 		}
 		expect("nor soon after", 1)
@@ -165,7 +165,7 @@ func TestHostDial(t *testing.T) {
 		now(nil, "")
 		expect("all are silent", 2*time.Second, "")
 		d.err, h.known, h.until = errors.New("unknown"), nil, time.Time{}
-		expect("it has no address", 0, "")
+		expect("no address", 0, "")
 		time.Sleep(time.Minute)
 		closed.Wait() // those that came too late as well
 	})

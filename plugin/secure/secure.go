@@ -51,7 +51,7 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	to.ForceTCP = true // there is nothing else to fall back to
 	to.Dial = func(context.Context, udp.Peer) (net.Conn, error) {
-		return nil, fmt.Errorf("there are no encrypted connections over transport %s", id.Transport)
+		return nil, fmt.Errorf("no encrypted connections over transport %s", id.Transport)
 	}
 	if use, ok := dialers[id.Transport]; ok {
 		use(to, id, cfg)

@@ -40,7 +40,7 @@ func TestNoDialer(t *testing.T) {
 		u := upstream.New(cfg)
 		got := make(failure, 1)
 		u.Ask(&upstream.Query{Msg: question("host.example.")}, got)
-		want := "there are no encrypted connections over transport " + tr.String()
+		want := "no encrypted connections over transport " + tr.String()
 		select {
 		case err := <-got:
 			if err.Error() != want {

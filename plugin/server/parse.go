@@ -68,7 +68,7 @@ func Parse(s string) (Server, error) {
 	}
 	switch {
 	case err != nil && transport.Encrypted() && errors.Is(err, errNotAddr):
-		return Server{}, fmt.Errorf("%s is not an IP address or a host's name; write an address and the name in the certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
+		return Server{}, fmt.Errorf("%s is not an IP address or a host name; write an address and the name in the certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
 	case err != nil:
 		return Server{}, fmt.Errorf("%s %w", Quote(s), err)
 	}
@@ -85,10 +85,10 @@ func Parse(s string) (Server, error) {
 	if w.hasPort {
 		n, err := strconv.ParseUint(w.port, 10, 16)
 		if err != nil && strings.Contains(w.port, ".") && validHost(w.port) {
-			return Server{}, fmt.Errorf("%s has a bad port; to have it asked over TLS write the name before the port, as in tls://%s%%%s", Quote(s), addr, w.port)
+			return Server{}, fmt.Errorf("%s has a bad port; for TLS write the name before the port, as in tls://%s%%%s", Quote(s), addr, w.port)
 		}
 		if err != nil || n == 0 {
-			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a blank before a comment", Quote(s))
+			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a space before a comment", Quote(s))
 		}
 		port = uint16(n)
 	}
@@ -139,7 +139,7 @@ func cutTransport(s string) (t Transport, rest string, err error) {
 	}
 	t, ok := ParseTransport(name)
 	if !ok {
-		return 0, "", fmt.Errorf("%s has a transport that upstreams cannot have; write %s before ://, or nothing", Quote(s), transportNames())
+		return 0, "", fmt.Errorf("%s has an unknown transport; write %s before ://, or the address alone", Quote(s), transportNames())
 	}
 	return t, rest, nil
 }
@@ -196,13 +196,13 @@ func parseAddr(s string) (addr netip.Addr, link string, err error) {
 	case err != nil:
 		return addr, "", errNotAddr
 	case linked && !validLink(link):
-		return addr, "", fmt.Errorf("has a bad link; write the name or number of a network interface, as in %[1]s%%eth0 or [%[1]s%%eth0]:5353", addr)
+		return addr, "", fmt.Errorf("has a bad interface; write its name or number, as in %[1]s%%eth0 or [%[1]s%%eth0]:5353", addr)
 	case addr.IsUnspecified():
 		return addr, "", errors.New("is the unspecified address; for this host write 127.0.0.1 or ::1")
 	case addr.IsMulticast():
 		return addr, "", errors.New("is a multicast address; write the address of one server")
 	case addr.Is6() && addr.IsLinkLocalUnicast() && !linked:
-		return addr, "", fmt.Errorf("is link-local, and does not say of which link; write the interface after it, as in %s%%eth0", addr)
+		return addr, "", fmt.Errorf("is link-local and needs an interface after it, as in %s%%eth0", addr)
 	}
 	return addr, link, nil
 }

@@ -57,7 +57,7 @@ func TestParseErrors(t *testing.T) {
 	const (
 		notIP       = "is not an IP address; write an address such as 192.0.2.1"
 		badPort     = "bad port; write a number from 1 to 65535"
-		badLink     = "bad link; write the name or number of a network interface, as in "
+		badLink     = "bad interface; write its name or number, as in "
 		unspecified = "is the unspecified address; for this host write 127.0.0.1 or ::1"
 		multicast   = "is a multicast address; write the address of one server"
 	)
@@ -94,7 +94,7 @@ func TestParseErrors(t *testing.T) {
 		"192.0.2.1:+53":          badPort,
 		"192.0.2.1:0x35":         badPort,
 		"192.0.2.1:domain":       badPort,
-		"192.0.2.1#dns.example":  "bad port; to have it asked over TLS write the name before the port, as in tls://192.0.2.1%dns.example",
+		"192.0.2.1#dns.example":  "bad port; for TLS write the name before the port, as in tls://192.0.2.1%dns.example",
 		"192.0.2.1#comment":      badPort,
 		"192.0.2.1#53#54":        badPort,
 		"[2001:db8::1]:":         badPort,
@@ -137,7 +137,7 @@ func TestParseErrors(t *testing.T) {
 		"[ff02::fb]:5353":    multicast,
 		"239.255.255.250:53": multicast,
 
-		"fe80::1":         "is link-local, and does not say of which link; write the interface after it, as in fe80::1%eth0",
+		"fe80::1":         "is link-local and needs an interface after it, as in fe80::1%eth0",
 		"[fe80::2]:53":    "as in fe80::2%eth0",
 		"febf::1#53":      "as in febf::1%eth0",
 		"\u202e192.0.2.1": `"\u202e192.0.2.1"`,
@@ -228,11 +228,11 @@ func TestParseEncrypted(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"grpc://192.0.2.1":                              "has a transport that upstreams cannot have; write dns, tls, https or quic",
-		"TLS://192.0.2.1":                               "has a transport that upstreams cannot have",
-		"://192.0.2.1":                                  "has a transport that upstreams cannot have",
+		"grpc://192.0.2.1":                              "has an unknown transport; write dns, tls, https or quic",
+		"TLS://192.0.2.1":                               "has an unknown transport",
+		"://192.0.2.1":                                  "has an unknown transport",
 		"tls://tls://192.0.2.1":                         "is not an IP address",
-		"tls://192.0.2.1/dns-query":                     "is not an IP address or a host's name; write an address and the name in the certificate, as in tls://192.0.2.1%dns.example",
+		"tls://192.0.2.1/dns-query":                     "is not an IP address or a host name; write an address and the name in the certificate, as in tls://192.0.2.1%dns.example",
 		"tls://dns.example/x":                           "is not an IP address",
 		"tls://192.0.2":                                 "is not an IP address",
 		"tls://dns..example":                            "is not an IP address",
@@ -255,7 +255,7 @@ func TestParseEncrypted(t *testing.T) {
 		"tls://192.0.2.1%dns.example:x":                 "has a bad port",
 		"tls://192.0.2.1:":                              "has a bad port",
 		"tls://192.0.2.1:0":                             "has a bad port",
-		"tls://fe80::1":                                 "is link-local, and does not say of which link",
+		"tls://fe80::1":                                 "is link-local and needs an interface",
 		"tls://[2001:db8::1]x":                          "is not an IP address",
 		"tls://":                                        "is not an IP address",
 		"quic://0.0.0.0":                                "is the unspecified address",

@@ -30,7 +30,7 @@ func adapterServers(adapters []adapter) (all []server.Server, skipped []Skipped)
 			case !a.up:
 				skipped = append(skipped, Skipped{s.String(), "its adapter is down"})
 			case placeholders.Contains(addr.WithZone("")):
-				skipped = append(skipped, Skipped{s.String(), "a placeholder"})
+				skipped = append(skipped, Skipped{s.String(), "a placeholder of Windows"})
 			default:
 				all = append(all, s)
 			}

@@ -55,9 +55,9 @@ func (s *service) Read() (Reading, error) {
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
 			// dbus-daemon does so with users that it finds no name of, as dynamic ones of systemd's.
-			return Reading{}, fmt.Errorf("%s cannot be asked, because the system bus turns user %d away; let it be a user in /etc/passwd: %w", s.name, os.Getuid(), err)
+			return Reading{}, fmt.Errorf("%s unavailable: D-Bus rejected uid %d (not in passwd); run as a user that is", s.name, os.Getuid())
 		case err != nil:
-			return Reading{}, absent{fmt.Errorf("%s cannot be asked, because there is no system bus: %w", s.name, err)}
+			return Reading{}, absent{fmt.Errorf("%s unavailable: no system D-Bus: %w", s.name, err)}
 		}
 		defer conn.Close()
 	}
@@ -68,11 +68,11 @@ func (s *service) Read() (Reading, error) {
 	var refused dbus.Error
 	switch {
 	case errors.As(err, &refused) && (refused.Name == "org.freedesktop.DBus.Error.ServiceUnknown" || refused.Name == "org.freedesktop.DBus.Error.NameHasNoOwner"):
-		return Reading{}, absent{fmt.Errorf("%s does not run", s.name)}
+		return Reading{}, absent{fmt.Errorf("%s is not running", s.name)}
 	case errors.Is(err, dbus.ErrClosed):
-		return Reading{}, absent{fmt.Errorf("%s cannot be asked, because the system bus went away", s.name)}
+		return Reading{}, absent{fmt.Errorf("%s unavailable: D-Bus connection closed", s.name)}
 	case err != nil:
-		return Reading{}, fmt.Errorf("%s does not say which resolvers it knows: %w", s.name, err)
+		return Reading{}, fmt.Errorf("cannot read the resolvers of %s: %w", s.name, err)
 	}
 	r := collect(servers, skipped, present)
 	r.Warming = !came.IsZero() && time.Since(came) < s.warming
@@ -106,7 +106,7 @@ func (s *service) properties(ctx context.Context, conn *dbus.Conn, path dbus.Obj
 func store(all map[string]dbus.Variant, name string, to any) error {
 	v, ok := all[name]
 	if !ok {
-		return fmt.Errorf("there is no property %s; is it an old version?", name)
+		return fmt.Errorf("no D-Bus property %s; is it an old version?", name)
 	}
 	return v.Store(to)
 }

@@ -351,7 +351,7 @@ func TestBus(t *testing.T) {
 	}
 	m.end()
 	testkit.Eventually(t, func() error {
-		if w.complaints("NetworkManager does not run") != 1 {
+		if w.complaints("NetworkManager is not running") != 1 {
 			return errors.New("no complaint of NetworkManager")
 		}
 		return nil
@@ -449,7 +449,7 @@ func TestResolvedServers(t *testing.T) {
 		"tls://[10.8.0.54%tun0]:8853 corp.example. .",
 		"[10.9.0.53%eth0.100]:5353",
 		"[fe80::1%9]:53")
-	expect(t, "left out", whatAndWhy(skipped), "a server of link eth0: its address is none of IP")
+	expect(t, "left out", whatAndWhy(skipped), "a server of interface eth0: not an IP address")
 	if err := m.take(map[string]dbus.Variant{"DNSEx": dbus.MakeVariant("x")}); err == nil {
 		t.Error("no error for properties of other types")
 	}
@@ -477,5 +477,5 @@ func TestManaged(t *testing.T) {
 		"[fe80::1%eth0]:53",
 		"tls://[192.0.2.3%eth0]:853",
 		"192.0.2.9:53")
-	expect(t, "left out", whatAndWhy(skipped), `"x": it cannot be read`, `"dns+tls://x": it cannot be read`, `"sdns://x": it cannot be read`, `"": it cannot be read`)
+	expect(t, "left out", whatAndWhy(skipped), `"x": not a valid address`, `"dns+tls://x": not a valid address`, `"sdns://x": not a valid address`, `"": not a valid address`)
 }

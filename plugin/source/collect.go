@@ -24,20 +24,20 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 		why := ""
 		switch {
 		case addr.IsUnspecified() || addr.IsMulticast():
-			why = "no server's address"
+			why = "not a server's address"
 		case addr.IsLoopback():
 			why = "loopback"
 		case addr.IsLinkLocalUnicast() && addr.Is6() && s.Link == "":
-			why = "link-local, and does not say of which link"
+			why = "link-local without an interface"
 		case !linked:
-			why = "its link is gone"
+			why = "its interface is missing"
 		default:
 			// The name of an interface on Windows may have blanks in it.
 			if _, err := server.Parse(s.String()); err != nil {
 				s.Link = present.numberOf(s.Link)
 			}
 			if _, err := server.Parse(s.String()); err != nil {
-				why = "it cannot be written as a server"
+				why = "not usable as a server"
 			}
 		}
 		if why != "" {

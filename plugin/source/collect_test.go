@@ -78,9 +78,9 @@ func TestCollect(t *testing.T) {
 	expect(t, "left out", whatAndWhy(r.Skipped),
 		"x: no address",
 		"[127.0.0.53%lo]:53: loopback", "127.0.0.1:53: loopback", "[::1]:5353: loopback",
-		"[10.1.0.53%tun9]:53: its link is gone", "[10.1.0.53%9]:53: its link is gone",
-		"[fe80::1]:53: link-local, and does not say of which link",
-		"0.0.0.0:53: no server's address")
+		"[10.1.0.53%tun9]:53: its interface is missing", "[10.1.0.53%9]:53: its interface is missing",
+		"[fe80::1]:53: link-local without an interface",
+		"0.0.0.0:53: not a server's address")
 
 	if again := collect(servers, []Skipped{{"x", "no address"}}, someLinks); !bytes.Equal(r.Text, again.Text) {
 		t.Errorf("the same is %q once and %q then", r.Text, again.Text)
@@ -172,7 +172,7 @@ func TestScutil(t *testing.T) {
 		"[10.0.0.53%utun4]:5300 branch.example. lab.example.",
 		"[2001:db8::53%9]:53",
 	)
-	expect(t, "left out", whatAndWhy(skipped), `"300.1.1.1": it cannot be read`)
+	expect(t, "left out", whatAndWhy(skipped), `"300.1.1.1": not a valid address`)
 
 	// In a list the stub on loopback is left out, and what is said twice counts once.
 	r := collect(servers, nil, interfaces{6: "en0", 12: "utun3", 13: "utun4", 9: "en7"})
@@ -212,7 +212,7 @@ func TestAdapters(t *testing.T) {
 		"[10.0.0.54%12]:53 corp.example. lab.example.",
 		"[10.0.0.53%13]:53")
 	expect(t, "left out", whatAndWhy(skipped),
-		"[fec0:0:0:ffff::1%5]:53: a placeholder", "[fec0:0:0:ffff::2%5]:53: a placeholder", "[10.9.0.53%14]:53: its adapter is down")
+		"[fec0:0:0:ffff::1%5]:53: a placeholder of Windows", "[fec0:0:0:ffff::2%5]:53: a placeholder of Windows", "[10.9.0.53%14]:53: its adapter is down")
 }
 
 func golden(t *testing.T, name string) []byte {

@@ -2,8 +2,10 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -54,10 +56,12 @@ func (f File) noServers(warnings []Warning) error {
 // pipe, could wait for ever.
 func readFile(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if os.IsNotExist(err) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w; create it with lines such as 'nameserver 192.0.2.1'", err)
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w; make it readable for the user that CoreDNS runs as", err)
+	case err != nil:
 		return nil, err
 	}
 	defer f.Close()

@@ -35,9 +35,9 @@ func (l *List) Inventory() (all []Inventory) {
 			case left[told.ID]:
 				delete(left, told.ID)
 			case includes(kept, []server.Server{told}):
-				n.Skipped = "named before"
+				n.Skipped = "already named"
 			default:
-				n.Skipped = "named with its link elsewhere"
+				n.Skipped = "named with an interface elsewhere"
 			}
 			s.Named = append(s.Named, n)
 		}

@@ -199,7 +199,7 @@ func (l *List) mayLack(e *entry, err error) bool {
 func (l *List) checkLinks(r *Report) {
 	nothingKnown := l.links && !slices.ContainsFunc(l.entries, func(e *entry) bool { return e.system && (e.read || e.problem != "") })
 	if nothingKnown && !l.nothingKnown {
-		r.Problems = append(r.Problems, fmt.Errorf("%s: this system has nothing that knows its resolvers, such as %s; name a file or addresses too, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
+		r.Problems = append(r.Problems, fmt.Errorf("%s: nothing on this system knows its resolvers; looked for %s; name a file or addresses as well, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
 	}
 	l.nothingKnown = nothingKnown
 }

@@ -42,7 +42,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, skip
 		for _, word := range words {
 			s, err := managedServer(word)
 			if err != nil {
-				skipped = append(skipped, Skipped{server.Quote(word), "it cannot be read"})
+				skipped = append(skipped, Skipped{server.Quote(word), "not a valid address"})
 				continue
 			}
 			if s.Link == "" {

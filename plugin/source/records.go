@@ -85,7 +85,7 @@ func (r *records) Read() (Reading, error) {
 		}
 	}
 	if !there {
-		return Reading{}, absent{fmt.Errorf("there is no directory %s", strings.Join(r.dirs, " or "))}
+		return Reading{}, absent{fmt.Errorf("no directory %s", strings.Join(r.dirs, " or "))}
 	}
 	reading := collect(servers, skipped, present)
 	reading.Warnings = warnings

@@ -87,7 +87,7 @@ func TestLinksOfList(t *testing.T) {
 	if !list.MayBeEmpty() || new(List).MayBeEmpty() {
 		t.Error("which list may be empty?")
 	}
-	if r := list.Read(); len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Error(), "links: this system has nothing that knows its resolvers, such as ") || !strings.Contains(r.Problems[0].Error(), DefaultFile()) {
+	if r := list.Read(); len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Error(), "links: nothing on this system knows its resolvers; looked for ") || !strings.Contains(r.Problems[0].Error(), DefaultFile()) {
 		t.Errorf("first: %+v", r)
 	}
 	if r := list.Read(); len(r.Problems)+len(r.Reloaded) > 0 {
@@ -99,7 +99,7 @@ func TestLinksOfList(t *testing.T) {
 		t.Errorf("third: %+v", r)
 	}
 	d.remove("interfaces")
-	if r := list.Read(); len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Error(), "there is no directory") {
+	if r := list.Read(); len(r.Problems) != 1 || !strings.Contains(r.Problems[0].Error(), "no directory") {
 		t.Errorf("fourth: %+v", r)
 	}
 	expect(t, "servers that stay", written(list.Servers()), "[192.0.2.1%eth0]:53")
@@ -135,8 +135,8 @@ func TestSurvey(t *testing.T) {
 	}
 	expect(t, "inventory", got,
 		"resolvconf [192.0.2.1%eth0]:53 ", "resolvconf [127.0.0.53%eth0]:53 loopback", "resolvconf: an error",
-		d.path("file")+" 192.0.2.1:53 named with its link elsewhere", d.path("file")+" [192.0.2.1%eth0]:53 named before", d.path("file")+" 192.0.2.2:53 ",
-		" 192.0.2.2:53 named before")
+		d.path("file")+" 192.0.2.1:53 named with an interface elsewhere", d.path("file")+" [192.0.2.1%eth0]:53 already named", d.path("file")+" 192.0.2.2:53 ",
+		" 192.0.2.2:53 already named")
 }
 
 // A source that has just come does not take away what it said before.

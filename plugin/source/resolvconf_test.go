@@ -116,7 +116,7 @@ func TestFiles(t *testing.T) {
 				`line 6: "192.0.2.2\x00" is not an IP address`,
 				`line 7: "192.0.2.3" has no keyword nameserver`,
 				`line 8: "\xff\xfe\x1b[31m" is not an IP address`,
-				`line 9: "fe80::1%\xff" has a bad link`,
+				`line 9: "fe80::1%\xff" has a bad interface`,
 				`line 11: no address`,
 			},
 		},

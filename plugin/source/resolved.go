@@ -83,7 +83,7 @@ func (m *resolvedManager) servers(overTLS map[int32]string, present interfaces) 
 	for _, d := range m.dns {
 		addr, ok := netip.AddrFromSlice(d.Address)
 		if !ok {
-			skipped = append(skipped, Skipped{"a server of link " + present.nameOf(int(d.Link)), "its address is none of IP"})
+			skipped = append(skipped, Skipped{"a server of interface " + present.nameOf(int(d.Link)), "not an IP address"})
 			continue
 		}
 		id := server.ID{Transport: server.DNS, Link: present.nameOf(int(d.Link))}

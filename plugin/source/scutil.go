@@ -24,7 +24,7 @@ func scutilDNS(text string) (servers []server.Server, skipped []Skipped) {
 		for _, word := range block.words {
 			s, err := scutilServer(word, block.port, block.link)
 			if err != nil {
-				skipped = append(skipped, Skipped{server.Quote(word), "it cannot be read"})
+				skipped = append(skipped, Skipped{server.Quote(word), "not a valid address"})
 				continue
 			}
 			s.Domains = block.domains

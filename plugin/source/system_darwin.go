@@ -8,7 +8,7 @@ import (
 )
 
 // systemKnows is what may know the resolvers of this system.
-const systemKnows = "scutil or openresolv"
+const systemKnows = "scutil and openresolv"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {

@@ -1,7 +1,7 @@
 package source
 
 // systemKnows is what may know the resolvers of this system.
-const systemKnows = "systemd-resolved, NetworkManager, openresolv or resolvconf"
+const systemKnows = "systemd-resolved, NetworkManager, openresolv and resolvconf"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source {

@@ -11,7 +11,7 @@ import (
 )
 
 // systemKnows is what may know the resolvers of this system.
-const systemKnows = "a table of network adapters"
+const systemKnows = "network adapters"
 
 // systemSources returns all sources of what the system knows.
 func systemSources() []Source { return []Source{&polled{name: "adapters", read: readAdapters}} }
@@ -20,7 +20,7 @@ func systemSources() []Source { return []Source{&polled{name: "adapters", read: 
 func readAdapters() (Reading, error) {
 	table, err := adapterTable()
 	if err != nil {
-		return Reading{}, absent{fmt.Errorf("network adapters: %w", err)}
+		return Reading{}, absent{fmt.Errorf("cannot list network adapters: %w", err)}
 	}
 	servers, skipped := adapterServers(table)
 	return collect(servers, skipped, presentInterfaces()), nil

@@ -22,7 +22,7 @@ func TestLinksRows(t *testing.T) {
 	s.Domains = []string{"corp.example.", "lab.example."}
 	rows := linkRows([]source.Inventory{
 		{Source: "systemd-resolved", Named: []source.Named{{What: s.String(), Server: s}, {What: "127.0.0.53:53", Skipped: "loopback"}}},
-		{Source: "NetworkManager", Err: errors.New("NetworkManager\x1b does not run")},
+		{Source: "NetworkManager", Err: errors.New("NetworkManager\x1b is not running")},
 		{Source: "resolvconf"},
 		{Named: []source.Named{{What: "192.0.2.1:53"}}},
 	}, func(server.Server) link.State { return link.Unbound })
@@ -30,7 +30,7 @@ func TestLinksRows(t *testing.T) {
 		"SOURCE            LINK  SERVER             DOMAINS                     STATUS",
 		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked; link: not bound",
 		"systemd-resolved  -     127.0.0.53:53      -                           left out: loopback",
-		"NetworkManager    -     -                  -                           NetworkManager? does not run",
+		"NetworkManager    -     -                  -                           NetworkManager? is not running",
 		"resolvconf        -     -                  -                           names nobody",
 		"command line      -     192.0.2.1:53       -                           asked", ""}, "\n")
 	squeeze := func(s string) string {
