@@ -33,14 +33,8 @@ var plugin = [][2]string{
 	{reference, "Name"}, {reference, "Description"}, {reference, "Syntax"},
 	{"README.md", "Configure"}, {reference, "Examples"}, {"README.md", "Risks"},
 	{"docs/behaviour.md"}, {"docs/links.md"}, {"docs/learning.md"},
-	{reference, "Metadata"}, {reference, "Logs and traces"}, {reference, "Metrics"}, {reference, "Ready"}, {reference, "Bugs"},
+	{reference, "Metadata"}, {reference, "Logs and traces"}, {reference, "Metrics"}, {reference, "Ready"}, {reference, "Bugs"}, {reference, "See Also"},
 }
-
-// seeAlso ends it, in place of the links of the reference.
-const seeAlso = `## See Also
-
-coredns(1), corefile(5), coredns-cache(7), coredns-forward(7), dnsmus(8), dnsmus-resolv(8), resolv.conf(5),
-` + "`/usr/share/doc/dnsmus`\n"
 
 func main() {
 	log.SetFlags(0)
@@ -113,7 +107,7 @@ func pluginManual() (string, error) {
 		}
 		b.WriteString("## " + part[1] + "\n" + body + "\n")
 	}
-	return b.String() + seeAlso, nil
+	return b.String(), nil
 }
 
 // section returns what a document has below a heading.
