@@ -1,9 +1,7 @@
 package dnsmus
 
 import (
-	"bytes"
 	"fmt"
-	golog "log"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,8 +12,11 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 func parseText(text string) (stanza, error) {
 	return parseStanza(caddy.NewTestController("dns", text))
@@ -54,9 +55,6 @@ func wantError(t *testing.T, stanza string, line int, words ...string) {
 
 // Names that nothing answers are an error if they are all there are, else a warning.
 func TestLeadsNowhere(t *testing.T) {
-	var out bytes.Buffer
-	golog.SetOutput(&out)
-	defer golog.SetOutput(os.Stderr)
 	for _, tc := range []struct {
 		keys, except []string
 		next         plugin.Handler
@@ -71,11 +69,13 @@ func TestLeadsNowhere(t *testing.T) {
 		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example.", "b.example."}, fails: true},
 		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example."}, warns: true},
 	} {
-		out.Reset()
-		err := leadsNowhere(tc.keys, tc.except, tc.next)
-		if (err != nil) != tc.fails || strings.Contains(out.String(), "Names in "+strings.Join(tc.except, " ")+" fail") != tc.warns {
-			t.Errorf("%+v: %v, log %q", tc, err, out.String())
-		}
+		t.Run(fmt.Sprint(tc.keys, tc.except, tc.next != nil), func(t *testing.T) {
+			log := testkit.Logged(t)
+			err := leadsNowhere(tc.keys, tc.except, tc.next)
+			if (err != nil) != tc.fails || (log.Count("Names in "+strings.Join(tc.except, " ")+" fail") > 0) != tc.warns {
+				t.Errorf("%+v: %v, log %q", tc, err, log)
+			}
+		})
 	}
 }
 

@@ -1,9 +1,7 @@
 package dnsmus
 
 import (
-	"bytes"
 	"fmt"
-	golog "log"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +12,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
@@ -163,9 +162,7 @@ func TestUpstreamErrors(t *testing.T) {
 
 // A server block does not ask itself (R11); another one is a fair upstream.
 func TestR11OwnAddresses(t *testing.T) {
-	var out bytes.Buffer
-	golog.SetOutput(&out)
-	defer golog.SetOutput(os.Stderr)
+	log := testkit.Logged(t)
 	for _, tc := range []struct {
 		bind, key, to string
 		want          []server.Server
@@ -188,8 +185,8 @@ func TestR11OwnAddresses(t *testing.T) {
 			t.Errorf("bind %s, %s, dnsmus %s: upstreams %v, %v, want %v", tc.bind, tc.key, tc.to, cfg.Upstreams, err, tc.want)
 		}
 	}
-	if want := "Upstream 127.0.0.1:53 is left out"; !strings.Contains(out.String(), want) {
-		t.Errorf("log is %q, want it to have %q", out.String(), want)
+	if want := "Upstream 127.0.0.1:53 is left out"; log.Count(want) == 0 {
+		t.Errorf("log is %q, want it to have %q", log, want)
 	}
 
 	c := caddy.NewTestController("dns", "\ndnsmus 127.0.0.1")
@@ -201,16 +198,14 @@ func TestR11OwnAddresses(t *testing.T) {
 }
 
 func TestFileWarnings(t *testing.T) {
-	var out bytes.Buffer
-	golog.SetOutput(&out)
-	defer golog.SetOutput(os.Stderr)
+	log := testkit.Logged(t)
 	name := filepath.Join(writeFiles(t, "some.conf", "nameserver 192.0.2.1\nnameserver x\n"), "some.conf")
 	cfg, err := parseText("dnsmus " + name)
 	if err != nil || !equal(cfg.Upstreams, servers("192.0.2.1:53")) {
 		t.Errorf("upstreams %v, %v", cfg.Upstreams, err)
 	}
-	if want := name + `:2: "x" is not an IP address`; !strings.Contains(out.String(), want) {
-		t.Errorf("log is %q, want it to have %q", out.String(), want)
+	if want := name + `:2: "x" is not an IP address`; log.Count(want) == 0 {
+		t.Errorf("log is %q, want it to have %q", log, want)
 	}
 }
 
@@ -227,16 +222,16 @@ func TestFilesOfNoUseYet(t *testing.T) {
 		{dir + "/missing.conf " + dir + "/good.conf", servers("192.0.2.2:53"), "missing.conf: no such file"},
 		{dir + "/good.conf " + dir + "/empty.conf 192.0.2.1", servers("192.0.2.2:53", "192.0.2.1:53"), "empty.conf has no usable nameserver line"},
 	} {
-		var out bytes.Buffer
-		golog.SetOutput(&out)
-		st, err := parseText("dnsmus " + tc.to)
-		golog.SetOutput(os.Stderr)
-		if err != nil || !equal(st.Upstreams, tc.want) {
-			t.Errorf("dnsmus %s: upstreams %v, %v, want %v", tc.to, st.Upstreams, err, tc.want)
-		}
-		if !strings.Contains(out.String(), tc.log) {
-			t.Errorf("log is %q, want it to have %q", out.String(), tc.log)
-		}
+		t.Run(filepath.Base(tc.to), func(t *testing.T) {
+			log := testkit.Logged(t)
+			st, err := parseText("dnsmus " + tc.to)
+			if err != nil || !equal(st.Upstreams, tc.want) {
+				t.Errorf("dnsmus %s: upstreams %v, %v, want %v", tc.to, st.Upstreams, err, tc.want)
+			}
+			if log.Count(tc.log) == 0 {
+				t.Errorf("log is %q, want it to have %q", log, tc.log)
+			}
+		})
 	}
 }
 
@@ -245,15 +240,13 @@ func TestLinks(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent") // not this machine's
 	dir := writeFiles(t, "links", "nameserver 192.0.2.77\n")
 	t.Chdir(dir)
-	var out bytes.Buffer
-	golog.SetOutput(&out)
-	defer golog.SetOutput(os.Stderr)
+	log := testkit.Logged(t)
 	none, err := parseText("dnsmus links")
 	if err != nil || !none.list.MayBeEmpty() {
 		t.Fatalf("dnsmus links: %+v, %v", none, err)
 	}
-	if len(none.Upstreams) == 0 && !strings.Contains(out.String(), handler.NoneKnown) {
-		t.Errorf("log is %q", &out)
+	if len(none.Upstreams) == 0 && log.Count(handler.NoneKnown) == 0 {
+		t.Errorf("log is %q", log)
 	}
 	for to, want := range map[string][]server.Server{
 		"links 192.0.2.1":         servers("192.0.2.1"),

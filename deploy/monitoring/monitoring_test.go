@@ -32,6 +32,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
+func TestMain(m *testing.M) { testkit.Main(m) }
+
 const prefix = "coredns_dnsmus_"
 
 // The chart has the files that this is about.
@@ -113,6 +115,7 @@ func live(t *testing.T) map[string]exported {
 	fails := testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeServerFailure))
 	})
+	testkit.Logged(t)
 	h := handler.New(handler.Config{
 		Upstreams: []server.Server{server.Plain(knows), server.Plain(fails)},
 		Values: option.Values{

@@ -46,7 +46,7 @@ func Main(m tests) { os.Exit(Tidy(m).Run()) }
 // namespace, control group, mount or file. If it is interrupted, it cleans up
 // and fails. If it is killed, or ends by its time limit, the next run does.
 func Tidy(m tests) tests {
-	waitTogether()
+	prepare()
 	return &run{tests: m}
 }
 

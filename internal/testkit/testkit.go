@@ -96,9 +96,12 @@ func Times(quick, long int) int {
 	return long
 }
 
-// waitTogether lets more tests run in parallel than there are processors, unless
-// -parallel says otherwise: those that do mostly wait.
-func waitTogether() { flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) }
+// prepare lets more tests run in parallel than there are processors, unless -parallel
+// says otherwise: those that do mostly wait. What is logged goes to the tests' logs.
+func prepare() {
+	flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0)))
+	takeLog()
+}
 
 // Eventually polls until check returns nil.
 func Eventually(t testing.TB, check func() error) {

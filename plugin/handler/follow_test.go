@@ -1,13 +1,10 @@
 package handler
 
 import (
-	"bytes"
 	"fmt"
-	golog "log"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,22 +80,7 @@ type follows struct {
 	file   string
 	server string
 	h      *Handler
-
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (f *follows) Write(b []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.log.Write(b)
-}
-
-// logged counts the lines with text in the log.
-func (f *follows) logged(text string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return strings.Count(f.log.String(), text)
+	log    *testkit.Log
 }
 
 func (f *follows) say(addrs ...netip.AddrPort) {
@@ -125,13 +107,11 @@ func (f *follows) until(what string, ok func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	f.t.Fatalf("%s: in vain; log: %s", what, &f.log)
+	f.t.Fatalf("%s: in vain; log: %s", what, f.log)
 }
 
 func follow(t *testing.T, listeners Listeners, addrs ...netip.AddrPort) *follows {
-	f := &follows{t: t, file: filepath.Join(t.TempDir(), "resolv.conf")}
-	golog.SetOutput(f)
-	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
+	f := &follows{t: t, file: filepath.Join(t.TempDir(), "resolv.conf"), log: testkit.Logged(t)}
 	f.say(addrs...)
 	f.h = followFile(f.file, listeners)
 	f.server = serveHandler(t, f.h)
@@ -159,12 +139,12 @@ func TestFollow(t *testing.T) {
 	f.say(two)
 	f.until("another upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.until("the log", func() bool {
-		return f.logged(fmt.Sprintf("Upstreams are now %s; added: %s; removed: %s", two, two, one)) == 1
+		return f.log.Count(fmt.Sprintf("Upstreams are now %s; added: %s; removed: %s", two, two, one)) == 1
 	})
 
 	// An empty file empties nothing.
 	f.say()
-	f.until("the warning", func() bool { return f.logged("has no usable nameserver line") == 1 })
+	f.until("the warning", func() bool { return f.log.Count("has no usable nameserver line") == 1 })
 	if got := address(t, f.server); got != "192.0.2.12" {
 		t.Errorf("with an empty file: %s", got)
 	}
@@ -198,17 +178,17 @@ func TestR11FollowDropsOwn(t *testing.T) {
 	f.say(two, self)
 	f.until("the other upstream", func() bool { return address(t, f.server) == "192.0.2.12" })
 	f.say(self)
-	f.until("the warning", func() bool { return f.logged("no upstream is left; keeping the previous upstreams") == 1 })
+	f.until("the warning", func() bool { return f.log.Count("no upstream is left; keeping the previous upstreams") == 1 })
 	if set := f.h.pool.Members(); len(set) != 1 || set[0].Server.Addr != two {
 		t.Errorf("upstreams are %v", set)
 	}
-	if n := f.logged("127.0.0.77:5353 is left out"); n != 0 {
+	if n := f.log.Count("127.0.0.77:5353 is left out"); n != 0 {
 		t.Errorf("%d times it was said what was said at the start", n)
 	}
 	f.say(one)
 	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
 	f.say(one, self)
-	f.until("the warning", func() bool { return f.logged("127.0.0.77:5353 is left out") == 1 })
+	f.until("the warning", func() bool { return f.log.Count("127.0.0.77:5353 is left out") == 1 })
 }
 
 // hanging is a source that can hang, as a file does on a mount whose server is

@@ -78,6 +78,7 @@ func (a asked) raws(after time.Duration, raw []byte) {
 // resolver runs a resolver that lets behave do the rest.
 func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
 	t.Helper()
+	testkit.Logged(t)
 	var n atomic.Int32
 	return testkit.Resolver(t, func(network string, raw []byte, send func([]byte)) {
 		m := new(dns.Msg)
@@ -145,6 +146,7 @@ func serveHandler(t *testing.T, h *Handler) string {
 // run runs a CoreDNS server with the plugin, which leads to h.
 func run(t *testing.T, h *Handler, p plugin.Plugin) string {
 	t.Helper()
+	testkit.Logged(t)
 	site := &dnsserver.Config{Zone: ".", Transport: "dns", ListenHosts: []string{"127.0.0.1"}, Port: "0"}
 	site.AddPlugin(p)
 	var (

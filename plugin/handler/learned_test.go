@@ -1,11 +1,8 @@
 package handler
 
 import (
-	"bytes"
 	"fmt"
-	golog "log"
 	"net/netip"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,9 +88,7 @@ func TestR16Learn(t *testing.T) {
 func TestR17Conflict(t *testing.T) {
 	conflictLog.limit.SetLimit(rate.Inf)
 	defer conflictLog.limit.SetLimit(rate.Every(logEvery))
-	var lines bytes.Buffer
-	golog.SetOutput(&lines)
-	defer golog.SetOutput(os.Stderr)
+	lines := testkit.Logged(t)
 	address := func(text string) func(*dns.Msg) {
 		return func(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A " + text)} }
 	}
@@ -117,9 +112,8 @@ func TestR17Conflict(t *testing.T) {
 		askHandler(t, h, question(fmt.Sprintf("www%d.split.example.", i), dns.TypeA))
 	}
 	is(func() float64 { return float64(seen.Load()) }, 6)
-	golog.SetOutput(os.Stderr)
-	if n := strings.Count(lines.String(), "give different answers in zone split.example.; the option prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
-		t.Errorf("told %d times:\n%s", n, lines.String())
+	if n := lines.Count("give different answers in zone split.example.; the option prefer"); n != 1 || testutil.ToFloat64(conflicts) != before+1 {
+		t.Errorf("told %d times:\n%s", n, lines)
 	}
 	h = knowingHandler(t, time.Second, func(c *Config) { c.Prefer = option.Private }, home, company)
 	for i := range 3 {

@@ -118,7 +118,7 @@ func TestLogIsBounded(t *testing.T) {
 		c.Down(1, 2*time.Second, 1)
 		c.Up(2, time.Minute)
 	}
-	if n := f.logged("Upstream 192.0.2.1:53 is"); n != logBurst {
+	if n := f.log.Count("Upstream 192.0.2.1:53 is"); n != logBurst {
 		t.Errorf("%d lines", n)
 	}
 	if n := c.dropped.Load(); n != 200-logBurst {
@@ -145,8 +145,8 @@ func TestFailures(t *testing.T) {
 	}
 	c.Replied(dns.RcodeSuccess, 0)
 	c.Replied(dns.RcodeSuccess, 0)
-	if f.logged("Upstream 127.0.0.1:1 fails: ") != 1 || f.logged("connection refused") == 0 || f.logged("Upstream 127.0.0.1:1 replies again") != 1 {
-		t.Errorf("log is %s", &f.log)
+	if f.log.Count("Upstream 127.0.0.1:1 fails: ") != 1 || f.log.Count("connection refused") == 0 || f.log.Count("Upstream 127.0.0.1:1 replies again") != 1 {
+		t.Errorf("log is %s", f.log)
 	}
 }
 
@@ -163,8 +163,8 @@ func TestRefusals(t *testing.T) {
 	const refuses, over = "Upstream 192.0.2.1:53 has refused 20 queries in a row", "Upstream 192.0.2.1:53 no longer refuses"
 	want := func(what string, lines, overs int) {
 		t.Helper()
-		if f.logged(refuses) != lines || f.logged(over) != overs {
-			t.Errorf("%s: want %d and %d lines, log is %s", what, lines, overs, &f.log)
+		if f.log.Count(refuses) != lines || f.log.Count(over) != overs {
+			t.Errorf("%s: want %d and %d lines, log is %s", what, lines, overs, f.log)
 		}
 	}
 	for range 5 {
