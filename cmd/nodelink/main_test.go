@@ -37,10 +37,17 @@ func (n *node) in(args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", n.ns}, args...)...)
 }
 
-// state is all about the link but its lifetime counters.
+// state is all about the link's addresses but the one that the kernel gives it, which
+// comes and is checked for duplicates (RFC 4862, section 5.4) when the kernel gets to it.
 func (n *node) state() string {
 	n.Helper()
-	return n.must(n.in("ip", "-oneline", "address", "show", "dev", "local"))
+	var state strings.Builder
+	for line := range strings.Lines(n.must(n.in("ip", "-oneline", "address", "show", "dev", "local"))) {
+		if !strings.Contains(line, " inet6 fe80:") {
+			state.WriteString(line)
+		}
+	}
+	return state.String()
 }
 
 // The type is one that kernels without dummy links have as well.
