@@ -4,25 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
-const (
-	maxLink   = 255 // bytes of a link, far more than the 15 of a Linux interface name
-	maxName   = 255 // bytes of a domain name (RFC 1035, section 2.3.4)
-	maxPath   = 255 // bytes of a path on an HTTPS server, far more than any has
-	maxQuoted = 64  // bytes of a word quoted in an error
-
-	defaultPath = "/dns-query"
-
-	// notInLink holds what separates the parts of an address, without the "#"
-	// that is cut off before, and what bytes that are not UTF-8 decode to.
-	notInLink = " %/:;[]\uFFFD"
-)
+const defaultPath = "/dns-query"
 
 // HowToWrite tells a user, after what is wrong, how to write a server.
 const HowToWrite = "write an address such as 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:5353"
@@ -31,107 +17,67 @@ var errNotAddr = errors.New("is not an IP address; " + HowToWrite)
 
 // Parse reads one server: an IP address, alone or in brackets, or with a port as
 // [addr]:port, addr#port or, for IPv4, addr:port. The port is 53 if there is none.
-// The link that leads to it may follow the address, as in 10.8.0.1%tun0 or
+// The interface that leads to it may follow the address, as in 10.8.0.1%tun0 or
 // [10.8.0.1%tun0]:5353, and after a link-local IPv6 one it must (RFC 4007, section 11.2).
 // An IPv4-mapped IPv6 address becomes the IPv4 address. Addresses that cannot be a
 // server's are errors: the unspecified ones and multicast.
 //
-// With tls://, https:// or quic:// before it the server is spoken to over that
+// With tls://, https:// or quic:// before it the server is asked over that
 // transport, at port 853, 443 or 853 if there is none. The name in its
 // certificate may follow the address, before the port, as in
-// tls://192.0.2.1%dns.example:853; a link is then within brackets. In
-// place of both there may be the name alone, as in tls://dns.example: it is that of the
-// host, in small letters and without a dot at its end, whose address is to be looked up.
+// tls://192.0.2.1%dns.example:853; an interface is then within brackets. In
+// place of both there may be the name alone, as in tls://dns.example, in small letters
+// and without a dot at its end in what is returned; see [ID.NeedsBootstrap].
 // A path may follow https:// and what is after it; the template of GET, {?dns}, is taken
 // off it (RFC 8484, section 4.1).
 //
 // The text of an error quotes s, cut if it is long, and says how to write it.
 func Parse(s string) (Server, error) {
-	transport, rest, err := cutTransport(s)
+	id, err := parse(s)
 	if err != nil {
-		return Server{}, err
-	}
-	var w words
-	path := ""
-	switch {
-	case transport == DNS:
-		w = splitPort(rest)
-	case transport == HTTPS:
-		rest, path = cutPath(rest)
-		w = splitName(rest)
-	default:
-		w = splitName(rest)
-	}
-	addr, link, err := parseAddr(w.addr)
-	if host := strings.ToLower(strings.TrimSuffix(w.addr, ".")); err != nil && transport.Encrypted() && !w.hasName && !strings.Contains(rest, "/") && validHost(host) {
-		addr, w.name, err = netip.Addr{}, host, nil
-	}
-	switch {
-	case err != nil && transport.Encrypted() && errors.Is(err, errNotAddr):
-		return Server{}, fmt.Errorf("%s is not an IP address or a host name; write an address and the name in the certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
-	case err != nil:
 		return Server{}, fmt.Errorf("%s %w", Quote(s), err)
 	}
-	if !validPath(path) {
-		return Server{}, fmt.Errorf("%s has a bad path; write it as in https://192.0.2.1%%dns.example/path, with the name before it", Quote(s))
+	return Server{ID: id}, nil
+}
+
+// parse is like Parse. The text of an error goes on from s.
+func parse(s string) (id ID, err error) {
+	if id.Transport, s, err = cutTransport(s); err != nil {
+		return id, err
 	}
-	if path == defaultPath {
-		path = ""
-	}
-	if w.hasName && !validName(w.name) {
-		return Server{}, fmt.Errorf("%s has a bad name after the %%; write the one in the server's certificate, as in %s://192.0.2.1%%dns.example", Quote(s), transport)
-	}
-	port := transports[transport].port
-	if w.hasPort {
-		n, err := strconv.ParseUint(w.port, 10, 16)
-		if err != nil && strings.Contains(w.port, ".") && validHost(w.port) {
-			return Server{}, fmt.Errorf("%s has a bad port; for TLS write the name before the port, as in tls://%s%%%s", Quote(s), addr, w.port)
+	p := split(id.Transport, s)
+	var addr netip.Addr
+	switch host, isHost := p.host(); {
+	case isHost && id.Transport.Encrypted():
+		id.Name = host
+	default:
+		addr, id.Link, err = parseAddr(p.addr)
+		if err == errNotAddr && id.Transport.Encrypted() {
+			err = fmt.Errorf("is not an IP address or a host name; write an address and the name in the certificate, as in %s://192.0.2.1%%dns.example", id.Transport)
 		}
-		if err != nil || n == 0 {
-			return Server{}, fmt.Errorf("%s has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a space before a comment", Quote(s))
+	}
+	if err != nil {
+		return id, err
+	}
+	if id.Path, err = parsePath(p.path); err != nil {
+		return id, err
+	}
+	if p.hasName {
+		if id.Name = p.name; !validName(p.name) {
+			return id, fmt.Errorf("has a bad name after the %%; write the one in the server's certificate, as in %s://192.0.2.1%%dns.example", id.Transport)
 		}
-		port = uint16(n)
 	}
-	return Server{ID: ID{Transport: transport, Addr: netip.AddrPortFrom(addr, port), Link: link, Name: w.name, Path: path}}, nil
-}
-
-// cutPath cuts off the path of a URL, as far as it is sent to a server.
-func cutPath(s string) (authority, path string) {
-	i := strings.IndexAny(s, "/?")
-	if i < 0 {
-		return s, ""
+	port := id.Transport.Port()
+	if p.hasPort {
+		if port, err = parsePort(p.port, addr); err != nil {
+			return id, err
+		}
 	}
-	path = strings.TrimSuffix(s[i:], "{?dns}")
-	if path != "" && path[0] == '?' {
-		path = "/" + path
-	}
-	return s[:i], path
+	id.Addr = netip.AddrPortFrom(addr, port)
+	return id, nil
 }
 
-func validPath(s string) bool {
-	_, err := url.ParseRequestURI("/" + s)
-	return err == nil && len(s) <= maxPath && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune("#\"<>\\^`{|}", r)
-	})
-}
-
-// validHost reports whether s is a name that may have addresses. One that ends in a
-// number is an address that went wrong.
-func validHost(s string) bool {
-	labels := strings.Split(s, ".")
-	last := labels[len(labels)-1]
-	return validName(s) && !slices.Contains(labels, "") && strings.Trim(last, "0123456789") != ""
-}
-
-// Quote quotes a user's word for an error or a log line: escaped, and cut if it is
-// long.
-func Quote(word string) string {
-	if len(word) <= maxQuoted {
-		return strconv.Quote(word)
-	}
-	return strconv.Quote(word[:maxQuoted]) + "..."
-}
-
+// cutTransport cuts off what says how the server is asked.
 func cutTransport(s string) (t Transport, rest string, err error) {
 	name, rest, found := strings.Cut(s, "://")
 	if !found {
@@ -139,58 +85,15 @@ func cutTransport(s string) (t Transport, rest string, err error) {
 	}
 	t, ok := ParseTransport(name)
 	if !ok {
-		return 0, "", fmt.Errorf("%s has an unknown transport; write %s before ://, or the address alone", Quote(s), transportNames())
+		return 0, "", fmt.Errorf("has an unknown transport; write %s before ://, or the address alone", transportNames())
 	}
 	return t, rest, nil
 }
 
-// words are the parts of a server without its transport, as they are written. A
-// name or a port may be announced by its separator and be empty all the same.
-type words struct {
-	addr             string // with its link
-	name, port       string
-	hasName, hasPort bool
-}
-
-// splitName splits what follows the "://" of an encrypted transport.
-func splitName(s string) words {
-	addr, after, hasName := strings.Cut(s, "%")
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		addr, after, hasName = strings.Cut(inner, "]%") // another "%" is before a link
-	}
-	if !hasName {
-		return splitPort(s)
-	}
-	name, port, hasPort := strings.Cut(after, ":")
-	return words{addr: addr, name: name, hasName: true, port: port, hasPort: hasPort}
-}
-
-// splitPort splits an address from its port. What has none of the forms that
-// [Parse] takes is left whole, and so is not an address.
-func splitPort(s string) words {
-	if addr, port, ok := strings.Cut(s, "#"); ok {
-		return words{addr: addr, port: port, hasPort: true}
-	}
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		if addr, port, ok := strings.Cut(inner, "]:"); ok {
-			return words{addr: addr, port: port, hasPort: true}
-		}
-		if addr, ok := strings.CutSuffix(inner, "]"); ok {
-			return words{addr: addr}
-		}
-	}
-	// An IPv6 address has two colons at least, so a single one is before a port.
-	if addr, port, ok := strings.Cut(s, ":"); ok && !strings.Contains(port, ":") {
-		return words{addr: addr, port: port, hasPort: true}
-	}
-	return words{addr: s}
-}
-
-// parseAddr reads an address with an optional link. The text of an error goes
-// on from the word that is wrong.
+// parseAddr reads an address with an optional link.
 func parseAddr(s string) (addr netip.Addr, link string, err error) {
-	host, link, linked := strings.Cut(s, "%")
-	addr, err = netip.ParseAddr(host)
+	before, link, linked := strings.Cut(s, "%")
+	addr, err = netip.ParseAddr(before)
 	addr = addr.Unmap()
 	switch {
 	case err != nil:
@@ -207,14 +110,25 @@ func parseAddr(s string) (addr netip.Addr, link string, err error) {
 	return addr, link, nil
 }
 
-func validLink(link string) bool {
-	return link != "" && len(link) <= maxLink && !strings.ContainsFunc(link, func(r rune) bool {
-		return !unicode.IsPrint(r) || strings.ContainsRune(notInLink, r)
-	})
+// parsePath reads the path on an HTTPS server.
+func parsePath(s string) (path string, err error) {
+	if !validPath(s) {
+		return "", errors.New("has a bad path; write it as in https://192.0.2.1%dns.example/path, with the name before it")
+	}
+	if s == defaultPath {
+		return "", nil
+	}
+	return s, nil
 }
 
-func validName(s string) bool {
-	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
-	})
+// parsePort reads the port of the server at addr.
+func parsePort(s string, addr netip.Addr) (port uint16, err error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	switch {
+	case err != nil && strings.Contains(s, ".") && validHost(s): // as in files of systemd-resolved
+		return 0, fmt.Errorf("has a bad port; for TLS write the name before the port, as in tls://%s%%%s", addr, s)
+	case err != nil || n == 0:
+		return 0, errors.New("has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a space before a comment")
+	}
+	return uint16(n), nil
 }

@@ -1,6 +1,5 @@
-// Package server says what an upstream resolver is: which one, how it is spoken
-// to, and how that is written. It knows neither sockets nor where upstreams come
-// from.
+// Package server says what an upstream resolver is: which one, how it is asked, and how
+// that is written. It knows neither sockets nor where upstreams come from.
 package server
 
 import (
@@ -8,13 +7,12 @@ import (
 	"net/netip"
 )
 
-// ID tells one server from another: servers with equal IDs are one. It can be
-// compared, and be the key of a map. What makes two servers different, although
-// they have the same address, belongs here.
+// ID tells one server from another: servers with equal IDs are the same. It is comparable.
+// What makes two servers with the same address different belongs here.
 type ID struct {
 	Transport Transport
 	Addr      netip.AddrPort // without a zone; without an IP address if only Name is known, see NeedsBootstrap
-	Link      string         // the network interface, by its name or number, over which alone it is spoken to; empty: routes decide
+	Link      string         // the network interface, by its name or number, over which alone it is asked; empty: the routing table decides
 	Name      string         // that its certificate must be valid for; empty: its address
 	Path      string         // on an HTTPS server, with the query of a URL; empty: /dns-query
 }
@@ -23,7 +21,7 @@ type ID struct {
 // upstream has to be asked for its address first.
 func (id ID) NeedsBootstrap() bool { return id.Name != "" && !id.Addr.Addr().IsValid() }
 
-// Zoned is the address with the link as its zone, if it is one of IPv6, which has zones.
+// Zoned is the address, if of IPv6 with the link as its zone.
 func (id ID) Zoned() netip.AddrPort {
 	return netip.AddrPortFrom(id.Addr.Addr().WithZone(id.Link), id.Addr.Port())
 }
@@ -32,12 +30,12 @@ func (id ID) Zoned() netip.AddrPort {
 // compared with ==, because only their IDs count; see [Server.Equal].
 type Server struct {
 	ID
-	Domains []string // that the system asks it for, as "corp.example." or "."; in small letters, and in no way its identity
+	Domains []string // that the system asks it for, as "corp.example." or ".", in small letters
 
 	_ [0]func() // makes == an error of the compiler
 }
 
-// Plain is a server that is spoken to in plain DNS. The zone of addr becomes its link.
+// Plain is a server that is asked in plain DNS. The zone of addr becomes its link.
 func Plain(addr netip.AddrPort) Server {
 	ip := addr.Addr()
 	return Server{ID: ID{Transport: DNS, Addr: netip.AddrPortFrom(ip.WithZone(""), addr.Port()), Link: ip.Zone()}}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Transport is how messages get to a resolver. The zero value is none.
+// Transport is how a resolver is asked. The zero value is none.
 type Transport uint8
 
 const (
@@ -15,9 +15,8 @@ const (
 	QUIC                       // RFC 9250
 )
 
-// transports has a row for each [Transport] with all that follows from it. What a
-// row leaves out is on the safe side: it is encrypted, and nothing is sent in
-// plain text.
+// transports has a row for each [Transport] with all that follows from it. The zero values
+// of a row are on the safe side: it is encrypted.
 var transports = [...]struct {
 	name     string
 	port     uint16 // where none is written
@@ -57,7 +56,7 @@ func (t Transport) String() string {
 	return transports[t].name
 }
 
-// Port is where such servers listen, unless something else is said.
+// Port is the port of such servers where none is written.
 func (t Transport) Port() uint16 {
 	if int(t) >= len(transports) {
 		return 0
@@ -65,7 +64,8 @@ func (t Transport) Port() uint16 {
 	return transports[t].port
 }
 
-// Encrypted reports whether only the server can read what it is asked.
+// Encrypted reports whether only the server can read what it is asked. An unknown transport
+// is taken to be.
 func (t Transport) Encrypted() bool { return int(t) >= len(transports) || !transports[t].plain }
 
 // Datagram reports whether messages travel over UDP, at least at first.
