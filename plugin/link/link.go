@@ -1,6 +1,6 @@
-// Package link knows the network links of this machine: whether one leads to an address,
-// how sockets are bound to it, and when any of that has changed. What systems do
-// differently is in a file of each.
+// Package link knows the network interfaces of this machine, which are called links here:
+// whether one leads to an address, how sockets are bound to it, and when any of that has
+// changed. What differs from system to system is in a file for each.
 package link
 
 import (
@@ -14,25 +14,25 @@ import (
 type State uint8
 
 const (
-	// Gone: there is no link of that name or number that is up, has a carrier, and has a
-	// route to the address, or at least an address of that family: it may be being set up.
+	// Gone: no interface of that name or number is up, with a carrier, and with a route to
+	// the address or at least an own address of that family. It may come up soon.
 	Gone State = iota
-	// Unbound: sockets are not bound to the link, and routes decide. Either no route leads
-	// to the address over it, as where IPsec takes packets that leave by other links, or
-	// this system cannot bind sockets; see [CanBind].
+	// Unbound: sockets are not bound to the interface, and the routing table decides.
+	// Either it has no route to the address over the interface, as with IPsec, which takes
+	// packets that leave by another one, or this system cannot bind sockets; see [CanBind].
 	Unbound
-	// Bound: sockets are to be bound to the link.
+	// Bound: sockets are to be bound to the interface.
 	Bound
 )
 
 // String is the state in a word.
 func (s State) String() string { return [...]string{"gone", "not bound", "bound"}[s] }
 
-// CanBind reports whether this system can bind sockets to links.
+// CanBind reports whether this system can bind sockets to interfaces.
 const CanBind = canBind
 
-// To returns how the link of that name or number leads to addr now, and its index. That is
-// 0 unless sockets are to be bound. The index of a link-local address stands for its zone
+// To returns how the interface of that name or number leads to addr now, and its index,
+// which is 0 unless sockets are to be bound. For a link-local address the index is the zone
 // (RFC 4007, section 6), without which nothing can be sent there.
 func To(name string, addr netip.Addr) (index uint32, s State) {
 	i, err := net.InterfaceByName(name)
@@ -58,8 +58,8 @@ func To(name string, addr netip.Addr) (index uint32, s State) {
 	return 0, Unbound
 }
 
-// hasAddress reports whether the link has an address from which packets can be sent to
-// addr.
+// hasAddress reports whether the interface has an address from which packets can be sent
+// to addr. Where its addresses cannot be read it is taken to have one.
 func hasAddress(i *net.Interface, addr netip.Addr) bool {
 	own, err := i.Addrs()
 	if err != nil {
@@ -74,11 +74,12 @@ func hasAddress(i *net.Interface, addr netip.Addr) bool {
 	return false
 }
 
-// Scoped reports whether addr means something on one link only.
+// Scoped reports whether addr is valid on one link only, as link-local addresses of IPv6
+// are.
 func Scoped(addr netip.Addr) bool { return addr.Is6() && addr.IsLinkLocalUnicast() }
 
-// Dialer returns a dialer whose connections are bound to the link of that index; 0 leaves
-// them to the routes.
+// Dialer returns a dialer whose connections are bound to the interface of that index; with
+// 0 the routing table decides.
 func Dialer(index uint32) *net.Dialer {
 	d := new(net.Dialer)
 	if index != 0 {
@@ -87,8 +88,8 @@ func Dialer(index uint32) *net.Dialer {
 	return d
 }
 
-// Control returns what binds a socket to the link of that index, as [net.Dialer] and
-// [net.ListenConfig] take it. It fails where sockets cannot be bound.
+// Control returns a function that binds a socket to the interface of that index, as
+// [net.Dialer] and [net.ListenConfig] take it. It fails where sockets cannot be bound.
 func Control(index uint32) func(network, address string, conn syscall.RawConn) error {
 	return func(network, _ string, conn syscall.RawConn) (err error) {
 		v6 := network != "" && network[len(network)-1] == '6'

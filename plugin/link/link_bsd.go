@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// events opens a routing socket, on which there is something to read when links, their
+// events opens a routing socket, which has something to read when interfaces, their
 // addresses or routes change; see route(4).
 func events() (wait func() error, end func(), err error) {
 	fd, err := unix.Socket(unix.AF_ROUTE, unix.SOCK_RAW, unix.AF_UNSPEC)

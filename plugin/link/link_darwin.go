@@ -17,5 +17,5 @@ func bind(fd uintptr, v6 bool, index uint32) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), level, option, int(index)))
 }
 
-// leadsTo takes each link to have routes of its own, as scoped routing gives them.
+// leadsTo assumes that each interface has routes of its own, as scoped routing gives it.
 func leadsTo(uint32, netip.Addr) bool { return true }

@@ -25,7 +25,7 @@ func bind(fd uintptr, _ bool, index uint32) error {
 	return os.NewSyscallError("setsockopt", err)
 }
 
-// hasCarrier asks for the carrier itself: that the link runs is known up to a second later.
+// hasCarrier asks for IFF_LOWER_UP: IFF_RUNNING follows up to a second later.
 func hasCarrier(i *net.Interface) bool {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
@@ -36,9 +36,9 @@ func hasCarrier(i *net.Interface) bool {
 	return err != nil || l.Flags&unix.IFF_LOWER_UP != 0
 }
 
-// leadsTo asks the routing tables for a route over the link. What packets would do is not
-// asked: where there is no route, IPv4 takes an address to be a neighbour on the link.
-// If there is nobody to ask it is taken to lead there.
+// leadsTo looks for a route over the interface in the routing tables (RTM_F_FIB_MATCH). A
+// plain lookup would not do: where IPv4 has no route, it takes the address for a neighbour
+// on the interface. If the tables cannot be read, a route is assumed.
 func leadsTo(index uint32, addr netip.Addr) bool {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
@@ -64,7 +64,7 @@ func leadsTo(index uint32, addr netip.Addr) bool {
 	return routes[0].Type == unix.RTN_UNICAST || routes[0].Type == unix.RTN_LOCAL
 }
 
-// events opens a connection on which there is something to read when links, their
+// events opens a netlink connection, which has something to read when interfaces, their
 // addresses or routes change.
 func events() (wait func() error, end func(), err error) {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{
@@ -75,7 +75,7 @@ func events() (wait func() error, end func(), err error) {
 	}
 	return func() error {
 		_, err := conn.Receive()
-		if errors.Is(err, unix.ENOBUFS) { // there were more than could be told
+		if errors.Is(err, unix.ENOBUFS) { // some were lost, which says that there were some
 			return nil
 		}
 		return err

@@ -13,7 +13,7 @@ const canBind = true
 
 const unicastIf = 31 // IP_UNICAST_IF, and IPV6_UNICAST_IF likewise
 
-// bind takes the index in network byte order for IPv4, and in the machine's for IPv6.
+// bind passes the index in network byte order for IPv4, and in the machine's for IPv6.
 func bind(fd uintptr, v6 bool, index uint32) error {
 	level, value := windows.IPPROTO_IP, bits.ReverseBytes32(index)
 	if v6 {
@@ -22,7 +22,7 @@ func bind(fd uintptr, v6 bool, index uint32) error {
 	return os.NewSyscallError("setsockopt", windows.SetsockoptInt(windows.Handle(fd), level, unicastIf, int(int32(value))))
 }
 
-// leadsTo takes each link to have routes of its own.
+// leadsTo assumes that each interface has routes of its own.
 func leadsTo(uint32, netip.Addr) bool { return true }
 
 // events has Windows call back when an interface changes.
@@ -48,10 +48,10 @@ func events() (wait func() error, end func(), err error) {
 		}), nil
 }
 
-// waiting has the channel of each that waits for a change.
+// waiting holds the channel of each call of events that waits for a change.
 var waiting sync.Map
 
-// changed is what Windows calls: one function for all, since a process can have few.
+// changed is the function that Windows calls: one for all, since a process can have few.
 var changed = sync.OnceValue(func() uintptr {
 	return windows.NewCallback(func(_, _, _ uintptr) uintptr {
 		for woken := range waiting.Range {

@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	settle = 20 * time.Millisecond // changes come in bursts, of which the end counts as well as the beginning
-	rest   = 80 * time.Millisecond // then, where links come and go all the time
-	poll   = time.Second           // in place of events
-	seldom = 10 * time.Second      // beside them
+	burst    = 20 * time.Millisecond // that changes come in: its end counts as well as its beginning
+	pause    = 80 * time.Millisecond // after a burst, where interfaces come and go all the time
+	fastPoll = time.Second           // instead of events
+	slowPoll = 10 * time.Second      // beside events
 )
 
-// Watch calls changed whenever links, their addresses or routes may have changed, and now
-// and then without reason, one call at a time, until stop is called; that does not wait
+// Watch calls changed whenever interfaces, their addresses or routes may have changed, and
+// now and then without reason, one call at a time, until stop is called. That does not wait
 // for a call under way, and may be done more than once. The error says that the system
 // gives no events; then changed is called once a second.
 func Watch(changed func()) (stop func(), err error) {
 	next, end, err := events()
 	if err != nil {
-		return tell(changed, nil, poll, func() {}), fmt.Errorf("interface events unavailable; polling every second: %w", err)
+		return notify(changed, nil, fastPoll, func() {}), fmt.Errorf("interface events unavailable; polling every second: %w", err)
 	}
 	noted := make(chan struct{}, 1)
 	go func() {
@@ -31,27 +31,28 @@ func Watch(changed func()) (stop func(), err error) {
 			}
 		}
 	}()
-	return tell(changed, noted, seldom, end), nil
+	return notify(changed, noted, slowPoll, end), nil
 }
 
-// tell calls changed at the first event noted, and again when a burst is over.
-func tell(changed func(), noted <-chan struct{}, every time.Duration, end func()) (stop func()) {
+// notify calls changed at the first event of a burst, again when that is over, and at
+// every tick.
+func notify(changed func(), noted <-chan struct{}, every time.Duration, end func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
-		regularly := time.NewTicker(every)
-		defer regularly.Stop()
+		ticks := time.NewTicker(every)
+		defer ticks.Stop()
 		for {
 			select {
 			case <-done:
 				return
-			case <-regularly.C:
+			case <-ticks.C:
 			case <-noted:
 				changed()
-				if !wait(settle, done) {
+				if !wait(burst, done) {
 					return
 				}
 				changed()
-				if !wait(rest, done) {
+				if !wait(pause, done) {
 					return
 				}
 				continue
@@ -65,7 +66,7 @@ func tell(changed func(), noted <-chan struct{}, every time.Duration, end func()
 	})
 }
 
-// wait returns false if done is closed before d is over.
+// wait waits for d. It returns false, at once, if done is closed.
 func wait(d time.Duration, done <-chan struct{}) bool {
 	select {
 	case <-done:

@@ -26,9 +26,9 @@ type found struct {
 	err   error
 }
 
-// lookup finds the addresses of a host, as a [secure.Lookup]: by a race over the upstreams
+// bootstrap finds the addresses of a host, as a [secure.Bootstrap]: by a race over the upstreams
 // in use whose own addresses are known, so that it never needs itself.
-func (p *Pool) lookup(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
+func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	var members []*Member
 	for _, m := range p.Members() {
 		if !m.Server.NeedsBootstrap() {

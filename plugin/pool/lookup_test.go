@@ -66,7 +66,7 @@ func TestLookup(t *testing.T) {
 	} {
 		p := newPool(t, tc.servers...)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		got, ttl, err := p.lookup(ctx, tc.host)
+		got, ttl, err := p.bootstrap(ctx, tc.host)
 		cancel()
 		text := fmt.Sprint(err)
 		if err == nil {

@@ -148,7 +148,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		cfg.Warm = warm
 		id := s.ID
 		id.Name = cmp.Or(id.Name, p.cfg.ServerName)
-		secure.Use(&cfg, id, p.cfg.TLS, p.lookup)
+		secure.Use(&cfg, id, p.cfg.TLS, p.bootstrap)
 	}
 	m.Upstream = upstream.New(cfg)
 	p.lookAtLink(m)

@@ -15,36 +15,36 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-// Lookup returns the addresses of a host, and how long they hold. It is given up when
+// Bootstrap looks up the addresses of a host, and how long they are valid. It ends when
 // ctx is done.
-type Lookup func(ctx context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error)
+type Bootstrap func(ctx context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error)
 
 const (
-	leastTTL   = 10 * time.Second       // of addresses, and until a lookup that failed is made again
-	mostTTL    = time.Hour              // of addresses
-	lookupWait = 500 * time.Millisecond // for other addresses than the last
-	failedHold = 500 * time.Millisecond // of a lookup without any
-	redialHold = time.Second            // until addresses of which none answered are looked up again
-	maxAddrs   = 8                      // of a host
-	stagger    = 250 * time.Millisecond // before the next address is dialled as well (RFC 8305, section 5)
+	minTTL      = 10 * time.Second       // of addresses; and until a failed lookup is repeated while the last addresses are in use
+	maxTTL      = time.Hour              // of addresses
+	refreshWait = 500 * time.Millisecond // for new addresses, where the last ones are known
+	retryAfter  = 500 * time.Millisecond // a failed lookup, where no addresses are known
+	redialAfter = time.Second            // addresses of which none answered are looked up again
+	maxAddrs    = 8                      // of a host
+	stagger     = 250 * time.Millisecond // before the next address is dialled as well (RFC 8305, section 5)
 )
 
 // host is a server of which only the name is known. Its addresses are looked up when a
-// connection is to be opened, and kept when they cannot be looked up again.
+// connection is opened, and stay in use while no others are found.
 type host struct {
-	name   string
-	port   uint16
-	lookup Lookup
+	name      string
+	port      uint16
+	bootstrap Bootstrap
 
 	mu     sync.Mutex
-	known  []netip.Addr // the last that were found, the one that answered last first
-	looked time.Time    // when they were looked up last
-	until  time.Time    // when they are looked up again, or what failed is
+	known  []netip.Addr // the last that were found; the one that was connected to last comes first
+	looked time.Time    // when the last lookup began
+	until  time.Time    // when the next one is due
 	err    error        // why none are known
 }
 
-// addresses returns where to dial. While none are known it waits for them until ctx is
-// done.
+// addresses returns where to dial, after a lookup if one is due. While no addresses are
+// known it waits until ctx is done.
 func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 	h.mu.Lock()
 	known, until, err := h.known, h.until, h.err
@@ -52,10 +52,10 @@ func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 	if now := time.Now(); !now.Before(until) {
 		if len(known) > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, lookupWait)
+			ctx, cancel = context.WithTimeout(ctx, refreshWait)
 			defer cancel()
 		}
-		found, ttl, failed := h.lookup(ctx, h.name)
+		found, ttl, failed := h.bootstrap(ctx, h.name)
 		known, err = h.learn(found, ttl, failed, now)
 	}
 	if len(known) == 0 {
@@ -68,7 +68,7 @@ func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 	return all, nil
 }
 
-// learn takes what a lookup has found.
+// learn takes the result of a lookup that began at now. It returns the addresses to use.
 func (h *host) learn(found []netip.Addr, ttl time.Duration, err error, now time.Time) ([]netip.Addr, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,27 +79,27 @@ func (h *host) learn(found []netip.Addr, ttl time.Duration, err error, now time.
 			found = front(found, h.known[0])
 		}
 		h.known, h.err = found[:min(len(found), maxAddrs)], nil
-		h.until = now.Add(min(max(ttl, leastTTL), mostTTL))
+		h.until = now.Add(min(max(ttl, minTTL), maxTTL))
 	case len(h.known) > 0:
-		h.until = now.Add(leastTTL)
+		h.until = now.Add(minTTL)
 	default:
 		if h.err = err; err == nil {
 			h.err = errNoAddress
 		}
-		h.until = now.Add(failedHold)
+		h.until = now.Add(retryAfter)
 	}
 	return h.known, h.err
 }
 
 var errNoAddress = errors.New("no address")
 
-// dialled notes which address answered; the zero value is none.
+// dialled notes which address was connected to; the zero value is none.
 func (h *host) dialled(addr netip.Addr) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if slices.Contains(h.known, addr) {
 		h.known = front(h.known, addr)
-	} else if again := h.looked.Add(redialHold); again.Before(h.until) {
+	} else if again := h.looked.Add(redialAfter); again.Before(h.until) {
 		h.until = again
 	}
 }
@@ -115,18 +115,18 @@ func front(addrs []netip.Addr, first netip.Addr) []netip.Addr {
 	return list
 }
 
-// dial is a [Dial] that takes its address from the host's.
+// dial returns a [Dial] that connects to an address of the host.
 func (h *host) dial(dial Dial) Dial {
 	return func(ctx context.Context, _ udp.Peer) (net.Conn, error) { return dialHost(ctx, h, dial) }
 }
 
-// dialRoundTripper likewise is a [DialRoundTripper].
+// dialRoundTripper likewise returns a [DialRoundTripper].
 func (h *host) dialRoundTripper(dial DialRoundTripper) DialRoundTripper {
 	return func(ctx context.Context, _ udp.Peer) (upstream.RoundTripper, error) { return dialHost(ctx, h, dial) }
 }
 
-// dialHost dials one address after another, each as soon as the one before has failed
-// or has taken long, and returns the first connection. Others are closed.
+// dialHost dials one address after another, each when the one before has failed or has
+// taken long (stagger), and returns the first connection. Others are closed.
 func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.Context, to udp.Peer) (C, error)) (conn C, err error) {
 	addrs, err := h.addresses(ctx)
 	if err != nil {

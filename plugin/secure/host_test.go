@@ -44,7 +44,7 @@ func (d *directory) lookup(ctx context.Context, host string) ([]netip.Addr, time
 func TestHostAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{err: errors.New("nobody knows it")}
-		h := &host{name: "dns.example", port: 853, lookup: d.lookup}
+		h := &host{name: "dns.example", port: 853, bootstrap: d.lookup}
 		expect := func(what string, asked int, want ...string) {
 			t.Helper()
 			got, err := h.addresses(t.Context())
@@ -61,10 +61,10 @@ func TestHostAddresses(t *testing.T) {
 			t.Error(err)
 		}
 		expect("nor soon after", 1)
-		time.Sleep(failedHold)
+		time.Sleep(retryAfter)
 		expect("it is asked again", 2)
 		d.err, d.addrs, d.ttl = nil, addrs("192.0.2.1", "2001:db8::1"), time.Minute
-		time.Sleep(failedHold)
+		time.Sleep(retryAfter)
 		expect("it is known", 3, "192.0.2.1:853", "[2001:db8::1]:853")
 		d.addrs = addrs("192.0.2.2", "192.0.2.1")
 		time.Sleep(time.Minute - time.Nanosecond)
@@ -77,24 +77,24 @@ func TestHostAddresses(t *testing.T) {
 		expect("it is kept", 5, "192.0.2.1:853", "192.0.2.2:853")
 		expect("and not asked for at once", 5, "192.0.2.1:853", "192.0.2.2:853")
 		d.err, d.addrs = nil, nil
-		time.Sleep(leastTTL)
+		time.Sleep(minTTL)
 		expect("it is kept without an error too", 6, "192.0.2.1:853", "192.0.2.2:853")
 		d.slow = time.Hour
-		time.Sleep(leastTTL)
+		time.Sleep(minTTL)
 		begun := time.Now()
 		expect("nobody waits for long", 7, "192.0.2.1:853", "192.0.2.2:853")
-		if took := time.Since(begun); took != lookupWait {
+		if took := time.Since(begun); took != refreshWait {
 			t.Errorf("it took %v", took)
 		}
 		d.slow, d.addrs, d.ttl = 0, addrs("192.0.2.3"), 0
-		time.Sleep(leastTTL)
+		time.Sleep(minTTL)
 		expect("others", 8, "192.0.2.3:853")
 		h.dialled(netip.Addr{})
 		expect("none answered", 8, "192.0.2.3:853")
-		time.Sleep(redialHold)
+		time.Sleep(redialAfter)
 		d.ttl = 24 * time.Hour
 		expect("so it is asked again", 9, "192.0.2.3:853")
-		time.Sleep(mostTTL)
+		time.Sleep(maxTTL)
 		d.addrs = slices.Repeat(addrs("192.0.2.4"), 100)
 		expect("nothing holds for ever", 10, slices.Repeat([]string{"192.0.2.4:853"}, maxAddrs)...)
 	})
@@ -112,7 +112,7 @@ func (c conn) Close() error { c.closed.Done(); return nil }
 func TestHostDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{addrs: addrs("192.0.2.1", "192.0.2.2", "192.0.2.3"), ttl: time.Minute}
-		h := &host{name: "dns.example", port: 853, lookup: d.lookup}
+		h := &host{name: "dns.example", port: 853, bootstrap: d.lookup}
 		var closed sync.WaitGroup
 		var mu sync.Mutex
 		takes := map[string]time.Duration{} // of those that answer, by address

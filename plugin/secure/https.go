@@ -23,8 +23,8 @@ const (
 	defaultPath = "/dns-query"
 )
 
-// HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST at a path, which may have the
-// query of a URL; if it is empty that is /dns-query.
+// HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST. The path may have the query of
+// a URL; an empty one is /dns-query.
 func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 	path = cmp.Or(path, defaultPath)
 	return func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error) {
@@ -43,7 +43,7 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 		}
 		req.Header.Set("Content-Type", mediaType)
 		req.Header.Set("Accept", mediaType)
-		req.Header.Set("User-Agent", "") // it is nobody's business
+		req.Header.Set("User-Agent", "") // none: it only identifies the client
 		c := &httpsConn{conn: conn, request: req, done: make(chan struct{})}
 		end := sync.OnceFunc(func() { close(c.done) })
 		conn.SetStateHook(func(conn *http.ClientConn) {
@@ -55,7 +55,7 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 	}
 }
 
-// authority is what a URL calls the server.
+// authority is the server's part of a URL.
 func authority(name string, port uint16) string {
 	host := net.JoinHostPort(name, strconv.Itoa(int(port)))
 	return strings.TrimSuffix(host, ":443")
@@ -63,7 +63,7 @@ func authority(name string, port uint16) string {
 
 type httpsConn struct {
 	conn    *http.ClientConn
-	request *http.Request // what all have in common
+	request *http.Request // that of each query is a copy of
 	done    chan struct{}
 }
 
@@ -97,7 +97,7 @@ func isMessage(value string) bool {
 	return err == nil && got == mediaType
 }
 
-// read returns the content, in one piece of memory if its length is known.
+// read returns the content, with one allocation if its length is known.
 func read(resp *http.Response) ([]byte, error) {
 	if n := resp.ContentLength; n >= 0 && n <= maxMessage {
 		msg := make([]byte, n)

@@ -40,7 +40,7 @@ func QUIC(cfg *tls.Config) DialRoundTripper {
 			return nil, err
 		}
 		context.AfterFunc(conn.Context(), func() {
-			t.Close() // when it has said goodbye
+			t.Close() // after CONNECTION_CLOSE was sent
 			socket.Close()
 		})
 		return quicConn{conn}, nil
@@ -81,14 +81,14 @@ func exchange(ctx context.Context, s *quic.Stream, msg []byte) ([]byte, error) {
 	if _, err := s.Write(frame(msg)); err != nil {
 		return nil, err
 	}
-	if err := s.Close(); err != nil { // that is the end of what is sent
+	if err := s.Close(); err != nil { // sends FIN
 		return nil, err
 	}
 	return readFrame(s)
 }
 
-// endWait is how long the end of a stream may come after the reply. To call the
-// rest off would cost both sides a packet.
+// endWait is how long after the reply the end of a stream may come. To cancel the stream
+// would cost both sides a packet.
 const endWait = 10 * time.Millisecond
 
 // ended reports whether nothing follows the reply.

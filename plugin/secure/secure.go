@@ -2,12 +2,12 @@
 // 7858), over HTTPS (RFC 8484) and over QUIC (RFC 9250).
 //
 // Package upstream shares these connections, notices that one stalls, and asks
-// again on another; so its rules hold for all transports. A connection of TLS is
-// to it like one of TCP. Over HTTPS and QUIC each query has a stream of its own,
-// so these are each a [upstream.RoundTripper].
+// again on another; so its rules hold for all transports. To it a connection over TLS is
+// like one over TCP. Over HTTPS and QUIC each query has a stream of its own; such a
+// connection is an [upstream.RoundTripper].
 //
-// The connections are those of crypto/tls, net/http and quic-go, which are kept
-// well, let an exchange be called off, and bound what a server can make them hold.
+// The connections are those of crypto/tls, net/http and quic-go, which are well
+// maintained, can cancel an exchange, and bound what a server can make them hold.
 // CoreDNS's own pkg/proxy is not used: it decides itself about connections,
 // timeouts and health.
 package secure
@@ -35,14 +35,14 @@ var dialers = map[server.Transport]func(to *upstream.Config, id server.ID, cfg *
 	server.QUIC:  func(to *upstream.Config, _ server.ID, cfg *tls.Config) { to.DialRoundTripper = QUIC(cfg) },
 }
 
-// Use has to's resolver, which is id, spoken to over an encrypted transport. Its
-// certificate must be valid for id's name or, if that is empty, for its address. A nil
-// cfg trusts whom the system does. Sessions are resumed (RFC 8446, section 2.2). Over a
-// transport that is none of these every dial fails; nothing is sent in plain text.
+// Use makes to dial the server id over its encrypted transport. The certificate must be
+// valid for id's name or, if that is empty, for its address. A nil cfg trusts the
+// certificate authorities of the system. Sessions are resumed (RFC 8446, section 2.2). With
+// another transport every dial fails; nothing is sent in plain text.
 //
-// If only the name is known, lookup finds the address when there is something to ask.
-// What it found last is kept while it finds nothing.
-func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
+// If only the name is known, bootstrap finds the addresses when a connection is opened.
+// The last ones stay in use while it finds none.
+func Use(to *upstream.Config, id server.ID, cfg *tls.Config, bootstrap Bootstrap) {
 	if cfg == nil {
 		cfg = new(tls.Config)
 	}
@@ -57,7 +57,7 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 		use(to, id, cfg)
 	}
 	if id.NeedsBootstrap() {
-		h := &host{name: id.Name, port: id.Addr.Port(), lookup: lookup}
+		h := &host{name: id.Name, port: id.Addr.Port(), bootstrap: bootstrap}
 		to.Dial = h.dial(to.Dial)
 		if to.DialRoundTripper != nil {
 			to.DialRoundTripper = h.dialRoundTripper(to.DialRoundTripper)
@@ -65,7 +65,8 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, lookup Lookup) {
 	}
 }
 
-// Dial opens a connection. When ctx is done the dialling ends, not the connection.
+// Dial opens a connection. When ctx is done the dialling ends, but not a connection that
+// was opened.
 type Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
 
 // DialRoundTripper likewise opens a connection.

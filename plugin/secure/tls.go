@@ -10,7 +10,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
-// TLS dials DNS over TLS. What is written to the connection has to be whole
+// TLS dials DNS over TLS. Each Write to the connection must be of whole
 // messages, each with its length before it.
 func TLS(cfg *tls.Config) Dial {
 	return func(ctx context.Context, to udp.Peer) (net.Conn, error) {
@@ -54,7 +54,7 @@ func (c tlsConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close says goodbye, unless a write is stuck.
+// Close sends close_notify, unless a write is stuck.
 func (c tlsConn) Close() error {
 	if !c.packed.mu.TryLock() {
 		return c.packed.Conn.Close()
@@ -87,7 +87,7 @@ func (c *packedConn) hold() {
 	c.holding = true
 }
 
-// flush writes what was held back, and lets the next pass.
+// flush writes what was held back, and holds back no more.
 func (c *packedConn) flush() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 // without duplicates. Its zero value names none. It must not be used by two
 // goroutines at a time.
 type List struct {
-	entries  []*entry
-	links    bool // all that the system knows is in it
+	entries      []*entry
+	links        bool // all that the system knows is in it
 	nothingKnown bool // it was reported that the system knows no source at all
 }
 
