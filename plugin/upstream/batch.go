@@ -11,7 +11,7 @@ import (
 type Batch struct {
 	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
 	now     time.Time
-	packets packets
+	packets together
 }
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}

@@ -14,11 +14,11 @@ type outbox struct {
 	n     int    // of first
 	first [2]job // most need no more, and no allocation then
 	more  []job
-	batch *packets // takes packets, to be sent later; nil: each is a job
+	batch *together // takes packets, to be sent later; nil: each is a job
 }
 
-// packets are those that leave together.
-type packets struct {
+// together are packets that leave together.
+type together struct {
 	ports.Batch
 	socket int // which one of each upstream's is used; -1: it was not drawn yet
 }

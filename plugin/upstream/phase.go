@@ -1,5 +1,10 @@
 package upstream
 
+const (
+	maxPackets = 3 // over UDP, an exchange (RFC 9520, section 3.1)
+	maxDials   = 3 // connections an exchange (likewise) that brought nothing
+)
+
 // phase is how far an exchange has come over its two paths, UDP and a stream (TCP, or what
 // stands in its place). Each value says on which of them a reply is waited for. Nothing but
 // [Exchange.step] changes an exchange's phase, by the table in next.

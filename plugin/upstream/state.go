@@ -17,8 +17,6 @@ const (
 	maxStreams     = 4                // connections in use at a time
 	maxOpen        = 40               // the same with those that only wait for late replies: more than stall within the usual timeout
 	maxIdle        = 10 * time.Second // a connection's, before it is closed (RFC 7766, section 6.2.3)
-	maxPackets     = 3                // over UDP, an exchange (RFC 9520, section 3.1)
-	maxDials       = 3                // connections an exchange (likewise) that brought nothing
 	maxClosedEarly = 16               // those that brought replies, but ended too early for it: the queries of others may have ended them
 	maxAgeDown     = 2 * time.Second  // a port's, while an upstream is down: some box on the way may have lost it, and know the port
 	tidyEvery      = time.Second
