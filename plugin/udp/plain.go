@@ -11,7 +11,7 @@ import (
 )
 
 // plain is a socket with a system call for each packet, and another such socket for each
-// link that packets have to leave by. It is told of no errors of ICMP.
+// link that packets have to leave by. No errors of ICMP are reported to it.
 type plain struct {
 	v6       bool
 	received Receiver
@@ -61,7 +61,7 @@ func (c *plain) read(udp *net.UDPConn, link uint32) {
 			c.received(packets[:])
 		case errors.Is(err, net.ErrClosed):
 			return
-		default: // of a packet that was sent, nobody knows which
+		default: // of a packet that was sent, there is no telling which
 			time.Sleep(time.Millisecond)
 		}
 	}
@@ -72,7 +72,7 @@ func (c *plain) read(udp *net.UDPConn, link uint32) {
 func peerFrom(from netip.AddrPort, link uint32) Peer {
 	ip := from.Addr().Unmap()
 	p := Peer{Addr: netip.AddrPortFrom(ip.WithZone(""), from.Port()), Link: link}
-	if zone := ip.Zone(); zone != "" && ip.IsLinkLocalUnicast() { // of other packets the system tells no zone
+	if zone := ip.Zone(); zone != "" && ip.IsLinkLocalUnicast() { // for other packets the system gives no zone
 		if i, err := net.InterfaceByName(zone); err == nil {
 			p.Link = uint32(i.Index)
 		} else if n, err := strconv.ParseUint(zone, 10, 32); err == nil {

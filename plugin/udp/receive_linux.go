@@ -1,0 +1,117 @@
+package udp
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// inbox is where packets are read into.
+type inbox struct {
+	batch
+	packets [maxBatch]Packet
+	buffers [maxBatch][1 << 16]byte
+}
+
+var inboxes = sync.Pool{New: func() any {
+	in := new(inbox)
+	in.init()
+	for i := range in.data {
+		in.data[i].Base = &in.buffers[i][0]
+		in.data[i].SetLen(len(in.buffers[i]))
+	}
+	return in
+}}
+
+// read takes packets until the socket is closed. It is all one call of Read: so the
+// poller, which wakes for a packet once, wakes for each that came since the last look, and
+// a batch that is not full need not be followed by a call that finds nothing.
+func (c *conn) read() {
+	vain := 0
+	_ = c.raw.Read(func(fd uintptr) bool {
+		in := inboxes.Get().(*inbox) // a socket that waits has none
+		defer inboxes.Put(in)
+		for !c.closed.Load() {
+			n, errno := in.read(fd, c.linked.Load())
+			switch errno {
+			case 0:
+				vain = 0
+				c.received(in.packets[:n])
+				if n < maxBatch {
+					return false
+				}
+			case unix.EAGAIN:
+				return false
+			case unix.EINTR:
+			default: // it is in the queue of errors too, unless a sender has been there
+				if c.takeErrors(fd) > 0 {
+					vain = 0
+				} else if vain++; vain > maxBatch {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// read reads a batch, if need be with the links that the packets came by.
+func (in *inbox) read(fd uintptr, linked bool) (int, syscall.Errno) {
+	size := 0
+	if linked {
+		size = len(in.links[0].data)
+	}
+	for i := range in.headers {
+		in.headers[i].Hdr.Namelen = unix.SizeofSockaddrInet6
+		in.headers[i].Hdr.SetControllen(size)
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.headers[0])), maxBatch, unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	for i := range int(n) {
+		p := Packet{Peer: peerOf(&in.names[i]), Msg: in.buffers[i][:in.headers[i].Len]}
+		if size := in.headers[i].Hdr.Controllen; size > 0 && p.Peer.Link == 0 {
+			p.Peer.Link = linkOf(in.links[i].data[:size])
+		}
+		in.packets[i] = p
+	}
+	return int(n), 0
+}
+
+// takeErrors hands on what the system reports of packets that were sent, and returns
+// how many errors that were. They take up the space of replies otherwise.
+func (c *conn) takeErrors(fd uintptr) (n int) {
+	var packet, control [512]byte
+	for ; n < 1000; n++ { // it is no longer than that
+		_, size, _, to, err := unix.Recvmsg(int(fd), packet[:], control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		if err != nil {
+			return n
+		}
+		var peer Peer
+		switch to := to.(type) {
+		case *unix.SockaddrInet4:
+			peer.Addr = netip.AddrPortFrom(netip.AddrFrom4(to.Addr), uint16(to.Port))
+		case *unix.SockaddrInet6:
+			peer = Peer{netip.AddrPortFrom(netip.AddrFrom16(to.Addr), uint16(to.Port)), to.ZoneId}
+		default:
+			continue
+		}
+		if peer.Link == 0 {
+			peer.Link = linkOf(control[:size])
+		}
+		messages, _ := unix.ParseSocketControlMessage(control[:size])
+		for _, m := range messages {
+			v4 := m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_RECVERR
+			v6 := m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_RECVERR
+			if (v4 || v6) && len(m.Data) >= 4 { // struct sock_extended_err begins with it
+				c.received([]Packet{{Peer: peer, Err: syscall.Errno(binary.NativeEndian.Uint32(m.Data))}})
+			}
+		}
+	}
+	return n
+}
