@@ -37,8 +37,8 @@ func (d *DNSSEC) Show(now time.Time) { d.shown = now }
 // Worth returns how long a reply is worth to be waited for that is due within timeout, if
 // the upstream is asked for signatures now. Where nothing is known of it, it is as if it
 // were known to sign for some queries, and for all that are asked before a reply to the
-// first could be there; and always where only a validator asks, to whom an answer without
-// signature is of no use.
+// first could be there; and always where only a validator asks, for which an answer without
+// signature is useless.
 func (d *DNSSEC) Worth(qtype uint16, timeout time.Duration, now time.Time) time.Duration {
 	timeout = min(timeout, maxWorth)
 	if d.Known(now) {

@@ -6,7 +6,7 @@ import "time"
 // is an upstream that was not heard yet and is taken to be up.
 //
 // The measure is one exchange: it waited patience long, and in all that time the upstream
-// replied to nobody. A clock since the last reply would not do: one packet lost before a
+// sent no reply at all. A clock since the last reply would not do: one packet lost before a
 // quiet hour would look like an hour of silence.
 type Health struct {
 	Last      time.Time // when it last replied

@@ -19,7 +19,7 @@ type RTT struct {
 }
 
 // Sample adds the time that a reply took. Only exchanges of a single packet
-// count: of more, nobody knows which one was answered (Karn's rule).
+// count: of more, it cannot be known which one was answered (Karn's rule).
 func (r *RTT) Sample(d time.Duration) {
 	d = max(d, time.Microsecond)
 	if r.smoothed == 0 {

@@ -9,7 +9,7 @@ import (
 // the file of each.
 
 // BreaksSocket reports whether an error may stick to its socket: a source address may be
-// gone. A refusal speaks of the server alone (R10).
+// gone. A refusal is about the server alone (R10).
 func BreaksSocket(err error) bool { return !oneOf(err, refusals) }
 
 // IsTransient reports whether an error of sending is about this moment alone, as where a

@@ -1,7 +1,6 @@
-// Package ports has what queries over UDP leave from: a few ports that the upstreams of a
-// pool share, with numbers that nobody can predict, and tables of ids that nobody can
-// predict (RFC 5452, section 9.2). It also bounds the file descriptors that sockets take.
-// It knows nothing of queries.
+// Package ports has what queries over UDP leave from: a few ports with unpredictable numbers
+// that the upstreams of a pool share, and tables of unpredictable ids (RFC 5452, section
+// 9.2). It also bounds the file descriptors that sockets take. It knows nothing of queries.
 //
 // An upstream has a [Socket] on a port, and says as its [Owner] which ids it waits for. So
 // a reply cannot get to an upstream that does not wait for it, also where two have the
@@ -39,8 +38,8 @@ const (
 // Listen opens a UDP socket for IPv6 or for IPv4, and has received take what comes.
 type Listen func(v6 bool, received udp.Receiver) (udp.Conn, error)
 
-// Ports are the UDP ports that the upstreams of a pool share: a few, that nobody can
-// predict, and that others replace soon. Its methods may be called from any goroutine.
+// Ports are the UDP ports that the upstreams of a pool share: a few, with unpredictable
+// numbers, that are soon replaced by others. Its methods may be called from any goroutine.
 type Ports struct {
 	listen   Listen
 	fallback *Ports // serve where there are no descriptors for others; nil: none
@@ -69,8 +68,8 @@ type port struct {
 	born     time.Time
 	retiring atomic.Bool // another is to take its place
 
-	// sockets are by whom they speak with. There may be more than one with a peer: for
-	// one that is given up, and for another that took its place. Replaced under ports.mu.
+	// sockets are listed by peer. There may be more than one with a peer: one that is given
+	// up, and another that took its place. Replaced under ports.mu.
 	sockets atomic.Pointer[map[udp.Peer][]*Socket]
 }
 

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a socket that many packets leave and come by in one system call, and that to
-// which each error of ICMP is reported, and which peer it is about (ip(7), IP_RECVERR).
+// conn is a socket that many packets leave and come by in one system call, and to
+// which each error of ICMP is reported, with the peer that it is about (ip(7), IP_RECVERR).
 type conn struct {
 	udp      *net.UDPConn
 	raw      syscall.RawConn
@@ -45,8 +45,7 @@ func Listen(v6 bool, received Receiver) (Conn, error) {
 	return c, nil
 }
 
-// Close implements Conn. The system's socket is closed once nobody is in a call that
-// uses it; that may be who calls.
+// Close implements Conn. The system's socket is closed once no call uses it; the caller may be in one.
 func (c *conn) Close() {
 	c.closed.Store(true)
 	go c.udp.Close()

@@ -1,7 +1,7 @@
-// Package udp has UDP sockets that are not connected. Each is on a port that nobody
-// can predict, and speaks with many peers from there; packets to several of them leave
-// in one system call, and those that came are read in one, where the system has such
-// calls. It knows nothing of DNS.
+// Package udp has UDP sockets that are not connected. Each is on an unpredictable port, and
+// many peers are reached from there; packets to several of them leave in one system call,
+// and those that came are read in one, where the system has such calls. It knows nothing of
+// DNS.
 //
 // [Conn] is the seam between packets and sockets: tests put a network in virtual time
 // behind it.
@@ -16,7 +16,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
-// Peer is the far end of a packet's way. Peers that are equal are the same.
+// Peer is where a packet goes, or comes from. Peers that are equal are the same.
 type Peer struct {
 	// Addr has no zone, and is no IPv4 address in the form of an IPv6 one.
 	Addr netip.AddrPort

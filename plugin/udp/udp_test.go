@@ -112,7 +112,7 @@ func TestLongPacket(t *testing.T) {
 	}
 }
 
-// closedPort is a peer where nobody listens.
+// closedPort is a peer where nothing listens.
 func closedPort(t *testing.T, network, ip string) Peer {
 	t.Helper()
 	conn, err := net.ListenUDP(network, &net.UDPAddr{IP: net.ParseIP(ip)})
@@ -123,7 +123,7 @@ func closedPort(t *testing.T, network, ip string) Peer {
 	return peerFrom(conn.LocalAddr().(*net.UDPAddr).AddrPort(), 0)
 }
 
-// A closed port is told as such, with whose it is, and costs nobody else a packet.
+// A closed port is reported as such, with its peer, and costs no other peer a packet.
 func TestErrorsOfOthers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		testkit.Lack(t, "a system that tells whom an error is about")

@@ -16,7 +16,7 @@ import (
 )
 
 // The query that finds its upstream down is asked again when that is back, also
-// where its packets are spent and TCP is of no use.
+// where its packets are spent and TCP does not help.
 func TestR5FinderIsAskedAgain(t *testing.T) {
 	for _, tcp := range []string{"filtered", "refused"} {
 		for _, back := range []time.Duration{1500 * ms, 2200 * ms, 2800 * ms} {

@@ -38,7 +38,7 @@ type Config struct {
 	// welcome after it. It is called with locks held; nil suspects none.
 	Suspect func(reply []byte) bool
 
-	// Observer is told what happens; nil: nobody is.
+	// Observer takes note of what happens, unless it is nil.
 	Observer Observer
 
 	// Ports are what it is asked from over UDP. Nil means ports of its own.
@@ -93,5 +93,5 @@ type Truncated uint8
 const (
 	TruncatedAnswers Truncated = iota // those that hold answers
 	TruncatedNever                    // none: the client is on TCP itself
-	TruncatedAlways                   // all: the reply is signed, so nobody else may shorten a whole one
+	TruncatedAlways                   // all: the reply is signed, so no one but the server may shorten a whole one
 )

@@ -120,7 +120,7 @@ func TestR19WorthOfOthers(t *testing.T) {
 	})
 }
 
-// A doubtful reply is handed on, and so is the one that follows it; both are counted as
+// A suspect reply is handed on, and so is the one that follows it; both are counted as
 // one, and nothing more is sent.
 func TestSuspect(t *testing.T) {
 	for _, follows := range []bool{true, false} {
@@ -132,7 +132,7 @@ func TestSuspect(t *testing.T) {
 				})
 				if follows {
 					time.AfterFunc(20*time.Millisecond, func() { p.send(replyTo(p.msg, good)) })
-					time.AfterFunc(30*time.Millisecond, func() { p.send(replyTo(p.msg, good)) }) // which nobody takes
+					time.AfterFunc(30*time.Millisecond, func() { p.send(replyTo(p.msg, good)) }) // which is not taken
 				}
 			})
 			u := f.upstream(t, func(c *Config) {

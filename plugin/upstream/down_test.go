@@ -65,7 +65,7 @@ func TestR5Probe(t *testing.T) {
 		}
 		f.script(func(packet) {})
 		time.Sleep(time.Minute)
-		if n := len(f.log()); n > 1 { // one may ask whether it is deaf to the type of the probes, which were in vain for long
+		if n := len(f.log()); n > 1 { // one may ask whether it is unresponsive for the type of the probes, which were in vain for long
 			t.Errorf("%d packets to an idle upstream", n)
 		}
 	})
@@ -84,7 +84,7 @@ func TestR5DownIsToldToAll(t *testing.T) {
 	})
 }
 
-// R5: who talks to others is up, and only slow on this name.
+// R5: what replies to others is up, and only slow on this name.
 func TestR5SlowIsNotDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(p packet) {
@@ -176,10 +176,10 @@ func TestDownAfterUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		obs := &upObserver{}
 		f := newFake(func(packet) {})
-		var speaks atomic.Pointer[func()]
+		var replies atomic.Pointer[func()]
 		f.write = func(string, int) error {
-			if speak := speaks.Swap(nil); speak != nil {
-				(*speak)()
+			if reply := replies.Swap(nil); reply != nil {
+				(*reply)()
 			}
 			return nil
 		}
@@ -195,12 +195,12 @@ func TestDownAfterUp(t *testing.T) {
 		}
 		told := make(chan struct{})
 		obs.up = func() { close(told) }
-		speak := func() {
+		reply := func() {
 			last.send(replyTo(last.msg, good))
 			<-told
 			time.Sleep(ms) // and all are told
 		}
-		speaks.Store(&speak) // while the next query is on its way out
+		replies.Store(&reply) // while the next query is on its way out
 		o := newOutcome()
 		u.Ask(query("host.example."), o)
 		synctest.Wait() // it may have been a probe's packet that was held up

@@ -113,7 +113,7 @@ func (f *fake) serveTCP(conn net.Conn, n int, link uint32) {
 		f.received("tcp", n, link, msg, func(reply []byte) {
 			writing.Lock()
 			defer writing.Unlock()
-			if reply == nil { // hang up
+			if reply == nil { // close
 				conn.Close()
 				return
 			}
@@ -299,18 +299,18 @@ type outcome struct {
 	start time.Time
 	over  bool
 
-	mu       sync.Mutex
-	reply    []byte
-	err      error
-	toldDown bool
-	down     time.Duration // after it was told so
-	after    time.Duration // of the reply or the failure
-	calls    int           // of Reply and Fail
-	done     chan struct{}
-	back     chan struct{} // Again was called
-	toldDeaf bool
-	turn     uint64 // of the last word on the upstream
-	lastDown bool   // that word
+	mu               sync.Mutex
+	reply            []byte
+	err              error
+	toldDown         bool
+	down             time.Duration // after it was told so
+	after            time.Duration // of the reply or the failure
+	calls            int           // of Reply and Fail
+	done             chan struct{}
+	back             chan struct{} // Again was called
+	toldUnresponsive bool
+	turn             uint64 // of the last word on the upstream
+	lastDown         bool   // that word
 }
 
 func newOutcome() *outcome {
@@ -348,7 +348,7 @@ func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.las
 func (o *outcome) Unresponsive() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.toldDeaf = true
+	o.toldUnresponsive = true
 }
 
 func (o *outcome) Again() {

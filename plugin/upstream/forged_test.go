@@ -74,7 +74,7 @@ func TestR9NearMiss(t *testing.T) {
 			f := newFake(func(p packet) {
 				if p.network == "udp" {
 					forge(p)
-					answerAfter(50*ms, nil)(p) // nobody listens any more
+					answerAfter(50*ms, nil)(p) // it is not listened to any more
 				} else {
 					answerAfter(10*ms, nil)(p)
 				}
@@ -84,13 +84,13 @@ func TestR9NearMiss(t *testing.T) {
 			if !o.good() || o.after != 10*ms {
 				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
 			}
-			spoilt := f.log()[0].conn
+			retired := f.log()[0].conn
 			f.script(answerAfter(ms, nil))
 			for range 50 {
 				ask(u, query("next.example."))
 			}
 			for _, p := range f.log() {
-				if p.network == "udp" && p.conn == spoilt {
+				if p.network == "udp" && p.conn == retired {
 					t.Fatal("the socket is still used")
 				}
 			}

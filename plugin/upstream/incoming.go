@@ -48,8 +48,8 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 	x.replied(msg, s, nil, now, out)
 }
 
-// nearlyReplied is told of a reply to the exchange but for its id. Somebody may be guessing:
-// the exchange leaves UDP, and the port goes out of use for all upstreams (R9).
+// nearlyReplied takes note of what would be a reply to the exchange but for its id. Someone may
+// be guessing: the exchange leaves UDP, and the port goes out of use for all upstreams (R9).
 func (x *Exchange) nearlyReplied(s *socket, now time.Time, out *outbox) {
 	s.Retire()
 	s.u.retireLocked(s)

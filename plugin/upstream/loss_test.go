@@ -111,7 +111,7 @@ func TestR8Truncated(t *testing.T) {
 	}{
 		{"TC without answer", TruncatedAnswers, tc1, 1},
 		{"TC with answer", TruncatedAnswers, func(m *dns.Msg) { tc1(m); good(m) }, 0},
-		{"TC with answer, of no use", TruncatedNever, func(m *dns.Msg) { tc1(m); good(m) }, 1},
+		{"TC with answer, unusable", TruncatedNever, func(m *dns.Msg) { tc1(m); good(m) }, 1},
 		{"no TC", TruncatedNever, good, 0},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

@@ -26,7 +26,7 @@ type Observer interface {
 	// Up reports that the upstream is up again, in its turn, and how long it was down.
 	Up(turn uint64, after time.Duration)
 	// Link reports how the upstream's link leads to it now. If it is gone the upstream is
-	// down; if it leads there again, or another way, the upstream is up. Turn is that of
+	// down; if it leads there again, or over another, the upstream is up. Turn is that of
 	// the change, or 0 if it was down or up before.
 	Link(state link.State, turn uint64)
 	// Unresponsive reports that the upstream became unresponsive for a type of question,

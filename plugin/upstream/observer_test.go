@@ -33,12 +33,14 @@ func (n *notes) NearMiss()                             { n.add("near miss") }
 func (n *notes) Down(_ uint64, silence time.Duration, waiting int) {
 	n.add("down after %v, %d wait", silence, waiting)
 }
-func (n *notes) Up(_ uint64, after time.Duration)     { n.add("up after %v", after) }
-func (n *notes) Link(state link.State, turn uint64)   { n.add("link %v, turn %d", state, turn) }
-func (n *notes) Unresponsive(qtype uint16, deaf bool) { n.add("deaf to %d: %v", qtype, deaf) }
+func (n *notes) Up(_ uint64, after time.Duration)   { n.add("up after %v", after) }
+func (n *notes) Link(state link.State, turn uint64) { n.add("link %v, turn %d", state, turn) }
+func (n *notes) Unresponsive(qtype uint16, unresponsive bool) {
+	n.add("unresponsive for %d: %v", qtype, unresponsive)
+}
 
 // An exchange that is released tells its receiver nothing more; that the reply came is
-// still counted, and says that the upstream talks.
+// still counted, and shows that the upstream replies.
 func TestReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &notes{start: time.Now()}

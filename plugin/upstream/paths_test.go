@@ -75,9 +75,9 @@ func (n *network) upstream(t *testing.T, change ...func(*Config)) *Upstream {
 	return n.fake.upstream(t, append(change, func(c *Config) { c.Dial = n.Dial })...)
 }
 
-// R6: as long as one of the two ways works, every query is answered, and from the
-// third on in a round trip, without the other way's wait.
-func TestR6OneWayWorks(t *testing.T) {
+// R6: as long as one of the two paths works, every query is answered, and from the
+// third on in a round trip, without the other path's wait.
+func TestR6OnePathWorks(t *testing.T) {
 	for _, udp := range []string{"open", "dropped", "refused", "unsent"} {
 		for _, tcp := range []string{"open", "dropped", "refused", "mute"} {
 			if udp != "open" && tcp != "open" {
@@ -110,12 +110,12 @@ func TestR6OneWayWorks(t *testing.T) {
 	}
 }
 
-// The same when the way changes while queries come: none is lost, and at most two
+// The same when the path changes while queries come: none is lost, and at most two
 // wait.
-func TestR6WayChanges(t *testing.T) {
-	ways := [][2]string{{"open", "open"}, {"dropped", "open"}, {"open", "dropped"}, {"refused", "open"}, {"open", "refused"}, {"unsent", "open"}, {"open", "mute"}}
-	for _, from := range ways {
-		for _, to := range ways {
+func TestR6PathChanges(t *testing.T) {
+	paths := [][2]string{{"open", "open"}, {"dropped", "open"}, {"open", "dropped"}, {"refused", "open"}, {"open", "refused"}, {"unsent", "open"}, {"open", "mute"}}
+	for _, from := range paths {
+		for _, to := range paths {
 			t.Run(fmt.Sprint(from, to), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					n := newNetwork(from[0], from[1])
@@ -144,7 +144,7 @@ func TestR6WayChanges(t *testing.T) {
 }
 
 // What is blocked is tried again now and then, and used again when it works.
-func TestR6BlockedWayIsTriedAgain(t *testing.T) {
+func TestR6BlockedPathIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork("dropped", "open")
 		u := n.upstream(t)
@@ -172,16 +172,16 @@ func TestR6BlockedWayIsTriedAgain(t *testing.T) {
 	})
 }
 
-// An upstream that comes back after an absence is found over either way.
-func TestR5BackOverEitherWay(t *testing.T) {
-	for _, ways := range [][2]string{{"open", "dropped"}, {"dropped", "open"}, {"refused", "open"}, {"open", "refused"}} {
-		t.Run(fmt.Sprint(ways), func(t *testing.T) {
+// An upstream that comes back after an absence is found over either path.
+func TestR5BackOverEitherPath(t *testing.T) {
+	for _, paths := range [][2]string{{"open", "dropped"}, {"dropped", "open"}, {"refused", "open"}, {"open", "refused"}} {
+		t.Run(fmt.Sprint(paths), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNetwork("dropped", "dropped")
 				u := n.upstream(t)
 				ask(u, query("host.example."))
 				time.Sleep(20 * time.Second)
-				n.set(ways[0], ways[1])
+				n.set(paths[0], paths[1])
 				time.Sleep(testTimeout/2 + 2*tidyEvery) // a dial that the absence swallows, and a probe
 				o := ask(u, query("host.example."))
 				if !o.good() || o.toldDown {
@@ -360,7 +360,7 @@ func TestR6AddressChanges(t *testing.T) {
 			for _, pause := range []time.Duration{10 * ms, 170 * ms, 1300 * ms} {
 				for _, way := range []string{"udp", "tcp"} {
 					if way == "udp" && gap > 0 {
-						continue // no route, and no other way: the query fails at once (R10)
+						continue // no route, and no other path: the query fails at once (R10)
 					}
 					t.Run(fmt.Sprint(way, every, gap, pause), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) { addressChanges(t, way, every, gap, pause) })

@@ -19,7 +19,7 @@ const (
 	overStreamFirst
 	// overBoth: asked over a stream, and a reply over UDP is as welcome.
 	overBoth
-	// overStream: asked over a stream; UDP is of no use any more.
+	// overStream: asked over a stream; UDP brings nothing any more.
 	overStream
 	// overUDPLast: the stream came to nothing, a reply over UDP may still come.
 	overUDPLast

@@ -18,7 +18,7 @@ func TestStreamUselessWhileAnotherOwes(t *testing.T) {
 			switch {
 			case asks(p.msg, "warm.example."):
 				answerAfter(ms, nil)(p)
-			case p.conn == 0: // it takes long, and then says nothing of use
+			case p.conn == 0: // it takes long, and then says nothing usable
 				time.AfterFunc(1200*ms, func() { b := replyTo(p.msg, good); p.send(b[:len(b)-3]) })
 			default:
 				answerAfter(1000*ms, nil)(p)
@@ -32,8 +32,8 @@ func TestStreamUselessWhileAnotherOwes(t *testing.T) {
 	})
 }
 
-// An exchange that hangs up after a comeback still counts its connections.
-func TestHangUpsAfterComeback(t *testing.T) {
+// An exchange whose connection is closed after a return still counts its connections.
+func TestClosedEarlyAfterReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(func(packet) {})
 		u := f.upstream(t, forceTCP)
@@ -73,10 +73,10 @@ func (c *counts) Replied(int, time.Duration) {
 	c.replies++
 }
 
-// An exchange that is answered over both ways counts as one request, and a probe as
+// An exchange that is answered over both paths counts as one request, and a probe as
 // none.
 func TestRepliesAreCountedOnce(t *testing.T) {
-	t.Run("both ways", func(t *testing.T) {
+	t.Run("both paths", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := new(counts)
 			f := newFake(func(p packet) {
@@ -168,7 +168,7 @@ func TestStrayPackets(t *testing.T) {
 			}
 			stray := wire.Question(query("other.example.").Msg)
 			if s.hasQuestionLocked(stray) {
-				t.Error("a question that nobody asks is looked for")
+				t.Error("a question that is not asked is looked for")
 			}
 			asked := wire.Question(query("HOST.example.").Msg)
 			if !s.hasQuestionLocked(asked) {

@@ -283,9 +283,9 @@ func TestStreamIsWarm(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		if n := f.opened("tcp"); n > 4 {
-			t.Errorf("%d connections while nobody asks", n)
+			t.Errorf("%d connections while nothing is asked", n)
 		}
-		equal(t, "open connections when nobody asks", f.stillOpen(), 0)
+		equal(t, "open connections when nothing is asked", f.stillOpen(), 0)
 	})
 	synctest.Test(t, func(t *testing.T) { // a server that hangs up on who says nothing
 		f := newFake(func(p packet) { answerAfter(0, nil)(p); time.AfterFunc(ms, func() { p.send(nil) }) })
@@ -299,7 +299,7 @@ func TestStreamIsWarm(t *testing.T) {
 // A resolver that cannot be connected to, or hangs up on everybody, is not dialled
 // for each query. When it is back, the next query has its answer.
 func TestStreamPauses(t *testing.T) {
-	for _, way := range []string{"refuses", "hangs up"} {
+	for _, way := range []string{"refuses", "closes"} {
 		synctest.Test(t, func(t *testing.T) {
 			away := true
 			f := newFake(answerAfter(0, nil))
@@ -310,7 +310,7 @@ func TestStreamPauses(t *testing.T) {
 				}
 				return nil
 			}
-			if way == "hangs up" {
+			if way == "closes" {
 				f.script(func(p packet) { p.send(nil) })
 			}
 			u := f.upstream(t, forceTCP)

@@ -19,9 +19,9 @@ func typed(name string, qtype uint16) *Query {
 	return &Query{Msg: b}
 }
 
-// R5: an upstream that never answers a type, but all others, is known to be deaf to
+// R5: an upstream that never answers a type, but all others, is known to be unresponsive for
 // it after a few silences; it is asked all the same, and heard when it answers one.
-func TestR5Deaf(t *testing.T) {
+func TestR5Unresponsive(t *testing.T) {
 	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeHTTPS, dns.TypeA} {
 		t.Run(dns.TypeToString[qtype], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestR5Deaf(t *testing.T) {
 					if o.toldDown {
 						t.Fatalf("query %d: told down", i)
 					}
-					if !o.toldDeaf {
+					if !o.toldUnresponsive {
 						waited++
 					}
 				}
@@ -48,11 +48,11 @@ func TestR5Deaf(t *testing.T) {
 					t.Errorf("%d of 10 were waited for", waited)
 				}
 				f.script(answerAfter(10*ms, nil))
-				if o := ask(u, typed("host.example.", qtype)); !o.good() || !o.toldDeaf {
-					t.Errorf("the first that is answered: good %v, told deaf %v", o.good(), o.toldDeaf)
+				if o := ask(u, typed("host.example.", qtype)); !o.good() || !o.toldUnresponsive {
+					t.Errorf("the first that is answered: good %v, told unresponsive %v", o.good(), o.toldUnresponsive)
 				}
-				if o := ask(u, typed("host.example.", qtype)); !o.good() || o.toldDeaf {
-					t.Errorf("the next: good %v, told deaf %v", o.good(), o.toldDeaf)
+				if o := ask(u, typed("host.example.", qtype)); !o.good() || o.toldUnresponsive {
+					t.Errorf("the next: good %v, told unresponsive %v", o.good(), o.toldUnresponsive)
 				}
 				n := 0
 				notes.mu.Lock()
@@ -62,7 +62,7 @@ func TestR5Deaf(t *testing.T) {
 						n++
 					}
 				}
-				equal(t, "notes of hearing", n, 2)
+				equal(t, "notes of types", n, 2)
 			})
 		})
 	}
@@ -70,14 +70,14 @@ func TestR5Deaf(t *testing.T) {
 
 // Names that stay without reply are no sign of deafness, if something easy of that
 // type is answered.
-func TestR5BrokenZoneIsNotDeaf(t *testing.T) {
+func TestR5BrokenZoneIsResponsive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(10*ms, func(p packet) bool { return !asksBelow(p.msg, 'b') }))
 		u := f.upstream(t)
 		for i := range 10 {
 			go ask(u, typed("host.example.", dns.TypeMX))
-			if o := ask(u, query(fmt.Sprintf("broken%d.example.", i))); o.toldDeaf || o.toldDown {
-				t.Fatalf("query %d: told deaf %v, down %v", i, o.toldDeaf, o.toldDown)
+			if o := ask(u, query(fmt.Sprintf("broken%d.example.", i))); o.toldUnresponsive || o.toldDown {
+				t.Fatalf("query %d: told unresponsive %v, down %v", i, o.toldUnresponsive, o.toldDown)
 			}
 		}
 	})

@@ -93,7 +93,7 @@ func (x *Exchange) wasNotEDNS(reply []byte) bool {
 }
 
 // learnSigning notes that the upstream signs, if a reply shows it. Signatures that are
-// asked for by type anybody has.
+// asked for by type show nothing: every resolver hands them on.
 func (x *Exchange) learnSigning(reply []byte, now time.Time) {
 	d := &x.u.known.DNSSEC
 	if d.KnownWell(now) || !wire.DO(x.query.msg) {

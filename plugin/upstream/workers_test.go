@@ -222,7 +222,7 @@ func TestRoundTripperLeaves(t *testing.T) {
 	})
 }
 
-// Exchanges of a silent server are called off when nobody waits for them.
+// Exchanges of a silent server are called off when they are not waited for.
 func TestRoundTripperSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var silent atomic.Bool
@@ -249,7 +249,7 @@ func TestRoundTripperSilent(t *testing.T) {
 		}
 		time.Sleep(5 * tidyEvery)
 		if now, _ := s.underway(); now > maxWorkers {
-			t.Errorf("%d exchanges for nobody", now)
+			t.Errorf("%d exchanges that are not waited for", now)
 		}
 		silent.Store(false)
 		time.Sleep(2 * tidyEvery) // a probe finds it up
