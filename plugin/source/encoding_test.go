@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 	"unicode/utf16"
 )
@@ -20,16 +21,23 @@ func TestUTF16(t *testing.T) {
 	}
 	d := tree{t, t.TempDir()}
 	for what, b := range map[string][]byte{
-		"little-endian":           encode(binary.LittleEndian, true),
-		"big-endian":              encode(binary.BigEndian, true),
-		"little-endian, unmarked": encode(binary.LittleEndian, false),
-		"big-endian, unmarked":    encode(binary.BigEndian, false),
-		"UTF-8":                   []byte(text),
-		"UTF-8, marked":           []byte("\uFEFF" + text),
+		"little-endian": encode(binary.LittleEndian, true),
+		"big-endian":    encode(binary.BigEndian, true),
+		"UTF-8":         []byte(text),
+		"UTF-8, marked": []byte("\uFEFF" + text),
 	} {
 		d.write("resolv.conf", string(b))
 		r, err := File(d.path("resolv.conf")).Read()
 		if err != nil || !equal(r.Servers, plain("192.0.2.1:53", "192.0.2.2:53")) || len(r.Warnings) > 0 || r.Open {
+			t.Errorf("%s: %+v, %v", what, r, err)
+		}
+	}
+	for what, b := range map[string][]byte{
+		"little-endian, unmarked": encode(binary.LittleEndian, false),
+		"big-endian, unmarked":    encode(binary.BigEndian, false),
+	} {
+		d.write("resolv.conf", string(b))
+		if r, err := File(d.path("resolv.conf")).Read(); err == nil || !strings.Contains(err.Error(), "is not the keyword nameserver") {
 			t.Errorf("%s: %+v, %v", what, r, err)
 		}
 	}

@@ -16,13 +16,11 @@ import (
 const (
 	maxLine     = 64 << 10 // bytes of a line before its "\n"
 	maxWarnings = 20       // warnings for a file, without the one that counts the rest
-
-	byteOrderMark = "\uFEFF"
 )
 
 var errLongLine = errors.New("line too long")
 
-// Warning is a line that was skipped, or not wholly used, and why.
+// Warning is a line that was skipped, or of which a part was, and why.
 type Warning struct {
 	Line int    // counted from 1
 	Text string // what is wrong and how to write it, in one line
@@ -33,9 +31,8 @@ func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.T
 
 // Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does:
 // any number of nameservers instead of three, white space of any kind, also before
-// the keyword, which may be in capitals, have "=" or ":" after it and a number in
-// brackets, as scutil prints it, a comment after the address, and a server in any form
-// that [server.Parse] lists. Other keywords are ignored; a line that seems to mean a
+// the keyword, which may be in capitals, a comment after the address, and a server in any
+// form that [server.Parse] lists. Other keywords are ignored; a line that seems to mean a
 // nameserver nonetheless is one that cannot be used.
 //
 // The parsers at hand do not serve: that of the DNS library takes any word
@@ -44,7 +41,7 @@ func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.T
 // line that cannot be used is skipped, and a [Warning] says why.
 //
 // It returns the nameservers in the order in which they first appear, without
-// duplicates, and a warning for each line that it could not use or not wholly use;
+// duplicates, and a warning for each line that it could not use, or only in part;
 // if those are many, the last one only counts the rest. A line of more than 64 KiB
 // is such a line. The error is that of reading r, and then nothing else is returned.
 func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error) {
@@ -63,21 +60,13 @@ func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error)
 		default:
 			return nil, nil, err
 		}
-		if n == 1 {
-			line = strings.TrimPrefix(line, byteOrderMark)
+		s, warning := parseLine(line)
+		if warning != "" {
+			found.add(n, warning)
 		}
-		for i, line := range strings.Split(line, "\r") { // which ends a line as well
-			if i > 0 {
-				n++
-			}
-			s, warning := parseLine(line)
-			if warning != "" {
-				found.add(n, warning)
-			}
-			if s.IsValid() && !seen[s.ID] {
-				seen[s.ID] = true
-				servers = append(servers, s)
-			}
+		if s.IsValid() && !seen[s.ID] {
+			seen[s.ID] = true
+			servers = append(servers, s)
 		}
 	}
 }
@@ -109,53 +98,28 @@ func parseLine(line string) (s server.Server, warning string) {
 	if len(words) == 0 || startsComment(words[0]) {
 		return s, ""
 	}
-	words, ok := cutKeyword(words)
+	isServer := strings.EqualFold(words[0], "nameserver")
 	if i := slices.IndexFunc(words, startsComment); i >= 0 {
 		words = words[:i]
 	}
 	switch {
-	case !ok:
+	case !isServer:
 		return s, unlike(words)
-	case len(words) == 0:
+	case len(words) == 1:
 		return s, `"nameserver" has no address after it; ` + server.HowToWrite
 	}
-	s, err := server.Parse(words[0])
+	s, err := server.Parse(words[1])
 	switch {
 	case err != nil:
 		warning = err.Error()
-	case len(words) > 1:
-		warning = server.Quote(words[1]) + " after the address is not used; write a nameserver line for each address, and # before a comment"
+	case len(words) > 2:
+		warning = server.Quote(words[2]) + " after the address is ignored; write each address on a nameserver line of its own, and # before a comment"
 	}
 	return s, warning
 }
 
 // isBlank reports whether r separates words: it is white space, or cannot be seen.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-
-// cutKeyword returns the words after the keyword nameserver, however that is written.
-// If it does not stand there they are all words.
-func cutKeyword(words []string) (after []string, ok bool) {
-	const keyword = "nameserver"
-	first := words[0]
-	if len(first) < len(keyword) || !strings.EqualFold(first[:len(keyword)], keyword) {
-		return words, false
-	}
-	first, after = first[len(keyword):], words[1:]
-	if number, rest, found := strings.Cut(first, "]"); found && strings.HasPrefix(number, "[") {
-		first = rest
-	}
-	switch {
-	case first == "" && len(after) > 0 && (after[0] == ":" || after[0] == "="):
-		return after[1:], true
-	case first == "" && len(after) > 0 && after[0][0] == '=':
-		return append([]string{after[0][1:]}, after[1:]...), true
-	case first == "" || first == ":" || first == "=":
-		return after, true
-	case first[0] == ':' || first[0] == '=':
-		return append([]string{first[1:]}, after...), true
-	}
-	return words, false
-}
 
 // keywords are those that others than dnsmus read, and users may leave: of
 // resolv.conf(5) of Linux, the BSDs and macOS.
@@ -168,7 +132,7 @@ func unlike(words []string) string {
 	if slices.Contains(keywords, keyword) {
 		return ""
 	}
-	const remedy = "; write 'nameserver' before each address, on a line of its own, and # before a comment"
+	const remedy = "; write each address on a line of its own, as in 'nameserver 192.0.2.1', and # before a comment"
 	if strings.Contains(keyword, "nameserver") || distance(keyword, "nameserver") <= 2 {
 		return server.Quote(words[0]) + " is not the keyword nameserver" + remedy
 	}

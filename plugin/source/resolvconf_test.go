@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 		{what: "white space", in: " \t nameserver \t 192.0.2.1\t \n", servers: plain("192.0.2.1:53")},
 		{what: "white space that is none to others", in: "\vnameserver 192.0.2.1\nnameserver\u00a0192.0.2.2\nnameserver\f192.0.2.3\n\u3000nameserver \u200b192.0.2.4\u202c\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53")},
 		{what: "line ends", in: "nameserver 192.0.2.1\r\nnameserver fe80::1%a\r\nnameserver 192.0.2.3\r", servers: plain("192.0.2.1:53", "[fe80::1%a]:53", "192.0.2.3:53")},
-		{what: "a return ends a line", in: "nameserver 192.0.2.1\rnameserver x\rnameserver 192.0.2.2\nnameserver y\n", servers: plain("192.0.2.1:53", "192.0.2.2:53"), warnings: []string{`line 2: "x" is not`, `line 4: "y" is not`}},
+		{what: "a return alone is white space", in: "nameserver 192.0.2.1\rnameserver x\rnameserver 192.0.2.2\nnameserver y\n", servers: plain("192.0.2.1:53"), warnings: []string{`line 1: "nameserver" after the address is ignored`, `line 2: "y" is not`}},
 		{what: "byte order mark", in: "\uFEFFnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53")},
 		{what: "byte order mark elsewhere", in: "\n\uFEFFnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53")},
 		{what: "two byte order marks", in: "\uFEFF\uFEFFnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53")},
@@ -56,19 +56,20 @@ func TestParse(t *testing.T) {
 		{what: "comments after the address", in: "nameserver 192.0.2.1 # a 192.0.2.9\nnameserver 192.0.2.2\t;b\nnameserver 192.0.2.3 #54\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")},
 		{what: "a comment is a word of its own", in: "nameserver 192.0.2.1;x\nnameserver 192.0.2.2#5353\nnameserver 192.0.2.3# c\n", servers: plain("192.0.2.2:5353"), warnings: []string{`line 1: "192.0.2.1;x" is not an IP address`, `line 3: "192.0.2.3#" has a bad port`}},
 		{what: "no address", in: "nameserver\nnameserver \t\nnameserver # c\nnameserver ;\n", warnings: []string{`line 1: "nameserver" has no address after it; write an address`, "line 2: no address", "line 3: no address", "line 4: no address"}},
-		{what: "two addresses", in: "nameserver 192.0.2.1 192.0.2.2\nnameserver 192.0.2.3 x # c\n", servers: plain("192.0.2.1:53", "192.0.2.3:53"), warnings: []string{`line 1: "192.0.2.2" after the address is not used`, `line 2: "x" after the address`}},
+		{what: "two addresses", in: "nameserver 192.0.2.1 192.0.2.2\nnameserver 192.0.2.3 x # c\n", servers: plain("192.0.2.1:53", "192.0.2.3:53"), warnings: []string{`line 1: "192.0.2.2" after the address is ignored`, `line 2: "x" after the address`}},
 		{what: "one warning for a line", in: "nameserver x 192.0.2.2\n", warnings: []string{`line 1: "x" is not an IP address`}},
 		{what: "other keywords", in: "search a.example\ndomain 192.0.2.1\noptions ndots:5\nsortlist 192.0.2.0\nlookup file bind\nSEARCH 192.0.2.1\nnonsense\nport 54\n; server 192.0.2.1\n"},
-		{what: "the keyword in other ways", in: "NAMESERVER 192.0.2.1\nNameserver\t192.0.2.2\nnameserver=192.0.2.3\nnameserver: 192.0.2.4\nnameserver = 192.0.2.5\nnameserver : 192.0.2.6\nnameserver =192.0.2.7\nnameserver:192.0.2.8:54 # c\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53", "192.0.2.5:53", "192.0.2.6:53", "192.0.2.7:53", "192.0.2.8:54")},
-		{what: "as scutil prints it", in: "resolver #1\n  search domain[0] : corp.example\n  nameserver[0] : 192.0.2.1\n  nameserver[1] : fe80::1%en0\n  nameserver[12]: 192.0.2.3\n  if_index : 6 (en0)\n  flags    : Request A records\n  reach    : 0x00020002 (Reachable,Directly Reachable Address)\n", servers: plain("192.0.2.1:53", "[fe80::1%en0]:53", "192.0.2.3:53")},
-		{what: "an address that begins with colons", in: "nameserver ::1\nnameserver: ::2\nnameserver:::3\nnameserver : ::4\n", servers: plain("[::1]:53", "[::2]:53", "[::3]:53", "[::4]:53")},
-		{what: "no address after the keyword in other ways", in: "nameserver:\nnameserver =\nnameserver[0] :\nNAMESERVER\n", warnings: []string{"line 1: no address", "line 2: no address", "line 3: no address", "line 4: no address"}},
+		{what: "the keyword in capitals", in: "NAMESERVER 192.0.2.1\nNameserver\t192.0.2.2\nNAMESERVER\n", servers: plain("192.0.2.1:53", "192.0.2.2:53"), warnings: []string{"line 3: no address"}},
+		{what: "an address that begins with colons", in: "nameserver ::1\n", servers: plain("[::1]:53")},
+		{what: "the keyword with more", in: "nameserver=192.0.2.1\nnameserver: 192.0.2.2\nnameserver = 192.0.2.3\nnameserver : 192.0.2.4\nnameserver =192.0.2.5\nnameserver:192.0.2.6:54 # c\nnameserver:::7\nnameserver:\nnameserver[0] :\nnameserver 192.0.2.9\n", servers: plain("192.0.2.9:53"),
+			warnings: []string{`line 1: "nameserver=192.0.2.1" is not the keyword nameserver; write each address on a line of its own, as in 'nameserver 192.0.2.1'`, `line 2: "nameserver:" is not the keyword`, `line 3: "=" is not an IP address`, `line 4: ":" is not an IP address`, `line 5: "=192.0.2.5" is not an IP address`, "line 6: is not the keyword", "line 7: is not the keyword", "line 8: is not the keyword", `line 9: "nameserver[0]" is not the keyword`}},
+		{what: "as scutil prints it", in: "resolver #1\n  search domain[0] : corp.example\n  nameserver[0] : 192.0.2.1\n  nameserver[1] : fe80::1%en0\n  if_index : 6 (en0)\n  flags    : Request A records\n  reach    : 0x00020002 (Reachable,Directly Reachable Address)\n", warnings: []string{"line 3: is not the keyword", "line 4: is not the keyword"}},
 		{what: "almost the keyword", in: "nameservers 192.0.2.1\nameserver 192.0.2.2\nnameserver192.0.2.3\nnmaeserver 192.0.2.4\nnameserver#192.0.2.5\nn\x00a\x00m\x00e\x00server 192.0.2.6\nname-server x\nnameserver[ 192.0.2.7\nnameserver\xa0192.0.2.8\nnameserver 192.0.2.9\n", servers: plain("192.0.2.9:53"),
-			warnings: []string{`line 1: "nameservers" is not the keyword nameserver; write 'nameserver' before each address`, `line 2: "ameserver" is not the keyword`, "line 3: is not the keyword", "line 4: is not the keyword", "line 5: is not the keyword", "line 6: is not the keyword", "line 7: is not the keyword", "line 8: is not the keyword", `line 9: "nameserver\xa0192.0.2.8" is not the keyword`}},
+			warnings: []string{`line 1: "nameservers" is not the keyword nameserver; write each address on a line of its own, as in 'nameserver 192.0.2.1'`, `line 2: "ameserver" is not the keyword`, "line 3: is not the keyword", "line 4: is not the keyword", "line 5: is not the keyword", "line 6: is not the keyword", "line 7: is not the keyword", "line 8: is not the keyword", `line 9: "nameserver\xa0192.0.2.8" is not the keyword`}},
 		{what: "an address without the keyword", in: "server 192.0.2.1\n192.0.2.2\nDNS=192.0.2.3 192.0.2.4\n// nameserver 192.0.2.5\nserver=192.0.2.6\ndns:192.0.2.7\nserver nameserver 2001:db8::1\nnameserver 192.0.2.9\n", servers: plain("192.0.2.9:53"),
-			warnings: []string{`line 1: "192.0.2.1" has no keyword nameserver before it; write 'nameserver' before each address`, `line 2: "192.0.2.2" has no`, `line 3: "192.0.2.3" has no`, "line 4: no keyword", "line 5: no keyword", `line 6: "192.0.2.7" has no keyword`, `line 7: "2001:db8::1" has no`}},
+			warnings: []string{`line 1: "192.0.2.1" has no keyword nameserver before it; write each address on a line of its own, as in 'nameserver 192.0.2.1'`, `line 2: "192.0.2.2" has no`, `line 3: "192.0.2.3" has no`, "line 4: no keyword", "line 5: no keyword", `line 6: "192.0.2.7" has no keyword`, `line 7: "2001:db8::1" has no`}},
 		{what: "order and duplicates", in: "nameserver 192.0.2.2\nnameserver 192.0.2.1\nnameserver 192.0.2.2#53\nnameserver ::ffff:192.0.2.1\nnameserver 192.0.2.2:54\nnameserver fe80::1%a\nnameserver fe80::1%b\nnameserver FE80:0::1%a\n", servers: plain("192.0.2.2:53", "192.0.2.1:53", "192.0.2.2:54", "[fe80::1%a]:53", "[fe80::1%b]:53")},
-		{what: "a duplicate still warns", in: "nameserver 192.0.2.1\nnameserver 192.0.2.1 x\n", servers: plain("192.0.2.1:53"), warnings: []string{"line 2: not used"}},
+		{what: "a duplicate still warns", in: "nameserver 192.0.2.1\nnameserver 192.0.2.1 x\n", servers: plain("192.0.2.1:53"), warnings: []string{"line 2: ignored"}},
 		{what: "more than three", in: "nameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3\nnameserver 192.0.2.4\nnameserver 192.0.2.5\n", servers: plain("192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53", "192.0.2.4:53", "192.0.2.5:53")},
 		{what: "on after a bad line", in: "nameserver 192.0.2\nnameserver 192.0.2.1\n", servers: plain("192.0.2.1:53"), warnings: []string{`line 1: "192.0.2" is not an IP address`}},
 		{what: "NUL", in: "nameserver\x00 192.0.2.1\nnameserver 192.0.2.2\x00\n\x00\n", warnings: []string{"line 1: is not the keyword nameserver", `line 2: "192.0.2.2\x00" is not an IP address`}},
@@ -138,7 +139,7 @@ func TestFiles(t *testing.T) {
 		if !same(warnings, w.warnings) {
 			t.Errorf("%s: warnings %q, want %q", name, warnings, w.warnings)
 		}
-		if name == "crlf-bom.conf" && (!bytes.HasPrefix(b, []byte(byteOrderMark)) || bytes.Count(b, []byte("\r\n")) != bytes.Count(b, []byte("\n"))) {
+		if name == "crlf-bom.conf" && (!bytes.HasPrefix(b, []byte("\uFEFF")) || bytes.Count(b, []byte("\r\n")) != bytes.Count(b, []byte("\n"))) {
 			t.Errorf("%s has lost its byte order mark or its line ends", name)
 		}
 	}
