@@ -94,7 +94,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 		seen[name] = true
 		args := c.RemainingArgs()
 		if c.NextArg() { // RemainingArgs stops before a brace
-			return cfg, c.Errf("option '%s' has no block; take the '%s' away", name, c.Val())
+			return cfg, c.Errf("option '%s' takes no block; remove the '%s'", name, c.Val())
 		}
 		if err := o.Set(&cfg.Values, args, words); err != nil {
 			return cfg, c.Errf("%s: %v; write: %s", name, err, o.Usage())
@@ -128,7 +128,7 @@ func leadsNowhere(keys, except []string, next plugin.Handler) error {
 	if next != nil || len(except) == 0 {
 		return nil
 	}
-	const remedy = "add one that comes after dnsmus, such as 'forward . 192.0.2.1', or take except away"
+	const remedy = "add one that comes after dnsmus, such as 'forward . 192.0.2.1', or remove except"
 	all := len(keys) > 0
 	for _, key := range keys {
 		_, zone, _, err := dnsserver.SplitProtocolHostPort(key)
@@ -137,6 +137,6 @@ func leadsNowhere(keys, except []string, next plugin.Handler) error {
 	if all {
 		return fmt.Errorf("except leaves all names of the server block to the next plugin, and there is none; %s", remedy)
 	}
-	log.Warningf("Names in %s fail: except leaves them to the next plugin, and there is none; %s", strings.Join(except, " "), remedy)
+	log.Warningf("Queries for %s fail: except leaves them to the next plugin, and there is none; %s", strings.Join(except, " "), remedy)
 	return nil
 }

@@ -72,7 +72,7 @@ func TestLeadsNowhere(t *testing.T) {
 		t.Run(fmt.Sprint(tc.keys, tc.except, tc.next != nil), func(t *testing.T) {
 			log := testkit.Logged(t)
 			err := leadsNowhere(tc.keys, tc.except, tc.next)
-			if (err != nil) != tc.fails || (log.Count("Names in "+strings.Join(tc.except, " ")+" fail") > 0) != tc.warns {
+			if (err != nil) != tc.fails || (log.Count("Queries for "+strings.Join(tc.except, " ")+" fail") > 0) != tc.warns {
 				t.Errorf("%+v: %v, log %q", tc, err, log)
 			}
 		})

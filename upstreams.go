@@ -32,31 +32,41 @@ func parseTo(c *caddy.Controller, to []string) (*source.List, error) {
 			list.AddServer(s)
 			continue
 		}
-		if strings.Contains(word, "://") {
-			return nil, c.Errf("%v", notServer)
-		}
-		const noZone = "unlike forward, dnsmus has no zone before the upstreams, and takes the names of its server block"
-		if word == "." {
-			return nil, c.Errf("'.' is not an upstream; leave it out: %s", noZone)
-		}
-		if addr, _, _ := strings.Cut(word, "/"); addr != word && isAddr(addr) {
-			return nil, c.Errf("'%s' is a range of addresses; write the address of each upstream, as in %s", word, addr)
-		}
-		file := filename(c, word)
-		info, err := os.Stat(file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(word, "/"+string(filepath.Separator)):
-			hint := ""
-			if _, ok := dns.IsDomainName(word); ok && word != "" && i == 0 && len(to) > 1 {
-				hint = "; if it is a zone leave it out: " + noZone
-			}
-			return nil, c.Errf("'%s' is neither an address nor a file: %v%s", word, notServer, hint)
-		case err == nil && info.IsDir():
-			return nil, c.Errf("cannot read upstreams: %s is not a regular file but a directory; write the name of a file in it", file)
+		file, err := parseFile(c, word, notServer, i == 0 && len(to) > 1)
+		if err != nil {
+			return nil, err
 		}
 		list.Add(source.File(file))
 	}
 	return list, nil
+}
+
+// parseFile reads a word that is no server as the name of a file. It may be a zone, as in a
+// stanza of forward, if it is the first of several. A file with a path may come later.
+func parseFile(c *caddy.Controller, word string, notServer error, first bool) (file string, err error) {
+	const noZone = "unlike forward, dnsmus takes no zone before the upstreams; it serves the zones of its server block"
+	addr, _, isPath := strings.Cut(word, "/")
+	switch {
+	case strings.Contains(word, "://"):
+		return "", c.Errf("%v", notServer)
+	case word == ".":
+		return "", c.Errf("'.' is not an upstream; leave it out: %s", noZone)
+	case isPath && isAddr(addr):
+		return "", c.Errf("'%s' is a range of addresses; write the address of each upstream, as in %s", word, addr)
+	}
+	file = filename(c, word)
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !isPath && !strings.ContainsRune(word, filepath.Separator):
+		hint := ""
+		if _, ok := dns.IsDomainName(word); ok && word != "" && first {
+			hint = "; if it is a zone, leave it out: " + noZone
+		}
+		return "", c.Errf("'%s' is neither an address nor a file: %v%s", word, notServer, hint)
+	case err == nil && info.IsDir():
+		return "", c.Errf("cannot read upstreams: %s is a directory; write the name of a file in it", file)
+	}
+	return file, nil
 }
 
 // asWritten is the word that names a server, or how it is written if none does.
@@ -74,8 +84,8 @@ func isAddr(s string) bool {
 	return err == nil
 }
 
-// upstreams returns the first upstreams. A file may be of no use yet, as
-// that of a VPN that is not up, while others name some.
+// upstreams returns the first upstreams. A file may name none yet, as that of
+// a VPN that is not up, while others do.
 func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listeners) ([]server.Server, error) {
 	r := list.Read()
 	for _, text := range r.Warnings {
@@ -83,7 +93,7 @@ func upstreams(c *caddy.Controller, list *source.List, listeners handler.Listene
 	}
 	servers := list.Servers()
 	if len(servers) == 0 && !list.MayBeEmpty() {
-		return nil, c.Errf("%v, or name upstreams: 'dnsmus 192.0.2.1', or 'dnsmus links' for all that the system knows, in a Corefile; 'dnsmus 5553 192.0.2.1' on the command line", r.Problems[0])
+		return nil, c.Errf("%v, or name upstreams: in a Corefile 'dnsmus 192.0.2.1', or 'dnsmus links' for all resolvers that the system knows; on the command line 'dnsmus 5553 192.0.2.1'", r.Problems[0])
 	}
 	others, loops := listeners.Drop(servers)
 	if len(others) == 0 && !list.MayBeEmpty() {

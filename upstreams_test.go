@@ -134,23 +134,23 @@ func TestUpstreamErrors(t *testing.T) {
 		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
 		{"junk.conf", []string{"junk.conf has no usable nameserver line", `(line 2: "192.0.2" is not an IP address`}},
 		{"none.conf empty.conf", []string{"none.conf has no usable nameserver line"}},
-		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it", "or name upstreams: 'dnsmus 192.0.2.1', or 'dnsmus links'", "'dnsmus 5553 192.0.2.1'"}},
+		{"./missing.conf", []string{"cannot read upstreams", "./missing.conf", "create it", "or name upstreams: in a Corefile 'dnsmus 192.0.2.1', or 'dnsmus links'", "'dnsmus 5553 192.0.2.1'"}},
 		{dir + "/missing.conf", []string{"cannot read upstreams", dir + "/missing.conf"}},
-		{dir, []string{"cannot read upstreams", dir + " is not a regular file"}},
+		{dir, []string{"cannot read upstreams", dir + " is a directory"}},
 		{os.DevNull, []string{"cannot read upstreams", os.DevNull + " is not a regular file"}},
 
 		// As in forward, or in other lists of addresses.
-		{". 8.8.8.8", []string{"'.' is not an upstream; leave it out", "unlike forward, dnsmus has no zone before the upstreams"}},
+		{". 8.8.8.8", []string{"'.' is not an upstream; leave it out", "unlike forward, dnsmus takes no zone before the upstreams"}},
 		{".", []string{"'.' is not an upstream"}},
-		{"example.org 8.8.8.8", []string{"'example.org' " + notAddr, "if it is a zone leave it out"}},
-		{"example.org. 8.8.8.8", []string{"'example.org.' " + notAddr, "if it is a zone leave it out"}},
+		{"example.org 8.8.8.8", []string{"'example.org' " + notAddr, "if it is a zone, leave it out"}},
+		{"example.org. 8.8.8.8", []string{"'example.org.' " + notAddr, "if it is a zone, leave it out"}},
 		{"10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses; write the address of each upstream, as in 10.0.0.0"}},
 		{"192.0.2.1 10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses"}},
 		{"192.0.2.1 2001:db8::/32", []string{"'2001:db8::/32' is a range of addresses"}},
 		{"192.0.2.1 10.0.0.0/240", []string{"'10.0.0.0/240' is a range of addresses"}},
 		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{"'8.8.8.8,1.1.1.1' " + notAddr}},
-		{"192.0.2.1 " + dir, []string{"cannot read upstreams", dir + " is not a regular file but a directory"}},
-		{"192.0.2.1 ..", []string{"cannot read upstreams: .. is not a regular file but a directory"}},
+		{"192.0.2.1 " + dir, []string{"cannot read upstreams", dir + " is a directory"}},
+		{"192.0.2.1 ..", []string{"cannot read upstreams: .. is a directory"}},
 
 		// Files that even root cannot open.
 		{"loop.conf", []string{"cannot read upstreams", "loop.conf"}},
@@ -209,9 +209,9 @@ func TestFileWarnings(t *testing.T) {
 	}
 }
 
-// A file that is of no use yet is no error while there are other upstreams: that
+// A file that cannot be used yet is no error while there are other upstreams: that
 // of a VPN may come with the VPN.
-func TestFilesOfNoUseYet(t *testing.T) {
+func TestFilesUnusableYet(t *testing.T) {
 	dir := writeFiles(t, "empty.conf", "", "good.conf", "nameserver 192.0.2.2\n")
 	for _, tc := range []struct {
 		to   string

@@ -1,13 +1,13 @@
 //go:build linux
 
-// Command nodelink makes a link that is up and holds addresses of the node's
-// own, for a DNS server that pods find at the same address on every node:
+// Command nodelink makes a network interface that is up and has addresses of the
+// node's own, for a DNS server that pods find at the same address on every node:
 //
 //	nodelink [-type TYPE] NAME ADDRESS...
 //
-// What is there already stays, so it may run again at any time. It takes
-// nothing away: while the server restarts, clients are refused at once and try
-// again, where packets to an address that is gone would leave the node.
+// It keeps what exists, so it may run again at any time, and removes nothing: while
+// the server restarts, clients are refused at once and try again, whereas packets to
+// an address that does not exist would leave the node.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: nodelink [-type TYPE] NAME ADDRESS...")
 		flag.PrintDefaults()
 	}
-	kind := flag.String("type", "dummy", "`TYPE` of a new link, as in ip-link(8): one that needs no parameters")
+	kind := flag.String("type", "dummy", "`TYPE` of a new interface, as in ip-link(8): one that needs no parameters")
 	flag.Parse()
 	if flag.NArg() < 2 {
 		flag.Usage()
@@ -38,10 +38,10 @@ func main() {
 	}
 }
 
-// ensure makes the link NAME with the addresses, as far as it is not there.
+// ensure makes an interface with the addresses, as far as they do not exist.
 func ensure(name, kind string, addresses []string) error {
 	if len(name) >= syscall.IFNAMSIZ {
-		return fmt.Errorf("link name %q is longer than the %d bytes that Linux takes", name, syscall.IFNAMSIZ-1)
+		return fmt.Errorf("interface name %q is longer than the %d bytes that Linux takes", name, syscall.IFNAMSIZ-1)
 	}
 	var addrs []netip.Addr
 	for _, text := range addresses {
@@ -60,12 +60,12 @@ func ensure(name, kind string, addresses []string) error {
 	link, err := ensureLink(conn, name, kind)
 	switch {
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("link %s: %w: the capability NET_ADMIN is missing", name, err)
+		return fmt.Errorf("interface %s: %w: the capability NET_ADMIN is missing", name, err)
 	case errors.Is(err, syscall.EOPNOTSUPP):
-		return fmt.Errorf("link %s: %w: this kernel has no links of type %s; load the module %[3]s, or choose another type",
+		return fmt.Errorf("interface %s: %w: this kernel has no interfaces of type %s; load the module %[3]s, or choose another type",
 			name, err, kind)
 	case err != nil:
-		return fmt.Errorf("link %s: %w", name, err)
+		return fmt.Errorf("interface %s: %w", name, err)
 	}
 	for _, addr := range addrs {
 		switch err := ensureAddress(conn, link, addr); {

@@ -57,11 +57,11 @@ func TestLink(t *testing.T) {
 	made := n.state()
 	for _, want := range []string{"inet 169.254.20.10/32 scope host", "inet6 fd00::10/128 scope global nodad"} {
 		if !strings.Contains(made, want) || strings.Contains(made, "fd00::10/128 scope global nodad tentative") {
-			t.Errorf("the link is not as wanted, %q:\n%s", want, made)
+			t.Errorf("the interface is not as wanted, %q:\n%s", want, made)
 		}
 	}
 	if flags := n.must(n.in("ip", "link", "show", "dev", "local")); !strings.Contains(flags, ",UP") {
-		t.Errorf("the link is not up:\n%s", flags)
+		t.Errorf("the interface is not up:\n%s", flags)
 	}
 
 	n.must(n.in(n.command, "-type", "bridge", "local", "169.254.20.10", "fd00::10"))
@@ -77,7 +77,7 @@ func TestLink(t *testing.T) {
 		t.Errorf("addresses are missing:\n%s", now)
 	}
 	if flags := n.must(n.in("ip", "link", "show", "dev", "local")); !strings.Contains(flags, ",UP") {
-		t.Errorf("the link is not up again:\n%s", flags)
+		t.Errorf("the interface is not up again:\n%s", flags)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestErrors(t *testing.T) {
 		{nil, "local 169.254.20", `"169.254.20" is not an IP address`},
 		{nil, "local fe80::1%eth0", `"fe80::1%eth0" is not an IP address`},
 		{nil, "sixteen-bytes-it 169.254.20.10", "longer than the 15 bytes"},
-		{nil, "-type nosuch local 169.254.20.10", "no links of type nosuch"},
+		{nil, "-type nosuch local 169.254.20.10", "no interfaces of type nosuch"},
 		{without, "-type bridge local 169.254.20.10", "the capability NET_ADMIN is missing"},
 	} {
 		args := append(append(test.as, n.command), strings.Fields(test.args)...)
@@ -103,7 +103,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	if out, err := n.in("ip", "link", "show", "dev", "local").CombinedOutput(); err == nil {
-		t.Errorf("a call that failed made a link:\n%s", out)
+		t.Errorf("a call that failed made an interface:\n%s", out)
 	}
 
 	n.must(n.in("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"))

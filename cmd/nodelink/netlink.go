@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ensureLink makes a link, and sets it up; one that exists, of whatever type, is only set
+// ensureLink makes an interface that is up; one that exists, of whatever type, is only set
 // up. It returns its index.
 func ensureLink(conn *rtnetlink.Conn, name, kind string) (index uint32, err error) {
 	up := rtnetlink.LinkMessage{Flags: unix.IFF_UP, Change: unix.IFF_UP}
@@ -33,8 +33,8 @@ func ensureLink(conn *rtnetlink.Conn, name, kind string) (index uint32, err erro
 	return up.Index, err
 }
 
-// ensureAddress gives an address to a link, for this node only: it becomes no source of
-// packets to others. There is nobody to ask whether it is taken.
+// ensureAddress gives an address to an interface, for this node only: it never becomes the
+// source of packets to others. Duplicate address detection would find nothing.
 func ensureAddress(conn *rtnetlink.Conn, link uint32, addr netip.Addr) error {
 	family := uint8(unix.AF_INET6)
 	if addr.Is4() {

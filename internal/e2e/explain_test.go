@@ -66,33 +66,33 @@ func TestExplain(t *testing.T) {
 git.corp.example. A
 
   UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  denies the name
+  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
 * 127.0.0.1:5302  TIME  NOERROR  10.2.0.20  good  first good answer
-  127.0.0.1:5303  TIME  NOERROR  SOA  nodata  has no A record
+  127.0.0.1:5303  TIME  NOERROR  SOA  nodata  no A record
 
 dnsmus replies NOERROR after TIME, the reply of 127.0.0.1:5302:
   git.corp.example. 60 IN A 10.2.0.20
-Conclusive: the first good answer is the reply, whatever the others say.
+Conclusive: the first good answer is the reply; other replies do not matter.
 `, 0},
 		{"-f resolv.conf.example no.corp.example aaaa @127.0.0.1:5399", `
 no.corp.example. AAAA
 
   UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  denies the name
-  127.0.0.1:5302  TIME  SERVFAIL  -  servfail  says SERVFAIL
-* 127.0.0.1:5303  TIME  NOERROR  SOA  nodata  has no AAAA record
+  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
+  127.0.0.1:5302  TIME  SERVFAIL  -  servfail  replied SERVFAIL
+* 127.0.0.1:5303  TIME  NOERROR  SOA  nodata  no AAAA record
   127.0.0.1:5399  TIME  -  -  none  connection refused
 
 dnsmus replies NODATA after TIME, the reply of 127.0.0.1:5303:
   corp.example. 5 IN SOA ns.gamma.example. hostmaster.gamma.example. 1 3600 600 86400 30
-Inconclusive: no opinion from 127.0.0.1:5302 (says SERVFAIL), 127.0.0.1:5399 (connection refused).
+Inconclusive: no opinion from 127.0.0.1:5302 (replied SERVFAIL), 127.0.0.1:5399 (connection refused).
 Caches may keep it for 5s.
 `, 1},
 		{"@127.0.0.1:5301 -x 192.0.2.1 --tcp", `
 1.2.0.192.in-addr.arpa. PTR
 
   UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-* 127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  denies the name
+* 127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
 
 dnsmus replies NXDOMAIN after TIME, the reply of 127.0.0.1:5301:
   corp.example. 30 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
@@ -103,10 +103,10 @@ Caches may keep it for 30s.
 no.corp.example. A
 
   UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-* 127.0.0.1:5302  TIME  SERVFAIL  -  servfail  says SERVFAIL
+* 127.0.0.1:5302  TIME  SERVFAIL  -  servfail  replied SERVFAIL
 
 dnsmus replies SERVFAIL after TIME, the reply of 127.0.0.1:5302
-Nobody knows: no opinion from 127.0.0.1:5302 (says SERVFAIL).
+No usable reply: no opinion from 127.0.0.1:5302 (replied SERVFAIL).
 `, 3},
 	} {
 		status, out, problems := l.explain(test.args)

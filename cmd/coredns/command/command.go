@@ -1,7 +1,7 @@
 // Package command is the command line of a CoreDNS with dnsmus: CoreDNS's own and,
 // beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and the command
-// explain. Unlike CoreDNS it serves nothing at all where nothing says what to
-// serve. Which plugins there are is said by the main package that calls it.
+// explain. Unlike CoreDNS it does not start if there is nothing to serve. The main package
+// that calls it imports the plugins.
 package command
 
 import (
@@ -33,7 +33,7 @@ func Main() {
 		dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
 	}
 
-	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for, and exit")
+	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for")
 	name := filepath.Base(os.Args[0])
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
@@ -66,14 +66,16 @@ const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s [OPTION]... [-conf COREFILE]
        %[1]s explain NAME [TYPE] [@ADDR[:PORT] | OPTION]...
 
-The first listens on PORT, of 127.0.0.1 unless ADDRESS is given, and asks all
-upstreams TO at once: addresses, or files like resolv.conf. The second runs a
-Corefile. The third shows what each upstream says about a name; see
-'%[1]s explain -h'.
+The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
+to all upstreams at once. TO is the address of one, a file like resolv.conf, or
+the word links for all resolvers that the system knows. The default is the file
+/etc/resolv.conf.dnsmus, on Windows %%ProgramData%%\dnsmus\resolv.conf.
+The second form runs a Corefile. The third shows how each upstream replies for a
+name; see '%[1]s explain -h'.
 
 `
 
-// parse reads the command line by package flag, and returns the words that are no
+// parse reads the command line by package flag, and returns the words that are not
 // flags, which may stand anywhere.
 func parse(args []string) (words []string) {
 	for len(args) > 0 {

@@ -47,9 +47,9 @@ func parseListener(word string) (netip.AddrPort, error) {
 	case host == "" && notPort == nil && word[0] == ':':
 		return netip.AddrPort{}, fmt.Errorf("%q has no address; write 0.0.0.0%s to listen on all IPv4 addresses, [::]%[2]s on all, or %[3]s on 127.0.0.1", word, word, port)
 	case notAddr != nil || notPort != nil || n == 0:
-		return netip.AddrPort{}, fmt.Errorf("%q is not [ADDRESS:]PORT; say first where to listen, as in 5553, 192.0.2.1:53 or [2001:db8::1]:53, and then the upstreams", word)
+		return netip.AddrPort{}, fmt.Errorf("%q is not [ADDRESS:]PORT; write first where to listen, as in 5553, 192.0.2.1:53 or [2001:db8::1]:53, and then the upstreams", word)
 	case addr.Zone() != "":
-		return netip.AddrPort{}, fmt.Errorf("%q has a zone; bind the interface %s in a Corefile of your own", word, addr.Zone())
+		return netip.AddrPort{}, fmt.Errorf("%q names an interface; write a Corefile with 'bind %s' instead", word, addr.Zone())
 	}
 	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), nil
 }
@@ -60,7 +60,7 @@ func token(word string) (string, error) {
 	odd := func(r rune) bool { return strings.ContainsRune(`{}"`, r) || r == utf8.RuneError || !unicode.IsPrint(r) }
 	switch {
 	case word == "":
-		return "", errors.New("an upstream is an empty word")
+		return "", errors.New("the name of an upstream is empty")
 	case strings.ContainsFunc(word, odd) || strings.HasSuffix(word, `\`):
 		return "", fmt.Errorf("%q cannot be written in a Corefile; give the file another name", word)
 	case strings.ContainsAny(word, " #"):

@@ -34,7 +34,7 @@ func (l *loader) take(words, flags []string, show bool) (err error) {
 	}
 	for _, other := range []string{"conf", "p", "dns.port"} {
 		if slices.Contains(flags, other) {
-			return fmt.Errorf("-%s goes with a Corefile, not with %q; say one or the other", other, words)
+			return fmt.Errorf("-%s goes with a Corefile, not with %q; use one or the other", other, words)
 		}
 	}
 	l.builtIn, err = corefile(words)
@@ -69,7 +69,7 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	if err == nil && len(blocks) == 0 {
 		return nil, l.nothing(fmt.Sprintf("%s has no server block", in.Filepath))
 	}
-	return in, nil // and who starts it tells of err
+	return in, nil // Caddy reports err when it parses the file again
 }
 
 // nothing says that there is nothing to serve, and what to write.

@@ -28,7 +28,7 @@ func parse(args []string) (*config, error) {
 	f.Usage = func() {}
 	f.Func("f", "", func(s string) error {
 		if s == "" {
-			return errors.New("it is empty")
+			return errors.New("the file name is empty")
 		}
 		cfg.list.Add(source.File(s))
 		cfg.named = true
@@ -78,7 +78,7 @@ func parse(args []string) (*config, error) {
 	if cfg.links {
 		cfg.list.AddLinks()
 		if len(words) > 0 || reverse != "" {
-			return nil, errors.New("--links asks nobody for a name; leave the name out, or write @links to ask all that the system knows")
+			return nil, errors.New("--links takes no NAME; leave it out, or write @links to ask all resolvers that the system knows")
 		}
 		return cfg, nil
 	}
@@ -104,7 +104,7 @@ func (cfg *config) ask(reverse string, words []string) error {
 		}
 	} else {
 		if len(words) == 0 {
-			return errors.New("which name? write it after the command")
+			return errors.New("missing NAME; write it after the command")
 		}
 		bare, note, err := bareName(words[0])
 		if err != nil {
@@ -116,7 +116,7 @@ func (cfg *config) ask(reverse string, words []string) error {
 		name, words, cfg.note = dns.Fqdn(bare), words[1:], note
 	}
 	if len(words) > 1 {
-		return fmt.Errorf("%q is one word too many", words[1])
+		return fmt.Errorf("unexpected argument %q", words[1])
 	}
 	if len(words) == 1 {
 		var err error
@@ -145,7 +145,7 @@ func parseType(s string) (uint16, error) {
 	case !ok || qtype == dns.TypeNone:
 		return 0, fmt.Errorf("%q is not a record type; write one such as AAAA, MX or TYPE65", s)
 	case qtype == dns.TypeOPT || qtype >= dns.TypeTKEY && qtype <= dns.TypeAXFR:
-		return 0, fmt.Errorf("%s is no type that a resolver is asked for", upper)
+		return 0, fmt.Errorf("%s is not a type that resolvers can be asked for", upper)
 	}
 	return qtype, nil
 }
@@ -171,8 +171,11 @@ func addOptions(f *flag.FlagSet, v *option.Values) {
 		case o.Args == "":
 			f.BoolFunc(o.Flag, "", func(s string) error {
 				on, err := strconv.ParseBool(s)
-				if err != nil || !on {
-					return err
+				if err != nil {
+					return errors.New("it takes no value")
+				}
+				if !on {
+					return nil
 				}
 				return o.Set(v, nil, option.Reader{})
 			})
@@ -182,8 +185,8 @@ func addOptions(f *flag.FlagSet, v *option.Values) {
 	}
 }
 
-// flagError says what is wrong with an argument to somebody who is shown it
-// anyhow.
+// flagError says what is wrong with an argument, without the argument, which package flag
+// shows.
 func flagError(err error) error {
 	var bad *option.ArgError
 	switch {

@@ -106,51 +106,51 @@ func TestAsk(t *testing.T) {
 		ttl       int // -1: none
 	}{
 		{"one knows, one denies, one is silent", []behaviour{nxdomain, knows(address), silent}, fast, 0, "good", 1,
-			[]string{"nxdomain: denies the name", "good: first good answer", "none: no reply in 1s: down"}, nil, 60},
+			[]string{"nxdomain: no such name", "good: first good answer", "none: no reply in 1s; upstream is down"}, nil, 60},
 		{"all deny", []behaviour{nxdomain, nxdomain, nxdomain}, "", 2, "nxdomain", 0,
-			[]string{"nxdomain: denies the name", "nxdomain: denies the name", "nxdomain: denies the name"}, nil, 30},
+			[]string{"nxdomain: no such name", "nxdomain: no such name", "nxdomain: no such name"}, nil, 30},
 		{"one says NODATA", []behaviour{nxdomain, nodata}, "", 1, "nodata", 1,
-			[]string{"nxdomain: denies the name", "nodata: has no A record"}, nil, 30},
+			[]string{"nxdomain: no such name", "nodata: no A record"}, nil, 30},
 		{"without SOA", []behaviour{code(dns.RcodeNameError), code(dns.RcodeSuccess)}, "", 1, "nodata", 1,
-			[]string{"nxdomain: denies the name, shows no SOA", "nodata: has no A record, shows no SOA"}, nil, -1},
+			[]string{"nxdomain: no such name, without SOA", "nodata: no A record, without SOA"}, nil, -1},
 		{"SERVFAIL has no opinion", []behaviour{nxdomain, code(dns.RcodeServerFailure)}, "", 2, "nxdomain", 0,
-			[]string{"nxdomain: denies the name", "servfail: says SERVFAIL"}, []int{1}, 5},
+			[]string{"nxdomain: no such name", "servfail: replied SERVFAIL"}, []int{1}, 5},
 		{"for as long as is told", []behaviour{nxdomain, code(dns.RcodeServerFailure)}, "--negative-ttl 7s", 2, "nxdomain", 0,
-			[]string{"nxdomain: denies the name", "servfail: says SERVFAIL"}, []int{1}, 7},
+			[]string{"nxdomain: no such name", "servfail: replied SERVFAIL"}, []int{1}, 7},
 		{"silence has no opinion", []behaviour{silent, nxdomain}, fast, 2, "nxdomain", 1,
-			[]string{"none: no reply in 1s: down", "nxdomain: denies the name"}, []int{0}, 5},
+			[]string{"none: no reply in 1s; upstream is down", "nxdomain: no such name"}, []int{0}, 5},
 		{"silence to the end", []behaviour{silent, nxdomain}, "--patience 10s --timeout 1s", 2, "nxdomain", 1,
-			[]string{"none: no reply in 1s", "nxdomain: denies the name"}, []int{0}, 5},
+			[]string{"none: no reply in 1s", "nxdomain: no such name"}, []int{0}, 5},
 		{"a closed port has no opinion", []behaviour{nil, nxdomain}, "--timeout 1m --patience 1m", 2, "nxdomain", 1,
-			[]string{"none: connection refused", "nxdomain: denies the name"}, []int{0}, 5},
+			[]string{"none: connection refused", "nxdomain: no such name"}, []int{0}, 5},
 		{"nobody replies", []behaviour{nil, nil}, "--timeout 1m --patience 1m", 3, "none", -1,
 			[]string{"none: connection refused", "none: connection refused"}, []int{0, 1}, -1},
 		{"all fail", []behaviour{code(dns.RcodeRefused), code(dns.RcodeServerFailure), code(dns.RcodeNotImplemented)}, "", 3, "servfail", 1,
-			[]string{"refused: says REFUSED", "servfail: says SERVFAIL", "error: says NOTIMP"}, []int{0, 1, 2}, -1},
-		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: says REFUSED"}, []int{0}, -1},
+			[]string{"refused: replied REFUSED", "servfail: replied SERVFAIL", "error: replied NOTIMP"}, []int{0, 1, 2}, -1},
+		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: replied REFUSED"}, []int{0}, -1},
 		{"a chain to nowhere", []behaviour{nxdomain, gone}, "", 2, "nxdomain", 1,
-			[]string{"nxdomain: denies the name", "nxdomain: denies the end of its CNAME chain"}, nil, 30},
+			[]string{"nxdomain: no such name", "nxdomain: no such name at the end of its CNAME chain"}, nil, 30},
 		{"a referral has no opinion", []behaviour{refers, nxdomain, idle}, "", 2, "nxdomain", 1,
-			[]string{"referral: refers to other servers", "nxdomain: denies the name", "referral: offers no recursion"}, []int{0, 2}, 5},
+			[]string{"referral: refers to other servers", "nxdomain: no such name", "referral: offers no recursion"}, []int{0, 2}, 5},
 		{"nothing but a referral", []behaviour{refers, code(dns.RcodeServerFailure)}, "", 3, "referral", 0,
-			[]string{"referral: refers to other servers", "servfail: says SERVFAIL"}, []int{0, 1}, -1},
+			[]string{"referral: refers to other servers", "servfail: replied SERVFAIL"}, []int{0, 1}, -1},
 		{"REFUSED has no opinion", []behaviour{code(dns.RcodeRefused), nxdomain}, "", 2, "nxdomain", 1,
-			[]string{"refused: says REFUSED", "nxdomain: denies the name"}, []int{0}, 5},
+			[]string{"refused: replied REFUSED", "nxdomain: no such name"}, []int{0}, 5},
 		{"truncated after a CNAME", []behaviour{roomForCNAME}, "--good qtype", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"truncated", []behaviour{huge}, "", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"over TCP", []behaviour{better}, "--tcp", 0, "good", 0, []string{"good: first good answer"}, nil, 60},
 		{"unreadable", []behaviour{unreadable, nxdomain}, "", 2, "nxdomain", 1,
-			[]string{"none: reply that cannot be unpacked", "nxdomain: denies the name"}, []int{0}, 5},
+			[]string{"none: reply that cannot be unpacked", "nxdomain: no such name"}, []int{0}, 5},
 		{"extended error", []behaviour{explained}, "", 3, "servfail", 0,
-			[]string{"servfail: says SERVFAIL, DNSSEC Bogus (bad?[2Jkey)"}, []int{0}, -1},
+			[]string{"servfail: replied SERVFAIL, DNSSEC Bogus (bad?[2Jkey)"}, []int{0}, -1},
 		{"bogus", []behaviour{nxdomain, knows(address)}, "--bogus 192.0.2.0/24", 2, "nxdomain", 0,
-			[]string{"nxdomain: denies the name", "bogus: not good: bogus address"}, nil, 30},
+			[]string{"nxdomain: no such name", "bogus: not good: bogus address"}, nil, 30},
 		{"nothing but bogus", []behaviour{knows(address)}, "--bogus 192.0.2.0/24", 3, "bogus", 0,
 			[]string{"bogus: not good: bogus address"}, nil, 60},
 		{"a CNAME is good", []behaviour{knows("host.example. 60 IN CNAME x.example.")}, "", 0, "good", 0,
 			[]string{"good: first good answer"}, nil, 60},
 		{"a CNAME is not good", []behaviour{nxdomain, knows("host.example. 9 IN CNAME x.example.")}, "--good qtype", 1, "cname", 1,
-			[]string{"nxdomain: denies the name", "cname: not good: only a CNAME"}, nil, 9},
+			[]string{"nxdomain: no such name", "cname: not good: only a CNAME"}, nil, 9},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
@@ -265,7 +265,7 @@ func TestLossAfterTheRace(t *testing.T) {
 		return n > 2 && nxdomain(network, m)
 	}
 	_, _, end, _ := begin(t, "--timeout 1m --patience 1m", knows("host.example. 60 IN A 192.0.2.1"), lossy)
-	if o := end(); o.winner != 0 || o.why(1) != "denies the name" || o.exit() != 0 {
+	if o := end(); o.winner != 0 || o.why(1) != "no such name" || o.exit() != 0 {
 		t.Errorf("%+v", o)
 	}
 }
@@ -306,7 +306,7 @@ func TestBackAfterTheRace(t *testing.T) {
 	until(over)
 	close(back)
 	o := end()
-	if o.exit() != 1 || o.conclusive || o.why(1) != "too late: denies the name" {
+	if o.exit() != 1 || o.conclusive || o.why(1) != "too late: no such name" {
 		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
 	}
 }
@@ -326,7 +326,7 @@ func TestBackAndSilent(t *testing.T) {
 	_, until, end, _ := begin(t, "--timeout 4s --patience 500ms", nodata, probed)
 	until(func(o *outcome) bool { return o.opinions[1].down })
 	close(back)
-	if o := end(); o.why(1) != "no reply in 4s, though it answers others" || o.opinions[1].late {
+	if o := end(); o.why(1) != "no reply in 4s, though it answers other queries" || o.opinions[1].late {
 		t.Errorf("%s, %+v", o.why(1), o)
 	}
 }
@@ -366,8 +366,8 @@ func TestInterrupted(t *testing.T) {
 		whys      []string
 		text      string
 	}{
-		{"in the race", []behaviour{nxdomain, silent}, spoken, 130, []string{"denies the name", "no reply yet"}, "If nothing better comes, dnsmus replies NXDOMAIN"},
-		{"before anybody spoke", []behaviour{silent}, func(*outcome) bool { return true }, 130, []string{"no reply yet"}, "before anybody replied."},
+		{"in the race", []behaviour{nxdomain, silent}, spoken, 130, []string{"no such name", "no reply yet"}, "If nothing better comes, dnsmus replies NXDOMAIN"},
+		{"before anybody spoke", []behaviour{silent}, func(*outcome) bool { return true }, 130, []string{"no reply yet"}, "before any upstream replied."},
 		{"after the race", []behaviour{knows("host.example. 60 IN A 192.0.2.1"), silent}, over, 0, []string{"first good answer", "no reply yet"}, "dnsmus replies NOERROR after"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

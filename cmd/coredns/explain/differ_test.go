@@ -33,9 +33,9 @@ func TestR17Differ(t *testing.T) {
 		{"one", example(opDenies, home).won(1, ms), nil, 0, 0, ""},
 		{"alike", example(home, near).won(0, ms), nil, 0, 0, ""},
 		{"private and public", example(opDenies, home, company).won(1, ms), []int{1, 2}, 1, 2,
-			"Answers differ: 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (10.1.0.10, private).\nWith 'prefer order' it would be that of 10.2.0.53:53, with 'prefer private' that of 10.3.0.53:53."},
+			"Answers differ: 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (10.1.0.10, private).\n'prefer order' would choose 10.2.0.53:53, 'prefer private' 10.3.0.53:53."},
 		{"the private one is first", example(company, home, near).won(0, ms), []int{0, 1, 2}, 0, 0,
-			"Answers differ: 10.1.0.53:53 (10.1.0.10, private), 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (192.0.2.9).\nEither prefer would take that of 10.1.0.53:53."},
+			"Answers differ: 10.1.0.53:53 (10.1.0.10, private), 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (192.0.2.9).\n'prefer order' and 'prefer private' would both choose 10.1.0.53:53."},
 	} {
 		among := tc.o.differing()
 		if !slices.Equal(among, tc.differ) {
@@ -77,7 +77,7 @@ func TestPrefer(t *testing.T) {
 		return true
 	}
 	_, out, _ := command(t, "host.example", "--filtered", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
-	if !strings.Contains(out, "Final: it says that a filter made it.") {
+	if !strings.Contains(out, "Final: the reply says that a filter made it.") {
 		t.Errorf("got\n%s", out)
 	}
 }

@@ -1,11 +1,11 @@
 // Package explain is a command for people: it asks every upstream what a client
-// would ask, and shows what each of them says, who wins, and what dnsmus would
+// would ask, and shows how each replies, which reply wins, and what dnsmus would
 // reply.
 //
 // It holds the server's own race over the server's own upstreams, so what it
 // shows is what the server does. One thing differs: the race is over with the
-// first good answer, but the others are listened to until the timeout, because
-// what they say is what the command is asked for. And it keeps no state between runs,
+// first good answer, but it goes on waiting for the others until the timeout, because
+// people want to see their replies. And it keeps no state between runs,
 // where a server may know already that an upstream is down, or that a name exists.
 package explain
 
@@ -76,7 +76,7 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		if len(report.Problems) == 0 {
 			fmt.Fprintf(problems, "%s: the system knows no resolver; see '%s --links'\n", name, name)
 		} else {
-			fmt.Fprintf(problems, "%s: there is no upstream to ask; name one as @192.0.2.1, or a file with -f\n", name)
+			fmt.Fprintf(problems, "%s: no upstream to ask; name one as @192.0.2.1, or a file with -f FILE\n", name)
 		}
 		return exitNoUpstreams
 	}

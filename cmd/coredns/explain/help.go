@@ -14,27 +14,27 @@ func usage(name string) string {
        ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
        ` + name + ` --links [@ADDR[:PORT] | -f FILE | --json]...
 
-Asks all upstreams for NAME at once, as dnsmus does, and shows what each of them
-says, which reply wins and why, and what dnsmus replies. TYPE is A unless given,
-or PTR with -x. NAME is taken as absolute, without search domains. A URL or mail
-address with it will do, and letters beyond ASCII. Options may stand anywhere.
+Asks all upstreams for NAME at once, as dnsmus does, and shows how each of them
+replies, which reply wins and why, and what dnsmus replies. TYPE is A unless
+given, or PTR with -x. NAME is absolute: search domains do not apply. It may be
+part of a URL or a mail address, and in Unicode. Options may stand anywhere.
 
-  @ADDR[:PORT]          ask this upstream, in any form that a stanza knows, as
-                        @tls://192.0.2.1%dns.example; may be given again.
-                        @links stands for all that the system knows
+  @ADDR[:PORT]          ask this upstream, written as in a stanza, for example
+                        @tls://192.0.2.1%dns.example; may be repeated.
+                        @links stands for all resolvers that the system knows
   -f FILE               ask the upstreams of this file like resolv.conf; may be
-                        given again (default ` + source.DefaultFile() + `,
-                        and if that names none @links)
-  --links               ask nobody, but show what the system knows of resolvers
-                        and their links, what is left out of it, and why
+                        repeated (default ` + source.DefaultFile() + `,
+                        or @links if that names none)
+  --links               send no query; show which resolvers the system knows, by
+                        interface, and which are left out and why
   -x ADDR               ask for the name of this address
-  --ca FILE             trust the authorities in this file of PEM for encrypted
-                        upstreams, and no others
+  --ca FILE             for encrypted upstreams trust only the authorities in
+                        this PEM file
 ` + optionsHelp() + `  --json                print JSON, with all times in seconds
   -h, --help            print this
 
-The options are those of the dnsmus stanza. Ctrl-C shows what is known by then.
-NO_COLOR or TERM=dumb in the environment switches colours off.
+The options mean what they do in the dnsmus stanza. Ctrl-C shows what is known
+by then. NO_COLOR or TERM=dumb in the environment turns colours off.
 
 Exit status, by the reply:
   0    a good answer
@@ -42,7 +42,7 @@ Exit status, by the reply:
   2    the name does not exist: NXDOMAIN
   3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
   64   the command line is wrong
-  66   there is no upstream to ask, or that would be asked
+  66   there is no upstream to ask
   74   the output cannot be written
   130  interrupted before the reply was known
 `
@@ -63,7 +63,7 @@ func optionsHelp() string {
 		about := o.About
 		arg, several := strings.CutSuffix(o.Args, "...")
 		if several {
-			about += "; may be given again"
+			about += "; may be repeated"
 		}
 		if o.Default != "" {
 			about += " (default " + o.Default + ")"

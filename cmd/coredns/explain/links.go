@@ -16,7 +16,7 @@ import (
 // linkRow is one thing that a source names.
 type linkRow struct {
 	Source  string   `json:"source"`
-	Link    string   `json:"link"` // empty: routes decide
+	Link    string   `json:"interface"` // empty: routes decide
 	Server  string   `json:"server"`
 	Domains []string `json:"domains"`
 	Asked   bool     `json:"asked"`
@@ -43,7 +43,7 @@ func linkRows(inventories []source.Inventory, look func(server.Server) link.Stat
 		case s.Err != nil:
 			rows = append(rows, linkRow{Source: name, Domains: []string{}, Why: s.Err.Error()})
 		case len(s.Named) == 0:
-			rows = append(rows, linkRow{Source: name, Domains: []string{}, Why: "names nobody"})
+			rows = append(rows, linkRow{Source: name, Domains: []string{}, Why: "names no resolver"})
 		}
 	}
 	return rows
@@ -59,7 +59,7 @@ func linkState(s server.Server) link.State {
 func (r linkRow) status() string {
 	switch {
 	case r.Asked && r.State != "":
-		return "asked; link: " + r.State
+		return "asked; interface: " + r.State
 	case r.Asked:
 		return "asked"
 	case r.Server == "":
@@ -72,7 +72,7 @@ func (r linkRow) status() string {
 func linksText(rows []linkRow) []byte {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SOURCE\tLINK\tSERVER\tDOMAINS\tSTATUS")
+	fmt.Fprintln(t, "SOURCE\tINTERFACE\tSERVER\tDOMAINS\tSTATUS")
 	for _, r := range rows {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", plain(r.Source), plain(cmp.Or(r.Link, "-")), plain(cmp.Or(r.Server, "-")),
 			plain(cmp.Or(strings.Join(r.Domains, " "), "-")), plain(r.status()))

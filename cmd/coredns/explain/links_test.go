@@ -27,11 +27,11 @@ func TestLinksRows(t *testing.T) {
 		{Named: []source.Named{{What: "192.0.2.1:53"}}},
 	}, func(server.Server) link.State { return link.Unbound })
 	want := strings.Join([]string{
-		"SOURCE            LINK  SERVER             DOMAINS                     STATUS",
-		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked; link: not bound",
+		"SOURCE            INTERFACE  SERVER             DOMAINS                     STATUS",
+		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked; interface: not bound",
 		"systemd-resolved  -     127.0.0.53:53      -                           left out: loopback",
 		"NetworkManager    -     -                  -                           NetworkManager? is not running",
-		"resolvconf        -     -                  -                           names nobody",
+		"resolvconf        -     -                  -                           names no resolver",
 		"command line      -     192.0.2.1:53       -                           asked", ""}, "\n")
 	squeeze := func(s string) string {
 		var lines []string
@@ -48,14 +48,14 @@ func TestLinksRows(t *testing.T) {
 	}
 	var out struct {
 		Links []struct {
-			Source, Link, Server, Why, State string
-			Domains                          []string
-			Asked                            bool
+			Source, Interface, Server, Why, State string
+			Domains                               []string
+			Asked                                 bool
 		}
 	}
 	d := json.NewDecoder(bytes.NewReader(linksJSON(rows)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&out); err != nil || len(out.Links) != 5 || out.Links[0].Link != "tun0" || !out.Links[0].Asked || len(out.Links[0].Domains) != 2 || out.Links[1].Why != "loopback" || out.Links[1].Domains == nil {
+	if err := d.Decode(&out); err != nil || len(out.Links) != 5 || out.Links[0].Interface != "tun0" || !out.Links[0].Asked || len(out.Links[0].Domains) != 2 || out.Links[1].Why != "loopback" || out.Links[1].Domains == nil {
 		t.Errorf("%v: %+v", err, out)
 	}
 	if got := string(linksJSON(nil)); !strings.Contains(got, `"links": []`) {

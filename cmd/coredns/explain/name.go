@@ -10,13 +10,13 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// toASCII maps names as those who look them up do (RFC 5891, section 5; UTS 46), and
+// toASCII maps names as programs that look them up do (RFC 5891, section 5; UTS 46), and
 // leaves underscores alone.
 var toASCII = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
-// bareName returns the domain name in a word that people have at hand: a URL, a mail
-// address, a name with a port or a path, or one with letters beyond ASCII. The note
-// tells them what was made of it; it is empty if nothing was.
+// bareName returns the domain name in a word: a URL, a mail address, a name with a port or
+// a path, or one in Unicode. The note tells people what is asked for instead of the word;
+// it is empty if that is the word itself.
 func bareName(word string) (name, note string, err error) {
 	if strings.Contains(word, `\`) { // it is written as DNS has it (RFC 1035, section 5.1)
 		return word, "", nil
@@ -44,10 +44,10 @@ func bareName(word string) (name, note string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("%q cannot be written in ASCII: %w", name, err)
 	}
-	return ascii, fmt.Sprintf("asking for %s, as %q is written in DNS", ascii, word), nil
+	return ascii, fmt.Sprintf("asking for %s, the ASCII form of %q", ascii, word), nil
 }
 
-// hostIn takes away what is plainly not of a name.
+// hostIn removes from a word what cannot belong to a name.
 func hostIn(word string) string {
 	s := strings.TrimRight(strings.TrimSpace(word), ",;")
 	for _, pair := range []string{"<>", `""`, "''"} {

@@ -25,7 +25,7 @@ func asText(o *outcome, s style) string {
 	return b.String()
 }
 
-// summary says what dnsmus replies, and how far that is to be trusted.
+// summary says what dnsmus replies, and how certain that is.
 func summary(o *outcome, s style) []string {
 	var lines []string
 	what := rcodeName(o.reply.Rcode)
@@ -33,16 +33,16 @@ func summary(o *outcome, s style) []string {
 		what = "NODATA"
 	}
 	if o.verdict == race.Truncated {
-		what = "TC without an answer"
+		what = "TC=1 without an answer"
 	}
 	what = s.paint(colourOf(o.verdict), what)
 	if o.special {
-		return []string{"dnsmus replies " + what + " itself: no upstream is asked for this name, unless forward_special says so."}
+		return []string{"dnsmus replies " + what + " itself; no upstream is asked for this name unless forward_special is set."}
 	}
 	head := "dnsmus replies " + what + " after " + span(o.took)
 	switch {
 	case o.interrupted && o.winner < 0:
-		return []string{"Interrupted after " + span(o.took) + ", before anybody replied."}
+		return []string{"Interrupted after " + span(o.took) + ", before any upstream replied."}
 	case o.interrupted:
 		head = fmt.Sprintf("Interrupted after %s. If nothing better comes, dnsmus replies %s", span(o.took), what)
 	}
@@ -70,31 +70,31 @@ func (o *outcome) trust() []string {
 	var lines []string
 	switch {
 	case o.verdict == race.Good && o.cfg.Prefer != option.None:
-		return []string{"Conclusive: the best of the good answers that came in time is the reply, whatever the others say."}
+		return []string{"Conclusive: the best good answer that came in time is the reply; other replies do not matter."}
 	case o.verdict == race.Good:
-		return []string{"Conclusive: the first good answer is the reply, whatever the others say."}
+		return []string{"Conclusive: the first good answer is the reply; other replies do not matter."}
 	case o.verdict.Negative() && o.filtered:
-		lines = append(lines, "Final: it says that a filter made it.")
+		lines = append(lines, "Final: the reply says that a filter made it.")
 	case o.verdict.Negative() && o.conclusive:
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
 	case o.verdict.Negative():
 		lines = append(lines, "Inconclusive: "+o.missed()+".")
 	case o.verdict == race.Truncated:
-		return []string{"There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL."}
+		return []string{"The answer is too long for UDP, and TCP failed: clients on TCP get SERVFAIL."}
 	case !o.conclusive:
-		return []string{"Nobody knows: " + o.missed() + "."}
+		return []string{"No usable reply: " + o.missed() + "."}
 	default:
-		return []string{"Every upstream has replied, and no reply is of use."}
+		return []string{"Every upstream has replied, and no reply is usable."}
 	}
 	if seconds, keep := o.ttl(); keep {
 		lines = append(lines, fmt.Sprintf("Caches may keep it for %v.", time.Duration(seconds)*time.Second))
 	} else {
-		lines = append(lines, "Caches should not keep it: no SOA says for how long.")
+		lines = append(lines, "Caches should not keep it: it has no SOA.")
 	}
 	return lines
 }
 
-// missed says whose opinion is missing, and why.
+// missed lists the upstreams that gave no opinion, and why.
 func (o *outcome) missed() string {
 	var parts []string
 	for _, i := range o.missing {
@@ -103,7 +103,7 @@ func (o *outcome) missed() string {
 	return "no opinion from " + strings.Join(parts, ", ")
 }
 
-// differences says that answers differ, and which ones `prefer` would take.
+// differences says that answers differ, and which ones the option prefer would choose.
 func (o *outcome) differences() []string {
 	among := o.differing()
 	if len(among) == 0 {
@@ -120,7 +120,7 @@ func (o *outcome) differences() []string {
 	lines := []string{"Answers differ: " + strings.Join(parts, ", ") + "."}
 	order, byAddress := o.preferred(among, option.Order), o.preferred(among, option.Private)
 	if order == byAddress {
-		return append(lines, fmt.Sprintf("Either prefer would take that of %s.", o.opinions[order].server))
+		return append(lines, fmt.Sprintf("'prefer order' and 'prefer private' would both choose %s.", o.opinions[order].server))
 	}
-	return append(lines, fmt.Sprintf("With 'prefer order' it would be that of %s, with 'prefer private' that of %s.", o.opinions[order].server, o.opinions[byAddress].server))
+	return append(lines, fmt.Sprintf("'prefer order' would choose %s, 'prefer private' %s.", o.opinions[order].server, o.opinions[byAddress].server))
 }

@@ -69,34 +69,34 @@ func TestText(t *testing.T) {
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS               VERDICT   WHY
-  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA                   nxdomain  denies the name
+  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA                   nxdomain  no such name
 * 10.2.0.53:53   12 ms  NOERROR   10.2.0.20, 10.2.0.21  good      first good answer
-  10.3.0.53:53       -  -         -                     none      no reply in 2s: down
+  10.3.0.53:53       -  -         -                     none      no reply in 2s; upstream is down
   10.4.0.53:53  3.0 ms  -         -                     none      connection refused
 
 dnsmus replies NOERROR after 12 ms, the reply of 10.2.0.53:53:
   host.example. 60 IN A 10.2.0.20
   host.example. 60 IN A 10.2.0.21
-Conclusive: the first good answer is the reply, whatever the others say.
+Conclusive: the first good answer is the reply; other replies do not matter.
 `},
 		{"inconclusive", example(opDenies, opFails, opSilent).won(0, 2*time.Second, 1, 2), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
-* 10.1.0.53:53  0.9 ms  NXDOMAIN  SOA      nxdomain  denies the name
-  10.2.0.53:53  1.50 s  SERVFAIL  -        servfail  says SERVFAIL
-  10.3.0.53:53       -  -         -        none      no reply in 2s: down
+* 10.1.0.53:53  0.9 ms  NXDOMAIN  SOA      nxdomain  no such name
+  10.2.0.53:53  1.50 s  SERVFAIL  -        servfail  replied SERVFAIL
+  10.3.0.53:53       -  -         -        none      no reply in 2s; upstream is down
 
 dnsmus replies NXDOMAIN after 2.00 s, the reply of 10.1.0.53:53:
   example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 30
-Inconclusive: no opinion from 10.2.0.53:53 (says SERVFAIL), 10.3.0.53:53 (no reply in 2s: down).
+Inconclusive: no opinion from 10.2.0.53:53 (replied SERVFAIL), 10.3.0.53:53 (no reply in 2s; upstream is down).
 Caches may keep it for 30s.
 `},
 		{"no reply", example(opSilent).won(-1, 4*time.Second, 0), `
 host.example. A
 
   UPSTREAM      TIME  RCODE  RECORDS  VERDICT  WHY
-  10.1.0.53:53     -  -      -        none     no reply in 2s: down
+  10.1.0.53:53     -  -      -        none     no reply in 2s; upstream is down
 
 dnsmus replies SERVFAIL after 4.00 s: no upstream replied.
 `},
@@ -104,30 +104,30 @@ dnsmus replies SERVFAIL after 4.00 s: no upstream replied.
 host.example. A
 
   UPSTREAM        TIME  RCODE    RECORDS  VERDICT  WHY
-* 10.1.0.53:53  1.0 ms  NOERROR  -        nodata   has no A record, shows no SOA
+* 10.1.0.53:53  1.0 ms  NOERROR  -        nodata   no A record, without SOA
 
 dnsmus replies NODATA after 1.0 ms, the reply of 10.1.0.53:53
 Conclusive: every upstream has given its opinion.
-Caches should not keep it: no SOA says for how long.
+Caches should not keep it: it has no SOA.
 `},
 		{"truncated", example(opDenies, opShort).won(1, 2*ms, 1), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS    VERDICT    WHY
-  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA        nxdomain   denies the name
-* 10.2.0.53:53  2.0 ms  NOERROR   truncated  truncated  truncated, and not to be had over TCP
+  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA        nxdomain   no such name
+* 10.2.0.53:53  2.0 ms  NOERROR   truncated  truncated  truncated, and TCP failed
 
-dnsmus replies TC without an answer after 2.0 ms, the reply of 10.2.0.53:53
-There is an answer, too long for UDP, that cannot be had over TCP: clients on TCP get SERVFAIL.
+dnsmus replies TC=1 without an answer after 2.0 ms, the reply of 10.2.0.53:53
+The answer is too long for UDP, and TCP failed: clients on TCP get SERVFAIL.
 `},
 		{"failure", example(opFails).won(0, 1500*ms, 0), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
-* 10.1.0.53:53  1.50 s  SERVFAIL  -        servfail  says SERVFAIL
+* 10.1.0.53:53  1.50 s  SERVFAIL  -        servfail  replied SERVFAIL
 
 dnsmus replies SERVFAIL after 1.50 s, the reply of 10.1.0.53:53
-Nobody knows: no opinion from 10.1.0.53:53 (says SERVFAIL).
+No usable reply: no opinion from 10.1.0.53:53 (replied SERVFAIL).
 `},
 	} {
 		if got := asText(tc.o, style{}); got != tc.want[1:] {
@@ -168,9 +168,9 @@ func TestPending(t *testing.T) {
 	o.ended, o.over, o.since = false, false, 2345*ms
 	want := `
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
-  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA      nxdomain  denies the name
+  10.1.0.53:53  0.9 ms  NXDOMAIN  SOA      nxdomain  no such name
   10.2.0.53:53   2.3 s  -         -        -         waiting
-  10.3.0.53:53   2.3 s  -         -        -         no reply in 2s: down`
+  10.3.0.53:53   2.3 s  -         -        -         no reply in 2s; upstream is down`
 	if got := strings.Join(table(o, style{}), "\n"); got != want[1:] {
 		t.Errorf("got\n%s\nwant%s", got, want)
 	}

@@ -13,20 +13,20 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// why says in a few words what upstream i has to do with the reply.
+// why says in a few words why upstream i won, or did not.
 func (o *outcome) why(i int) string {
 	op := &o.opinions[i]
 	switch {
 	case op.err != nil:
 		return short(op.err)
 	case op.msg == nil && op.down:
-		return fmt.Sprintf("no reply in %v: down", o.cfg.Patience)
+		return fmt.Sprintf("no reply in %v; upstream is down", o.cfg.Patience)
 	case op.msg == nil && !o.ended:
 		return "waiting"
 	case op.msg == nil && o.since < o.cfg.Rules.Timeout:
 		return "no reply yet"
 	case op.msg == nil && o.cfg.Patience < o.cfg.Rules.Timeout: // else it would be down
-		return fmt.Sprintf("no reply in %v, though it answers others", o.cfg.Rules.Timeout)
+		return fmt.Sprintf("no reply in %v, though it answers other queries", o.cfg.Rules.Timeout)
 	case op.msg == nil:
 		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
 	}
@@ -40,7 +40,7 @@ func (o *outcome) why(i int) string {
 	return text
 }
 
-// opinionOf says what upstream i replied, and what that is worth.
+// opinionOf says what upstream i replied, and how good that is.
 func (o *outcome) opinionOf(i int) string {
 	op := &o.opinions[i]
 	wanted := typeName(o.cfg.question.Qtype)
@@ -58,22 +58,22 @@ func (o *outcome) opinionOf(i int) string {
 		}
 		return "good answer"
 	case race.Truncated:
-		return "truncated, and not to be had over TCP"
+		return "truncated, and TCP failed"
 	case race.NoDataSOA:
-		return "has no " + wanted + " record"
+		return "no " + wanted + " record"
 	case race.NoData:
-		return "has no " + wanted + " record, shows no SOA"
+		return "no " + wanted + " record, without SOA"
 	case race.CNAMEOnly:
 		if slices.ContainsFunc(op.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
 			return "not good: only a CNAME"
 		}
 		return "not good: no " + wanted + " record"
 	case race.NXDomainChain:
-		return "denies the end of its CNAME chain"
+		return "no such name at the end of its CNAME chain"
 	case race.NXDomainSOA:
-		return "denies the name"
+		return "no such name"
 	case race.NXDomain:
-		return "denies the name, shows no SOA"
+		return "no such name, without SOA"
 	case race.Referral:
 		if len(op.msg.Ns) > 0 {
 			return "refers to other servers"
@@ -82,7 +82,7 @@ func (o *outcome) opinionOf(i int) string {
 	case race.Bogus:
 		return "not good: bogus address"
 	}
-	return "says " + rcodeName(op.msg.Rcode)
+	return "replied " + rcodeName(op.msg.Rcode)
 }
 
 // short is an error's cause without the addresses that stand beside it anyway.
