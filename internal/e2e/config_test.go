@@ -33,7 +33,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"missing file with a path", "dnsmus sub/missing.conf", []string{"Corefile:2", "sub/missing.conf", "no such file"}},
 		{"empty file", "dnsmus empty.conf", []string{"Corefile:2", "empty.conf", "nameserver"}},
 		{"file without nameserver", "dnsmus none.conf", []string{"Corefile:2", "none.conf", "nameserver"}},
-		{"directory", "dnsmus dir.conf", []string{"Corefile:2", "dir.conf", "not a regular file"}},
+		{"directory", "dnsmus dir.conf", []string{"Corefile:2", "dir.conf", "is a directory"}},
 		{"junk file", "dnsmus junk.conf", []string{"Corefile:2", "junk.conf", "line 3", "dns.example"}},
 		{"one good file of two", "dnsmus good.conf missing.conf", []string{"Corefile:2", "missing.conf"}},
 		{"bad address", "dnsmus 192.0.2.256", []string{"Corefile:2", "192.0.2.256"}},
