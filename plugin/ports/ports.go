@@ -213,25 +213,30 @@ func (p *port) received(packets []udp.Packet) {
 				s.owner.Failed(packet.Err, now)
 			}
 		case len(packet.Msg) >= wire.HeaderSize:
-			whoWaits(from, wire.Header(packet.Msg).ID()).owner.Received(packet.Msg, now)
+			deliver(from, packet.Msg, now)
 		}
 	}
 }
 
-// whoWaits is the socket for which a message with that id is: where several are with one
-// peer, the one that waits for it, else the one that did.
-func whoWaits(sockets []*Socket, id uint16) *Socket {
-	who := sockets[0]
-	if len(sockets) == 1 {
-		return who
-	}
-	for _, s := range sockets {
-		switch now, before := s.owner.Waits(id); {
-		case now:
-			return s
-		case before:
-			who = s
+// deliver hands a message to the socket for which it is. Where several are with one peer, that
+// is the one that waits for its id and asked its question; if none waits, the one that did.
+func deliver(sockets []*Socket, msg []byte, now time.Time) {
+	who, id := sockets[0], wire.Header(msg).ID()
+	if len(sockets) > 1 {
+		awaited := false
+		for _, s := range sockets {
+			switch waits, before := s.owner.Waits(id); {
+			case waits && s.owner.Received(msg, now):
+				return
+			case waits:
+				awaited = true
+			case before:
+				who = s
+			}
+		}
+		if awaited {
+			return
 		}
 	}
-	return who
+	who.owner.Received(msg, now)
 }

@@ -13,6 +13,7 @@ import (
 // owner is one that waits for an id, and waited for others.
 type owner struct {
 	waits    uint16
+	other    bool // it asked another question
 	before   []uint16
 	received []uint16
 	notSent  []uint16
@@ -21,8 +22,11 @@ type owner struct {
 func (o *owner) Waits(id uint16) (now, before bool) {
 	return id == o.waits, slices.Contains(o.before, id)
 }
-func (o *owner) Received(msg []byte, _ time.Time) {
-	o.received = append(o.received, binary.BigEndian.Uint16(msg))
+func (o *owner) Received(msg []byte, _ time.Time) bool {
+	if !o.other {
+		o.received = append(o.received, binary.BigEndian.Uint16(msg))
+	}
+	return !o.other
 }
 func (o *owner) Failed(error, time.Time)    {}
 func (o *owner) NotSent(id uint16, _ error) { o.notSent = append(o.notSent, id) }
@@ -64,6 +68,10 @@ func TestWhoWaits(t *testing.T) {
 		{"the first waits", []*owner{{waits: id}, {before: []uint16{id}}}, 0},
 		{"the second waits", []*owner{{before: []uint16{id}}, {waits: id}}, 1},
 		{"both had it, one waits", []*owner{{before: []uint16{id}}, {waits: id, before: []uint16{id}}}, 1},
+		{"both wait, the first asked this", []*owner{{waits: id}, {waits: id, other: true}}, 0},
+		{"both wait, the second asked this", []*owner{{waits: id, other: true}, {waits: id}}, 1},
+		{"both wait and asked this", []*owner{{waits: id}, {waits: id}}, 0},
+		{"the one that waits asked another", []*owner{{waits: id, other: true}, {before: []uint16{id}}}, -1},
 		{"nobody waits, the second did", []*owner{{}, {before: []uint16{id}}}, 1},
 		{"nobody ever waited", []*owner{{}, {}}, 0},
 	} {

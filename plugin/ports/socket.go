@@ -14,9 +14,9 @@ type Owner interface {
 	// Waits reports whether a reply with that id is waited for now, and whether one was
 	// before.
 	Waits(id uint16) (now, before bool)
-	// Received takes a message of at least a header's size. It is valid until Received
-	// returns.
-	Received(msg []byte, now time.Time)
+	// Received takes a message of at least a header's size, which is valid until it returns.
+	// It reports whether the message answers what was waited for with its id.
+	Received(msg []byte, now time.Time) (answers bool)
 	// Failed reports an error of a packet to the peer, as ICMP tells of it, or of the port.
 	Failed(err error, now time.Time)
 	// NotSent reports why the packet with that id was not sent.

@@ -16,26 +16,27 @@ func (s *socket) Waits(id uint16) (now, before bool) {
 
 // Received implements ports.Owner. A packet that answers nothing is ignored, so that a
 // forged or stray one ends no exchange (R9; RFC 5452, section 9.1).
-func (s *socket) Received(msg []byte, now time.Time) {
+func (s *socket) Received(msg []byte, now time.Time) (answers bool) {
 	var out outbox
 	s.u.mu.Lock()
 	s.u.random.Fill()
-	s.receivedLocked(msg, now, &out)
+	answers = s.receivedLocked(msg, now, &out)
 	s.u.mu.Unlock()
 	s.u.do(&out)
+	return answers
 }
 
-func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
+func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) (answers bool) {
 	id := wire.Header(msg).ID()
 	x := s.pending.Get(id)
 	if x == nil {
 		if x = s.nearMissLocked(msg); x != nil {
 			x.nearlyReplied(s, now, out)
 		}
-		return
+		return false
 	}
 	if !matches(x.query.msg, msg) {
-		return
+		return false
 	}
 	if x.udp.packets == 1 {
 		if took := now.Sub(x.begun); x.conn.dials == 0 && took <= s.u.cfg.Timeout {
@@ -46,6 +47,7 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) {
 		}
 	} // else its other packets may be answered too, and that is no near miss
 	x.replied(msg, s, nil, now, out)
+	return true
 }
 
 // nearlyReplied takes note of what would be a reply to the exchange but for its id. Someone may
