@@ -20,25 +20,25 @@ import (
 
 const (
 	callTime    = 2 * time.Second        // that a program on the bus may take to answer
-	warmingTime = 5 * time.Second        // in which one that has just come may not know everything
-	signalRest  = 20 * time.Millisecond  // in which what is told together comes together
-	afterlook   = time.Second            // after an event, for what is told without one
-	busPause    = 250 * time.Millisecond // before the bus is sought again; doubled up to slowPoll
+	warmingTime = 5 * time.Second        // after its start, in which a program may not know everything
+	burstTime   = 20 * time.Millisecond  // in which the signals of one change come
+	secondLook  = time.Second            // after a signal, for what changes without one
+	busPause    = 250 * time.Millisecond // before connecting to the bus again; doubled up to slowPoll
 )
 
-// service is a program on the system's D-Bus that knows resolvers, as a [Source]. It may
-// come and go, and so may the bus.
+// service is a program on the system's D-Bus that knows resolvers, as a [Watcher]. It may
+// start and end at any time, and so may the bus.
 type service struct {
 	name    string          // for people
-	bus     string          // on D-Bus
-	path    dbus.ObjectPath // of its objects whose changes matter
+	bus     string          // its name on D-Bus
+	path    dbus.ObjectPath // above the objects whose changes matter
 	address string          // of the bus; empty: the system's
-	warming time.Duration   // in which it may not know everything, when it has just come
+	warming time.Duration   // after its start, in which it may not know everything
 	ask     func(ctx context.Context, conn *dbus.Conn, present interfaces) ([]server.Server, []Skipped, error)
 
-	mu   sync.Mutex
-	conn *dbus.Conn // of the watch; nil: there is none
-	came time.Time  // when the program, or the bus, was seen to come or go; zero: it was there before
+	mu      sync.Mutex
+	conn    *dbus.Conn // of Watch; nil: there is none
+	started time.Time  // when the program, or the bus, started or ended; zero: it runs since before Watch
 }
 
 // String implements [Source].
@@ -47,14 +47,14 @@ func (s *service) String() string { return s.name }
 // Read implements [Source].
 func (s *service) Read() (Reading, error) {
 	s.mu.Lock()
-	conn, came := s.conn, s.came
+	conn, started := s.conn, s.started
 	s.mu.Unlock()
 	if conn == nil {
 		var err error
 		conn, err = s.connect(context.Background())
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
-			// dbus-daemon does so with users that it finds no name of, as dynamic ones of systemd's.
+			// dbus-daemon does so with users that have no name for it, as with DynamicUser of systemd.
 			return Reading{}, fmt.Errorf("%s unavailable: D-Bus rejected uid %d (not in passwd); run as a user that is", s.name, os.Getuid())
 		case err != nil:
 			return Reading{}, absent{fmt.Errorf("%s unavailable: no system D-Bus: %w", s.name, err)}
@@ -75,7 +75,7 @@ func (s *service) Read() (Reading, error) {
 		return Reading{}, fmt.Errorf("cannot read the resolvers of %s: %w", s.name, err)
 	}
 	r := collect(servers, skipped, present)
-	r.Warming = !came.IsZero() && time.Since(came) < s.warming
+	r.Warming = !started.IsZero() && time.Since(started) < s.warming
 	return r, nil
 }
 
@@ -86,7 +86,7 @@ func (s *service) connect(ctx context.Context) (*dbus.Conn, error) {
 	defer late.Stop()
 	options := []dbus.ConnOption{
 		dbus.WithContext(ctx),
-		// By number: a service's dynamic user may be unknown by name, and without a home.
+		// By number: a service's dynamic user may have neither a name nor a home.
 		dbus.WithAuth(dbus.AuthExternal(strconv.Itoa(os.Getuid()))),
 	}
 	if s.address != "" {
@@ -95,8 +95,8 @@ func (s *service) connect(ctx context.Context) (*dbus.Conn, error) {
 	return dbus.ConnectSystemBus(options...)
 }
 
-// properties returns all properties of an object of the program's. It does not start one
-// that does not run.
+// properties returns all properties of one of the program's objects. It does not start the
+// program if that does not run.
 func (s *service) properties(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, of string) (all map[string]dbus.Variant, err error) {
 	err = conn.Object(s.bus, path).CallWithContext(ctx, "org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, of).Store(&all)
 	return all, err
@@ -121,7 +121,7 @@ func (s *service) Watch(changed func()) (stop func(), err error) {
 				pause = busPause
 			}
 			if (first || pause == busPause) && ctx.Err() == nil {
-				changed() // it says now why it is of no use
+				changed() // for the error that Read returns now
 			}
 			sleep(ctx, pause)
 			pause = min(2*pause, slowPoll)
@@ -137,9 +137,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// follow calls changed as long as a connection to the bus lasts. It returns whether there
+// follow calls changed as long as a connection to the bus lasts. It reports whether there
 // was one.
-func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
+func (s *service) follow(ctx context.Context, first bool, changed func()) (connected bool) {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return false
@@ -155,16 +155,16 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
 			return false
 		}
 	}
-	came := time.Time{}
-	if !first { // it may have come with the bus
-		came = time.Now()
+	started := time.Time{}
+	if !first { // the program may have started with the bus
+		started = time.Now()
 	}
-	s.hold(conn, came)
-	defer func() { s.hold(nil, time.Now()) }()
+	s.setConn(conn, started)
+	defer func() { s.setConn(nil, time.Now()) }()
 
-	poll := time.NewTicker(slowPoll) // not everything is told by events
+	poll := time.NewTicker(slowPoll) // some changes have no signal
 	defer poll.Stop()
-	again := time.NewTimer(afterlook)
+	again := time.NewTimer(secondLook)
 	defer again.Stop()
 	for {
 		changed()
@@ -173,19 +173,9 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
 			if !ok {
 				return true
 			}
-			s.heed(e)
-			sleep(ctx, signalRest)
-			for rest := true; rest; {
-				select {
-				case e, ok := <-signals:
-					if rest = ok; ok {
-						s.heed(e)
-					}
-				default:
-					rest = false
-				}
-			}
-			again.Reset(afterlook)
+			s.onSignal(e)
+			s.drain(ctx, signals)
+			again.Reset(secondLook)
 		case <-again.C:
 		case <-poll.C:
 		}
@@ -195,20 +185,38 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) bool {
 	}
 }
 
+// drain takes the signals that follow upon one.
+func (s *service) drain(ctx context.Context, signals <-chan *dbus.Signal) {
+	end := time.After(burstTime)
+	for {
+		select {
+		case e, ok := <-signals:
+			if !ok {
+				return
+			}
+			s.onSignal(e)
+		case <-end:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 const ownerChanged = "NameOwnerChanged"
 
-// heed takes note of a program that comes.
-func (s *service) heed(e *dbus.Signal) {
+// onSignal notes when the program starts.
+func (s *service) onSignal(e *dbus.Signal) {
 	if e.Name == "org.freedesktop.DBus."+ownerChanged && len(e.Body) == 3 && e.Body[2] != "" {
 		s.mu.Lock()
-		s.came = time.Now()
+		s.started = time.Now()
 		s.mu.Unlock()
 	}
 }
 
-// hold makes conn the connection by which the program is asked.
-func (s *service) hold(conn *dbus.Conn, came time.Time) {
+// setConn sets the connection over which the program is asked.
+func (s *service) setConn(conn *dbus.Conn, started time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conn, s.came = conn, came
+	s.conn, s.started = conn, started
 }
