@@ -6,13 +6,13 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// adapter is what Windows says of a network adapter (IP_ADAPTER_ADDRESSES).
+// adapter is what Windows knows of a network adapter (IP_ADAPTER_ADDRESSES).
 type adapter struct {
-	link    string // the number of its interface
+	link    string // the index of its interface
 	up      bool   // OperStatus is IfOperStatusUp
 	servers []netip.Addr
 	suffix  string   // of the connection; empty: none
-	more    []string // suffixes that it searches beside it
+	more    []string // other suffixes that it searches
 }
 
 // placeholders are addresses that Windows lists where an adapter has no resolver for IPv6

@@ -10,9 +10,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// collect makes a reading of the servers that some part of the system names. What
-// leads back to this host, or nowhere, is left out: stubs on loopback ask others, and
-// perhaps dnsmus itself.
+// collect makes a reading of the servers that some part of the system names. It skips those
+// that cannot be asked, and those on loopback: these ask other servers, and perhaps
+// dnsmus itself.
 func collect(servers []server.Server, skipped []Skipped, present interfaces) Reading {
 	r := Reading{Skipped: skipped}
 	for _, s := range servers {
@@ -32,7 +32,7 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 		case !linked:
 			why = "its interface is missing"
 		default:
-			// The name of an interface on Windows may have blanks in it.
+			// The name of an interface may have spaces, as on Windows.
 			if _, err := server.Parse(s.String()); err != nil {
 				s.Link = present.numberOf(s.Link)
 			}
@@ -41,8 +41,8 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 			}
 		}
 		if why != "" {
-			if out := (Skipped{s.String(), why}); !slices.Contains(r.Skipped, out) {
-				r.Skipped = append(r.Skipped, out)
+			if one := (Skipped{s.String(), why}); !slices.Contains(r.Skipped, one) {
+				r.Skipped = append(r.Skipped, one)
 			}
 			continue
 		}
@@ -56,15 +56,15 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 	for _, s := range r.Servers {
 		fmt.Fprintln(&text, s, s.Domains)
 	}
-	for _, l := range r.Skipped {
-		fmt.Fprintln(&text, l.What, l.Why)
+	for _, s := range r.Skipped {
+		fmt.Fprintln(&text, s.What, s.Why)
 	}
 	r.Text = []byte(text.String())
 	return r
 }
 
-// domains returns routing domains as [server.Server] has them. Those of systemd-resolved
-// and NetworkManager may begin with "~", which says that they are not searched.
+// domains returns valid domains as [server.Server] has them. Those of systemd-resolved
+// and NetworkManager may begin with "~": they route queries, but are not searched.
 func domains(words ...string) (all []string) {
 	for _, word := range words {
 		word = strings.TrimPrefix(word, "~")
@@ -76,7 +76,7 @@ func domains(words ...string) (all []string) {
 	return all
 }
 
-// union is a with what of b is not in it. It leaves both as they are.
+// union returns a with those of b that are not in it. It changes neither.
 func union(a, b []string) []string {
 	a = slices.Clip(a)
 	for _, s := range b {

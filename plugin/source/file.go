@@ -14,7 +14,7 @@ import (
 const maxFile = 1 << 20
 
 // File is the name of a file like resolv.conf(5), as a [Source] of its nameservers.
-// One that has no nameserver is of no use.
+// One without nameservers is unusable.
 type File string
 
 // String implements [Source].
@@ -37,7 +37,7 @@ func (f File) Read() (Reading, error) {
 	if err != nil {
 		return Reading{}, err
 	}
-	r := Reading{Servers: servers, Text: text, Open: len(bytes.TrimRight(text, "\r\n")) == len(text)}
+	r := Reading{Servers: servers, Text: text, Open: !bytes.HasSuffix(text, []byte("\n"))}
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
 	}
@@ -52,8 +52,8 @@ func (f File) noServers(warnings []Warning) error {
 	return fmt.Errorf("%s has no usable nameserver line%s; add one such as 'nameserver 192.0.2.1'", f, detail)
 }
 
-// readFile returns what is in a regular file. Opening anything else, such as a
-// pipe, could wait for ever.
+// readFile returns the content of a regular file. Anything else, such as a pipe, could
+// block for ever.
 func readFile(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {

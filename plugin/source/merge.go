@@ -2,9 +2,9 @@ package source
 
 import "github.com/dnsmus/dnsmus/plugin/server"
 
-// merge returns the servers that are asked when all of these are named, in the order in
-// which they are first mentioned. A server counts once, with all domains that it is given,
-// and one that is named with a link does not count without.
+// merge returns the servers to ask when all of these are named: each once, with all its
+// domains, in the order in which they are first named. One that is named with an interface
+// somewhere is not asked without it.
 func merge(all []server.Server) (kept []server.Server) {
 	linked := make(map[server.ID]bool) // without their links
 	for _, s := range all {

@@ -13,7 +13,7 @@ import (
 )
 
 // newNetworkManager returns NetworkManager as a source of the servers of all its
-// connections, also of those that lesser priorities hide from its resolv.conf.
+// connections, also of those that it leaves out of resolv.conf because of their priority.
 func newNetworkManager() *service {
 	const path = dbus.ObjectPath("/org/freedesktop/NetworkManager/DnsManager")
 	s := &service{name: "NetworkManager", bus: "org.freedesktop.NetworkManager", path: path, warming: warmingTime}
@@ -57,7 +57,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, skip
 
 // managedServer reads a server as NetworkManager writes it: ADDRESS[#NAME], or
 // dns+udp://ADDRESS[:PORT] or dns+tls://ADDRESS[:PORT][#NAME], where an IPv6 address
-// stands in brackets and may have a zone. NAME is for TLS alone, and otherwise not used.
+// stands in brackets and may have a zone. NAME is ignored without TLS.
 func managedServer(word string) (server.Server, error) {
 	word, name, _ := strings.Cut(word, "#")
 	scheme, rest, ok := strings.Cut(word, "://")

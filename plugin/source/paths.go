@@ -19,17 +19,17 @@ const (
 	anything = "*" // in place of the last name of a path: all that is in the directory
 )
 
-// paths are the ways to some files, as they are at present. A file is known by its path, so
+// paths are the ways to some files, as they are now. A file is known by its path, so
 // all directories on the way to it are watched, through symbolic links: then it does not
 // matter how somebody replaces the file, a link, or a directory.
 type paths struct {
-	dirs     map[string]bool // that are watched
+	dirs     map[string]bool // directories on the way
 	concerns map[string]bool // paths whose events matter
-	late     string          // why some directory is not watched, so that changes are noticed late; empty: all are
+	late     string          // why one of dirs cannot be watched, so that changes are noticed late; empty: all are
 }
 
-// find finds out which directories lead to the files now, and has these watched, and of
-// those that did before no others.
+// find finds out which directories lead to the files now. It watches these, and no longer
+// those that did before and do not now.
 func find(files []string, before paths, events *fsnotify.Watcher) paths {
 	now := paths{dirs: make(map[string]bool), concerns: make(map[string]bool)}
 	for _, file := range files {
@@ -65,8 +65,7 @@ func (p *paths) follow(file string, events *fsnotify.Watcher) {
 		}
 		if !p.dirs[dir] {
 			p.dirs[dir] = true
-			// Also if it was watched before: it may be another by the same name. What
-			// cannot be watched is polled.
+			// Even if it was watched before: it may be another one with the same name.
 			if err := events.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				p.late = noEvents(" for "+dir, err).Error()
 			}
@@ -89,7 +88,7 @@ func (p *paths) follow(file string, events *fsnotify.Watcher) {
 	}
 }
 
-// noEvents says why changes are noticed late, and what to do.
+// noEvents returns the error that changes are noticed late: why, and what to do.
 func noEvents(where string, err error) error {
 	what, remedy := "file events", ""
 	if runtime.GOOS == "linux" {

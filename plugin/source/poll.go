@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// polled is a [Source] that is looked at now and then.
+// polled is a [Watcher] that only polls.
 type polled struct {
 	name string // for people
 	read func() (Reading, error)

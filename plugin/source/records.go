@@ -14,7 +14,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// recordDirs returns where openresolv, since and before its version 3.13, and resolvconf
+// recordDirs returns where openresolv (since and before its version 3.13) and resolvconf
 // of Debian keep a file like resolv.conf for each interface.
 func recordDirs() (dirs []string) {
 	run := "/run"
@@ -28,7 +28,7 @@ func recordDirs() (dirs []string) {
 }
 
 // records is a [Source] of what programs told resolvconf, whichever it is, in these
-// directories. All records count, also those that resolvconf hides, as with its -x.
+// directories. All records count, also those that resolvconf does not use, as because of -x.
 type records struct {
 	dirs    []string
 	present func() interfaces
@@ -92,7 +92,7 @@ func (r *records) Read() (Reading, error) {
 	return reading, nil
 }
 
-// record returns the servers in a record of that name, each with its link and the
+// record returns the servers in a record of that name, each with its interface and the
 // domains that the record searches.
 func record(name string, text []byte, present interfaces) (servers []server.Server, warnings []Warning) {
 	text = decode(text)
@@ -110,10 +110,10 @@ func record(name string, text []byte, present interfaces) (servers []server.Serv
 	return servers, warnings
 }
 
-// linkOf returns the link that a record is about: its name begins with that of the
-// interface and may go on after a dot, of which interfaces may have some, too. Else it may
-// end with it, as in tun.wg0 of wg-quick(8), for the sake of resolvconf's order. It is
-// empty if neither is so, as of what NetworkManager tells in one record for all links.
+// linkOf returns the interface that a record is about. The record's name is that of the
+// interface, perhaps with a dot and more after it; interfaces may have dots themselves. Or
+// it ends with the interface, as tun.wg0 of wg-quick(8), to be sorted by resolvconf. The
+// result is empty if neither is so, as with NetworkManager's one record for all interfaces.
 func linkOf(record string, present interfaces) string {
 	var ends []string
 	for i, c := range record {
@@ -135,7 +135,7 @@ func linkOf(record string, present interfaces) string {
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
-// searches returns the domains of the keywords search and domain in a resolv.conf(5).
+// searches returns the domains after the keywords search and domain in a resolv.conf(5).
 func searches(text string) (all []string) {
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)

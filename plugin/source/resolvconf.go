@@ -29,21 +29,20 @@ type Warning struct {
 // String returns the warning with its line number, as "line 3: ...".
 func (w Warning) String() string { return fmt.Sprintf("line %d: %s", w.Line, w.Text) }
 
-// Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does:
-// any number of nameservers instead of three, white space of any kind, also before
-// the keyword, which may be in capitals, a comment after the address, and a server in any
-// form that [server.Parse] lists. Other keywords are ignored; a line that seems to mean a
-// nameserver nonetheless is one that cannot be used.
+// Parse reads a resolv.conf(5) up to its end. It takes more than resolv.conf(5) does: any
+// number of nameservers instead of three, white space of any kind, also before the
+// keyword, which may be in capitals, a comment after the address, and a server in any form
+// that [server.Parse] lists. Other keywords are ignored.
 //
-// The parsers at hand do not serve: that of the DNS library takes any word
-// after nameserver for a server, and the helper of CoreDNS built on it strips
-// IPv6 zones, without which a link-local server cannot be reached. Here a
-// line that cannot be used is skipped, and a [Warning] says why.
+// The parsers that exist are of no help: that of the DNS library takes any word after
+// nameserver for a server, and the helper of CoreDNS built on it strips IPv6 zones, without
+// which a link-local server cannot be reached.
 //
-// It returns the nameservers in the order in which they first appear, without
-// duplicates, and a warning for each line that it could not use, or only in part;
-// if those are many, the last one only counts the rest. A line of more than 64 KiB
-// is such a line. The error is that of reading r, and then nothing else is returned.
+// Parse returns the nameservers in the order in which they first appear, without
+// duplicates, and a warning for each line that it cannot use, or only in part: a bad
+// nameserver, one without the keyword, or a line of more than 64 KiB. If the warnings are
+// many, the last one only counts the rest. The error is that of reading r, and then
+// nothing else is returned.
 func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error) {
 	lines := bufio.NewReaderSize(r, maxLine+1) // a line and its "\n"
 	seen := make(map[server.ID]bool)
@@ -72,7 +71,7 @@ func Parse(r io.Reader) (servers []server.Server, warnings []Warning, err error)
 }
 
 // readLine returns the next line without its end. A line that does not fit into
-// the reader's buffer is read past, piece by piece, and is [errLongLine].
+// the reader's buffer is skipped, piece by piece, and [errLongLine] is returned.
 func readLine(r *bufio.Reader) (string, error) {
 	b, err := r.ReadSlice('\n')
 	long := err == bufio.ErrBufferFull
@@ -104,7 +103,7 @@ func parseLine(line string) (s server.Server, warning string) {
 	}
 	switch {
 	case !isServer:
-		return s, unlike(words)
+		return s, almostServer(words)
 	case len(words) == 1:
 		return s, `"nameserver" has no address after it; ` + server.HowToWrite
 	}
@@ -118,16 +117,16 @@ func parseLine(line string) (s server.Server, warning string) {
 	return s, warning
 }
 
-// isBlank reports whether r separates words: it is white space, or cannot be seen.
+// isBlank reports whether r separates words: it is white space or, as a byte order mark,
+// invisible.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
-// keywords are those that others than dnsmus read, and users may leave: of
-// resolv.conf(5) of Linux, the BSDs and macOS.
+// keywords are the others that resolv.conf(5) has on Linux, the BSDs or macOS.
 var keywords = []string{"domain", "search", "search_order", "options", "sortlist", "lookup", "family", "port", "timeout"}
 
-// unlike says what is wrong with a line without the keyword nameserver if it seems to
-// lack just that; else it is empty.
-func unlike(words []string) string {
+// almostServer returns a warning if a line without the keyword nameserver seems to be meant
+// as one that has it.
+func almostServer(words []string) string {
 	keyword := strings.ToLower(strings.ReplaceAll(words[0], "\x00", ""))
 	if slices.Contains(keywords, keyword) {
 		return ""
@@ -149,7 +148,8 @@ func unlike(words []string) string {
 	return ""
 }
 
-// distance is how many bytes are to be inserted, removed or replaced to make a into b.
+// distance returns how many bytes have to be inserted, removed or replaced to turn a into b
+// (Levenshtein).
 func distance(a, b string) int {
 	if len(a) > 2*len(b) {
 		return len(a)

@@ -13,7 +13,7 @@ import (
 )
 
 // newResolved returns systemd-resolved (org.freedesktop.resolve1(5)) as a source of the
-// servers of all links, whatever these are the default route for, and of its global ones.
+// servers of all interfaces, also of those without DefaultRoute, and of its global ones.
 func newResolved() *service {
 	const manager = dbus.ObjectPath("/org/freedesktop/resolve1")
 	s := &service{name: "systemd-resolved", bus: "org.freedesktop.resolve1", path: manager, warming: warmingTime}
@@ -31,7 +31,7 @@ func newResolved() *service {
 			if _, known := overTLS[d.Link]; known {
 				continue
 			}
-			overTLS[d.Link] = "" // also if the link is gone by now
+			overTLS[d.Link] = "" // also if the interface is missing by now
 			var path dbus.ObjectPath
 			if conn.Object(s.bus, manager).CallWithContext(ctx, s.bus+".Manager.GetLink", dbus.FlagNoAutoStart, d.Link).Store(&path) != nil {
 				continue
@@ -46,19 +46,19 @@ func newResolved() *service {
 	return s
 }
 
-// resolvedManager is what the Manager of systemd-resolved says.
+// resolvedManager is what the object Manager of systemd-resolved has.
 type resolvedManager struct {
 	dns     []resolvedServer
 	domains []resolvedDomain
-	overTLS string // for servers of no link
+	overTLS string // DNSOverTLS of the global servers
 }
 
 type resolvedServer struct {
-	Link    int32 // 0: none
+	Link    int32 // the interface; 0: none
 	Family  int32
 	Address []byte
-	Port    uint16 // 0: the usual one
-	Name    string // that a certificate is checked for
+	Port    uint16 // 0: the default
+	Name    string // that the certificate must be valid for
 }
 
 type resolvedDomain struct {
@@ -71,14 +71,14 @@ func (m *resolvedManager) take(all map[string]dbus.Variant) error {
 	if err := store(all, "DNSEx", &m.dns); err != nil {
 		return err
 	}
-	// It lists links in no order, and each one's in the order of preference.
+	// They are listed in no order of interfaces, but for each of these in the order of preference.
 	slices.SortStableFunc(m.dns, func(a, b resolvedServer) int { return int(a.Link - b.Link) })
 	m.overTLS, _ = all["DNSOverTLS"].Value().(string)
 	return store(all, "Domains", &m.domains)
 }
 
-// servers returns the servers of all links. Those are spoken to over TLS that are never
-// spoken to in the clear: by overTLS, the setting DNSOverTLS of each link.
+// servers returns the servers of all interfaces. Those of an interface whose setting
+// DNSOverTLS, in overTLS, is "yes" are asked over TLS.
 func (m *resolvedManager) servers(overTLS map[int32]string, present interfaces) (all []server.Server, skipped []Skipped) {
 	for _, d := range m.dns {
 		addr, ok := netip.AddrFromSlice(d.Address)

@@ -11,8 +11,8 @@ import (
 // scutilDNS reads what `scutil --dns` of macOS prints: blocks that begin with a line
 // "resolver #1" and have lines "KEY : VALUE". All resolvers count: the default one,
 // supplemental ones of a domain, and scoped ones of an interface, whatever their flags
-// say and whether they are said to be reachable, for that is about the moment. The
-// interface stands in a line like "if_index : 12 (utun3)".
+// are, and also those that are not reachable at the moment. The interface stands in a line
+// like "if_index : 12 (utun3)".
 func scutilDNS(text string) (servers []server.Server, skipped []Skipped) {
 	var block struct {
 		words   []string // after nameserver

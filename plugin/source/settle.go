@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	restTime = 2 * time.Second // without a change, of a file that may be half written
-	mostWait = 4 * time.Second // for that, if somebody writes again and again
+	restTime = 2 * time.Second // without a change, before a file counts that may be half written
+	restMost = 4 * time.Second // until it counts anyway, if it goes on changing
 )
 
-// reading is what reading a source gave: what it says, or why it is unusable.
+// reading is the result of reading a source: what it names, or why it is unusable.
 type reading struct {
 	Reading
 	err error
 }
 
-// settling tells when a file that is written in place counts. One that only adds servers
+// settling decides when a file that is written in place counts. One that only adds servers
 // counts at once. One that may be half written counts when it has not changed for restTime;
-// if it goes on changing for mostWait, the fullest reading of that time counts. The zero
-// value waits for nothing.
+// if it goes on changing for restMost, the fullest reading of that time counts. The zero
+// value is a file that has settled.
 type settling struct {
-	began   time.Time // when the file was first found to be perhaps half written; zero: it is not
+	began   time.Time // since when the file may be half written; zero: it is not
 	last    reading
 	changed time.Time // when last was first read
-	fullest reading
+	fullest reading   // since began
 }
 
-// add takes what a file says now, beside the servers that are in use by it. It returns
-// the reading that counts, or false: then the file is to be read again soon.
+// add takes a reading of the file, of which inUse are the servers that count so far. It
+// returns the reading that counts now, or false if the file is to be read again.
 func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts reading, settled bool) {
 	if !now.maybeHalf(inUse) {
 		*s = settling{}
@@ -49,7 +49,7 @@ func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts
 	switch {
 	case at.Sub(s.changed) >= restTime:
 		counts = now
-	case at.Sub(s.began) >= mostWait:
+	case at.Sub(s.began) >= restMost:
 		counts = s.fullest
 	default:
 		return reading{}, false
@@ -58,9 +58,8 @@ func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts
 	return counts, true
 }
 
-// maybeHalf reports whether a file that says this may be written to its half only: it
-// lacks servers that are in use or any at all, or its last line has no end and names a
-// server that is not in use.
+// maybeHalf reports whether the file may be half written: it is unusable, or lacks servers
+// that are in use, or its last line has no end and is not about a server that is in use.
 func (r reading) maybeHalf(inUse []server.Server) bool {
 	if r.err != nil || !includes(r.Servers, inUse) {
 		return true
@@ -79,7 +78,7 @@ func (r reading) lessThan(other reading) bool {
 	return len(r.Servers) < len(other.Servers)
 }
 
-// equal reports whether both say the same.
+// equal reports whether the file was the same both times.
 func (r reading) equal(other reading) bool {
 	if r.err != nil || other.err != nil {
 		return r.err != nil && other.err != nil && r.err.Error() == other.err.Error()

@@ -112,10 +112,10 @@ func TestWatchNeverSettles(t *testing.T) {
 			}
 			return settled
 		})
-		time.Sleep(mostWait + time.Second)
+		time.Sleep(restMost + time.Second)
 		stop()
 		synctest.Wait()
-		if len(changes) != 1 || changes[0].servers != 2 || changes[0].at < mostWait || changes[0].at >= mostWait+settleLook || reads > int(mostWait/settleLook)+2 {
+		if len(changes) != 1 || changes[0].servers != 2 || changes[0].at < restMost || changes[0].at >= restMost+settleTime || reads > int(restMost/settleTime)+2 {
 			t.Errorf("%d readings, changes are %v", reads, changes)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// DefaultFile returns the name of the file that names the upstreams where nothing
+// DefaultFile returns the name of the file that names the upstreams if nothing
 // else does.
 func DefaultFile() string {
 	if runtime.GOOS == "windows" {
@@ -20,8 +20,8 @@ func DefaultFile() string {
 	return "/etc/resolv.conf.dnsmus"
 }
 
-// Source names servers, and may name others later: it is read from files, or a [Watcher]
-// as well.
+// Source names servers, and may name others later. How that is noticed is up to a second
+// interface that it has to implement: [Watcher] or inFiles.
 type Source interface {
 	// String names the source for people, as in the log.
 	String() string
@@ -31,42 +31,41 @@ type Source interface {
 	Read() (Reading, error)
 }
 
-// Watcher is a source that notices by itself when it has something else to say.
+// Watcher is a source that notices itself when it may name others.
 type Watcher interface {
 	Source
 
-	// Watch calls changed once at the beginning, soon after the source may have
-	// something else to say, and now and then without reason, one call at a time,
-	// until stop is called. That may be done more than once, and does not wait for
+	// Watch calls changed once at the beginning, soon after the source may name
+	// others, and now and then without reason, one call at a time, until stop is called. That may be done more than once, and does not wait for
 	// a call under way. The error says why changes are noticed late; stop is
 	// to be called all the same.
 	Watch(changed func()) (stop func(), err error)
 }
 
-// inFiles is a source that says what some files say, which are watched together with
-// those of others; see [watchFiles].
+// inFiles is a source that is read from files. The files of all sources are watched
+// together; see [watchFiles].
 type inFiles interface {
 	Source
-	files() []string
+	files() []string // whose last names may be [anything]
 }
 
-// Reading is what a source says at one moment.
+// Reading is what a source names at one moment.
 type Reading struct {
 	Servers  []server.Server
-	Warnings []string // about what of it is unusable, each with its place
-	Text     []byte   // what it was read from: equal texts say the same
-	Open     bool     // its last line has no end, and may go on
-	Warming  bool     // who says it has just come, and may not know everything yet
+	Warnings []string // about unusable lines, as "file:3: ..."
+	Text     []byte   // readings with equal texts are equal
+	Open     bool     // the last line has no end: more of it may come
+	Warming  bool     // the source is a program that has just started, and may not know everything yet
 	Skipped  []Skipped
 }
 
-// Skipped is something that a source names and that nobody is to ask.
+// Skipped is something that a source names and that is not asked.
 type Skipped struct {
-	What string // the server, or the word that is none
+	What string // the server, or the word that is not one
 	Why  string // in a few words, as "loopback"
 }
 
-// keep adds those servers that are missing.
+// keep adds those of the servers that are missing.
 func (r *Reading) keep(servers []server.Server) {
 	r.Servers = slices.Clip(r.Servers)
 	for _, s := range servers {

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// systemKnows is what may know the resolvers of this system.
+// systemKnows names what may know the resolvers of this system.
 const systemKnows = "scutil and openresolv"
 
-// systemSources returns all sources of what the system knows.
+// systemSources returns a source for each of those.
 func systemSources() []Source {
 	return []Source{&polled{name: "scutil", read: readScutil}, &records{dirs: recordDirs(), present: presentInterfaces}}
 }
 
 const (
 	scutil     = "/usr/sbin/scutil"
-	scutilTime = 3 * time.Second // that it may take
+	scutilTime = 3 * time.Second // that it may run
 )
 
-// readScutil runs scutil(8): the system's own library is not called without cgo.
+// readScutil runs scutil(8), because the system's library needs cgo.
 func readScutil() (Reading, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), scutilTime)
 	defer cancel()

@@ -1,9 +1,9 @@
 package source
 
-// systemKnows is what may know the resolvers of this system.
+// systemKnows names what may know the resolvers of this system.
 const systemKnows = "systemd-resolved, NetworkManager, openresolv and resolvconf"
 
-// systemSources returns all sources of what the system knows.
+// systemSources returns a source for each of those.
 func systemSources() []Source {
 	return []Source{newResolved(), newNetworkManager(), &records{dirs: recordDirs(), present: presentInterfaces}}
 }

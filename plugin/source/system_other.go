@@ -2,10 +2,10 @@
 
 package source
 
-// systemKnows is what may know the resolvers of this system.
+// systemKnows names what may know the resolvers of this system.
 const systemKnows = "openresolv"
 
-// systemSources returns all sources of what the system knows.
+// systemSources returns a source for each of those.
 func systemSources() []Source {
 	return []Source{&records{dirs: recordDirs(), present: presentInterfaces}}
 }

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// systemKnows is what may know the resolvers of this system.
+// systemKnows names what may know the resolvers of this system.
 const systemKnows = "network adapters"
 
-// systemSources returns all sources of what the system knows.
+// systemSources returns a source for each of those.
 func systemSources() []Source { return []Source{&polled{name: "adapters", read: readAdapters}} }
 
 // readAdapters reads the table of network adapters.

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	eventRest  = 100 * time.Millisecond // without an event, until files are read
-	eventMost  = 200 * time.Millisecond // from the first event on, if there is no such rest
-	settleLook = 37 * time.Millisecond  // between two looks at files that may be half written; no rhythm that a writer may have
+	eventRest  = 100 * time.Millisecond // without an event, before files are read
+	eventMost  = 200 * time.Millisecond // from the first event to reading, if events go on
+	settleTime = 37 * time.Millisecond  // between two readings of a file that may be half written; no writer is likely to have this rhythm
 	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
-	fastPoll   = time.Second            // in place of events
+	fastPoll   = time.Second            // instead of events
 )
 
 // watchFiles watches several files as one. It calls read at the beginning, when something
 // about the files has changed, and now and then without reason, one call at a time, until
-// stop is called. If read returns false, because a file may be half written, it is called
-// again soon, and until it returns true.
+// stop is called. As long as read returns false, because a file may be half written, it is
+// called again every settleTime.
 //
 // The last name of a file may be [anything]. The error says that there are no events; then
 // the files are read once a second.
@@ -31,14 +31,15 @@ func watchFiles(files []string, read func(change) (settled bool)) (stop func(), 
 	return watch(files, events, slowPoll, read), nil
 }
 
-// change is what is known of how files have changed since they were last read.
+// change tells how files have changed since they were last read.
 type change struct {
-	replaced bool   // what changed was put in its place whole, as by renaming, or removed from among others
+	replaced bool   // what changed was replaced as a whole, as by renaming, or removed from a directory of files; nobody wrote to it in place
 	warning  string // why changes are noticed late from now on; empty: nothing new
 }
 
-// watcher is one call of watchFiles. Something changes; when it has come to rest, the
-// files are read; as long as one of them may be half written, they are read again.
+// watcher is one call of watchFiles. An event is noted; when no other follows, the change
+// has settled and the files are read; while one of them may be half written, they are
+// read again.
 type watcher struct {
 	files     []string
 	events    *fsnotify.Watcher // nil: there are none
@@ -47,14 +48,14 @@ type watcher struct {
 	done      chan struct{}
 
 	paths         // whose events matter
-	warned string // that changes are noticed late
+	warned string // the last warning, while it is true
 	poll   *time.Ticker
 	due    *time.Timer // when the files are to be read
 
-	first     time.Time       // change that was not read yet; zero: none
-	moved     bool            // something was put in its place since then, or removed
-	written   map[string]bool // paths that somebody wrote to since then, and that were not replaced after that
-	unsettled bool            // a file may be half written
+	first     time.Time       // event or poll after which the files were not read yet; zero: none
+	moved     bool            // something was replaced or removed since then
+	written   map[string]bool // paths that were written to since then, and not replaced after that
+	unsettled bool            // when they were last read a file may have been half written
 }
 
 func watch(files []string, events *fsnotify.Watcher, poll time.Duration, read func(change) (settled bool)) (stop func()) {
@@ -79,14 +80,14 @@ func (w *watcher) run() {
 		case <-w.done:
 			return
 		case e, ok := <-events:
-			if !ok { // polling remains
+			if !ok { // only polling is left
 				events, lost, w.moved = nil, nil, false
 			} else if !w.note(e) {
 				continue
 			}
-		case <-lost: // perhaps that somebody wrote
+		case <-lost: // one of these may have been a write
 			w.moved = false
-		case <-w.poll.C: // somebody may be writing just now, as after an event
+		case <-w.poll.C: // which is treated as an event: somebody may be writing just now
 			if !w.first.IsZero() {
 				continue
 			}
@@ -98,7 +99,7 @@ func (w *watcher) run() {
 	}
 }
 
-// note reports whether an event is about the files, and takes down how they change.
+// note notes how the files change by an event. It returns false if that is not about them.
 func (w *watcher) note(e fsnotify.Event) bool {
 	among := w.concerns[filepath.Join(filepath.Dir(e.Name), anything)]
 	if !among && !w.concerns[e.Name] {
@@ -114,9 +115,9 @@ func (w *watcher) note(e fsnotify.Event) bool {
 	return true
 }
 
-// settle has the files read when there have been no events for a while.
+// settle has the files read when there has been no event for eventRest.
 func (w *watcher) settle() {
-	if w.unsettled { // they are read again soon as it is
+	if w.unsettled { // they will be read soon anyway
 		return
 	}
 	w.find()
@@ -127,7 +128,7 @@ func (w *watcher) settle() {
 	w.due.Reset(min(eventRest, w.first.Add(eventMost).Sub(now)))
 }
 
-// read has the files read now.
+// read has the files read, and if they have not settled read again.
 func (w *watcher) read() {
 	w.find()
 	c := change{replaced: w.moved && len(w.written) == 0}
@@ -135,15 +136,15 @@ func (w *watcher) read() {
 		w.warned, c.warning = w.late, w.late
 	}
 	if w.unsettled = !w.readFiles(c); w.unsettled {
-		w.due.Reset(settleLook)
+		w.due.Reset(settleTime)
 		return
 	}
 	w.first, w.moved = time.Time{}, false
 	clear(w.written)
 }
 
-// find finds out where the files are at present, and polls faster if not all of
-// that can be watched.
+// find finds out where the files are now, and polls faster while some directory on the way
+// cannot be watched.
 func (w *watcher) find() {
 	if w.events == nil {
 		return
