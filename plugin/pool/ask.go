@@ -30,25 +30,24 @@ type Asking struct {
 
 	query            Query
 	plain, encrypted *upstream.Query
-	final            bool // a denial is
-	dnssec           bool // the client asks for signatures
+	setup            race.Setup
 	batch            *upstream.Batch
-	race             *race.Race
+	race             race.Race
 }
 
 // Start asks all upstreams in use (R1), as if nothing were known.
 func (p *Pool) Start(q Query) *Asking {
 	a := &Asking{Members: p.set.Load().whom(wire.Question(q.Plain().Msg)).members}
-	rules := a.put(p, q)
-	a.start(nil, rules, race.Plan{}, true)
-	if !a.final {
-		a.race.Choose(choice(&p.cfg, len(a.Members), knowledge.Standing{}, -1))
+	a.put(p, q)
+	if a.setup.Watched = true; !a.setup.Final {
+		a.setup.Prefer = preference(&p.cfg, len(a.Members), knowledge.Standing{}, -1)
 	}
+	a.start(nil)
 	return a
 }
 
-// put makes q what is asked, and returns the rules for that.
-func (a *Asking) put(p *Pool, q Query) (rules race.Rules) {
+// put makes q what is asked, by the rules for that.
+func (a *Asking) put(p *Pool, q Query) {
 	if p.links.wanted.Load() {
 		p.followLinks()
 	}
@@ -56,25 +55,19 @@ func (a *Asking) put(p *Pool, q Query) (rules race.Rules) {
 	if slices.ContainsFunc(a.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
 		a.encrypted = q.Encrypted()
 	}
-	rules = p.cfg.Rules
-	rules.DNSSEC = wire.DO(a.plain.Msg)
+	a.setup = race.Setup{Rules: p.cfg.Rules, DNSSEC: wire.DO(a.plain.Msg)}
 	if question := wire.Question(a.plain.Msg); question != nil {
 		special, _ := p.Special(question)
-		a.final = special == DenialFinal
-		rules.Final = a.final
+		a.setup.Final = special == DenialFinal
 	}
-	a.dnssec = rules.DNSSEC
-	return rules
 }
 
-// start asks. Clock and watched are as in [race.Clock.Begin].
-func (a *Asking) start(clock *race.Clock, rules race.Rules, plan race.Plan, watched bool) {
-	a.race = clock.Begin(rules, plan, len(a.Members), watched, a)
-}
+// start asks. A nil clock is as in [race.Clock].
+func (a *Asking) start(clock *race.Clock) { a.race.Begin(clock, a.setup, len(a.Members), a) }
 
 // AskLeg implements race.Asker.
 func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
-	if a.dnssec {
+	if a.setup.DNSSEC {
 		leg.Signs(a.Members[i].Signs(a.Query(i)))
 	}
 	if a.batch == nil {

@@ -89,22 +89,23 @@ func (r returns) returned() {
 // denial is final (R14).
 func (f *flight) start(q Query, watched bool) {
 	pool := f.set.pool
-	rules := f.asking.put(pool, q)
-	var better race.Choice
+	f.asking.put(pool, q)
+	setup := &f.asking.setup
+	setup.Watched = watched || f.set.zones != nil
 	if f.set.zones != nil {
-		if f.question = wire.Question(f.asking.plain.Msg); f.question != nil && !rules.Final {
-			f.Plan, better = f.consult(time.Now())
+		if f.question = wire.Question(f.asking.plain.Msg); f.question != nil && !setup.Final {
+			f.Plan, setup.Prefer = f.consult(time.Now())
 		}
 	}
-	if rules.DNSSEC {
+	if setup.DNSSEC {
 		f.Plan = race.Plan{}
 	}
-	f.asking.start(&pool.clock, rules, f.Plan, watched || f.set.zones != nil)
-	f.asking.race.Choose(better)
+	setup.Plan = f.Plan
+	f.asking.start(&pool.clock)
 }
 
 // consult says whom to ask when, and whose answer is better, by what is known.
-func (f *flight) consult(now time.Time) (plan race.Plan, better race.Choice) {
+func (f *flight) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
 	cfg := &f.set.pool.cfg
 	s := f.set.standing(f.question, cfg.Learn > 0, now)
 	view := -1
@@ -116,7 +117,7 @@ func (f *flight) consult(now time.Time) (plan race.Plan, better race.Choice) {
 	if cfg.Learn > 0 {
 		plan = f.set.plan(cfg, f.question, s, view, now)
 	}
-	return plan, choice(cfg, len(f.Members), s, view)
+	return plan, preference(cfg, len(f.Members), s, view)
 }
 
 // standing is what is known of the zone of a question. If races are planned by it, it is
@@ -159,33 +160,33 @@ func (s *set) plan(cfg *Config, question []byte, known knowledge.Standing, view 
 // grace is how long a better answer is waited for (R17).
 const grace = 20 * time.Millisecond
 
-// choice says whose good answers are waited for (R17). Where all have been heard, and
-// none differ, there is none.
-func choice(cfg *Config, n int, known knowledge.Standing, view int) race.Choice {
+// preference says whose good answers are waited for (R17); nil: nobody's, for all have
+// been heard, and none differ.
+func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Preference {
 	if cfg.Prefer == option.None {
-		return race.Choice{}
+		return nil
 	}
-	c := race.Choice{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Chances: make([]race.Chance, n)}
+	p := &race.Preference{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Expected: make([]race.Expectation, n)}
 	some := false
-	for i := range c.Chances {
+	for i := range p.Expected {
 		heard := known.Heard.Has(i) || i >= knowledge.MaxUpstreams
 		differs := known.Differ.Has(i)
-		ch := race.Chance{Rank: race.NoRank}
+		e := race.Expectation{Rank: race.NoRank}
 		switch {
 		case i == view:
-			ch = race.Chance{Rank: race.ViewRank, Differs: true}
-		case c.Private && (!heard || differs && known.Private.Has(i)):
-			ch = race.Chance{Rank: race.PrivateRank, Differs: differs}
-		case !c.Private && (!heard || differs):
-			ch = race.Chance{Rank: race.OrderRank(i), Differs: differs}
+			e = race.Expectation{Rank: race.ViewRank, Differs: true}
+		case p.Private && (!heard || differs && known.Private.Has(i)):
+			e = race.Expectation{Rank: race.PrivateRank, Differs: differs}
+		case !p.Private && (!heard || differs):
+			e = race.Expectation{Rank: race.OrderRank(i), Differs: differs}
 		}
-		some = some || ch.Rank != race.NoRank
-		c.Chances[i] = ch
+		some = some || e.Rank != race.NoRank
+		p.Expected[i] = e
 	}
 	if !some {
-		return race.Choice{}
+		return nil
 	}
-	return c
+	return p
 }
 
 // learnZone takes down what the replies say of the zone. Replies that still come are
@@ -198,7 +199,7 @@ func (f *flight) learnZone(now time.Time) {
 		private, _ := race.Privacy(f.Msg)
 		f.set.zones.Good(f.question, f.winner, private, now)
 	}
-	f.asking.race.Listen(f)
+	f.asking.race.ReportTo(f)
 	if first := f.Plan.First; f.Plan.Alone && f.winner >= 0 && f.winner != first {
 		if verdict, _ := f.asking.race.Reply(first); verdict == race.None {
 			f.set.zones.Missed(f.question, first, f.winner, false, now)
@@ -209,8 +210,8 @@ func (f *flight) learnZone(now time.Time) {
 	}
 }
 
-// HearLeg implements race.Hearer.
-func (f *flight) HearLeg(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
+// TakeReply implements race.ReplySink.
+func (f *flight) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
 	now, zones, names := time.Now(), f.set.zones, &f.set.names
 	if late {
 		names.Heard(f.question, i, verdict, reply, now)

@@ -114,11 +114,11 @@ func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *flight, took time.D
 	t.Helper()
 	f = &flight{set: s, question: wire.Question(msg)}
 	f.Members = s.members
-	var better race.Choice
-	f.Plan, better = f.consult(time.Now())
+	setup := race.Setup{Rules: s.pool.cfg.Rules, Watched: true}
+	f.Plan, setup.Prefer = f.consult(time.Now())
+	setup.Plan = f.Plan
 	a := &acting{do: do, asked: make([]bool, len(do))}
-	f.asking.race = s.pool.cfg.Rules.Begin(f.Plan, len(do), a)
-	f.asking.race.Choose(better)
+	f.asking.race.Begin(nil, setup, len(do), a)
 	start := time.Now()
 	f.Result = f.asking.race.Wait(t.Context())
 	took = time.Since(start)
@@ -131,7 +131,8 @@ func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *flight, took time.D
 func without(t *testing.T, rules race.Rules, msg []byte, do []doing) (race.Result, time.Duration) {
 	t.Helper()
 	a := &acting{do: do, asked: make([]bool, len(do))}
-	r := rules.Begin(race.Plan{}, len(do), a)
+	var r race.Race
+	r.Begin(nil, race.Setup{Rules: rules, Watched: true}, len(do), a)
 	start := time.Now()
 	res := r.Wait(t.Context())
 	r.End()

@@ -80,9 +80,9 @@ func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype u
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
 	a := &Asking{Members: members}
-	rules := a.put(p, q)
-	rules.Policy.NeedType = true
-	a.start(nil, rules, race.Plan{}, true)
+	a.put(p, q)
+	a.setup.Policy.NeedType, a.setup.Watched = true, true
+	a.start(nil)
 	defer a.End()
 	res := a.Wait(ctx)
 	switch {

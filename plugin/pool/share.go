@@ -100,7 +100,7 @@ func (f *flight) learn(query []byte) {
 		}
 	}
 	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
-	if denied && !f.asking.final && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
+	if denied && !f.asking.setup.Final && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
 		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
 		f.Proven = true
 	} else if f.question != nil {

@@ -20,7 +20,7 @@ func BenchmarkRace(b *testing.B) {
 		b.Run(fmt.Sprintf("legs=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r := Rules{Timeout: timeout}.Start(n, func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{}, n, func(i int, leg *Leg) (Exchange, time.Time) {
 					if i == n-1 {
 						leg.Reply(goodReply, time.Now(), false)
 					} else {

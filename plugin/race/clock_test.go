@@ -82,7 +82,8 @@ func TestR4Clock(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var c Clock
 			start := time.Now()
-			r := c.Begin(Rules{Timeout: most}, Plan{}, 1, false, askFunc(func(int, *Leg) (Exchange, time.Time) { return new(script), time.Time{} }))
+			var r Race
+			r.Begin(&c, Setup{Rules: Rules{Timeout: most}}, 1, askFunc(func(int, *Leg) (Exchange, time.Time) { return new(script), time.Time{} }))
 			defer r.End()
 			res := r.Wait(context.Background())
 			if took := time.Since(start); res.Leg >= 0 || took < most || took > most+tick {
@@ -111,7 +112,8 @@ func TestLosers(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			var c Clock
 			var legs []*Leg
-			r := c.Begin(Rules{Timeout: timeout}, Plan{}, 2, tc.watched, askFunc(func(_ int, leg *Leg) (Exchange, time.Time) {
+			var r Race
+			r.Begin(&c, Setup{Rules: Rules{Timeout: timeout}, Watched: tc.watched}, 2, askFunc(func(_ int, leg *Leg) (Exchange, time.Time) {
 				legs = append(legs, leg)
 				return silent{}, time.Time{}
 			}))

@@ -128,6 +128,20 @@ var (
 	errBroken  = errors.New("broken")
 )
 
+// askFunc is an Asker.
+type askFunc func(i int, leg *Leg) (Exchange, time.Time)
+
+func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return f(i, leg) }
+func (f askFunc) Asked()                                       {}
+
+// begin begins a race that is watched, with a timer of its own.
+func begin(setup Setup, n int, ask askFunc) *Race {
+	setup.Timeout, setup.Watched = timeout, true
+	r := new(Race)
+	r.Begin(nil, setup, n, ask)
+	return r
+}
+
 // says is an upstream that replies once.
 func says(after time.Duration, msg []byte) []event { return []event{{after, msg}} }
 
@@ -139,7 +153,7 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+	r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(ctx)
 	for res.Leg >= 0 && unreadable != nil && string(res.Msg) == string(unreadable) {
@@ -312,7 +326,7 @@ func TestUnreadableReply(t *testing.T) {
 func TestReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(0, goodReply)}, {events: says(0, nxdomain)}, {events: []event{{0, errBroken}}}, {}}
-		r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		r.Wait(t.Context())
 		want := func(leg int, verdict Verdict, msg []byte) {
@@ -349,7 +363,7 @@ func TestRetry(t *testing.T) {
 		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		r.End()
 		time.Sleep(timeout)
@@ -366,12 +380,12 @@ func TestRelease(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			silent, replies := &script{}, &script{events: says(ms, goodReply)}
 			scripts := []*script{silent, replies}
-			r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+			r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 			if res := r.Wait(t.Context()); res.Verdict != Good {
 				t.Fatal(res.Verdict)
 			}
 			if listens {
-				r.Listen(new(heard))
+				r.ReportTo(new(heard))
 			}
 			if silent.leave || replies.leave {
 				t.Error("a leg is let go of while somebody waits")
@@ -399,7 +413,7 @@ func (stopped) Release() {}
 func TestOverslept(t *testing.T) {
 	const pause = 30 * time.Second
 	synctest.Test(t, func(t *testing.T) {
-		r := Rules{Timeout: timeout}.Start(3, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 3, func(i int, leg *Leg) (Exchange, time.Time) {
 			switch i {
 			case 0:
 				leg.Reply(nxdomain, time.Now(), false)
@@ -414,7 +428,7 @@ func TestOverslept(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // it was stopped before it began to wait
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				leg.Reply(nxdomain, time.Now(), false)
 			} else {
@@ -430,7 +444,7 @@ func TestOverslept(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := Rules{Timeout: timeout}.Start(1, func(int, *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 1, func(int, *Leg) (Exchange, time.Time) {
 			return stopped(pause), time.Now().Add(time.Second)
 		})
 		defer r.End()
@@ -445,7 +459,7 @@ func TestR5Back(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := new(script)
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, time.Now(), false) })
 				return new(script), time.Time{}
@@ -470,7 +484,7 @@ func TestR5Back(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
-		r := Rules{Timeout: timeout}.Start(1, func(_ int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 1, func(_ int, leg *Leg) (Exchange, time.Time) {
 			time.AfterFunc(5*ms, func() {
 				if !leg.Waiting() {
 					t.Error("is not waiting while the race is on")

@@ -53,46 +53,51 @@ func (r Result) Inconclusive() bool {
 	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
 }
 
-// resultLocked describes the end of the race, with the reply of leg i or none.
-func (r *Race) resultLocked(i int) Result {
-	res := Result{Leg: i}
-	if i >= 0 {
-		res.Verdict, res.Msg = r.legs[i].verdict, r.legs[i].msg
+// result describes the end of a race.
+func (s *state) result(d decision) Result {
+	res := Result{Leg: d.winner}
+	if d.winner >= 0 {
+		res.Verdict, res.Msg = s.legs[d.winner].verdict, s.legs[d.winner].msg
 	}
-	if res.Verdict == Good || r.good != nil || r.filter != nil || r.rules.Final && res.Verdict.Negative() {
-		return res // nobody else would change it
+	if d.sure {
+		return res
 	}
-	res.Errs = make([]error, len(r.legs))
-	for j := range r.legs {
-		res.Errs[j] = r.legs[j].noOpinionLocked()
+	res.Errs = make([]error, len(s.legs))
+	for i := range s.legs {
+		res.Errs[i] = s.noOpinion(i)
 	}
 	return res
 }
 
-// noOpinionLocked is why the leg says nothing of the name, or nil if it does.
-func (l *Leg) noOpinionLocked() error {
-	switch {
-	case l.state == waiting:
+// noOpinion is why a leg says nothing of the name, or nil if it does.
+func (s *state) noOpinion(leg int) error {
+	l := &s.legs[leg]
+	switch l.status {
+	case waiting:
 		return ErrSilent
-	case l.state == unasked && l.race.finalLocked(): // it has denied the name
-		return nil
-	case l.state == unasked:
+	case unasked:
+		if s.denialKnown() {
+			return nil
+		}
 		return ErrUnasked
-	case l.unresponsive && l.state == down:
-		return ErrUnresponsive
-	case l.state == down:
+	case down:
+		if l.unresponsive {
+			return ErrUnresponsive
+		}
 		return ErrDown
-	case l.state == failed:
+	case failed:
 		return l.err
-	case l.verdict == ServFail:
+	}
+	switch l.verdict {
+	case ServFail:
 		return because(ErrServFail, l.msg)
-	case l.verdict == Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
+	case Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
 		return because(ErrRefused, l.msg)
-	case l.verdict == Truncated: // it has an answer, which nobody gets to see
+	case Truncated: // it has an answer, which nobody gets to see
 		return ErrTruncated
-	case l.verdict == Referral:
+	case Referral:
 		return ErrReferral
-	case l.verdict == Error: // it speaks of the query, not of the name
+	case Error: // it speaks of the query, not of the name
 		return ErrUnable
 	}
 	return nil
@@ -105,57 +110,6 @@ func because(err error, reply []byte) error {
 	}
 	return err
 }
-
-// LegReport is what has become of a leg so far.
-type LegReport struct {
-	Verdict      Verdict       // of the reply; None: there is none
-	Msg          []byte        // the reply
-	Stream       bool          // it came over a stream, not over UDP
-	Err          error         // why there is no reply; nil: it may still come
-	At           time.Time     // of the reply or the failure; zero: nothing has come yet
-	After        time.Duration // the same, from the race's beginning
-	Down         bool          // its upstream does not talk at present
-	Unresponsive bool          // its upstream never answers questions of this type
-	Late         bool          // the race was decided without it
-	Asked        time.Time     // when its upstream was
-	Unasked      bool          // its turn has not come
-}
-
-// Open reports whether something may yet come of the leg.
-func (l LegReport) Open() bool { return l.At.IsZero() }
-
-// Legs tells what has become of each leg so far. It must not be called after End.
-func (r *Race) Legs() []LegReport {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := make([]LegReport, len(r.legs))
-	for i := range r.legs {
-		l := &r.legs[i]
-		all[i] = LegReport{Verdict: l.verdict, Msg: l.msg, Stream: l.stream, Err: l.err, At: l.at, Down: l.state == down && !l.unresponsive, Unresponsive: l.unresponsive, Late: l.late, Asked: r.askedAt(i), Unasked: l.state == unasked}
-		if !l.at.IsZero() {
-			all[i].After = l.at.Sub(r.begun)
-		}
-		if l.state == failed {
-			all[i].Verdict, all[i].Msg = None, nil
-		}
-	}
-	return all
-}
-
-// Reply is what a leg has brought so far, and what that is worth; None if there is
-// nothing. It must not be called after End.
-func (r *Race) Reply(leg int) (Verdict, []byte) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := &r.legs[leg]
-	if l.state != replied {
-		return None, nil
-	}
-	return l.verdict, l.msg
-}
-
-// Begun is when all were asked.
-func (r *Race) Begun() time.Time { return r.begun }
 
 // CapTTL cuts the times that caches may keep an inconclusive reply (R7): a denial
 // lives as long as its SOA does (RFC 2308, section 5).

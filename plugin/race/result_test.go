@@ -17,7 +17,7 @@ func TestLinger(t *testing.T) {
 			{events: []event{{2 * time.Second, errBroken}}},
 			{events: []event{{0, nil}}},
 		}
-		r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		if res := r.Wait(t.Context()); res.Leg != 0 || time.Since(r.Begun()) != 10*ms {
 			t.Fatalf("leg %d after %v", res.Leg, time.Since(r.Begun()))
@@ -55,7 +55,7 @@ func TestLinger(t *testing.T) {
 func TestLingerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(0, goodReply)}, {events: says(time.Second, nxdomain)}}
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		r.Wait(t.Context())
 		r.Linger(t.Context())
@@ -68,7 +68,7 @@ func TestLingerEnds(t *testing.T) {
 // What was told before of an upstream does not undo what was told after.
 func TestPresenceIsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				leg.Reply(nxdomain, time.Now(), false)
 			} else {
@@ -89,7 +89,7 @@ func TestPresenceIsInOrder(t *testing.T) {
 func TestDiscardAndLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var second *Leg
-		r := Rules{Timeout: timeout}.Start(2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
 				leg.Reply(goodReply, time.Now(), false)
 			} else {

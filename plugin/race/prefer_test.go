@@ -28,30 +28,30 @@ func withEDE(rcode int, soa bool, code uint16) []byte {
 	return b
 }
 
-func TestR17Choice(t *testing.T) {
+func TestR17Preference(t *testing.T) {
 	const grace = 20 * ms
-	order := func(differs ...bool) Choice {
-		c := Choice{Grace: grace}
+	order := func(differs ...bool) *Preference {
+		p := &Preference{Grace: grace}
 		for i, d := range differs {
-			c.Chances = append(c.Chances, Chance{OrderRank(i), d})
+			p.Expected = append(p.Expected, Expectation{OrderRank(i), d})
 		}
-		return c
+		return p
 	}
 	unheard := order(false, false, false)
 	differ := order(true, false, true)
-	nothing := Choice{Grace: grace, Chances: []Chance{{Rank: NoRank}, {Rank: NoRank}, {Rank: NoRank}}}
-	view := Choice{Grace: grace, Chances: []Chance{{OrderRank(0), true}, {NoRank, false}, {ViewRank, true}}}
-	privately := Choice{Grace: grace, Private: true, Chances: []Chance{{PrivateRank, true}, {PublicRank, true}, {PublicRank, false}}}
-	somebody := Choice{Grace: grace, Private: true, Chances: []Chance{{PrivateRank, false}, {PrivateRank, false}, {PrivateRank, false}}}
+	nothing := &Preference{Grace: grace, Expected: []Expectation{{Rank: NoRank}, {Rank: NoRank}, {Rank: NoRank}}}
+	view := &Preference{Grace: grace, Expected: []Expectation{{OrderRank(0), true}, {NoRank, false}, {ViewRank, true}}}
+	privately := &Preference{Grace: grace, Private: true, Expected: []Expectation{{PrivateRank, true}, {PublicRank, true}, {PublicRank, false}}}
+	somebody := &Preference{Grace: grace, Private: true, Expected: []Expectation{{PrivateRank, false}, {PrivateRank, false}, {PrivateRank, false}}}
 	for _, tc := range []struct {
 		what      string
-		choice    Choice
+		prefer    *Preference
 		upstreams [][]event
 		leg       int
 		verdict   Verdict
 		after     time.Duration
 	}{
-		{"no choice: the first", Choice{}, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
+		{"no preference: the first", nil, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
 		{"nothing better is expected", nothing, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
 		{"the better one within GRACE", unheard, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 0, Good, 15 * ms},
 		{"the best does not wait", unheard, [][]event{says(5*ms, goodReply), says(15*ms, otherGood), nil}, 0, Good, 5 * ms},
@@ -79,12 +79,11 @@ func TestR17Choice(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
-				r := Rules{Timeout: timeout}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Prefer: tc.prefer}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})
 				defer r.End()
-				r.Choose(tc.choice)
 				start := time.Now()
 				res := r.Wait(t.Context())
 				if res.Leg != tc.leg || res.Verdict != tc.verdict || time.Since(start) != tc.after || !res.Conclusive() {
@@ -120,7 +119,7 @@ func TestR4Filtered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
 				start := time.Now()
-				r := Rules{Timeout: timeout, Filtered: !tc.off}.Start(len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Rules: Rules{Filtered: !tc.off}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})

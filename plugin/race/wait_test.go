@@ -16,7 +16,7 @@ func holdPlan(t *testing.T, plan Plan, upstreams ...[]event) (Result, time.Durat
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := Rules{Timeout: timeout}.Begin(plan, len(scripts), askFunc(func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) }))
+	r := begin(Setup{Plan: plan}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(t.Context())
 	took := time.Since(start)
@@ -116,7 +116,7 @@ type heard struct {
 	list []string
 }
 
-func (h *heard) HearLeg(i int, v Verdict, _ []byte, took time.Duration, late bool) {
+func (h *heard) TakeReply(i int, v Verdict, _ []byte, took time.Duration, late bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.list = append(h.list, fmt.Sprint(i, " ", v, " ", took, " ", late))
@@ -124,16 +124,16 @@ func (h *heard) HearLeg(i int, v Verdict, _ []byte, took time.Duration, late boo
 
 // R15: every reply is heard once, whenever it comes, and timed from when its upstream
 // was asked.
-func TestR15Listen(t *testing.T) {
+func TestR15ReportTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
-		r := Rules{Timeout: timeout}.Begin(Plan{Alone: true, First: 1, Hedge: 100 * ms}, len(scripts), askFunc(func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) }))
+		r := begin(Setup{Plan: Plan{Alone: true, First: 1, Hedge: 100 * ms}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		if scripts[0].leg.TakesLate() {
 			t.Error("it listens before it is told to")
 		}
 		h := new(heard)
-		r.Listen(h)
+		r.ReportTo(h)
 		r.End()
 		if !scripts[3].leg.TakesLate() || scripts[3].leg.Waiting() {
 			t.Error("it does not listen, or waits")

@@ -1,0 +1,174 @@
+package race
+
+import "time"
+
+// decision is what is to be done about a race.
+type decision struct {
+	over   bool
+	winner int  // the leg whose reply is given; -1: there is none
+	sure   bool // no other reply would make a difference
+
+	// While it is not over.
+	ask   bool          // the legs that were put off are to be asked
+	again time.Duration // when to decide again, if nothing happens before
+}
+
+// decide says whether the race is over, and who has won it. All rules of that are here.
+func decide(s *state, now time.Duration) decision {
+	t := s.tally()
+	won := t.filtered >= 0 || t.good >= 0 && !s.Final
+	switch {
+	case s.cancelled:
+	case s.Final && t.denied: // R14
+	case t.unasked && !won && !s.denialKnown(): // R16
+		if s.legs[s.Plan.First].status != waiting || now >= s.hedgeEnds {
+			return decision{winner: -1, ask: true}
+		}
+		return s.waitUntil(s.hedgeEnds)
+	case now >= s.deadline && !t.unasked: // R4
+	case !won:
+		if until := s.othersUntil(&t); now < until { // R4, R5, R14
+			return s.waitUntil(until)
+		}
+	case t.good < 0: // R4: a filter's denial
+	case s.Prefer != nil:
+		if until := s.betterUntil(s.legs[t.good].at); now < until { // R17
+			return s.waitUntil(until)
+		}
+	default: // R2
+		if until := s.signedUntil(&t); now < until { // R19
+			return s.waitUntil(until)
+		}
+	}
+	return s.end(&t)
+}
+
+// waitUntil is the decision to wait, at the longest until then.
+func (s *state) waitUntil(until time.Duration) decision {
+	return decision{winner: -1, again: min(until, s.deadline)}
+}
+
+// end is the decision that the race is over.
+func (s *state) end(t *tally) decision {
+	switch {
+	case s.Final && t.denied: // R14
+		return decision{over: true, winner: s.best(true), sure: true}
+	case t.good >= 0 && s.Prefer != nil: // R17
+		best, _ := s.preferred()
+		return decision{over: true, winner: best, sure: true}
+	case t.good >= 0: // R2
+		return decision{over: true, winner: t.good, sure: true}
+	case t.filtered >= 0: // R4
+		return decision{over: true, winner: t.filtered, sure: true}
+	}
+	return decision{over: true, winner: s.best(false)} // R3
+}
+
+// tally is what a look at all legs shows.
+type tally struct {
+	waiting, down, unasked, replied bool // there is one
+	denied                          bool // one denies the name or the type
+
+	good     int // the good reply that came first; one with a signature before all others; -1: none
+	filtered int // the filter's denial that came first; -1: none
+}
+
+func (s *state) tally() tally {
+	t := tally{good: -1, filtered: -1}
+	for i := range s.legs {
+		l := &s.legs[i]
+		switch l.status {
+		case waiting:
+			t.waiting = true
+		case down:
+			t.down = true
+		case unasked:
+			t.unasked = true
+		case replied:
+			t.replied = true
+			switch {
+			case l.verdict == Good:
+				if t.good < 0 || l.goodBefore(&s.legs[t.good]) {
+					t.good = i
+				}
+			case l.verdict.Negative():
+				t.denied = true
+				if l.filtered && (t.filtered < 0 || l.at < s.legs[t.filtered].at) {
+					t.filtered = i
+				}
+			}
+		}
+	}
+	return t
+}
+
+// goodBefore reports whether a good reply is given rather than the one of another leg (R2, R19).
+func (l *legState) goodBefore(other *legState) bool {
+	if l.signed != other.signed {
+		return l.signed
+	}
+	return l.at < other.at
+}
+
+// best is the leg whose reply is worth the most, of all or of the denials, and of equals the
+// first of the list (R3); -1: there is none. With DO a signed one comes before its equals.
+func (s *state) best(denials bool) int {
+	best, most := -1, 0
+	for i := range s.legs {
+		l := &s.legs[i]
+		if l.status != replied || denials && !l.verdict.Negative() {
+			continue
+		}
+		rank := 2 * int(l.verdict)
+		if l.signed {
+			rank++
+		}
+		if best < 0 || rank > most {
+			best, most = i, rank
+		}
+	}
+	return best
+}
+
+// denialKnown reports whether the first leg of the plan has no such record, and nobody
+// else has to be asked, for all others have lately denied the name (R16).
+func (s *state) denialKnown() bool {
+	if !s.Plan.Final {
+		return false
+	}
+	first := &s.legs[s.Plan.First]
+	return first.status == replied && first.verdict == NoDataSOA
+}
+
+// othersUntil is until when a race without a good reply waits for those who have not
+// replied (R4); 0: for nobody. Those who are down are waited for if there is nothing
+// better to do (R5), or if they were put off: without the plan they would have been waited
+// for as long as the first leg took.
+func (s *state) othersUntil(t *tally) time.Duration {
+	switch {
+	case t.waiting:
+		return s.deadline
+	case !t.down:
+		return 0
+	case !t.replied:
+		return s.deadline
+	case !s.Plan.Alone:
+		return 0
+	}
+	return s.asked + s.firstDone
+}
+
+// signedUntil is until when a good answer without signature is held, because an upstream
+// is to reply that is known to sign (R19); 0: it is not.
+func (s *state) signedUntil(t *tally) (until time.Duration) {
+	good := &s.legs[t.good]
+	if !s.DNSSEC || !t.waiting || good.signed || good.signs {
+		return 0
+	}
+	for i := range s.legs {
+		if l := &s.legs[i]; l.status == waiting && l.signWait > 0 {
+			until = max(until, good.at+l.signWait)
+		}
+	}
+	return until
+}

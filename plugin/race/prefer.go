@@ -1,0 +1,49 @@
+package race
+
+import "time"
+
+// preferred is the best of the answers that are there, and its rank; -1 if there is none.
+func (s *state) preferred() (best, rank int) {
+	best = -1
+	for i := range s.legs {
+		r, ok := s.preference(i)
+		if ok && (best < 0 || r < rank || r == rank && s.legs[i].at < s.legs[best].at) {
+			best, rank = i, r
+		}
+	}
+	return best, rank
+}
+
+// preference is the rank of the answer that a leg has brought, if it is one.
+func (s *state) preference(i int) (rank int, ok bool) {
+	l, prefer := &s.legs[i], s.Prefer
+	expected := prefer.Expected[i]
+	noRecord := l.verdict == NoDataSOA || l.verdict == CNAMEOnly
+	switch {
+	case l.status != replied:
+		return 0, false
+	case noRecord && expected.Differs:
+		return expected.Rank, true
+	case l.verdict != Good:
+		return 0, false
+	case expected.Rank == ViewRank:
+		return ViewRank, true
+	case !prefer.Private:
+		return OrderRank(i), true
+	case l.private, !l.addressed && expected.Differs && expected.Rank == PrivateRank:
+		return PrivateRank, true
+	}
+	return PublicRank, true
+}
+
+// betterUntil is until when a better answer is waited for than those that are there, of
+// which the first came at that time; 0: none is to be expected.
+func (s *state) betterUntil(first time.Duration) time.Duration {
+	_, rank := s.preferred()
+	for i := range s.legs {
+		if s.legs[i].status == waiting && s.Prefer.Expected[i].Rank < rank {
+			return first + s.Prefer.Grace
+		}
+	}
+	return 0
+}

@@ -1,0 +1,140 @@
+package race
+
+import (
+	"context"
+	"time"
+)
+
+// pausedFor is how late a race can wake before the process must have been
+// stopped, as that of a paused virtual machine is. Such time does not count: the
+// replies of that time are yet to be read.
+const pausedFor = time.Second
+
+// Wait returns when the race is over, at the latest after the timeout or when
+// ctx is done. If the reply turns out to be of no use, [Race.Discard] it and
+// wait again.
+func (r *Race) Wait(ctx context.Context) Result {
+	for {
+		now := r.wake()
+		switch res, d := r.look(now); {
+		case d.over:
+			return res
+		case d.ask:
+			r.askOthers(now)
+		default:
+			r.sleep(ctx, now, d.again)
+		}
+	}
+}
+
+// look decides whether the race is over at now. If it is, it returns how it ended.
+func (r *Race) look(now time.Duration) (Result, decision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := decide(&r.state, now)
+	r.lookAt = d.again
+	if !d.over {
+		return Result{}, d
+	}
+	r.decided = true
+	return r.state.result(d), d
+}
+
+// askOthers asks those who were put off. They get the race's whole time, for it would have
+// been theirs without the plan.
+func (r *Race) askOthers(now time.Duration) {
+	r.mu.Lock()
+	s := &r.state
+	s.asked = now
+	s.deadline += now
+	for i := range s.legs {
+		if s.legs[i].status == unasked {
+			s.legs[i].status = waiting
+		}
+	}
+	r.mu.Unlock()
+	for i := range r.legs {
+		if i != s.Plan.First {
+			r.ask(i)
+		}
+	}
+	r.asker.Asked()
+}
+
+// Linger waits, after Wait, for the legs of which nothing has come yet, until the
+// timeout or until ctx is done. They change the result no more.
+func (r *Race) Linger(ctx context.Context) {
+	for {
+		now := r.wake()
+		until := r.lingerUntil()
+		if now >= until {
+			return
+		}
+		r.sleep(ctx, now, until)
+	}
+}
+
+// lingerUntil is until when something may come of a leg; 0: nothing will.
+func (r *Race) lingerUntil() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lingering = true
+	for i := range r.legs {
+		if r.state.legs[i].open() && !r.state.cancelled {
+			return r.state.deadline
+		}
+	}
+	return 0
+}
+
+// wake returns the time since the beginning. If it is long after the goroutine that waits was
+// to be awake, what has passed since it last was is added to the race's time.
+func (r *Race) wake() time.Duration {
+	now := time.Since(r.begun)
+	if now-r.due > pausedFor {
+		r.mu.Lock()
+		r.state.deadline += now - r.awake
+		r.mu.Unlock()
+	}
+	r.awake, r.due = now, now
+	return now
+}
+
+// sleep drives the exchanges, and returns when something may have changed, or ought to be
+// done, at the latest then.
+func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
+	at := r.begun.Add(now)
+	wake, called := r.retry(at, r.begun.Add(until))
+	if called { // which may have taken long
+		at = time.Now()
+	}
+	r.due = wake.Sub(r.begun)
+	r.clock.set(r.sleeper, at, wake)
+	done := ctx.Done()
+	if done == nil {
+		<-r.sleeper.woken
+		return
+	}
+	select {
+	case <-r.sleeper.woken:
+	case <-done:
+		r.mu.Lock()
+		r.state.cancelled = true
+		r.mu.Unlock()
+	}
+}
+
+// retry calls the exchanges that are due and not at their end, and returns when
+// it should be called again, and whether it called any.
+func (r *Race) retry(now, until time.Time) (wake time.Time, called bool) {
+	for i := range r.legs {
+		l := &r.legs[i]
+		if l.dueBy(now) {
+			l.due, called = l.exchange.Retry(now), true
+		}
+		if !l.due.IsZero() && l.due.Before(until) {
+			until = l.due
+		}
+	}
+	return until, called
+}
