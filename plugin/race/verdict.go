@@ -3,6 +3,7 @@ package race
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -36,10 +37,32 @@ const (
 	Good                         // NOERROR with an answer
 )
 
-var verdictNames = [...]string{"none", "bogus", "refused", "error", "servfail", "referral", "nxdomain", "nxdomain", "nxdomain", "nodata", "cname", "nodata", "truncated", "good"}
+// verdicts are what each is called in metrics, logs and JSON, and what people read. There,
+// TYPE stands for the type asked for, and RCODE for that of the reply.
+var verdicts = [...]struct{ name, words string }{
+	None:          {"none", "no reply"},
+	Bogus:         {"bogus", "not good: bogus address"},
+	Refused:       {"refused", "replied RCODE"},
+	Error:         {"error", "replied RCODE"},
+	ServFail:      {"servfail", "replied RCODE"},
+	Referral:      {"referral", "refers to other servers"},
+	NXDomain:      {"nxdomain", "no such name, without SOA"},
+	NXDomainSOA:   {"nxdomain", "no such name"},
+	NXDomainChain: {"nxdomain", "no such name at the end of its CNAME chain"},
+	NoData:        {"nodata", "no TYPE record, without SOA"},
+	CNAMEOnly:     {"cname", "not good: no TYPE record"},
+	NoDataSOA:     {"nodata", "no TYPE record"},
+	Truncated:     {"truncated", "truncated, and TCP failed"},
+	Good:          {"good", "good answer"},
+}
 
-// String is a word for metrics and logs.
-func (v Verdict) String() string { return verdictNames[v] }
+// String is a word for metrics, logs and JSON.
+func (v Verdict) String() string { return verdicts[v].name }
+
+// Words say for people what the reply is worth, by the type asked for and its rcode.
+func (v Verdict) Words(qtype, rcode string) string {
+	return strings.NewReplacer("TYPE", qtype, "RCODE", rcode).Replace(verdicts[v].words)
+}
 
 // Negative reports whether the reply denies the name or the type asked for.
 func (v Verdict) Negative() bool { return v > Referral && v < Truncated }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -385,8 +386,23 @@ func TestR3Order(t *testing.T) {
 			wantVerdict(t, fmt.Sprintf("place %d, % x", i, b), b, bothPolicy, place.verdict)
 		}
 	}
-	if len(order) != len(verdictNames) {
-		t.Errorf("%d verdicts are in the order, of %d", len(order), len(verdictNames))
+	if len(order) != len(verdicts) {
+		t.Errorf("%d verdicts are in the order, of %d", len(order), len(verdicts))
+	}
+}
+
+// Each verdict has a name and words, and the words are its own, but for those of an rcode.
+func TestVerdictWords(t *testing.T) {
+	whose := make(map[string]Verdict)
+	for v := range Good + 1 {
+		words := v.Words("AAAA", "NOTIMP")
+		if v.String() == "" || words == "" || strings.Contains(words, "TYPE") || strings.Contains(words, "RCODE") {
+			t.Errorf("verdict %d is called %q: %q", v, v, words)
+		}
+		if other, ok := whose[words]; ok && !strings.Contains(words, "NOTIMP") {
+			t.Errorf("verdicts %d and %d are both %q", other, v, words)
+		}
+		whose[words] = v
 	}
 }
 

@@ -43,7 +43,6 @@ func (o *outcome) why(i int) string {
 // opinionOf says what upstream i replied, and how good that is.
 func (o *outcome) opinionOf(i int) string {
 	op := &o.opinions[i]
-	wanted := typeName(o.cfg.question.Qtype)
 	switch op.verdict {
 	case race.Good:
 		switch {
@@ -56,33 +55,16 @@ func (o *outcome) opinionOf(i int) string {
 		case o.over && o.verdict == race.Good:
 			return "good, but not first"
 		}
-		return "good answer"
-	case race.Truncated:
-		return "truncated, and TCP failed"
-	case race.NoDataSOA:
-		return "no " + wanted + " record"
-	case race.NoData:
-		return "no " + wanted + " record, without SOA"
 	case race.CNAMEOnly:
 		if slices.ContainsFunc(op.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
 			return "not good: only a CNAME"
 		}
-		return "not good: no " + wanted + " record"
-	case race.NXDomainChain:
-		return "no such name at the end of its CNAME chain"
-	case race.NXDomainSOA:
-		return "no such name"
-	case race.NXDomain:
-		return "no such name, without SOA"
 	case race.Referral:
-		if len(op.msg.Ns) > 0 {
-			return "refers to other servers"
+		if len(op.msg.Ns) == 0 {
+			return "offers no recursion"
 		}
-		return "offers no recursion"
-	case race.Bogus:
-		return "not good: bogus address"
 	}
-	return "replied " + rcodeName(op.msg.Rcode)
+	return op.verdict.Words(typeName(o.cfg.question.Qtype), rcodeName(op.msg.Rcode))
 }
 
 // short is an error's cause without the addresses that stand beside it anyway.
