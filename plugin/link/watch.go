@@ -20,7 +20,7 @@ const (
 func Watch(changed func()) (stop func(), err error) {
 	next, end, err := events()
 	if err != nil {
-		return notify(changed, nil, fastPoll, func() {}), fmt.Errorf("interface events unavailable; polling every second: %w", err)
+		return notify(changed, nil, fastPoll, func() {}), fmt.Errorf("interface events unavailable: %w; polling every second", err)
 	}
 	noted := make(chan struct{}, 1)
 	go func() {

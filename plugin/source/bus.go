@@ -55,9 +55,9 @@ func (s *service) Read() (Reading, error) {
 		switch {
 		case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
 			// dbus-daemon does so with users that have no name for it, as with DynamicUser of systemd.
-			return Reading{}, fmt.Errorf("%s unavailable: D-Bus rejected uid %d (not in passwd); run as a user that is", s.name, os.Getuid())
+			return Reading{}, fmt.Errorf("%s unavailable: D-Bus rejected uid %d (not in passwd); run CoreDNS as a user that is in /etc/passwd", s.name, os.Getuid())
 		case err != nil:
-			return Reading{}, absent{fmt.Errorf("%s unavailable: no system D-Bus: %w", s.name, err)}
+			return Reading{}, absent{fmt.Errorf("%s unavailable: cannot connect to D-Bus: %w", s.name, err)}
 		}
 		defer conn.Close()
 	}
@@ -71,6 +71,8 @@ func (s *service) Read() (Reading, error) {
 		return Reading{}, absent{fmt.Errorf("%s is not running", s.name)}
 	case errors.Is(err, dbus.ErrClosed):
 		return Reading{}, absent{fmt.Errorf("%s unavailable: D-Bus connection closed", s.name)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return Reading{}, fmt.Errorf("%s did not answer on D-Bus within %v", s.name, callTime)
 	case err != nil:
 		return Reading{}, fmt.Errorf("cannot read the resolvers of %s: %w", s.name, err)
 	}

@@ -77,7 +77,7 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes; is it a resolv.conf?", name, maxFile)
+		return nil, fmt.Errorf("%s is larger than %d MiB, too large for a resolv.conf", name, maxFile>>20)
 	}
 	return data, nil
 }

@@ -96,11 +96,11 @@ func noEvents(where string, err error) error {
 	}
 	switch {
 	case errors.Is(err, syscall.EMFILE):
-		remedy = "; raise the limit of open files or fs.inotify.max_user_instances"
+		remedy = " (raise the limit of open files or fs.inotify.max_user_instances)"
 	case errors.Is(err, syscall.ENOSPC):
-		remedy = "; raise fs.inotify.max_user_watches"
+		remedy = " (raise fs.inotify.max_user_watches)"
 	}
-	return fmt.Errorf("%s unavailable%s; polling every second: %w%s", what, where, err, remedy)
+	return fmt.Errorf("%s unavailable%s: %w%s; polling every second", what, where, err, remedy)
 }
 
 // split returns the names in a path. Those before ".." stay, for one may be a link.

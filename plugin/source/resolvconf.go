@@ -131,7 +131,7 @@ func almostServer(words []string) string {
 	if slices.Contains(keywords, keyword) {
 		return ""
 	}
-	const remedy = "; write each address on a line of its own, as in 'nameserver 192.0.2.1', and # before a comment"
+	const remedy = "; write a line as in 'nameserver 192.0.2.1', or # before a comment"
 	if strings.Contains(keyword, "nameserver") || distance(keyword, "nameserver") <= 2 {
 		return server.Quote(words[0]) + " is not the keyword nameserver" + remedy
 	}
