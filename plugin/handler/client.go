@@ -27,7 +27,7 @@ func newClient(w dns.ResponseWriter, r *dns.Msg, v *option.Values) (c *client, e
 	c.canPassThrough = canPassThrough(w, r, c.stream)
 	c.query.Stream = c.stream && !v.PreferUDP
 	switch {
-	case c.stream, v.Rules.Policy.NeedType: // which may be what had no room
+	case c.stream, v.Rules.Policy.NeedType: // what is needed may have been cut off
 		c.query.Truncated = upstream.TruncatedNever
 	case r.IsTsig() != nil:
 		c.query.Truncated = upstream.TruncatedAlways
@@ -42,7 +42,7 @@ func newClient(w dns.ResponseWriter, r *dns.Msg, v *option.Values) (c *client, e
 // Plain implements pool.Query.
 func (c *client) Plain() *upstream.Query { return &c.query }
 
-// Encrypted implements pool.Query: the length of a padded query tells less.
+// Encrypted implements pool.Query: the length of a padded query reveals less.
 func (c *client) Encrypted() *upstream.Query {
 	msg, err := outgoing(c.request, true)
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *client) Encrypted() *upstream.Query {
 func (c *client) Read(reply []byte) error {
 	if c.canPassThrough {
 		if _, whole := wire.WellFormed(reply); whole {
-			return nil // and unpacked if there is need to
+			return nil // it is unpacked later, if it has to be
 		}
 	}
 	return c.reply.unpack(reply)

@@ -43,7 +43,7 @@ func inspector(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, taps []*dn
 	}
 }
 
-// trace makes a span of a leg, below that of the client's query.
+// trace makes a span for a leg, below that of the client's query.
 func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
 	span := parent.Tracer().StartSpan("exchange", ot.ChildOf(parent.Context()), otext.SpanKindRPCClient, ot.StartTime(leg.Asked))
 	otext.PeerAddress.Set(span, a.Members[i].String())
@@ -64,7 +64,7 @@ func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
 }
 
 // tapLeg shows a leg's query and, if there was one, its reply. Both have the id of
-// the client's query, so that they are seen to belong together.
+// the client's query, so that they can be matched.
 func tapLeg(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *pool.Asking, i int, leg race.LegReport, forceTCP bool) {
 	query := a.Query(i)
 	stream := query.Stream || forceTCP || !a.Members[i].Server.Transport.Datagram()
@@ -94,13 +94,13 @@ func tapLeg(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *poo
 	}
 }
 
-// tapProtocols are dnstap's words for encrypted transports.
+// tapProtocols are dnstap's values for encrypted transports.
 var tapProtocols = map[server.Transport]tap.SocketProtocol{
 	server.TLS:   tap.SocketProtocol_DOT,
 	server.HTTPS: tap.SocketProtocol_DOH,
 }
 
-// setPeer says whom a message was exchanged with, and over what.
+// setPeer notes the upstream of a message and the protocol.
 func setPeer(m *tap.Message, s server.Server, stream bool) {
 	ip, port := net.IP(s.Addr.Addr().AsSlice()), int(s.Addr.Port())
 	if stream && s.Transport != server.QUIC { // whose streams are UDP to the network

@@ -18,7 +18,7 @@ import (
 // were perhaps read long ago, when the machine had no network yet.
 const firstWait = 500 * time.Millisecond
 
-// NoneKnown tells of sources that name no upstream yet.
+// NoneKnown is logged where no source names an upstream yet.
 const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
 
 // errNoneKnown is the error of queries meanwhile.
@@ -73,7 +73,7 @@ func (f *follower) await(ctx context.Context) bool {
 // watch starts to follow. The list is read at once, because it may have changed
 // since it was read last.
 func (f *follower) watch() {
-	stop, err := f.list.Watch(f.reread)
+	stop, err := f.list.Watch(f.update)
 	if err != nil {
 		log.Warning(err)
 	}
@@ -100,8 +100,9 @@ func (f *follower) end() bool {
 	return true
 }
 
-// reread takes over what the sources name now. It is called by one goroutine at a time.
-func (f *follower) reread(r source.Report) {
+// update makes what the sources name now the upstreams. It is called by one goroutine at a
+// time.
+func (f *follower) update(r source.Report) {
 	for _, text := range r.Warnings {
 		log.Warning(text)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Config is what a stanza says.
+// Config is the content of a stanza.
 type Config struct {
 	Upstreams []server.Server // in the order of preference
 	option.Values
@@ -54,10 +54,10 @@ func poolConfig(v option.Values) pool.Config {
 // are queries.
 func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 
-// Start takes up the upstreams. It opens nothing: that is left to queries.
+// Start makes the first upstreams those that are asked. Sockets are opened by queries only.
 func (h *Handler) Start() {
 	ports.OnShort(func() {
-		log.Warning("Server blocks share ports to upstreams, because file descriptors are too few for ports of their own; raise the limit (ulimit -n, LimitNOFILE)")
+		log.Warning("Too few file descriptors: server blocks share their ports to upstreams; raise the limit (ulimit -n, LimitNOFILE)")
 	})
 	replace(h.pool, h.cfg.Upstreams)
 }
@@ -99,8 +99,8 @@ func (h *Handler) Stop() error {
 // Name implements plugin.Handler.
 func (h *Handler) Name() string { return Name }
 
-// Ready implements ready.Readiness: there are upstreams to ask. Where there are none yet
-// it is what begins to look for some, since queries may wait for it.
+// Ready implements ready.Readiness: there are upstreams to ask. If there are none yet it
+// begins to follow the sources, since queries may only come once it is ready.
 func (h *Handler) Ready() bool {
 	if len(h.pool.Members()) == 0 && h.follow != nil {
 		h.follow.begin()
@@ -206,7 +206,7 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	return dns.RcodeSuccess, nil
 }
 
-// raced reports whether r is a query that resolvers can be asked (R12).
+// raced reports whether r is a query that is raced (R12).
 func raced(r *dns.Msg) bool {
 	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 {
 		return false

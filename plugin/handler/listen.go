@@ -15,7 +15,7 @@ type Listeners struct {
 	Ports []Port
 }
 
-// Port is where one transport is listened for.
+// Port is a port that listens for one transport.
 type Port struct {
 	Transport server.Transport
 	Number    uint16
@@ -38,18 +38,18 @@ func (l Listeners) Include(s server.Server, local func() []netip.Addr) bool {
 	return wildcard && (to.IsLoopback() || slices.ContainsFunc(local(), func(a netip.Addr) bool { return same(a, to) }))
 }
 
-// same reports whether a and b are one address; one without a zone is that of any
-// link.
+// same reports whether a and b are the same address; one without a zone is that of any
+// interface.
 func same(a, b netip.Addr) bool {
 	a, b = a.Unmap(), b.Unmap()
 	if a.WithZone("") != b.WithZone("") {
 		return false
 	}
-	return a.Zone() == "" || b.Zone() == "" || linkOf(a) == linkOf(b)
+	return a.Zone() == "" || b.Zone() == "" || interfaceOf(a) == interfaceOf(b)
 }
 
-// linkOf is the name of the interface that addr's zone stands for.
-func linkOf(addr netip.Addr) string {
+// interfaceOf is the name of the interface that addr's zone stands for.
+func interfaceOf(addr netip.Addr) string {
 	if index, err := strconv.Atoi(addr.Zone()); err == nil {
 		if i, err := net.InterfaceByIndex(index); err == nil {
 			return i.Name
@@ -58,7 +58,7 @@ func linkOf(addr netip.Addr) string {
 	return addr.Zone()
 }
 
-// Drop splits upstreams into those that may be asked and those to which a query
+// Drop splits upstreams into those that may be asked and those through which a query
 // would come back.
 func (l Listeners) Drop(upstreams []server.Server) (others, loops []server.Server) {
 	for _, s := range upstreams {
@@ -72,11 +72,11 @@ func (l Listeners) Drop(upstreams []server.Server) (others, loops []server.Serve
 }
 
 // localAddrs returns the addresses of this host's interfaces, those of one link
-// with its name.
+// with its name as zone.
 func localAddrs() []netip.Addr {
 	interfaces, err := net.Interfaces()
 	if err != nil {
-		return nil // the worst that follows is a loop, and that ends by itself
+		return nil // at worst a loop follows, which R11 ends
 	}
 	var all []netip.Addr
 	for _, i := range interfaces {

@@ -10,9 +10,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// canPassThrough reports whether nobody needs the reply to r as a message: w is CoreDNS's own
-// writer, which only makes messages fit, and no plugin above has put another around it; the
-// client is on UDP; and r has nothing but, perhaps, EDNS without options.
+// canPassThrough reports whether the reply to r need not be unpacked: w is CoreDNS's own
+// writer, which only makes messages fit, and no other plugin has put one around it; the
+// client is on UDP; and r has nothing but a question and, perhaps, EDNS without options.
 func canPassThrough(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
 	_, own := w.(*request.ScrubWriter)
 	return own && !stream && hasOnlyOPT(r)
@@ -24,7 +24,7 @@ func canPassThrough(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
 func passThrough(reply []byte, r *dns.Msg, question []byte) []byte {
 	opt, whole := wire.WellFormed(reply)
 	edns := r.IsEdns0()
-	if !whole || opt > 0 && (edns == nil || reply[opt+4] != 0) { // part of an rcode that takes EDNS
+	if !whole || opt > 0 && (edns == nil || reply[opt+4] != 0) { // bits of an rcode above 15
 		return nil
 	}
 	const optSize = 11
@@ -39,7 +39,7 @@ func passThrough(reply []byte, r *dns.Msg, question []byte) []byte {
 			ttl = binary.BigEndian.Uint32(msg[opt+4:])
 		}
 		binary.BigEndian.PutUint16(msg[opt+2:], edns.UDPSize())
-		ttl &= 0xff00 // no version, nor bits of the rcode
+		ttl &= 0xff00 // without version and bits of the rcode
 		if edns.Do() {
 			ttl |= 1 << 15
 		}

@@ -22,9 +22,9 @@ func countOPT(r *dns.Msg) (n int) {
 const maxPadding = 128
 
 // outgoing packs the message that asks what r asks, for plain or for encrypted
-// upstreams. Everything of r goes along as it is, known or not (RFC 5625, section
-// 4), but for what belongs to one hop: the size, and some options. A signed
-// message is left whole (RFC 5625, section 4.6).
+// upstreams. All of r is passed on as it is, known or not (RFC 5625, section 4),
+// except what belongs to one hop: the size of UDP replies, and some options. A signed
+// message is not changed (RFC 5625, section 4.6).
 func outgoing(r *dns.Msg, encrypted bool) ([]byte, error) {
 	if !encrypted && !r.Compress && hasOnlyOPT(r) {
 		msg, err := r.Pack()
@@ -67,15 +67,15 @@ func hasOnlyOPT(r *dns.Msg) bool {
 	return ok && len(opt.Option) == 0 && opt.ExtendedRcode() == 0
 }
 
-// limitUDPSize limits the size of replies in a message that ends with an OPT without
+// limitUDPSize limits the size of UDP replies in a message that ends with an OPT without
 // options.
 func limitUDPSize(msg []byte) {
-	const behind = 8 // the size, then TTL and the length of no data
-	size := msg[len(msg)-behind:]
+	const tail = 8 // bytes: the size, the TTL, and the length of the data, which is 0
+	size := msg[len(msg)-tail:]
 	binary.BigEndian.PutUint16(size, min(binary.BigEndian.Uint16(size), upstream.MaxUDPSize))
 }
 
-// hopOPT is the OPT for the way to an upstream.
+// hopOPT is the OPT of a client's query as upstreams get it.
 func hopOPT(opt *dns.OPT) *dns.OPT {
 	hop := &dns.OPT{Hdr: opt.Hdr}
 	hop.SetUDPSize(min(opt.UDPSize(), upstream.MaxUDPSize))
@@ -87,9 +87,9 @@ func hopOPT(opt *dns.OPT) *dns.OPT {
 	return hop
 }
 
-// ofOneHop reports whether an option means nothing beyond those who exchange it:
-// cookies (R13; RFC 7873), padding (RFC 7830, section 3) and the time that a
-// connection is kept (RFC 7828, section 3).
+// ofOneHop reports whether an option concerns only the two that exchange the message (R13):
+// cookies (RFC 7873), padding (RFC 7830, section 3) and the idle time of a connection
+// (RFC 7828, section 3).
 func ofOneHop(o dns.EDNS0) bool {
 	switch o.Option() {
 	case dns.EDNS0COOKIE, dns.EDNS0PADDING, dns.EDNS0TCPKEEPALIVE:

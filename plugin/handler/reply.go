@@ -15,8 +15,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// maxExtraText keeps an extended error from filling a small reply; the log has it
-// all.
+// maxExtraText bounds the text of an extended error, in bytes, so that it does not fill a
+// small reply; the log has all of it.
 const maxExtraText = 200
 
 // incoming is the reply that a race chose.
@@ -49,8 +49,8 @@ func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
 	w.WriteMsg(in.msg)
 }
 
-// edns leaves one OPT in the reply if the client speaks EDNS, and none else (RFC 6891,
-// sections 6.1.1 and 7; R13). Without one there is no room for a code above 15.
+// edns leaves one OPT in the reply if the client uses EDNS, else none (RFC 6891, sections
+// 6.1.1 and 7; R13). Without one an rcode above 15 cannot be written.
 func (in *incoming) edns(wanted bool) {
 	opt := in.msg.IsEdns0()
 	if opt == nil {
@@ -65,15 +65,15 @@ func (in *incoming) edns(wanted bool) {
 	}
 }
 
-// inconclusive makes a denial soon forgotten to which some upstreams gave no opinion
-// (R7). A client that speaks EDNS is told why.
+// inconclusive lowers the TTL of a denial on which some upstreams gave no opinion (R7). A
+// client that uses EDNS gets the reason.
 func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcome) {
 	race.CapTTL(in.msg, ttl)
 	addExtendedError(in.msg, r, out)
 }
 
-// synthesized is the reply to r when none of an upstream's is to be given. It has no
-// records, so nobody caches it.
+// synthesized is the reply to r where that of no upstream is given. It has no records, so
+// it is not cached.
 func synthesized(r *dns.Msg, rcode int, out *pool.Outcome) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(r, rcode)
@@ -82,7 +82,7 @@ func synthesized(r *dns.Msg, rcode int, out *pool.Outcome) *dns.Msg {
 	return m
 }
 
-// addExtendedError adds an extended error to m, the reply to r, if the client speaks
+// addExtendedError adds an extended error to m, the reply to r, if the client uses
 // EDNS (RFC 8914, section 2).
 func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
 	opt := r.IsEdns0()
@@ -111,20 +111,18 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 	return m
 }
 
-// notOfNetwork is what becomes of upstreams that can be reached, as far as is
-// known.
+// notOfNetwork are the errors of upstreams that can be reached, as far as is known.
 var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnresponsive, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable}
 
-// extendedError says why upstreams gave no opinion. It is Network Error if that
-// is what happened to each of those, else No Reachable Authority (RFC 8914,
-// section 4).
+// extendedError says why upstreams gave no opinion. It is Network Error if the network
+// failed for each of those, else No Reachable Authority (RFC 8914, section 4).
 func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
 	text := reasons(out)
 	if len(text) > maxExtraText {
 		text = text[:maxExtraText] + "..."
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
-	if out.Away { // whatever keeps it from answering (R18)
+	if out.Away { // whatever the reason (R18)
 		ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 	}
 	for _, err := range out.Errs {
@@ -135,8 +133,8 @@ func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
 	return ede
 }
 
-// reasons says which upstreams gave no opinion, and why. Their paths are not for clients
-// to see: they may hold whose account it is.
+// reasons says which upstreams gave no opinion, and why, without the path of their URL: it
+// may identify an account, and clients see this.
 func reasons(out *pool.Outcome) string {
 	var parts []string
 	for i, err := range out.Errs {

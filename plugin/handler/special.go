@@ -10,8 +10,8 @@ import (
 // specialTTL is how long a denial of our own may be cached, in seconds.
 const specialTTL = 300
 
-// special is the reply to a question of which no upstream is asked (R14), and its verdict;
-// nil for all others.
+// special is the reply to a question that no upstream is asked (R14), and its verdict; nil
+// for all others.
 func special(p *pool.Pool, question []byte, r *dns.Msg) (m *dns.Msg, verdict race.Verdict) {
 	if question == nil {
 		return nil, race.None
@@ -33,7 +33,7 @@ func special(p *pool.Pool, question []byte, r *dns.Msg) (m *dns.Msg, verdict rac
 	m = new(dns.Msg)
 	m.SetRcode(r, rcode)
 	m.Authoritative, m.RecursionAvailable = true, true
-	m.Ns = []dns.RR{&dns.SOA{ // as RFC 6303, section 3, has it
+	m.Ns = []dns.RR{&dns.SOA{ // RFC 6303, section 3
 		Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: specialTTL},
 		Ns:  owner, Mbox: "nobody.invalid.", Serial: 1, Refresh: 3600, Retry: 1200, Expire: 604800, Minttl: specialTTL,
 	}}

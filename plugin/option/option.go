@@ -1,6 +1,7 @@
-// Package option holds what can be set about races: [Values], and the [Table] by
-// which a stanza, the flags of the command explain and their descriptions are read
-// and written. A new option is a row there, and its field here.
+// Package option holds the options of a stanza: their [Values], and a [Table] of what
+// they are called, how they are read and what they do. The stanza, the flags of the
+// command explain and its help all use that table. A new option is a row there and a
+// field here.
 package option
 
 import (
@@ -14,23 +15,23 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Values are what a stanza says, apart from its upstreams.
+// Values are what the options of a stanza are set to.
 type Values struct {
 	Except         []string // zones whose names are not raced, in canonical form
 	Rules          race.Rules
-	Patience       time.Duration // an upstream silent for so long is down
-	NegativeTTL    time.Duration // a denial on which not all upstreams gave an opinion lives so long at most; whole seconds
-	MaxConcurrent  int64         // queries under way at a time; 0 is no limit
+	Patience       time.Duration // an upstream that is silent for so long is down
+	NegativeTTL    time.Duration // an inconclusive denial is cached so long at most (R7); whole seconds
+	MaxConcurrent  int64         // clients' queries under way at a time; 0: no limit
 	ForceTCP       bool          // ask over TCP only
 	PreferUDP      bool          // ask over UDP even for a client on TCP
-	ForwardSpecial bool          // race special names as all others
-	PrivateLinks   bool          // for names in the domains of a link ask over that link only (R21)
-	TLS            *tls.Config   // of encrypted transports; nil: as the system has it
-	ServerName     string        // in the certificates of upstreams that do not name theirs; empty: their address
+	ForwardSpecial bool          // ask upstreams for special names too (R14)
+	PrivateLinks   bool          // ask for names in the domains of an interface over that interface only (R21)
+	TLS            *tls.Config   // of encrypted upstreams; nil: trust what the system trusts
+	ServerName     string        // in the certificates of upstreams written without a name; empty: their address
 
-	Learn  time.Duration // what was learned counts so long, and decides whom to ask first (R16); 0: nothing does
-	Prefer Preference    // of answers that differ (R17)
-	Away   bool          // a denial is a failure while the only upstream that knows the zone is away (R18)
+	Learn  time.Duration // how long what was learned decides which upstream is asked first (R16); 0: it does not
+	Prefer Preference    // which of several different answers is given (R17)
+	Away   bool          // a denial becomes SERVFAIL while the only upstream that knows the zone is away (R18)
 }
 
 // Preference is what makes one of several good answers better.
@@ -45,10 +46,10 @@ const (
 // Learns reports whether anything is learned about zones.
 func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer != None || v.Away }
 
-// Age is how long what was learned counts.
+// Age is how long what was learned is used.
 func (v *Values) Age() time.Duration { return cmp.Or(v.Learn, defaultLearn) }
 
-// Default returns the values where nothing is said.
+// Default returns the values of a stanza without options.
 func Default() Values {
 	var v Values
 	for _, o := range Table {
@@ -56,13 +57,13 @@ func Default() Values {
 			continue
 		}
 		if err := o.Set(&v, []string{o.Default}, Reader{}); err != nil {
-			panic(err) // of a constant
+			panic(err) // the table is wrong
 		}
 	}
 	return v
 }
 
-// Check tells of options that exclude each other.
+// Check returns an error if options exclude each other.
 func (v *Values) Check() error {
 	if v.ForceTCP && v.PreferUDP {
 		return errors.New("force_tcp and prefer_udp exclude each other; leave one of them out")
@@ -73,19 +74,19 @@ func (v *Values) Check() error {
 // Option is a row of [Table].
 type Option struct {
 	Name    string // in a stanza
-	Args    string // that follow it, as in usage: "ZONE...", "[CERT KEY] [CA]"; empty: none
-	Default string // the argument that it has where it is not given; empty: none
-	Flag    string // its name among explain's flags, which take one argument at a time; empty: it is none
-	About   string // what it is, for the help of that flag
+	Args    string // its arguments, as usage shows them: "ZONE...", "[CERT KEY] [CA]"; empty: none
+	Default string // the argument where the option is not given; empty: none
+	Flag    string // the name of explain's flag, which takes one argument at a time; empty: there is none
+	About   string // the flag's description in its help
 
 	set func(v *Values, args []string, r Reader) error
 }
 
-// Reader reads those arguments whose meaning is that of the server around.
+// Reader reads the arguments that mean what they do in other plugins of the server.
 type Reader struct {
-	// Zones returns the zones that a word means, none if it means none.
+	// Zones returns the zones that a word stands for; none if it is not one.
 	Zones func(word string) []string
-	// TLS reads files, as in "[CERT KEY] [CA]".
+	// TLS reads the files of "[CERT KEY] [CA]".
 	TLS func(files []string) (*tls.Config, error)
 }
 
@@ -111,8 +112,7 @@ func Names() []string {
 // Usage is how the option is written in a stanza.
 func (o Option) Usage() string { return strings.TrimSpace(o.Name + " " + o.Args) }
 
-// Set puts what the arguments say into v. An error about one of them is an
-// [*ArgError].
+// Set sets the option in v. If one of the arguments is wrong the error is an [*ArgError].
 func (o Option) Set(v *Values, args []string, r Reader) error {
 	if !o.takes(len(args)) {
 		return errors.New("wrong number of arguments")
@@ -129,8 +129,8 @@ func (o Option) takes(n int) bool {
 // ArgError is what is wrong with an argument.
 type ArgError struct {
 	Arg    string
-	Is     string // what is wrong, as in "is not between 10ms and 1m0s"
-	Remedy string // what to write, as in "write a duration such as 4s"; empty: Is says it
+	Is     string // what is wrong with it, as in "is not between 10ms and 1m0s"
+	Remedy string // what to write, as in "write a duration such as 4s"; empty: Is tells that too
 }
 
 // Error quotes the argument and says what is wrong with it.

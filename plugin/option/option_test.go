@@ -10,7 +10,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Each row is whole, and there are no two of a name.
+// Each row is complete, and no two have the same name.
 func TestTable(t *testing.T) {
 	flags := make(map[string]bool)
 	for i, o := range Table {
@@ -68,7 +68,7 @@ func TestTakes(t *testing.T) {
 	}
 }
 
-// What cannot be used changes nothing, and is told.
+// An argument that is wrong is an error, and changes nothing.
 func TestArgErrors(t *testing.T) {
 	for _, tc := range []struct{ name, arg, want, remedy string }{
 		{"good", "any", "'any' is unknown", "write answer or qtype"},

@@ -8,8 +8,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Waits shorter than a packet's way or longer than any client's patience are
-// mistakes, such as a wrong unit.
+// Shorter than a packet takes, or longer than any client waits, is a mistake, such as a
+// wrong unit.
 const (
 	minWait        = 10 * time.Millisecond
 	maxWait        = time.Minute
@@ -120,7 +120,7 @@ func setPrefer(v *Values, args []string, _ Reader) error {
 	return nil
 }
 
-// optional reads one argument that may be left out.
+// optional reads an argument that may be left out; then it is the duration without.
 func optional(without time.Duration, read func(*Values, []string, Reader) error) func(*Values, []string, Reader) error {
 	return func(v *Values, args []string, r Reader) error {
 		if len(args) == 0 {
@@ -130,7 +130,7 @@ func optional(without time.Duration, read func(*Values, []string, Reader) error)
 	}
 }
 
-// flag sets a field by being there.
+// flag sets a field to true.
 func flag(field func(*Values) *bool) func(*Values, []string, Reader) error {
 	return func(v *Values, _ []string, _ Reader) error {
 		*field(v) = true
@@ -138,7 +138,7 @@ func flag(field func(*Values) *bool) func(*Values, []string, Reader) error {
 	}
 }
 
-// ttl sets a field to a duration that is a TTL: whole seconds (RFC 2181, section 8).
+// ttl sets a field to a TTL: whole seconds (RFC 2181, section 8).
 func ttl(field func(*Values) *time.Duration, most time.Duration) func(*Values, []string, Reader) error {
 	read := duration(field, 0, most)
 	return func(v *Values, args []string, r Reader) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// asking is a race that goes on listening when it is over.
-type asking struct {
+// liveRace is a race that can be watched, and goes on waiting for replies when it is over.
+type liveRace struct {
 	cfg  *config
 	pool *pool.Pool
 
@@ -26,16 +26,16 @@ type asking struct {
 	ended bool
 }
 
-func newAsking(cfg *config, servers []server.Server) *asking {
-	a := &asking{cfg: cfg}
+func newLiveRace(cfg *config, servers []server.Server) *liveRace {
+	a := &liveRace{cfg: cfg}
 	a.pool = pool.New(pool.Config{Values: cfg.Values})
 	a.pool.Replace(servers)
 	return a
 }
 
-// special is the outcome for a name that the server answers itself (R14), or nil: nobody is
-// asked for it here either.
-func (a *asking) special() *outcome {
+// special is the outcome for a name that the server answers itself (R14), so that no
+// upstream is asked here either; nil for all others.
+func (a *liveRace) special() *outcome {
 	o := &outcome{cfg: a.cfg, over: true, ended: true, special: true, winner: -1, conclusive: true, reply: new(dns.Msg)}
 	switch special, _ := a.pool.Special(wire.Question(a.cfg.message)); special {
 	case pool.NoDataHere:
@@ -48,12 +48,12 @@ func (a *asking) special() *outcome {
 	return o
 }
 
-// ask holds the race and listens until all have spoken, the time is up or ctx is
+// ask holds the race and waits until all have replied or failed, the time is up or ctx is
 // done.
-func (a *asking) ask(ctx context.Context) *outcome {
+func (a *liveRace) ask(ctx context.Context) *outcome {
 	defer a.pool.Close()
 	q := &query{Query: upstream.Query{Msg: a.cfg.message}}
-	if a.cfg.Rules.Policy.NeedType { // which may be what had no room
+	if a.cfg.Rules.Policy.NeedType { // what is needed may have been cut off
 		q.Truncated = upstream.TruncatedNever
 	}
 	r := a.pool.Start(q)
@@ -84,15 +84,15 @@ func (q *query) Read(reply []byte) error {
 	return q.reply.Unpack(reply)
 }
 
-func (a *asking) change(f func()) {
+func (a *liveRace) change(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	f()
 }
 
-// decided is how the race ended. A reply on which not all gave an opinion lives as long as
-// the server would let it.
-func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
+// decided is how the race ended. The TTL of an inconclusive reply is what the server would
+// set.
+func (a *liveRace) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	if res.Inconclusive() {
 		race.CapTTL(reply, a.cfg.NegativeTTL)
 	}
@@ -111,7 +111,7 @@ func (a *asking) decided(res race.Result, reply *dns.Msg, took time.Duration, st
 }
 
 // snapshot is what is known now.
-func (a *asking) snapshot() *outcome {
+func (a *liveRace) snapshot() *outcome {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := &outcome{cfg: a.cfg, winner: -1}
@@ -131,17 +131,17 @@ func (a *asking) snapshot() *outcome {
 		members = a.race.Members
 	}
 	for i, m := range members {
-		op := opinion{server: m.Server}
+		res := result{server: m.Server}
 		if i < len(legs) {
-			op.read(legs[i])
+			res.read(legs[i])
 		}
-		if op.msg == nil && op.err == nil && !m.Linked() {
-			op.err = upstream.ErrLinkGone
+		if res.msg == nil && res.err == nil && !m.Linked() {
+			res.err = upstream.ErrLinkGone
 		}
-		if o.verdict == race.Good { // then nobody else was waited for
-			op.late = false
+		if o.verdict == race.Good { // then no other reply was waited for
+			res.late = false
 		}
-		o.opinions = append(o.opinions, op)
+		o.results = append(o.results, res)
 	}
 	return o
 }

@@ -219,7 +219,7 @@ func TestTempered(t *testing.T) {
 
 // begin asks without end: whatever is waited for is told by check, of which the
 // outcome is then returned when stop was called.
-func begin(t *testing.T, args string, upstreams ...behaviour) (a *asking, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
+func begin(t *testing.T, args string, upstreams ...behaviour) (a *liveRace, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
 	t.Helper()
 	cfg, err := parse(strings.Fields("host.example " + args))
 	if err != nil {
@@ -229,7 +229,7 @@ func begin(t *testing.T, args string, upstreams ...behaviour) (a *asking, until 
 	for _, b := range upstreams {
 		servers = append(servers, server.Plain(resolver(t, b)))
 	}
-	a = newAsking(cfg, servers)
+	a = newLiveRace(cfg, servers)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan *outcome, 1)
 	go func() { done <- a.ask(ctx) }()
@@ -282,7 +282,7 @@ func TestLate(t *testing.T) {
 	until(over)
 	close(wait)
 	o := end()
-	if o.exit() != 2 || o.conclusive || o.why(1) != "too late: good answer" || !slices.Equal(o.missing, []int{1}) || !o.opinions[1].late {
+	if o.exit() != 2 || o.conclusive || o.why(1) != "too late: good answer" || !slices.Equal(o.missing, []int{1}) || !o.results[1].late {
 		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
 	}
 	if s := decode(t, string(asJSON(o))); s.Upstreams[0].Late || !s.Upstreams[1].Late {
@@ -324,9 +324,9 @@ func TestBackAndSilent(t *testing.T) {
 		}
 	}
 	_, until, end, _ := begin(t, "--timeout 4s --patience 500ms", nodata, probed)
-	until(func(o *outcome) bool { return o.opinions[1].down })
+	until(func(o *outcome) bool { return o.results[1].down })
 	close(back)
-	if o := end(); o.why(1) != "no reply in 4s, though it answers other queries" || o.opinions[1].late {
+	if o := end(); o.why(1) != "no reply in 4s, though it answers other queries" || o.results[1].late {
 		t.Errorf("%s, %+v", o.why(1), o)
 	}
 }
@@ -342,22 +342,22 @@ func TestInTheMomentOfTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := newAsking(cfg, make([]server.Server, 1))
+	a := newLiveRace(cfg, make([]server.Server, 1))
 	a.legs, a.ended = []race.LegReport{{Verdict: race.Good, Msg: packed, At: time.Now(), Late: true}}, true
 	a.over = a.decided(race.Result{Leg: -1, Errs: []error{race.ErrSilent}}, new(dns.Msg), 0, false)
-	if o := a.snapshot(); !o.opinions[0].late {
+	if o := a.snapshot(); !o.results[0].late {
 		t.Error("a reply to nobody is not late")
 	}
 	a.legs[0].Late = false
 	a.over = a.decided(race.Result{Leg: 0, Verdict: race.Good}, answer, 0, true)
-	if o := a.snapshot(); o.interrupted || o.opinions[0].late || o.exit() != 0 {
+	if o := a.snapshot(); o.interrupted || o.results[0].late || o.exit() != 0 {
 		t.Error("a good answer was interrupted")
 	}
 }
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	spoken := func(o *outcome) bool { return !o.opinions[0].pending() }
+	spoken := func(o *outcome) bool { return !o.results[0].pending() }
 	for _, tc := range []struct {
 		what      string
 		upstreams []behaviour
@@ -376,7 +376,7 @@ func TestInterrupted(t *testing.T) {
 			stop()
 			o := end()
 			var whys []string
-			for i := range o.opinions {
+			for i := range o.results {
 				whys = append(whys, o.why(i))
 			}
 			if o.exit() != tc.status || o.interrupted != (tc.status == 130) || !slices.Equal(whys, tc.whys) || !strings.Contains(asText(o, style{}), tc.text) {

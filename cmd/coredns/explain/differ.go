@@ -14,16 +14,16 @@ import (
 // another (R17), in order.
 func (o *outcome) differing() (list []int) {
 	packed := make(map[int][]byte)
-	for i, op := range o.opinions {
-		if op.verdict != race.Good || op.msg == nil {
+	for i, res := range o.results {
+		if res.verdict != race.Good || res.msg == nil {
 			continue
 		}
-		if b, err := op.msg.Copy().Pack(); err == nil {
+		if b, err := res.msg.Copy().Pack(); err == nil {
 			packed[i] = b
 		}
 	}
-	for i := range o.opinions {
-		for j := range o.opinions {
+	for i := range o.results {
+		for j := range o.results {
 			if packed[i] != nil && packed[j] != nil && knowledge.Compare(packed[i], packed[j]) >= knowledge.Apart {
 				list = append(list, i)
 				break
@@ -37,7 +37,7 @@ func (o *outcome) differing() (list []int) {
 // upstream, or of the first with private addresses, if one has them.
 func (o *outcome) preferred(among []int, by option.Preference) int {
 	if by == option.Private {
-		if i := slices.IndexFunc(among, func(i int) bool { return private(o.opinions[i].msg) }); i >= 0 {
+		if i := slices.IndexFunc(among, func(i int) bool { return private(o.results[i].msg) }); i >= 0 {
 			return among[i]
 		}
 	}

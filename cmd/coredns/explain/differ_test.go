@@ -11,11 +11,11 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-func says(address string) opinion {
+func says(address string) result {
 	m := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	m.Response = true
 	knows("host.example. 60 IN A "+address)("udp", m)
-	return opinion{after: 12 * ms, msg: m, verdict: race.Good}
+	return result{after: 12 * ms, msg: m, verdict: race.Good}
 }
 
 // R17: it is told that answers differ, whose they are, and which one is preferred.
@@ -29,10 +29,10 @@ func TestR17Differ(t *testing.T) {
 		private int
 		text    string
 	}{
-		{"nothing", example(opDenies, opSilent).won(0, ms), nil, 0, 0, ""},
-		{"one", example(opDenies, home).won(1, ms), nil, 0, 0, ""},
+		{"nothing", example(deniesResult, silentResult).won(0, ms), nil, 0, 0, ""},
+		{"one", example(deniesResult, home).won(1, ms), nil, 0, 0, ""},
 		{"alike", example(home, near).won(0, ms), nil, 0, 0, ""},
-		{"private and public", example(opDenies, home, company).won(1, ms), []int{1, 2}, 1, 2,
+		{"private and public", example(deniesResult, home, company).won(1, ms), []int{1, 2}, 1, 2,
 			"Answers differ: 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (10.1.0.10, private).\n'prefer order' would choose 10.2.0.53:53, 'prefer private' 10.3.0.53:53."},
 		{"the private one is first", example(company, home, near).won(0, ms), []int{0, 1, 2}, 0, 0,
 			"Answers differ: 10.1.0.53:53 (10.1.0.10, private), 10.2.0.53:53 (192.0.2.1), 10.3.0.53:53 (192.0.2.9).\n'prefer order' and 'prefer private' would both choose 10.1.0.53:53."},

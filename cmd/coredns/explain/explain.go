@@ -85,7 +85,7 @@ func run(ctx context.Context, name string, args []string, out screen, problems i
 		return exitNoUpstreams
 	}
 
-	a := newAsking(cfg, servers)
+	a := newLiveRace(cfg, servers)
 	o := a.special()
 	switch {
 	case o != nil:

@@ -9,7 +9,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/option"
 )
 
-// The names of fields are for programs, and stay. What is unknown is null.
+// The names of members are an interface for programs. What is unknown is null.
 
 type jsonOutcome struct {
 	Name        string         `json:"name"`
@@ -21,7 +21,7 @@ type jsonOutcome struct {
 	Answer      []string       `json:"answer"`
 	Authority   []string       `json:"authority"`
 	Conclusive  bool           `json:"conclusive"`
-	Missing     []jsonMissing  `json:"missing"` // who gave no opinion
+	Missing     []jsonMissing  `json:"missing"` // the upstreams that gave no opinion
 	TTL         *uint32        `json:"ttl"`     // seconds that caches may keep the reply
 	Interrupted bool           `json:"interrupted"`
 	Differ      []string       `json:"differ"`    // upstreams whose good answers differ
@@ -53,7 +53,7 @@ type jsonUpstream struct {
 	ExtendedErrors []string `json:"extended_errors"`
 }
 
-// asJSON is all that programs are told.
+// asJSON is the outcome for programs.
 func asJSON(o *outcome) []byte {
 	out := jsonOutcome{
 		Name:        o.cfg.question.Name,
@@ -71,24 +71,24 @@ func asJSON(o *outcome) []byte {
 	}
 	if among := o.differing(); len(among) > 0 {
 		for _, i := range among {
-			out.Differ = append(out.Differ, o.opinions[i].server.String())
+			out.Differ = append(out.Differ, o.results[i].server.String())
 		}
 		out.Preferred = &jsonPreferred{
-			Order:   o.opinions[o.preferred(among, option.Order)].server.String(),
-			Private: o.opinions[o.preferred(among, option.Private)].server.String(),
+			Order:   o.results[o.preferred(among, option.Order)].server.String(),
+			Private: o.results[o.preferred(among, option.Private)].server.String(),
 		}
 	}
 	if o.winner >= 0 {
-		name := o.opinions[o.winner].server.String()
+		name := o.results[o.winner].server.String()
 		out.Upstream = &name
 	}
 	if seconds, keep := o.ttl(); keep {
 		out.TTL = &seconds
 	}
 	for _, i := range o.missing {
-		out.Missing = append(out.Missing, jsonMissing{o.opinions[i].server.String(), o.why(i)})
+		out.Missing = append(out.Missing, jsonMissing{o.results[i].server.String(), o.why(i)})
 	}
-	for i := range o.opinions {
+	for i := range o.results {
 		out.Upstreams = append(out.Upstreams, o.jsonUpstream(i))
 	}
 	var b bytes.Buffer
@@ -102,22 +102,22 @@ func asJSON(o *outcome) []byte {
 }
 
 func (o *outcome) jsonUpstream(i int) jsonUpstream {
-	op := &o.opinions[i]
+	res := &o.results[i]
 	u := jsonUpstream{
-		Upstream:       op.server.String(),
-		Verdict:        op.verdict.String(),
+		Upstream:       res.server.String(),
+		Verdict:        res.verdict.String(),
 		Winner:         i == o.winner,
-		Late:           op.late,
+		Late:           res.late,
 		Why:            o.why(i),
 		Answer:         []string{},
 		Authority:      []string{},
 		ExtendedErrors: []string{},
 	}
-	if !op.pending() {
-		seconds := op.after.Seconds()
+	if !res.pending() {
+		seconds := res.after.Seconds()
 		u.Seconds = &seconds
 	}
-	if m := op.msg; m != nil {
+	if m := res.msg; m != nil {
 		rcode := rcodeName(m.Rcode)
 		u.Rcode, u.Truncated = &rcode, m.Truncated
 		u.Answer, u.Authority = texts(m.Answer), texts(m.Ns)

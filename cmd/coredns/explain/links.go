@@ -13,19 +13,19 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
-// linkRow is one thing that a source names.
+// linkRow is one server that a source names.
 type linkRow struct {
 	Source  string   `json:"source"`
-	Link    string   `json:"interface"` // empty: routes decide
+	Link    string   `json:"interface"` // empty: the routing table decides
 	Server  string   `json:"server"`
 	Domains []string `json:"domains"`
 	Asked   bool     `json:"asked"`
-	State   string   `json:"state"` // of its link: bound, not bound, gone; empty: it has none
-	Why     string   `json:"why"`   // it is not asked, or the source names nothing
+	State   string   `json:"state"` // of its interface: bound, not bound, gone; empty: it has none
+	Why     string   `json:"why"`   // why it is not asked, or why the source names nothing
 }
 
-// linkRows are what all sources name, and those that name nothing. Look tells how a
-// server's link leads to it.
+// linkRows are what all sources name, and the sources that name nothing. Look returns the
+// state of a server's interface.
 func linkRows(inventories []source.Inventory, look func(server.Server) link.State) (rows []linkRow) {
 	for _, s := range inventories {
 		name := cmp.Or(s.Source, "command line")
@@ -49,13 +49,13 @@ func linkRows(inventories []source.Inventory, look func(server.Server) link.Stat
 	return rows
 }
 
-// linkState is how the link of a server leads to it now.
+// linkState is whether the interface of a server leads to it now.
 func linkState(s server.Server) link.State {
 	_, state := link.To(s.Link, s.Addr.Addr())
 	return state
 }
 
-// status is what has become of a server in one word or some.
+// status says in a few words whether a server is asked.
 func (r linkRow) status() string {
 	switch {
 	case r.Asked && r.State != "":
@@ -68,7 +68,7 @@ func (r linkRow) status() string {
 	return "left out: " + r.Why
 }
 
-// linksText shows people what all sources name.
+// linksText is the rows for people.
 func linksText(rows []linkRow) []byte {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -81,7 +81,7 @@ func linksText(rows []linkRow) []byte {
 	return b.Bytes()
 }
 
-// linksJSON tells programs what all sources name.
+// linksJSON is the rows for programs.
 func linksJSON(rows []linkRow) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -96,7 +96,7 @@ func linksJSON(rows []linkRow) []byte {
 	return b.Bytes()
 }
 
-// linksExit is the exit status by what is asked.
+// linksExit is the exit status: whether any server is asked.
 func linksExit(rows []linkRow) int {
 	for _, r := range rows {
 		if r.Asked {

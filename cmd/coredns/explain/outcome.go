@@ -10,10 +10,68 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// outrun reports whether the winner was not the first to bring something good.
+// result is what became of one upstream.
+type result struct {
+	server  server.Server
+	after   time.Duration // when it replied or failed
+	msg     *dns.Msg      // its reply; nil: none that can be read
+	verdict race.Verdict
+	err     error // why there is no reply; nil: it may still come
+	down    bool
+	late    bool // the race was over without it
+}
+
+func (res *result) pending() bool { return res.msg == nil && res.err == nil }
+
+// read takes a leg's report.
+func (res *result) read(leg race.LegReport) {
+	res.after, res.err, res.down = leg.After, leg.Err, leg.Down
+	if leg.Msg == nil {
+		return
+	}
+	if res.msg, res.err = unpack(leg.Msg); res.msg != nil {
+		res.verdict, res.late = leg.Verdict, leg.Late
+	}
+}
+
+// unpack reads bytes that may be hostile; a panic of the library would end the program.
+func unpack(msg []byte) (m *dns.Msg, err error) {
+	defer func() {
+		if recover() != nil {
+			m, err = nil, race.ErrUnreadable
+		}
+	}()
+	m = new(dns.Msg)
+	if m.Unpack(msg) != nil {
+		return nil, race.ErrUnreadable
+	}
+	return m, nil
+}
+
+// outcome is what is known of a race, and of the replies that came when it was over.
+type outcome struct {
+	cfg     *config
+	results []result
+	since   time.Duration // it began
+	ended   bool          // no more replies are waited for
+
+	// Of the race. Nothing of it is known until it is over.
+	over        bool
+	took        time.Duration
+	interrupted bool // by Ctrl-C, before it was decided
+	winner      int  // whose reply is given, by index; -1: none
+	verdict     race.Verdict
+	conclusive  bool
+	special     bool     // dnsmus replies itself
+	filtered    bool     // the reply is a filter's, and final
+	missing     []int    // the upstreams that gave no opinion; meaningless if one reply is good
+	reply       *dns.Msg // what dnsmus replies
+}
+
+// outrun reports whether a good reply came before the winner's.
 func (o *outcome) outrun() bool {
-	return o.winner >= 0 && slices.ContainsFunc(o.opinions, func(op opinion) bool {
-		return op.verdict == race.Good && op.after < o.opinions[o.winner].after
+	return o.winner >= 0 && slices.ContainsFunc(o.results, func(res result) bool {
+		return res.verdict == race.Good && res.after < o.results[o.winner].after
 	})
 }
 
@@ -36,63 +94,4 @@ func (o *outcome) ttl() (seconds uint32, keep bool) {
 		}
 	}
 	return seconds, keep
-}
-
-// opinion is what became of one upstream.
-type opinion struct {
-	server  server.Server
-	after   time.Duration // when it replied or failed
-	msg     *dns.Msg      // its reply; nil: none that can be read
-	verdict race.Verdict
-	err     error // why there is no reply; nil: it may still come
-	down    bool
-	late    bool // the race was over without it
-}
-
-func (op *opinion) pending() bool { return op.msg == nil && op.err == nil }
-
-// outcome is what is known of a race, and of those that were listened to when
-// it was over.
-type outcome struct {
-	cfg      *config
-	opinions []opinion
-	since    time.Duration // the beginning
-	ended    bool          // nobody is listened to any more
-
-	// Of the race. Nothing of it is known until it is over.
-	over        bool
-	took        time.Duration
-	interrupted bool // it was not over by its rules
-	winner      int  // whose reply is given, by index; -1: nobody's
-	verdict     race.Verdict
-	conclusive  bool
-	special     bool     // dnsmus replies itself
-	filtered    bool     // by a filter, which has the last word
-	missing     []int    // who gave no opinion; of no interest if one is good
-	reply       *dns.Msg // what dnsmus replies
-}
-
-// read takes what a leg reports.
-func (op *opinion) read(leg race.LegReport) {
-	op.after, op.err, op.down = leg.After, leg.Err, leg.Down
-	if leg.Msg == nil {
-		return
-	}
-	if op.msg, op.err = unpack(leg.Msg); op.msg != nil {
-		op.verdict, op.late = leg.Verdict, leg.Late
-	}
-}
-
-// unpack reads hostile bytes in a goroutine that has nobody above it.
-func unpack(msg []byte) (m *dns.Msg, err error) {
-	defer func() {
-		if recover() != nil {
-			m, err = nil, race.ErrUnreadable
-		}
-	}()
-	m = new(dns.Msg)
-	if m.Unpack(msg) != nil {
-		return nil, race.ErrUnreadable
-	}
-	return m, nil
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	firstFrame = 200 * time.Millisecond // what is over before is not worth a flicker
+	firstFrame = 200 * time.Millisecond // a race that is over before shows no progress
 	nextFrame  = 100 * time.Millisecond
 )
 
@@ -24,7 +24,7 @@ type screen struct {
 	colour        bool
 }
 
-// screenOn finds out what f can show.
+// screenOn returns f with what it can show.
 func screenOn(f *os.File) screen {
 	s := screen{Writer: f}
 	var err error
@@ -34,8 +34,8 @@ func screenOn(f *os.File) screen {
 	return s
 }
 
-// watch shows a frame again and again, in place of the one before, until
-// end is called, which erases it.
+// watch draws a frame again and again, in place of the previous one, until end is
+// called, which erases it.
 func watch(s screen, frame func() []string) (end func()) {
 	done := make(chan struct{})
 	var drawing sync.WaitGroup
@@ -62,8 +62,7 @@ func watch(s screen, frame func() []string) (end func()) {
 	}
 }
 
-// erase takes away so many lines above the cursor, and what was typed after
-// them.
+// erase removes so many lines above the cursor, and what was typed below them.
 func erase(lines int) string {
 	if lines == 0 {
 		return ""
@@ -71,8 +70,8 @@ func erase(lines int) string {
 	return fmt.Sprintf("\r\x1b[%dA\x1b[J", lines)
 }
 
-// fit cuts off what would make lines wrap or the screen scroll, for then they
-// could not be erased.
+// fit cuts off what would make lines wrap or the screen scroll: such lines could not be
+// erased.
 func fit(lines []string, width, height int) []string {
 	if height > 1 && len(lines) > height-1 {
 		lines = lines[:height-1]

@@ -9,7 +9,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// asText is all that people are shown.
+// asText is the outcome for people.
 func asText(o *outcome, s style) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n\n", plain(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
@@ -49,7 +49,7 @@ func summary(o *outcome, s style) []string {
 	if o.winner < 0 {
 		return append(lines, head+": no upstream replied.")
 	}
-	head += ", the reply of " + o.opinions[o.winner].server.String()
+	head += ", the reply of " + o.results[o.winner].server.String()
 	section := o.reply.Answer
 	if len(section) == 0 {
 		section = o.reply.Ns
@@ -98,7 +98,7 @@ func (o *outcome) trust() []string {
 func (o *outcome) missed() string {
 	var parts []string
 	for _, i := range o.missing {
-		parts = append(parts, fmt.Sprintf("%s (%s)", o.opinions[i].server, o.why(i)))
+		parts = append(parts, fmt.Sprintf("%s (%s)", o.results[i].server, o.why(i)))
 	}
 	return "no opinion from " + strings.Join(parts, ", ")
 }
@@ -111,8 +111,8 @@ func (o *outcome) differences() []string {
 	}
 	var parts []string
 	for _, i := range among {
-		part := o.opinions[i].server.String() + " (" + recordsText(o.opinions[i].msg, o.cfg.question.Qtype, defaultData)
-		if private(o.opinions[i].msg) {
+		part := o.results[i].server.String() + " (" + recordsText(o.results[i].msg, o.cfg.question.Qtype, defaultData)
+		if private(o.results[i].msg) {
 			part += ", private"
 		}
 		parts = append(parts, part+")")
@@ -120,7 +120,7 @@ func (o *outcome) differences() []string {
 	lines := []string{"Answers differ: " + strings.Join(parts, ", ") + "."}
 	order, byAddress := o.preferred(among, option.Order), o.preferred(among, option.Private)
 	if order == byAddress {
-		return append(lines, fmt.Sprintf("'prefer order' and 'prefer private' would both choose %s.", o.opinions[order].server))
+		return append(lines, fmt.Sprintf("'prefer order' and 'prefer private' would both choose %s.", o.results[order].server))
 	}
-	return append(lines, fmt.Sprintf("'prefer order' would choose %s, 'prefer private' %s.", o.opinions[order].server, o.opinions[byAddress].server))
+	return append(lines, fmt.Sprintf("'prefer order' would choose %s, 'prefer private' %s.", o.results[order].server, o.results[byAddress].server))
 }

@@ -62,9 +62,9 @@ const (
 	mostWhy     = 40 // of the last column; what is longer wraps
 )
 
-// table has a line for each upstream, below one of heads.
+// table has a line of heads, and one for each upstream.
 func table(o *outcome, s style) []string {
-	rows := make([][columns]string, len(o.opinions))
+	rows := make([][columns]string, len(o.results))
 	var width [columns]int
 	measure := func(row [columns]string) {
 		for c, cell := range row {
@@ -72,7 +72,7 @@ func table(o *outcome, s style) []string {
 		}
 	}
 	measure(heads)
-	for i := range o.opinions {
+	for i := range o.results {
 		rows[i] = o.cells(i)
 		measure(rows[i])
 	}
@@ -91,8 +91,8 @@ func table(o *outcome, s style) []string {
 		}
 		room = min(max(room, leastData), mostData)
 	}
-	for i := range o.opinions {
-		if m := o.opinions[i].msg; m != nil {
+	for i := range o.results {
+		if m := o.results[i].msg; m != nil {
 			rows[i][colRecords] = recordsText(m, o.cfg.question.Qtype, room)
 			measure(rows[i])
 		}
@@ -100,17 +100,17 @@ func table(o *outcome, s style) []string {
 
 	lines := []string{s.paint(bold, line("  ", heads, width, func(_ int, cell string) string { return cell }))}
 	for i, row := range rows {
-		op := &o.opinions[i]
+		res := &o.results[i]
 		mark := "  "
 		if i == o.winner {
 			mark = "* "
 		}
 		lines = append(lines, line(s.paint(bold, mark), row, width, func(c int, cell string) string {
 			switch {
-			case op.pending() && !o.ended:
+			case res.pending() && !o.ended:
 				return s.paint(dim, cell)
 			case c == colVerdict:
-				return s.paint(colourOf(op.verdict), cell)
+				return s.paint(colourOf(res.verdict), cell)
 			case i == o.winner && c == colUpstream:
 				return s.paint(bold, cell)
 			}
@@ -122,12 +122,12 @@ func table(o *outcome, s style) []string {
 
 // cells are an upstream's, but for the records.
 func (o *outcome) cells(i int) [columns]string {
-	op := &o.opinions[i]
-	row := [columns]string{op.server.String(), span(op.after), "-", "-", op.verdict.String(), o.why(i)}
+	res := &o.results[i]
+	row := [columns]string{res.server.String(), span(res.after), "-", "-", res.verdict.String(), o.why(i)}
 	switch {
-	case op.msg != nil:
-		row[colRcode] = rcodeName(op.msg.Rcode)
-	case op.err != nil:
+	case res.msg != nil:
+		row[colRcode] = rcodeName(res.msg.Rcode)
+	case res.err != nil:
 	case o.ended:
 		row[colTime] = "-"
 	default:

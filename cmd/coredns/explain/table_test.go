@@ -27,15 +27,15 @@ func reply(behave behaviour) *dns.Msg {
 }
 
 // example is an outcome of which nothing is left to chance.
-func example(opinions ...opinion) *outcome {
+func example(opinions ...result) *outcome {
 	cfg, err := parse([]string{"host.example"})
 	if err != nil {
 		panic(err)
 	}
 	o := &outcome{cfg: cfg, winner: -1, since: 4 * time.Second, ended: true, over: true, reply: &dns.Msg{}}
-	for i, op := range opinions {
-		op.server = server.Plain(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i + 1), 0, 53}), 53))
-		o.opinions = append(o.opinions, op)
+	for i, res := range opinions {
+		res.server = server.Plain(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i + 1), 0, 53}), 53))
+		o.results = append(o.results, res)
 	}
 	return o
 }
@@ -45,18 +45,18 @@ func (o *outcome) won(i int, took time.Duration, missing ...int) *outcome {
 	o.winner, o.took, o.verdict, o.missing, o.conclusive = i, took, race.None, missing, len(missing) == 0
 	o.reply.Rcode = dns.RcodeServerFailure
 	if i >= 0 {
-		o.verdict, o.reply = o.opinions[i].verdict, o.opinions[i].msg
+		o.verdict, o.reply = o.results[i].verdict, o.results[i].msg
 	}
 	return o
 }
 
 var (
-	opGood    = opinion{after: 12 * ms, msg: reply(knows("host.example. 60 IN A 10.2.0.20", "host.example. 60 IN A 10.2.0.21")), verdict: race.Good}
-	opDenies  = opinion{after: 900 * time.Microsecond, msg: reply(nxdomain), verdict: race.NXDomainSOA}
-	opFails   = opinion{after: 1500 * ms, msg: reply(code(dns.RcodeServerFailure)), verdict: race.ServFail}
-	opRefused = opinion{after: 3 * ms, err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}}
-	opSilent  = opinion{down: true}
-	opShort   = opinion{after: 2 * ms, msg: reply(func(_ string, m *dns.Msg) bool { m.Truncated = true; return true }), verdict: race.Truncated}
+	goodResult    = result{after: 12 * ms, msg: reply(knows("host.example. 60 IN A 10.2.0.20", "host.example. 60 IN A 10.2.0.21")), verdict: race.Good}
+	deniesResult  = result{after: 900 * time.Microsecond, msg: reply(nxdomain), verdict: race.NXDomainSOA}
+	failsResult   = result{after: 1500 * ms, msg: reply(code(dns.RcodeServerFailure)), verdict: race.ServFail}
+	refusedResult = result{after: 3 * ms, err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}}
+	silentResult  = result{down: true}
+	shortResult   = result{after: 2 * ms, msg: reply(func(_ string, m *dns.Msg) bool { m.Truncated = true; return true }), verdict: race.Truncated}
 )
 
 func TestText(t *testing.T) {
@@ -65,7 +65,7 @@ func TestText(t *testing.T) {
 		o    *outcome
 		want string
 	}{
-		{"good", example(opDenies, opGood, opSilent, opRefused).won(1, 12*ms), `
+		{"good", example(deniesResult, goodResult, silentResult, refusedResult).won(1, 12*ms), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS               VERDICT   WHY
@@ -79,7 +79,7 @@ dnsmus replies NOERROR after 12 ms, the reply of 10.2.0.53:53:
   host.example. 60 IN A 10.2.0.21
 Conclusive: the first good answer is the reply; other replies do not matter.
 `},
-		{"inconclusive", example(opDenies, opFails, opSilent).won(0, 2*time.Second, 1, 2), `
+		{"inconclusive", example(deniesResult, failsResult, silentResult).won(0, 2*time.Second, 1, 2), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
@@ -92,7 +92,7 @@ dnsmus replies NXDOMAIN after 2.00 s, the reply of 10.1.0.53:53:
 Inconclusive: no opinion from 10.2.0.53:53 (replied SERVFAIL), 10.3.0.53:53 (no reply in 2s; upstream is down).
 Caches may keep it for 30s.
 `},
-		{"no reply", example(opSilent).won(-1, 4*time.Second, 0), `
+		{"no reply", example(silentResult).won(-1, 4*time.Second, 0), `
 host.example. A
 
   UPSTREAM      TIME  RCODE  RECORDS  VERDICT  WHY
@@ -100,7 +100,7 @@ host.example. A
 
 dnsmus replies SERVFAIL after 4.00 s: no upstream replied.
 `},
-		{"conclusive", example(opinion{after: ms, msg: reply(code(0)), verdict: race.NoData}).won(0, ms), `
+		{"conclusive", example(result{after: ms, msg: reply(code(0)), verdict: race.NoData}).won(0, ms), `
 host.example. A
 
   UPSTREAM        TIME  RCODE    RECORDS  VERDICT  WHY
@@ -110,7 +110,7 @@ dnsmus replies NODATA after 1.0 ms, the reply of 10.1.0.53:53
 Conclusive: every upstream has given its opinion.
 Caches should not keep it: it has no SOA.
 `},
-		{"truncated", example(opDenies, opShort).won(1, 2*ms, 1), `
+		{"truncated", example(deniesResult, shortResult).won(1, 2*ms, 1), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS    VERDICT    WHY
@@ -120,7 +120,7 @@ host.example. A
 dnsmus replies TC=1 without an answer after 2.0 ms, the reply of 10.2.0.53:53
 The answer is too long for UDP, and TCP failed: clients on TCP get SERVFAIL.
 `},
-		{"failure", example(opFails).won(0, 1500*ms, 0), `
+		{"failure", example(failsResult).won(0, 1500*ms, 0), `
 host.example. A
 
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
@@ -138,7 +138,7 @@ No usable reply: no opinion from 10.1.0.53:53 (replied SERVFAIL).
 
 // A truncated reply is a failure to programs too.
 func TestTruncatedOutcome(t *testing.T) {
-	o := example(opDenies, opShort).won(1, 2*ms, 1)
+	o := example(deniesResult, shortResult).won(1, 2*ms, 1)
 	s := decode(t, string(asJSON(o)))
 	if o.exit() != 3 || s.Verdict != "truncated" || s.Conclusive || s.TTL != nil || len(s.Missing) != 1 || !s.Upstreams[1].Truncated || s.Upstreams[1].Verdict != "truncated" {
 		t.Errorf("status %d, %+v", o.exit(), s)
@@ -147,7 +147,7 @@ func TestTruncatedOutcome(t *testing.T) {
 
 // Colours change nothing but colours.
 func TestColours(t *testing.T) {
-	o := example(opDenies, opGood, opSilent).won(1, 12*ms)
+	o := example(deniesResult, goodResult, silentResult).won(1, 12*ms)
 	plain, painted := asText(o, style{width: 100}), asText(o, style{width: 100, colour: true})
 	for _, want := range []string{"\x1b[32mgood\x1b[0m", "\x1b[33mnxdomain\x1b[0m", "\x1b[31mnone\x1b[0m", "\x1b[1m10.2.0.53:53\x1b[0m"} {
 		if !strings.Contains(painted, want) {
@@ -164,7 +164,7 @@ func TestColours(t *testing.T) {
 
 // While upstreams are waited for, the table says how long already.
 func TestPending(t *testing.T) {
-	o := example(opDenies, opinion{}, opSilent)
+	o := example(deniesResult, result{}, silentResult)
 	o.ended, o.over, o.since = false, false, 2345*ms
 	want := `
   UPSTREAM        TIME  RCODE     RECORDS  VERDICT   WHY
@@ -210,7 +210,7 @@ func TestWidth(t *testing.T) {
 	for range 20 {
 		records = append(records, "host.example. 60 IN A 192.0.2.1")
 	}
-	o := example(opDenies, opinion{after: ms, msg: reply(knows(records...)), verdict: race.Good}).won(1, ms)
+	o := example(deniesResult, result{after: ms, msg: reply(knows(records...)), verdict: race.Good}).won(1, ms)
 	for _, width := range []int{80, 100, 120} {
 		for _, line := range table(o, style{width: width}) {
 			if len(line) > width {
@@ -222,7 +222,7 @@ func TestWidth(t *testing.T) {
 
 func TestShort(t *testing.T) {
 	for want, err := range map[string]error{
-		"connection refused":     opRefused.err,
+		"connection refused":     refusedResult.err,
 		"network is unreachable": &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)},
 		"connection closed":      io.EOF,
 		"connection timed out":   &net.OpError{Op: "dial", Err: context.DeadlineExceeded},

@@ -10,8 +10,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// recordsText is the records of a reply in short: the answers' data, of which as
-// many are shown as fit into width, or what else there is.
+// recordsText is the records of a reply in short: the data of as many answers as fit into
+// width, or what the reply has instead.
 func recordsText(m *dns.Msg, qtype uint16, width int) string {
 	var words []string
 	for _, rr := range m.Answer {
@@ -61,8 +61,7 @@ func cut(text string, width int) string {
 	return string(runes[:width-len(dots)]) + dots
 }
 
-// plain makes text of upstreams fit for a terminal: without anything that would
-// move its cursor.
+// plain makes text from upstreams safe for a terminal: without control characters.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -15,35 +15,35 @@ import (
 
 // why says in a few words why upstream i won, or did not.
 func (o *outcome) why(i int) string {
-	op := &o.opinions[i]
+	res := &o.results[i]
 	switch {
-	case op.err != nil:
-		return short(op.err)
-	case op.msg == nil && op.down:
+	case res.err != nil:
+		return short(res.err)
+	case res.msg == nil && res.down:
 		return fmt.Sprintf("no reply in %v; upstream is down", o.cfg.Patience)
-	case op.msg == nil && !o.ended:
+	case res.msg == nil && !o.ended:
 		return "waiting"
-	case op.msg == nil && o.since < o.cfg.Rules.Timeout:
+	case res.msg == nil && o.since < o.cfg.Rules.Timeout:
 		return "no reply yet"
-	case op.msg == nil && o.cfg.Patience < o.cfg.Rules.Timeout: // else it would be down
+	case res.msg == nil && o.cfg.Patience < o.cfg.Rules.Timeout: // else it would be down
 		return fmt.Sprintf("no reply in %v, though it answers other queries", o.cfg.Rules.Timeout)
-	case op.msg == nil:
+	case res.msg == nil:
 		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
 	}
-	text := o.opinionOf(i)
-	if op.late {
+	text := o.describe(i)
+	if res.late {
 		text = "too late: " + text
 	}
-	for _, e := range extendedErrors(op.msg) {
+	for _, e := range extendedErrors(res.msg) {
 		text += ", " + e
 	}
 	return text
 }
 
-// opinionOf says what upstream i replied, and how good that is.
-func (o *outcome) opinionOf(i int) string {
-	op := &o.opinions[i]
-	switch op.verdict {
+// describe says what upstream i replied, and how good that is.
+func (o *outcome) describe(i int) string {
+	res := &o.results[i]
+	switch res.verdict {
 	case race.Good:
 		switch {
 		case i == o.winner && o.outrun():
@@ -56,18 +56,18 @@ func (o *outcome) opinionOf(i int) string {
 			return "good, but not first"
 		}
 	case race.CNAMEOnly:
-		if slices.ContainsFunc(op.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
+		if slices.ContainsFunc(res.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
 			return "not good: only a CNAME"
 		}
 	case race.Referral:
-		if len(op.msg.Ns) == 0 {
+		if len(res.msg.Ns) == 0 {
 			return "offers no recursion"
 		}
 	}
-	return op.verdict.Words(typeName(o.cfg.question.Qtype), rcodeName(op.msg.Rcode))
+	return res.verdict.Words(typeName(o.cfg.question.Qtype), rcodeName(res.msg.Rcode))
 }
 
-// short is an error's cause without the addresses that stand beside it anyway.
+// short is an error's cause without the addresses, which the row has.
 func short(err error) string {
 	var errno syscall.Errno
 	var timeout net.Error
@@ -82,7 +82,7 @@ func short(err error) string {
 	return plain(err.Error())
 }
 
-// extendedErrors are what an upstream says about its reply (RFC 8914).
+// extendedErrors are those in a reply (RFC 8914), as text.
 func extendedErrors(m *dns.Msg) (list []string) {
 	opt := m.IsEdns0()
 	if opt == nil {
