@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // maxFile is the size in bytes of the largest file that is read.
@@ -25,9 +26,10 @@ func (f File) files() []string { return []string{string(f)} }
 
 // Read implements [Source].
 func (f File) Read() (Reading, error) {
-	text, err := readFile(string(f))
+	text, modified, err := readFile(string(f))
+	r := Reading{Modified: modified}
 	if err != nil {
-		return Reading{}, fmt.Errorf("cannot read upstreams: %w", err)
+		return r, fmt.Errorf("cannot read upstreams: %w", err)
 	}
 	text = decode(text)
 	servers, warnings, err := Parse(bytes.NewReader(text))
@@ -35,9 +37,9 @@ func (f File) Read() (Reading, error) {
 		err = f.noServers(warnings)
 	}
 	if err != nil {
-		return Reading{}, err
+		return r, err
 	}
-	r := Reading{Servers: servers, Text: text, Open: !bytes.HasSuffix(text, []byte("\n"))}
+	r.Servers, r.Text, r.Open = servers, text, !bytes.HasSuffix(text, []byte("\n"))
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
 	}
@@ -52,32 +54,30 @@ func (f File) noServers(warnings []Warning) error {
 	return fmt.Errorf("%s has no usable nameserver line%s; add one such as 'nameserver 192.0.2.1'", f, detail)
 }
 
-// readFile returns the content of a regular file. Anything else, such as a pipe, could
-// block for ever.
-func readFile(name string) ([]byte, error) {
+// readFile returns the content of a regular file, and when that was modified. Anything
+// else, such as a pipe, could block for ever.
+func readFile(name string) (text []byte, modified time.Time, err error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w; create it with lines such as 'nameserver 192.0.2.1'", err)
+		return nil, modified, fmt.Errorf("%w; create it with lines such as 'nameserver 192.0.2.1'", err)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w; make it readable for the user that CoreDNS runs as", err)
+		return nil, modified, fmt.Errorf("%w; make it readable for the user that CoreDNS runs as", err)
 	case err != nil:
-		return nil, err
+		return nil, modified, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, modified, err
 	}
+	modified = info.ModTime()
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
+		return nil, modified, fmt.Errorf("%s is not a regular file", name)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
+	text, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d MiB, too large for a resolv.conf", name, maxFile>>20)
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB, too large for a resolv.conf", name, maxFile>>20)
-	}
-	return data, nil
+	return text, modified, err
 }

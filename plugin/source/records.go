@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -50,6 +51,7 @@ func (r *records) Read() (Reading, error) {
 	var servers []server.Server
 	var skipped []Skipped
 	var warnings []string
+	var modified time.Time
 	present := r.present()
 	there := false
 	seen := make(map[string]bool) // directories by their real names, for one may be a link to another
@@ -72,7 +74,10 @@ func (r *records) Read() (Reading, error) {
 				continue
 			}
 			file := filepath.Join(dir, f.Name())
-			text, err := readFile(file)
+			text, at, err := readFile(file)
+			if at.After(modified) {
+				modified = at
+			}
 			if err != nil {
 				skipped = append(skipped, Skipped{file, err.Error()})
 				continue
@@ -88,7 +93,7 @@ func (r *records) Read() (Reading, error) {
 		return Reading{}, absent{fmt.Errorf("no directory %s", strings.Join(r.dirs, " or "))}
 	}
 	reading := collect(servers, skipped, present)
-	reading.Warnings = warnings
+	reading.Warnings, reading.Modified = warnings, modified
 	return reading, nil
 }
 

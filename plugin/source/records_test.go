@@ -115,7 +115,7 @@ func TestLinksOfList(t *testing.T) {
 	}
 }
 
-func TestSurvey(t *testing.T) {
+func TestInventory(t *testing.T) {
 	d := tree{t, t.TempDir()}
 	d.mkdir("interfaces")
 	d.write("interfaces/eth0", "nameserver 192.0.2.1\nnameserver 127.0.0.53\n")
@@ -140,18 +140,18 @@ func TestSurvey(t *testing.T) {
 }
 
 // A source that has just come does not take away what it said before.
-func TestYoung(t *testing.T) {
+func TestWarming(t *testing.T) {
 	s := &told{servers: plain("192.0.2.1:53")}
-	list := &List{entries: []*entry{{source: youngest{s}, system: true}, {source: s}}}
+	list := &List{entries: []*entry{{source: justStarted{s}, system: true}, {source: s}}}
 	list.Read()
 	s.servers = plain("192.0.2.2:53")
 	list.Read()
 	expect(t, "servers", written(list.Servers()), "192.0.2.2:53", "192.0.2.1:53")
 }
 
-type youngest struct{ *told }
+type justStarted struct{ *told }
 
-func (s youngest) Read() (Reading, error) {
+func (s justStarted) Read() (Reading, error) {
 	r, err := s.told.Read()
 	r.Warming = true
 	return r, err

@@ -80,6 +80,9 @@ func (r reading) lessThan(other reading) bool {
 
 // equal reports whether the file was the same both times.
 func (r reading) equal(other reading) bool {
+	if !r.Modified.Equal(other.Modified) {
+		return false
+	}
 	if r.err != nil || other.err != nil {
 		return r.err != nil && other.err != nil && r.err.Error() == other.err.Error()
 	}

@@ -121,52 +121,25 @@ func TestWatchNeverSettles(t *testing.T) {
 	})
 }
 
+// A file that is written again and again is not at rest, though it is the same each time
+// that it is read.
+func TestSettlingModified(t *testing.T) {
+	var s settling
+	begin := time.Now()
+	for at := time.Duration(0); at <= restMost; at += 100 * ms {
+		now := reading{Reading: Reading{Servers: numbered([]string{"1"}), Text: []byte("1"), Modified: begin.Add(at)}}
+		if _, settled := s.add(now, numbered([]string{"1", "2"}), begin.Add(at)); settled != (at == restMost) {
+			t.Errorf("at %v it has settled: %v", at, settled)
+		}
+	}
+}
+
 // numbered are servers that have only the end of their addresses.
 func numbered(ends []string) (list []server.Server) {
 	for _, end := range ends {
 		list = append(list, plain("192.0.2."+end+":53")...)
 	}
 	return list
-}
-
-// What is put in its place whole counts as soon as it is noticed, what is written
-// there does not.
-func TestWatchWhole(t *testing.T) {
-	t.Parallel()
-	for what, tc := range map[string]struct {
-		change func(d tree)
-		whole  bool
-	}{
-		"renamed over": {func(d tree) { d.write("new", conf("192.0.2.3")); d.rename("new", "resolv.conf") }, true},
-		"linked": {func(d tree) {
-			d.write("new", conf("192.0.2.3"))
-			d.link("tmp", "new")
-			d.rename("tmp", "resolv.conf")
-		}, true},
-		"written":             {func(d tree) { d.write("resolv.conf", conf("192.0.2.3")) }, false},
-		"removed and written": {func(d tree) { d.remove("resolv.conf"); d.write("resolv.conf", conf("192.0.2.3")) }, false},
-		"renamed over and written": {func(d tree) {
-			d.write("new", "#")
-			d.rename("new", "resolv.conf")
-			d.write("resolv.conf", conf("192.0.2.3"))
-		}, false},
-		"the other one is written": {func(d tree) { d.write("other", "#"); d.write("new", conf("192.0.2.3")); d.rename("new", "resolv.conf") }, false},
-	} {
-		t.Run(what, func(t *testing.T) {
-			d := tree{t, t.TempDir()}
-			d.write("resolv.conf", conf("192.0.2.1"))
-			events, err := fsnotify.NewWatcher()
-			d.ok(err)
-			whole := make(chan bool, 100)
-			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, events, never, func(c change) bool { whole <- c.replaced; return true })
-			defer stop()
-			<-whole
-			tc.change(d)
-			if got := <-whole; got != tc.whole {
-				t.Errorf("it is whole: %v", got)
-			}
-		})
-	}
 }
 
 // halves writes a list in place again and again, in two parts with a pause between
@@ -269,35 +242,4 @@ func TestWatchRestless(t *testing.T) {
 	end := halves(d, "resolv.conf", 25*ms, 25*ms, "nameserver 192.0.2.1\n", "nameserver 192.0.2.2\n")
 	defer end()
 	await(t, said, "192.0.2.1:53", "192.0.2.2:53")
-}
-
-// Where the system has no watch left for a directory, that is said once, and files
-// are looked at more often.
-func TestWatchExhausted(t *testing.T) {
-	t.Parallel()
-	d := tree{t, t.TempDir()}
-	d.write("resolv.conf", conf("192.0.2.1"))
-	events, err := fsnotify.NewWatcher()
-	d.ok(err)
-	d.ok(events.Close()) // then nothing can be added, as with too few watches
-	warnings := make(chan string, 100)
-	said := make(chan []server.Server, 100)
-	followWith(t, events, never, func(list *List, r Report) {
-		for _, w := range r.Warnings {
-			warnings <- w
-		}
-		if len(r.Reloaded) > 0 {
-			said <- list.Servers()
-		}
-	}, d.path("resolv.conf"))
-	await(t, said, "192.0.2.1:53")
-	d.write("new", conf("192.0.2.2"))
-	d.rename("new", "resolv.conf")
-	await(t, said, "192.0.2.2:53")
-	if n := len(warnings); n != 1 {
-		t.Errorf("%d warnings", n)
-	}
-	if w := <-warnings; !strings.Contains(w, "unavailable for /") || !strings.Contains(w, "; polling every second") {
-		t.Error(w)
-	}
 }

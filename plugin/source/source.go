@@ -1,5 +1,5 @@
-// Package source tells where upstreams come from. Each kind of [Source] is a file of
-// this package; a [List] merges several.
+// Package source reads what names the upstreams, such as files or the system, and follows
+// it. Each kind of [Source] is a file of this package; a [List] merges several.
 package source
 
 import (
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -52,10 +53,11 @@ type inFiles interface {
 // Reading is what a source names at one moment.
 type Reading struct {
 	Servers  []server.Server
-	Warnings []string // about unusable lines, as "file:3: ..."
-	Text     []byte   // readings with equal texts are equal
-	Open     bool     // the last line has no end: more of it may come
-	Warming  bool     // the source is a program that has just started, and may not know everything yet
+	Warnings []string  // about unusable lines, as "file:3: ..."
+	Text     []byte    // readings with equal texts are equal
+	Modified time.Time // of the file, also with an error; zero: unknown
+	Open     bool      // the last line has no end: more of it may come
+	Warming  bool      // the source is a program that has just started, and may not know everything yet
 	Skipped  []Skipped
 }
 
