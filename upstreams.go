@@ -62,7 +62,7 @@ func parseFile(c *caddy.Controller, word string, notServer error, first bool) (f
 		if _, ok := dns.IsDomainName(word); ok && word != "" && first {
 			hint = "; if it is a zone, leave it out: " + noZone
 		}
-		return "", c.Errf("'%s' is neither an address nor a file: %v%s", word, notServer, hint)
+		return "", c.Errf("%v; there is no file of that name either%s", notServer, hint)
 	case err == nil && info.IsDir():
 		return "", c.Errf("cannot read upstreams: %s is a directory; write the name of a file in it", file)
 	}

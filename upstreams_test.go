@@ -94,7 +94,7 @@ func TestDefaultFile(t *testing.T) {
 }
 
 func TestUpstreamErrors(t *testing.T) {
-	const notAddr = "is neither an address nor a file"
+	const notFile = "; there is no file of that name either"
 	dir := writeFiles(t,
 		"empty.conf", "",
 		"none.conf", "# nameserver 192.0.2.1\nsearch example\n",
@@ -122,13 +122,13 @@ func TestUpstreamErrors(t *testing.T) {
 		{"tls://192.0.2.1%", []string{"has a bad name after the %"}},
 		{"dns://dns.example", []string{`"dns://dns.example" is not an IP address`}},
 
-		{"dns.example", []string{"'dns.example' " + notAddr, "write an address such as"}},
-		{"dns.example:53", []string{"'dns.example:53' " + notAddr}},
-		{"192.0.2", []string{"'192.0.2' " + notAddr}},
-		{"192.0.2.1 192.0.2.2:0", []string{"'192.0.2.2:0' " + notAddr, "bad port"}},
-		{"fe80::1", []string{"'fe80::1' " + notAddr, "needs an interface"}},
-		{"0.0.0.0", []string{"'0.0.0.0' " + notAddr, "unspecified"}},
-		{`""`, []string{"'' " + notAddr}},
+		{"dns.example", []string{`"dns.example" `, notFile, "write an address such as"}},
+		{"dns.example:53", []string{`"dns.example:53" `, notFile}},
+		{"192.0.2", []string{`"192.0.2" `, notFile}},
+		{"192.0.2.1 192.0.2.2:0", []string{`"192.0.2.2:0" `, notFile, "bad port"}},
+		{"fe80::1", []string{`"fe80::1" `, notFile, "needs an interface"}},
+		{"0.0.0.0", []string{`"0.0.0.0" `, notFile, "unspecified"}},
+		{`""`, []string{`"" `, notFile}},
 
 		{"empty.conf", []string{"empty.conf has no usable nameserver line; add one"}},
 		{"none.conf", []string{"none.conf has no usable nameserver line; add one"}},
@@ -142,13 +142,13 @@ func TestUpstreamErrors(t *testing.T) {
 		// As in forward, or in other lists of addresses.
 		{". 8.8.8.8", []string{"'.' is not an upstream; leave it out", "unlike forward, dnsmus takes no zone before the upstreams"}},
 		{".", []string{"'.' is not an upstream"}},
-		{"example.org 8.8.8.8", []string{"'example.org' " + notAddr, "if it is a zone, leave it out"}},
-		{"example.org. 8.8.8.8", []string{"'example.org.' " + notAddr, "if it is a zone, leave it out"}},
+		{"example.org 8.8.8.8", []string{`"example.org" `, notFile, "if it is a zone, leave it out"}},
+		{"example.org. 8.8.8.8", []string{`"example.org." `, notFile, "if it is a zone, leave it out"}},
 		{"10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses; write the address of each upstream, as in 10.0.0.0"}},
 		{"192.0.2.1 10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses"}},
 		{"192.0.2.1 2001:db8::/32", []string{"'2001:db8::/32' is a range of addresses"}},
 		{"192.0.2.1 10.0.0.0/240", []string{"'10.0.0.0/240' is a range of addresses"}},
-		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{"'8.8.8.8,1.1.1.1' " + notAddr}},
+		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{`"8.8.8.8,1.1.1.1" `, notFile}},
 		{"192.0.2.1 " + dir, []string{"cannot read upstreams", dir + " is a directory"}},
 		{"192.0.2.1 ..", []string{"cannot read upstreams: .. is a directory"}},
 
