@@ -37,11 +37,11 @@ func setup(c *caddy.Controller) error {
 		return h
 	})
 	c.OnStartup(func() error {
-		if err := leadsNowhere(c.ServerBlockKeys, st.Except, h.Next); err != nil {
+		if err := checkExcept(c.ServerBlockKeys, st.Except, h.Next); err != nil {
 			return plugin.Error(handler.Name, err)
 		}
 		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {
-			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // they stand one after another
+			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // there may be several, one after another
 				h.SetTap(t)
 			}
 		}
@@ -53,7 +53,7 @@ func setup(c *caddy.Controller) error {
 	return nil
 }
 
-// stanza is what a stanza says, and where its server block listens.
+// stanza is the content of a stanza, and where its server block listens.
 type stanza struct {
 	handler.Config
 	list      *source.List
@@ -80,33 +80,41 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 		return cfg, c.Errf("%s %s", asWritten(s, to), s.BootstrapHint())
 	}
 
-	words := reader(c)
-	seen := make(map[string]bool)
-	for c.NextBlock() {
-		name := c.Val()
-		o, ok := option.Find(name)
-		if !ok {
-			return cfg, c.Errf("unknown option '%s'; the options are %s", name, strings.Join(option.Names(), ", "))
-		}
-		if seen[name] {
-			return cfg, c.Errf("option '%s' is given twice", name)
-		}
-		seen[name] = true
-		args := c.RemainingArgs()
-		if c.NextArg() { // RemainingArgs stops before a brace
-			return cfg, c.Errf("option '%s' takes no block; remove the '%s'", name, c.Val())
-		}
-		if err := o.Set(&cfg.Values, args, words); err != nil {
-			return cfg, c.Errf("%s: %v; write: %s", name, err, o.Usage())
-		}
-		if err := cfg.Check(); err != nil {
-			return cfg, c.Err(err.Error())
-		}
+	if err := parseOptions(c, &cfg.Values); err != nil {
+		return cfg, err
 	}
 	if c.Next() {
 		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
 	}
 	return cfg, nil
+}
+
+// parseOptions reads the block of a stanza.
+func parseOptions(c *caddy.Controller, v *option.Values) error {
+	reader := reader(c)
+	seen := make(map[string]bool)
+	for c.NextBlock() {
+		name := c.Val()
+		o, ok := option.Find(name)
+		if !ok {
+			return c.Errf("unknown option '%s'; the options are %s", name, strings.Join(option.Names(), ", "))
+		}
+		if seen[name] {
+			return c.Errf("option '%s' is given twice", name)
+		}
+		seen[name] = true
+		args := c.RemainingArgs()
+		if c.NextArg() { // RemainingArgs stops before a brace
+			return c.Errf("option '%s' takes no block; remove the '%s'", name, c.Val())
+		}
+		if err := o.Set(v, args, reader); err != nil {
+			return c.Errf("%s: %v; write: %s", name, err, o.Usage())
+		}
+		if err := v.Check(); err != nil {
+			return c.Err(err.Error())
+		}
+	}
+	return nil
 }
 
 // reader reads arguments of options as CoreDNS's plugins do.
@@ -122,9 +130,9 @@ func reader(c *caddy.Controller) option.Reader {
 	}
 }
 
-// leadsNowhere tells of zones that except leaves to a next plugin that is not there. It
-// is an error if these are all zones of the server block, named by its keys.
-func leadsNowhere(keys, except []string, next plugin.Handler) error {
+// checkExcept warns if except leaves zones to the next plugin, and there is none. It is an
+// error if these are all zones of the server block, which its keys name.
+func checkExcept(keys, except []string, next plugin.Handler) error {
 	if next != nil || len(except) == 0 {
 		return nil
 	}

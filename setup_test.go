@@ -53,8 +53,8 @@ func wantError(t *testing.T, stanza string, line int, words ...string) {
 	}
 }
 
-// Names that nothing answers are an error if they are all there are, else a warning.
-func TestLeadsNowhere(t *testing.T) {
+// Zones that no plugin answers for are an error if they are all there are, else a warning.
+func TestCheckExcept(t *testing.T) {
 	for _, tc := range []struct {
 		keys, except []string
 		next         plugin.Handler
@@ -71,7 +71,7 @@ func TestLeadsNowhere(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tc.keys, tc.except, tc.next != nil), func(t *testing.T) {
 			log := testkit.Logged(t)
-			err := leadsNowhere(tc.keys, tc.except, tc.next)
+			err := checkExcept(tc.keys, tc.except, tc.next)
 			if (err != nil) != tc.fails || (log.Count("Queries for "+strings.Join(tc.except, " ")+" fail") > 0) != tc.warns {
 				t.Errorf("%+v: %v, log %q", tc, err, log)
 			}
