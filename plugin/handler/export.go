@@ -23,12 +23,12 @@ import (
 // inspector returns what shows a race to the plugins dnstap and trace, or nil if neither is
 // used. It is called when the race is over, in the goroutine that serves the query, whose
 // metadata the taps may need; later replies are not shown.
-func inspector(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, taps []*dnstap.Dnstap, forceTCP bool) func(*pool.Asking) {
+func inspector(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, taps []*dnstap.Dnstap, forceTCP bool) func(*pool.Race) {
 	span := ot.SpanFromContext(ctx)
 	if span == nil && len(taps) == 0 {
 		return nil
 	}
-	return func(a *pool.Asking) {
+	return func(a *pool.Race) {
 		for i, leg := range a.Legs() {
 			if leg.Unasked {
 				continue
@@ -44,7 +44,7 @@ func inspector(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, taps []*dn
 }
 
 // trace makes a span for a leg, below that of the client's query.
-func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
+func trace(parent ot.Span, a *pool.Race, i int, leg race.LegReport) {
 	span := parent.Tracer().StartSpan("exchange", ot.ChildOf(parent.Context()), otext.SpanKindRPCClient, ot.StartTime(leg.Asked))
 	otext.PeerAddress.Set(span, a.Members[i].String())
 	switch {
@@ -65,7 +65,7 @@ func trace(parent ot.Span, a *pool.Asking, i int, leg race.LegReport) {
 
 // tapLeg shows a leg's query and, if there was one, its reply. Both have the id of
 // the client's query, so that they can be matched.
-func tapLeg(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *pool.Asking, i int, leg race.LegReport, forceTCP bool) {
+func tapLeg(ctx context.Context, t *dnstap.Dnstap, state request.Request, a *pool.Race, i int, leg race.LegReport, forceTCP bool) {
 	query := a.Query(i)
 	stream := query.Stream || forceTCP || !a.Members[i].Server.Transport.Datagram()
 	if leg.Msg != nil {

@@ -152,7 +152,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		w.WriteMsg(noneKnown(r))
 		return dns.RcodeSuccess, errNoneKnown
 	}
-	out, first := h.pool.Ask(ctx, c, inspector(ctx, w, r, h.taps, h.cfg.ForceTCP))
+	out, first := h.pool.Ask(c, inspector(ctx, w, r, h.taps, h.cfg.ForceTCP))
 	if first {
 		h.count(ctx, out)
 	}
@@ -160,7 +160,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 }
 
 // count counts a race that is over.
-func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
+func (h *Handler) count(ctx context.Context, out *pool.Result) {
 	m := h.metrics.of(ctx)
 	m.count(out)
 	if h.cfg.Learns() {
@@ -170,7 +170,7 @@ func (h *Handler) count(ctx context.Context, out *pool.Outcome) {
 
 // finish answers the client with the outcome of its race. What is written already, for the
 // extended error, is reported as success; the errors plugin logs the rest.
-func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Outcome) (int, error) {
+func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Result) (int, error) {
 	if msg := c.passThrough(out); msg != nil {
 		if metadata.ValueFuncs(ctx) != nil {
 			metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)

@@ -475,7 +475,7 @@ func TestR8NoWhole(t *testing.T) {
 				m.SetEdns0(1232, false)
 			}
 			raw := asked{msg: m}.pack(func(m *dns.Msg) { m.Truncated = true })
-			out := &pool.Outcome{
+			out := &pool.Result{
 				Result:  race.Result{Leg: 0, Verdict: race.Truncated, Msg: raw, Errs: []error{race.ErrTruncated}},
 				Members: h.pool.Members(),
 			}

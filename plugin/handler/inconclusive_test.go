@@ -172,7 +172,7 @@ func TestReasonsKeepPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := &pool.Outcome{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
+	out := &pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
 	if got := reasons(out); strings.Contains(got, "secret") || !strings.Contains(got, "192.0.2.1") {
 		t.Errorf("got %q", got)
 	}

@@ -108,7 +108,7 @@ func TestBytes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				out := &pool.Outcome{Result: race.Result{Verdict: race.Judge(raw, race.Policy{}), Msg: raw}}
+				out := &pool.Result{Result: race.Result{Verdict: race.Judge(raw, race.Policy{}), Msg: raw}}
 				client := func() *client {
 					c, err := newClient(new(test.ResponseWriter), r.Copy(), new(option.Values))
 					if err != nil {

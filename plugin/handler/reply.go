@@ -67,14 +67,14 @@ func (in *incoming) edns(wanted bool) {
 
 // inconclusive lowers the TTL of a denial on which some upstreams gave no opinion (R7). A
 // client that uses EDNS gets the reason.
-func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Outcome) {
+func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Result) {
 	race.CapTTL(in.msg, ttl)
 	addExtendedError(in.msg, r, out)
 }
 
 // synthesized is the reply to r where that of no upstream is given. It has no records, so
 // it is not cached.
-func synthesized(r *dns.Msg, rcode int, out *pool.Outcome) *dns.Msg {
+func synthesized(r *dns.Msg, rcode int, out *pool.Result) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(r, rcode)
 	m.RecursionAvailable = true
@@ -84,7 +84,7 @@ func synthesized(r *dns.Msg, rcode int, out *pool.Outcome) *dns.Msg {
 
 // addExtendedError adds an extended error to m, the reply to r, if the client uses
 // EDNS (RFC 8914, section 2).
-func addExtendedError(m, r *dns.Msg, out *pool.Outcome) {
+func addExtendedError(m, r *dns.Msg, out *pool.Result) {
 	opt := r.IsEdns0()
 	if opt == nil || out.Conclusive() {
 		return
@@ -116,7 +116,7 @@ var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnresponsive, r
 
 // extendedError says why upstreams gave no opinion. It is Network Error if the network
 // failed for each of those, else No Reachable Authority (RFC 8914, section 4).
-func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
+func extendedError(out *pool.Result) *dns.EDNS0_EDE {
 	text := reasons(out)
 	if len(text) > maxExtraText {
 		text = text[:maxExtraText] + "..."
@@ -135,7 +135,7 @@ func extendedError(out *pool.Outcome) *dns.EDNS0_EDE {
 
 // reasons says which upstreams gave no opinion, and why, without the path of their URL: it
 // may identify an account, and clients see this.
-func reasons(out *pool.Outcome) string {
+func reasons(out *pool.Result) string {
 	var parts []string
 	for i, err := range out.Errs {
 		if err != nil {

@@ -65,7 +65,7 @@ func newServerMetrics(name string) *serverMetrics {
 }
 
 // count counts a race that is over.
-func (m *serverMetrics) count(out *pool.Outcome) {
+func (m *serverMetrics) count(out *pool.Result) {
 	m.races[out.Verdict].Inc()
 	m.duration.Observe(out.Took.Seconds())
 	if out.Leg >= 0 {
@@ -80,7 +80,7 @@ func (m *serverMetrics) count(out *pool.Outcome) {
 }
 
 // countLearned counts what knowledge, which is of so many zones, did in a race.
-func (m *serverMetrics) countLearned(out *pool.Outcome, zones int) {
+func (m *serverMetrics) countLearned(out *pool.Result, zones int) {
 	m.zones.Set(float64(zones))
 	if out.Away {
 		m.away.Inc()

@@ -23,9 +23,9 @@ type Query interface {
 	Read(reply []byte) error
 }
 
-// Asking is a race over the upstreams of a pool. Its methods are for one goroutine,
+// Race is a race over the upstreams of a pool. Its methods are for one goroutine,
 // but for Legs.
-type Asking struct {
+type Race struct {
 	Members []*Member // by leg
 
 	query            Query
@@ -36,8 +36,8 @@ type Asking struct {
 }
 
 // Start asks all upstreams in use (R1), as if nothing were known.
-func (p *Pool) Start(q Query) *Asking {
-	a := &Asking{Members: p.set.Load().whom(wire.Question(q.Plain().Msg)).members}
+func (p *Pool) Start(q Query) *Race {
+	a := &Race{Members: p.set.Load().whom(wire.Question(q.Plain().Msg)).members}
 	a.put(p, q)
 	if a.setup.Watched = true; !a.setup.Final {
 		a.setup.Prefer = preference(&p.cfg, len(a.Members), knowledge.Standing{}, -1)
@@ -47,7 +47,7 @@ func (p *Pool) Start(q Query) *Asking {
 }
 
 // put makes q what is asked, by the rules for that.
-func (a *Asking) put(p *Pool, q Query) {
+func (a *Race) put(p *Pool, q Query) {
 	if p.links.wanted.Load() {
 		p.followLinks()
 	}
@@ -63,10 +63,10 @@ func (a *Asking) put(p *Pool, q Query) {
 }
 
 // start asks. A nil clock is as in [race.Clock].
-func (a *Asking) start(clock *race.Clock) { a.race.Begin(clock, a.setup, len(a.Members), a) }
+func (a *Race) start(clock *race.Clock) { a.race.Begin(clock, a.setup, len(a.Members), a) }
 
 // AskLeg implements race.Asker.
-func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
+func (a *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	if a.setup.DNSSEC {
 		leg.Signs(a.Members[i].Signs(a.Query(i)))
 	}
@@ -77,7 +77,7 @@ func (a *Asking) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 }
 
 // Asked implements race.Asker.
-func (a *Asking) Asked() {
+func (a *Race) Asked() {
 	if a.batch != nil {
 		a.batch.Send()
 		a.batch = nil
@@ -85,7 +85,7 @@ func (a *Asking) Asked() {
 }
 
 // Query is what leg i asks.
-func (a *Asking) Query(i int) *upstream.Query {
+func (a *Race) Query(i int) *upstream.Query {
 	if a.Members[i].Server.Transport.Encrypted() {
 		return a.encrypted
 	}
@@ -93,7 +93,7 @@ func (a *Asking) Query(i int) *upstream.Query {
 }
 
 // Wait returns how the race ends. A reply that cannot be read is none.
-func (a *Asking) Wait(ctx context.Context) race.Result {
+func (a *Race) Wait(ctx context.Context) race.Result {
 	res := a.race.Wait(ctx)
 	for res.Leg >= 0 && a.query.Read(res.Msg) != nil {
 		a.race.Discard(res.Leg)
@@ -108,17 +108,17 @@ func (a *Asking) Wait(ctx context.Context) race.Result {
 }
 
 // Linger waits, after Wait, for those who are late.
-func (a *Asking) Linger(ctx context.Context) { a.race.Linger(ctx) }
+func (a *Race) Linger(ctx context.Context) { a.race.Linger(ctx) }
 
 // Legs tells what has become of each leg so far. It may be called from any goroutine,
 // but not after End.
-func (a *Asking) Legs() []race.LegReport { return a.race.Legs() }
+func (a *Race) Legs() []race.LegReport { return a.race.Legs() }
 
 // Begun is when the upstreams were asked.
-func (a *Asking) Begun() time.Time { return a.race.Begun() }
+func (a *Race) Begun() time.Time { return a.race.Begun() }
 
 // End must be called when nobody waits any more.
-func (a *Asking) End() {
+func (a *Race) End() {
 	a.race.End()
 	a.query, a.plain, a.encrypted = nil, nil, nil // late replies may keep the rest
 }

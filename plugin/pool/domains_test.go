@@ -103,7 +103,7 @@ func TestR21Private(t *testing.T) {
 	defer p.Close()
 	expect := func(name string, verdict race.Verdict, want ...int) {
 		t.Helper()
-		out, _ := p.Ask(t.Context(), ask(t, name), nil)
+		out, _ := p.Ask(ask(t, name), nil)
 		if out.Verdict != verdict {
 			t.Errorf("%s: %v, want %v", name, out.Verdict, verdict)
 		}
@@ -147,7 +147,7 @@ func TestR16Guess(t *testing.T) {
 	p.Replace(all)
 	defer p.Close()
 	for name, want := range map[string][]int{"www.corp.example.": {0}, "www.moved.example.": {0, 1, 2}} {
-		out, _ := p.Ask(t.Context(), ask(t, name), nil)
+		out, _ := p.Ask(ask(t, name), nil)
 		if out.Verdict != race.Good || !out.Plan.Alone || out.Plan.First != want[len(want)/2] {
 			t.Errorf("%s: %v, %+v", name, out.Verdict, out.Plan)
 		}
@@ -155,7 +155,7 @@ func TestR16Guess(t *testing.T) {
 			t.Errorf("%s: %v were asked, want %v", name, got, want)
 		}
 	}
-	if out, _ := p.Ask(t.Context(), ask(t, "other.test."), nil); out.Plan.Alone {
+	if out, _ := p.Ask(ask(t, "other.test."), nil); out.Plan.Alone {
 		t.Errorf("a name in no domain: %+v", out.Plan)
 	}
 }

@@ -84,10 +84,10 @@ func (r returns) returned() {
 	}
 }
 
-// start begins the flight's race, as is best by what is known. Who asks for signatures has
+// start begins the call's race, as is best by what is known. Who asks for signatures has
 // everybody asked, for only some may sign (R19); so has who asks for a name of which one
 // denial is final (R14).
-func (f *flight) start(q Query, watched bool) {
+func (f *call) start(q Query, watched bool) {
 	pool := f.set.pool
 	f.asking.put(pool, q)
 	setup := &f.asking.setup
@@ -105,7 +105,7 @@ func (f *flight) start(q Query, watched bool) {
 }
 
 // consult says whom to ask when, and whose answer is better, by what is known.
-func (f *flight) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
+func (f *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
 	cfg := &f.set.pool.cfg
 	s := f.set.standing(f.question, cfg.Learn > 0, now)
 	view := -1
@@ -191,7 +191,7 @@ func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Pr
 
 // learnZone takes down what the replies say of the zone. Replies that still come are
 // taken down when they do.
-func (f *flight) learnZone(now time.Time) {
+func (f *call) learnZone(now time.Time) {
 	f.winner = -1
 	f.Unasked = f.asking.race.Unasked()
 	if f.Verdict == race.Good {
@@ -211,7 +211,7 @@ func (f *flight) learnZone(now time.Time) {
 }
 
 // TakeReply implements race.ReplySink.
-func (f *flight) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
+func (f *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
 	now, zones, names := time.Now(), f.set.zones, &f.set.names
 	if late {
 		names.Heard(f.question, i, verdict, reply, now)
@@ -247,7 +247,7 @@ func (f *flight) TakeReply(i int, verdict race.Verdict, reply []byte, took time.
 }
 
 // compare tells whether leg i has answered otherwise than the winner.
-func (f *flight) compare(i int, reply []byte, now time.Time) {
+func (f *call) compare(i int, reply []byte, now time.Time) {
 	if f.winner < 0 {
 		return
 	}
@@ -260,7 +260,7 @@ func (f *flight) compare(i int, reply []byte, now time.Time) {
 
 // away makes a denial a failure if the only upstream that knows the zone is away, as is
 // told by why it gave no opinion (R18). It reports whether it is.
-func (f *flight) away(now time.Time, is func(error) bool) bool {
+func (f *call) away(now time.Time, is func(error) bool) bool {
 	switch f.Verdict {
 	case race.NXDomain, race.NXDomainSOA, race.NoData, race.NoDataSOA:
 	default:
@@ -275,7 +275,7 @@ func (f *flight) away(now time.Time, is func(error) bool) bool {
 	}
 	errs := make([]error, len(f.Errs))
 	errs[knower] = f.Errs[knower]
-	f.Result = race.Result{Leg: -1, Verdict: race.ServFail, Errs: errs}
+	f.Result.Result = race.Result{Leg: -1, Verdict: race.ServFail, Errs: errs}
 	return true
 }
 

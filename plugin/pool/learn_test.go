@@ -110,9 +110,9 @@ func learning(n int, change ...func(*Config)) *set {
 }
 
 // hold has the question asked with what the set knows, and learns from it.
-func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *flight, took time.Duration, asked []bool) {
+func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *call, took time.Duration, asked []bool) {
 	t.Helper()
-	f = &flight{set: s, question: wire.Question(msg)}
+	f = &call{set: s, question: wire.Question(msg)}
 	f.Members = s.members
 	setup := race.Setup{Rules: s.pool.cfg.Rules, Watched: true}
 	f.Plan, setup.Prefer = f.consult(time.Now())
@@ -120,7 +120,7 @@ func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *flight, took time.D
 	a := &acting{do: do, asked: make([]bool, len(do))}
 	f.asking.race.Begin(nil, setup, len(do), a)
 	start := time.Now()
-	f.Result = f.asking.race.Wait(t.Context())
+	f.Result.Result = f.asking.race.Wait(t.Context())
 	took = time.Since(start)
 	f.learn(msg)
 	f.asking.End()
@@ -211,7 +211,7 @@ func (w *randomWorld) draw(zone string, host int, qtype uint16, msg []byte) (do 
 
 // outcome is a race with knowledge, beside the same without.
 type outcome struct {
-	*flight
+	*call
 	took, offTook time.Duration
 	off           race.Result
 	asked         []bool
@@ -251,7 +251,7 @@ func worlds(t *testing.T, seeds int, change func(seed int, c *Config), judge fun
 				msg := pack(t, fmt.Sprintf("host%d.%s", host, zone), qtype)
 				o := &outcome{do: w.draw(zone, host, qtype, msg)}
 				o.off, o.offTook = without(t, s.pool.cfg.Rules, msg, o.do)
-				o.flight, o.took, o.asked = s.hold(t, msg, o.do)
+				o.call, o.took, o.asked = s.hold(t, msg, o.do)
 				if wrong := judge(o); wrong != "" {
 					t.Errorf("seed %d, %s %s: %s\nplan %+v, asked %v\ndoing %s", seed, zone, dns.Type(qtype), wrong, o.Plan, o.asked, describe(o.do))
 				}

@@ -79,7 +79,7 @@ func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype u
 		return found{err: err}
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	a := &Asking{Members: members}
+	a := &Race{Members: members}
 	a.put(p, q)
 	a.setup.Policy.NeedType, a.setup.Watched = true, true
 	a.start(nil)

@@ -67,7 +67,7 @@ func TestAsk(t *testing.T) {
 	p := newPool(t, resolver(t, ""), resolver(t, "192.0.2.1"))
 	q := ask(t, "host.example.")
 	var legs []race.LegReport
-	out, first := p.Ask(t.Context(), q, func(a *Asking) { legs = a.Legs() })
+	out, first := p.Ask(q, func(a *Race) { legs = a.Legs() })
 	if out.Verdict != race.Good || out.Leg != 1 || !first || q.read != 1 || out.Took <= 0 {
 		t.Errorf("%+v, first %v, read %d times", out, first, q.read)
 	}
@@ -83,7 +83,7 @@ func TestAskUnreadable(t *testing.T) {
 		send(append(msg, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 3, 192, 0, 2)) // an address of three bytes
 	})), resolver(t, ""))
 	q := ask(t, "host.example.")
-	out, _ := p.Ask(t.Context(), q, nil)
+	out, _ := p.Ask(q, nil)
 	if out.Leg != 1 || out.Verdict != race.NXDomain || !errors.Is(out.Errs[0], race.ErrUnreadable) {
 		t.Errorf("%+v", out)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Outcome is the end of a race. It is shared by all that asked the same while it
+// Result is the end of a race. It is shared by all that asked the same while it
 // was on, and must not be changed.
-type Outcome struct {
+type Result struct {
 	race.Result
 	Members []*Member     // by leg
 	Took    time.Duration // the race
@@ -35,7 +35,7 @@ type Outcome struct {
 // for the id. It reports whether the race was this query's own; else q.Read has not
 // been called. When its own race is over, look is shown what each leg was asked and
 // what became of it, unless it is nil.
-func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outcome, first bool) {
+func (p *Pool) Ask(q Query, look func(*Race)) (out *Result, first bool) {
 	query := q.Plain()
 	key := string(query.Msg[2:])
 	if query.Truncated == upstream.TruncatedNever {
@@ -44,20 +44,20 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 	f, first := p.shared.join(key, p.set.Load().whom(wire.Question(query.Msg)))
 	if !first {
 		f.done.Wait()
-		return &f.Outcome, false
+		return &f.Result, false
 	}
 	defer p.shared.finish(key, f)
 	f.start(q, look != nil)
 	defer f.asking.End()
 	// A client that goes away, as one of HTTPS or QUIC may, does not end what
 	// others wait for too.
-	f.Result = f.asking.Wait(context.Background())
+	f.Result.Result = f.asking.Wait(context.Background())
 	f.Took = time.Since(f.asking.Begun())
 	f.learn(query.Msg)
 	if look != nil {
 		look(&f.asking)
 	}
-	return &f.Outcome, true
+	return &f.Result, true
 }
 
 // shared are the races under way, by what is asked. Package singleflight would
@@ -66,14 +66,14 @@ func (p *Pool) Ask(ctx context.Context, q Query, look func(*Asking)) (out *Outco
 // work.
 type shared struct {
 	mu       sync.Mutex
-	underway map[string]*flight
+	underway map[string]*call
 }
 
-// flight is a race that more than one client may wait for.
-type flight struct {
+// call is a race that more than one client may wait for.
+type call struct {
 	done sync.WaitGroup
-	Outcome
-	asking Asking
+	Result
+	asking Race
 	set    *set
 
 	question []byte // as in [wire.Question]; nil: nothing is learned about its zone
@@ -83,7 +83,7 @@ type flight struct {
 // learn takes down what the replies say of the name, and makes of its denial what is
 // known better (R18), or was when the client asked: the race may have waited for long. A chain that leads nowhere stays as it is: it says that its own
 // name exists.
-func (f *flight) learn(query []byte) {
+func (f *call) learn(query []byte) {
 	question := wire.Question(query)
 	if question == nil {
 		return
@@ -101,7 +101,7 @@ func (f *flight) learn(query []byte) {
 	}
 	denied := f.Verdict == race.NXDomain || f.Verdict == race.NXDomainSOA
 	if denied && !f.asking.setup.Final && !checksSignatures(query) && f.set.names.Exists(question, f.asking.Begun()) {
-		f.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
+		f.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: f.Errs}
 		f.Proven = true
 	} else if f.question != nil {
 		f.Away = f.away(now, silent)
@@ -118,28 +118,28 @@ func checksSignatures(query []byte) (signed bool) {
 	return signed || wire.DO(query)
 }
 
-// join returns the flight with that key and set of upstreams, and whether it is a
+// join returns the call with that key and set of upstreams, and whether it is a
 // new one. Whoever is first must finish it; everybody else waits for that. A race
 // of a set that was replaced goes on for those who wait, and takes in no others.
-func (s *shared) join(key string, now *set) (f *flight, first bool) {
+func (s *shared) join(key string, now *set) (f *call, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok := s.underway[key]; ok && f.set == now {
 		return f, false
 	}
-	f = &flight{set: now}
+	f = &call{set: now}
 	f.Members, f.asking.Members = now.members, now.members
 	f.Leg = -1 // should the race end in a panic
 	f.done.Add(1)
 	if s.underway == nil {
-		s.underway = make(map[string]*flight)
+		s.underway = make(map[string]*call)
 	}
 	s.underway[key] = f
 	return f, true
 }
 
 // finish says that the outcome is known.
-func (s *shared) finish(key string, f *flight) {
+func (s *shared) finish(key string, f *call) {
 	s.mu.Lock()
 	if s.underway[key] == f {
 		delete(s.underway, key)

@@ -36,7 +36,7 @@ func newSmall(t *testing.T, all []*simple, change ...func(*Config)) *small {
 }
 
 // ask returns what came of a question, and who was asked.
-func (w *small) ask(name string, qtype uint16) (*flight, time.Duration, []int) {
+func (w *small) ask(name string, qtype uint16) (*call, time.Duration, []int) {
 	w.t.Helper()
 	msg := pack(w.t, name, qtype)
 	var do []doing

@@ -20,7 +20,7 @@ type liveRace struct {
 	pool *pool.Pool
 
 	mu    sync.Mutex
-	race  *pool.Asking     // nil: it has not begun
+	race  *pool.Race     // nil: it has not begun
 	legs  []race.LegReport // when it has ended
 	over  *outcome         // of the race; nil: it is not over
 	ended bool
