@@ -115,7 +115,7 @@ func TestWatchNeverSettles(t *testing.T) {
 		time.Sleep(restMost + time.Second)
 		stop()
 		synctest.Wait()
-		if len(changes) != 1 || changes[0].servers != 2 || changes[0].at < restMost || changes[0].at >= restMost+settleTime || reads > int(restMost/settleTime)+2 {
+		if len(changes) != 1 || changes[0].servers != 2 || changes[0].at < restMost || changes[0].at >= restMost+rereadTime || reads > int(restMost/rereadTime)+2 {
 			t.Errorf("%d readings, changes are %v", reads, changes)
 		}
 	})

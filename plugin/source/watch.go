@@ -11,7 +11,7 @@ import (
 const (
 	eventRest  = 100 * time.Millisecond // without an event, before files are read
 	eventMost  = 200 * time.Millisecond // from the first event to reading, if events go on
-	settleTime = 37 * time.Millisecond  // between two readings of a file that may be half written; no writer is likely to have this rhythm
+	rereadTime = 37 * time.Millisecond  // between two readings of a file that may be half written; no writer is likely to have this rhythm
 	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
 	fastPoll   = time.Second            // instead of events
 )
@@ -19,7 +19,7 @@ const (
 // watchFiles watches several files as one. It calls read at the beginning, when something
 // about the files has changed, and now and then without reason, one call at a time, until
 // stop is called. As long as read returns false, because a file may be half written, it is
-// called again every settleTime.
+// called again every rereadTime.
 //
 // The last name of a file may be [anything]. The error says that there are no events; then
 // the files are read once a second.
@@ -37,9 +37,8 @@ type change struct {
 	warning  string // why changes are noticed late from now on; empty: nothing new
 }
 
-// watcher is one call of watchFiles. An event is noted; when no other follows, the change
-// has settled and the files are read; while one of them may be half written, they are
-// read again.
+// watcher is one call of watchFiles: an event is noted; when no other follows, the files are
+// read; and while one of them may be half written, they are read again.
 type watcher struct {
 	files     []string
 	events    *fsnotify.Watcher // nil: there are none
@@ -95,7 +94,7 @@ func (w *watcher) run() {
 			w.read()
 			continue
 		}
-		w.settle()
+		w.schedule()
 	}
 }
 
@@ -115,8 +114,8 @@ func (w *watcher) note(e fsnotify.Event) bool {
 	return true
 }
 
-// settle has the files read when there has been no event for eventRest.
-func (w *watcher) settle() {
+// schedule has the files read when there has been no event for eventRest.
+func (w *watcher) schedule() {
 	if w.unsettled { // they will be read soon anyway
 		return
 	}
@@ -136,7 +135,7 @@ func (w *watcher) read() {
 		w.warned, c.warning = w.late, w.late
 	}
 	if w.unsettled = !w.readFiles(c); w.unsettled {
-		w.due.Reset(settleTime)
+		w.due.Reset(rereadTime)
 		return
 	}
 	w.first, w.moved = time.Time{}, false
