@@ -78,7 +78,7 @@ func TestR13TwoOPT(t *testing.T) {
 }
 
 // A bogus reply, as one that is forged, does not keep the true one out that follows; nor
-// does anybody wait for that longer than for the others.
+// is that waited for longer than the others.
 func TestBogusIsFollowed(t *testing.T) {
 	t.Parallel()
 	const soon, late, never = 20 * time.Millisecond, 300 * time.Millisecond, time.Hour

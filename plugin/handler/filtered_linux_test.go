@@ -10,7 +10,7 @@ import (
 )
 
 // filtered is a resolver of which only UDP gets through: SYNs to its TCP port are
-// dropped, because nobody accepts and the backlog is full.
+// dropped, because no program accepts and the backlog is full.
 func filtered(t *testing.T, behave func(asked)) netip.AddrPort {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)

@@ -169,7 +169,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// R11: whatever a file says, a server block does not become its own upstream.
+// R11: whatever a file names, a server block does not become its own upstream.
 func TestR11FollowDropsOwn(t *testing.T) {
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
 	self := netip.MustParseAddrPort("127.0.0.77:5353")

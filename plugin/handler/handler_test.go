@@ -27,7 +27,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// says is a next plugin that answers by itself.
+// says is a next plugin that replies by itself.
 var says = plugin.HandlerFunc(func(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := new(dns.Msg)
 	m.SetReply(r)
@@ -462,8 +462,8 @@ func TestTruncatedNoTCP(t *testing.T) {
 	}
 }
 
-// R3, R8: of an answer whose whole cannot be had a client on UDP is told that there is
-// one, and one on TCP that it cannot be had.
+// R3, R8: if the answer is truncated and TCP fails, clients on UDP get TC=1, and those on TCP
+// SERVFAIL.
 func TestR8NoWhole(t *testing.T) {
 	up := resolver(t, denies(good))
 	h := started(Config{Upstreams: plain(up), Values: option.Values{Rules: testRules, Patience: time.Second}})
@@ -506,7 +506,7 @@ func TestR8NoWhole(t *testing.T) {
 	}
 }
 
-// A signed query's truncated reply goes to the client as it came, if nobody has a good
+// A signed query's truncated reply goes to the client as it came, if no upstream has a good
 // answer: it asks again over TCP, where a whole one keeps its signature.
 func TestTruncatedSigned(t *testing.T) {
 	short := resolver(t, denies(func(m *dns.Msg) { m.Truncated = true }))
@@ -573,7 +573,7 @@ func udpResolver(t *testing.T, behave func(asked)) (netip.AddrPort, net.PacketCo
 	return netip.MustParseAddrPort(udp.LocalAddr().String()), udp
 }
 
-// An upstream of old that says FORMERR to EDNS is asked without.
+// An old upstream that replies FORMERR to EDNS is asked without it.
 func TestNoEDNS(t *testing.T) {
 	fast := resolver(t, denies(nxdomain))
 	knows := resolver(t, func(a asked) {

@@ -90,7 +90,7 @@ func TestR7Inconclusive(t *testing.T) {
 	}
 }
 
-// R7: however many upstreams have something to tell, the reply fits a small packet.
+// R7: however many upstreams gave no opinion, the reply fits a small packet.
 func TestR7ManyUpstreams(t *testing.T) {
 	set := []netip.AddrPort{resolver(t, denies(nxdomain))}
 	for i := range 20 {
@@ -109,7 +109,7 @@ func TestR7ManyUpstreams(t *testing.T) {
 func TestR7UnderCache(t *testing.T) {
 	t.Parallel()
 	var back atomic.Bool
-	// cached asks a server with the cache, whose VPN says this until it is back.
+	// cached asks a server with the cache, whose VPN replies so until it is back.
 	cached := func(away func(a asked)) (rcode func() string) {
 		vpn := resolver(t, func(a asked) {
 			if back.Load() {
@@ -166,7 +166,7 @@ func TestBogusTTL(t *testing.T) {
 	}
 }
 
-// What clients are told of an upstream does not hold its path, which may be a key.
+// What clients see of an upstream does not have its path, which may be a key.
 func TestReasonsKeepPaths(t *testing.T) {
 	s, err := server.Parse("https://192.0.2.1%dns.example/secret")
 	if err != nil {

@@ -213,7 +213,7 @@ func question(name string, qtype uint16) *dns.Msg {
 	return m
 }
 
-// What resolvers of the lab say.
+// Replies of the lab's resolvers.
 
 func rr(s string) dns.RR {
 	r, err := dns.NewRR(s)
@@ -229,7 +229,7 @@ func soa(m *dns.Msg) {
 	m.Ns = []dns.RR{rr("example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 60")}
 }
 
-// idle is what a server says that neither knows the name nor looks for it.
+// idle is the reply of a server that neither knows the name nor looks for it.
 func idle(m *dns.Msg) { m.RecursionAvailable = false }
 
 // referral is the same, of one that knows who may know it.

@@ -84,7 +84,7 @@ func TestR16Learn(t *testing.T) {
 }
 
 // R15: replies that come when the race is over teach too. R17: that answers differ is
-// told once, and counted.
+// reported once, and counted.
 func TestR17Conflict(t *testing.T) {
 	conflictLog.limit.SetLimit(rate.Inf)
 	defer conflictLog.limit.SetLimit(rate.Every(logEvery))
@@ -123,8 +123,8 @@ func TestR17Conflict(t *testing.T) {
 	}
 }
 
-// R18: while the company is away its names are no denials, and who is away is told.
-func TestR18AwayIsTold(t *testing.T) {
+// R18: while the company's resolver is away its names are not denied, and the error names it.
+func TestR18AwayIsReported(t *testing.T) {
 	t.Parallel()
 	var away atomic.Bool
 	company := resolver(t, func(a asked) {
@@ -158,7 +158,7 @@ func TestR18AwayIsTold(t *testing.T) {
 		if r, _ := askHandler(t, h, question("host.elsewhere.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
 			t.Errorf("a zone that nobody knows: got\n%v", r)
 		}
-		replace(h.pool, plain(resolver(t, denies(nxdomain)))) // who has left has no say
+		replace(h.pool, plain(resolver(t, denies(nxdomain)))) // an upstream that was removed does not count
 		if r, _ := askHandler(t, h, question("host.corp.example.", dns.TypeA)); r.Rcode != dns.RcodeNameError {
 			t.Errorf("it is not listed: got\n%v", r)
 		}

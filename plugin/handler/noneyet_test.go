@@ -35,7 +35,7 @@ func say(t *testing.T, file, text string) {
 	}
 }
 
-// While no upstream is known queries fail, and say why; once there is one they do not.
+// While no upstream is known queries fail with the reason; once there is one they do not.
 func TestNoneYet(t *testing.T) {
 	t.Parallel()
 	one := gives(t, "192.0.2.11", 0)

@@ -16,7 +16,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// seriesWith returns the names of all metrics that tell of an upstream.
+// seriesWith returns the names of all metrics of an upstream.
 func seriesWith(t *testing.T, to string) (names []string) {
 	t.Helper()
 	families, err := prometheus.DefaultGatherer.Gather()
@@ -42,7 +42,7 @@ func TestUpstreamMetrics(t *testing.T) {
 		switch {
 		case silent.Load():
 		case a.msg.Question[0].Name == "one.example." && !lost.Swap(true):
-		case a.msg.Question[0].Name == "two.example." && a.network == "udp": // forged, by somebody who does not know the id
+		case a.msg.Question[0].Name == "two.example." && a.network == "udp": // forged, without knowing the id
 			raw := a.pack(good)
 			wire.Header(raw).SetID(wire.Header(raw).ID() + 1)
 			a.raws(0, raw)
@@ -126,7 +126,7 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-// The log tells that an upstream fails, why, and when that is over; the metric
+// The log has that an upstream fails, why, and when that is over; the metric
 // counts.
 func TestFailures(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("127.0.0.1:1"))
@@ -150,7 +150,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// The log tells once that an upstream refuses everything, and when that is over. One
+// The log has once that an upstream refuses everything, and when that is over. One
 // that refuses now and then, as a server over its limit does, is no news.
 func TestRefusals(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
@@ -207,7 +207,7 @@ func TestSeriesAfterReload(t *testing.T) {
 	now.Stop()
 }
 
-// What is told of an upstream's comings and goings in the wrong order shows how it is.
+// Changes between up and down that are reported in the wrong order leave the right state.
 func TestPresenceInAnyOrder(t *testing.T) {
 	h := started(Config{Upstreams: plain(resolver(t, denies(good)))})
 	t.Cleanup(func() { h.Stop() })

@@ -42,7 +42,7 @@ func record(t *testing.T, text string) dns.RR {
 	return rr
 }
 
-// The bytes of a reply that are passed on say what the message would, that is unpacked and
+// The bytes of a reply that are passed on are the same as of the message that is unpacked and
 // packed by CoreDNS's library; and whichever cannot be passed on so is not.
 func TestBytes(t *testing.T) {
 	requests := map[string]func(*dns.Msg){

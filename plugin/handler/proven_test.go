@@ -18,7 +18,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// byType is a resolver that says something else to each type of question.
+// byType is a resolver that replies differently to each type of question.
 func byType(says map[uint16]func(*dns.Msg)) func(asked) {
 	return func(a asked) { a.reply(0, says[a.msg.Question[0].Qtype]) }
 }
@@ -28,7 +28,7 @@ func withTTL(ttl uint32) func(*dns.Msg) {
 	return func(m *dns.Msg) { good(m); m.Answer[0].Header().Ttl = ttl }
 }
 
-// mustBeNoData fails the test unless r says that the name exists, in a way that no
+// mustBeNoData fails the test unless r shows that the name exists, in a way that no
 // cache keeps, and names who gave no opinion if it may.
 func mustBeNoData(t *testing.T, r *dns.Msg, edns bool, names string) {
 	t.Helper()
@@ -132,7 +132,7 @@ func TestR18ProofGoes(t *testing.T) {
 	denied("its time is over", dns.TypeAAAA)
 }
 
-// R18: a bogus answer proves nothing; a chain that leads nowhere says itself that its
+// R18: a bogus answer proves nothing; a chain that leads nowhere shows by itself that its
 // name exists, and stays.
 func TestR18Unproven(t *testing.T) {
 	hijacked := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: code(dns.RcodeRefused)}))
@@ -153,8 +153,8 @@ func TestR18Unproven(t *testing.T) {
 	}
 }
 
-// All who share a race get its NODATA; metrics and metadata tell of what was given.
-func TestR18IsTold(t *testing.T) {
+// All who share a race get its NODATA; metrics and metadata have the reply that was given.
+func TestR18IsReported(t *testing.T) {
 	const many = 20
 	arrived, release := make(chan struct{}, 10), make(chan struct{})
 	company := resolver(t, func(a asked) {

@@ -168,7 +168,7 @@ func TestR3BestOfTheRest(t *testing.T) {
 	}
 }
 
-// R4: with no reply at all the client is told so, and why, when the time is up.
+// R4: with no reply at all the client gets SERVFAIL, with the reason, when the time is up.
 func TestR4NoReply(t *testing.T) {
 	t.Parallel()
 	silent := func(asked) {}

@@ -15,7 +15,7 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-// askedLog is a resolver that answers everything, or as it is told, and keeps the names that
+// askedLog is a resolver that replies to everything as says has it, and keeps the names that
 // it was asked for.
 type askedLog struct {
 	mu    sync.Mutex
@@ -124,8 +124,7 @@ func TestR14Except(t *testing.T) {
 	}
 }
 
-// R14: whoever denies Apple's names is believed, be others faster or slower; of the error
-// of another nobody takes that.
+// R14: a denial of Apple's names is the reply, be others faster or slower; an error is not.
 func TestR14DenialIsFinal(t *testing.T) {
 	t.Parallel()
 	const late = 50 * time.Millisecond

@@ -53,7 +53,7 @@ func TestNothingToServe(t *testing.T) {
 	expect("", "there is no Corefile here")
 	expect("missing", "missing")
 	expect(filepath.Join(".", "block"), "")
-	expect("broken", "") // who starts it tells what is wrong
+	expect("broken", "") // Caddy reports what is wrong
 	if err := os.Rename("empty", "Corefile"); err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,9 @@ import (
 
 const soon = 20 * time.Second // in which a busy machine comes round to it
 
-// said is an outcome as programs read it. Names are written again here, for they
-// are a promise.
-type said struct {
+// decoded is an outcome as programs read it. The names of members are repeated here,
+// because programs rely on them.
+type decoded struct {
 	Name, Type, Verdict, Rcode string
 	Upstream                   *string
 	Seconds                    float64
@@ -42,7 +42,7 @@ type said struct {
 	}
 }
 
-func decode(t *testing.T, out string) said {
+func decode(t *testing.T, out string) decoded {
 	t.Helper()
 	var s said
 	d := json.NewDecoder(strings.NewReader(out))
@@ -53,8 +53,8 @@ func decode(t *testing.T, out string) said {
 	return s
 }
 
-// whys are what is said of each upstream.
-func (s said) whys() (list []string) {
+// whys are the verdict and the reason of each upstream.
+func (s decoded) whys() (list []string) {
 	for _, u := range s.Upstreams {
 		list = append(list, u.Verdict+": "+u.Why)
 	}
@@ -205,8 +205,7 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// What caches may keep for a shorter time is shown as it is passed on, and as
-// the upstream said it.
+// A reply with a lowered TTL is shown as clients get it, and as the upstream sent it.
 func TestTempered(t *testing.T) {
 	no, fails := resolver(t, nxdomain), resolver(t, code(dns.RcodeServerFailure))
 	_, out, _ := command(t, "host.example", "--json", "@"+no.String(), "@"+fails.String())
@@ -217,8 +216,8 @@ func TestTempered(t *testing.T) {
 	}
 }
 
-// begin asks without end: whatever is waited for is told by check, of which the
-// outcome is then returned when stop was called.
+// begin starts to ask: until waits for what check wants, and end returns the outcome, if
+// need be after stop was called.
 func begin(t *testing.T, args string, upstreams ...behaviour) (a *liveRace, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
 	t.Helper()
 	cfg, err := parse(strings.Fields("host.example " + args))
@@ -331,7 +330,7 @@ func TestBackAndSilent(t *testing.T) {
 	}
 }
 
-// What comes while the race ends is told from what came before.
+// What comes while the race ends is kept apart from what came before.
 func TestInTheMomentOfTheEnd(t *testing.T) {
 	cfg, err := parse([]string{"host.example"})
 	if err != nil {

@@ -15,8 +15,8 @@ type config struct {
 	note     string       // what was made of the name that was written; empty: nothing
 	message  []byte       // that asks it
 	list     *source.List // not read yet
-	named    bool         // upstreams are, on the command line
-	links    bool         // where they come from is asked for, and nothing else
+	named    bool         // the command line names upstreams
+	links    bool         // show where upstreams come from, and ask nothing
 	json     bool
 }
 

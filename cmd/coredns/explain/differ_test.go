@@ -18,7 +18,7 @@ func says(address string) result {
 	return result{after: 12 * ms, msg: m, verdict: race.Good}
 }
 
-// R17: it is told that answers differ, whose they are, and which one is preferred.
+// R17: the output shows that answers differ, whose they are, and which one is preferred.
 func TestR17Differ(t *testing.T) {
 	home, company, near := says("192.0.2.1"), says("10.1.0.10"), says("192.0.2.9")
 	for _, tc := range []struct {
@@ -57,7 +57,7 @@ func TestR17Differ(t *testing.T) {
 	}
 }
 
-// The options of the stanza are flags. What is preferred is taken, and is said to be.
+// The options of the stanza are flags. The preferred answer is taken, and shown as such.
 func TestPrefer(t *testing.T) {
 	t.Parallel()
 	cfg, err := parse([]string{"host.example", "--prefer", "private", "--filtered"})

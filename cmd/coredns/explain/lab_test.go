@@ -53,7 +53,7 @@ func soa(m *dns.Msg) {
 	m.Ns = []dns.RR{rr("example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 30")}
 }
 
-// What resolvers say.
+// Replies of resolvers.
 
 func knows(records ...string) behaviour {
 	return func(_ string, m *dns.Msg) bool {

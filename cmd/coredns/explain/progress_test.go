@@ -162,10 +162,10 @@ func TestWatchNothing(t *testing.T) {
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	var out output
-	said := make(chan struct{})
+	decoded := make(chan struct{})
 	out.after = func(writes int) {
 		if writes == 3 {
-			close(said)
+			close(decoded)
 		}
 	}
 	slow := func(network string, m *dns.Msg) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// R14: names that the server answers itself are asked of nobody here either.
+// R14: for names that the server answers itself no upstream is asked here either.
 func TestR14NobodyIsAsked(t *testing.T) {
 	var asked atomic.Int32
 	server := resolver(t, func(string, *dns.Msg) bool { asked.Add(1); return true }).String()

@@ -162,7 +162,7 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// While upstreams are waited for, the table says how long already.
+// While upstreams are waited for, the table shows for how long.
 func TestPending(t *testing.T) {
 	o := example(deniesResult, result{}, silentResult)
 	o.ended, o.over, o.since = false, false, 2345*ms
