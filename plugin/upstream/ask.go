@@ -28,13 +28,16 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	u.mu.Lock()
 	x.avoidEDNS(now)
 	x.begin(q, now, out)
-	wake = x.wakeAt()
-	if u.known.Down {
+	if !q.probe {
+		x.notePause(now)
+	}
+	if u.known.Down && x.wait.downAt.IsZero() {
 		out.tellHealth(x)
 	}
 	if len(u.known.Types) > 0 && u.known.Types.Unresponsive(x.qtype()) {
 		out.add(job{kind: unresponsiveJob, to: to})
 	}
+	wake = x.wakeAt()
 	u.mu.Unlock()
 	if out.n > 0 {
 		u.do(out)
@@ -110,7 +113,7 @@ func (u *Upstream) doJob(j *job) {
 	case probeJob:
 		u.probe()
 	case probeTypeJob:
-		u.Ask(&Query{Msg: rootQuery(j.qtype)}, prober{})
+		u.Ask(&Query{Msg: rootQuery(j.qtype), probe: true}, prober{})
 	case replyJob:
 		msg := j.msg
 		if j.s != nil { // it is in the buffer that the next packet is read into
@@ -150,7 +153,7 @@ func (u *Upstream) probe() {
 	u.mu.Lock()
 	u.known.Probed = time.Now()
 	u.mu.Unlock()
-	u.Ask(&Query{Msg: rootNS, bothPaths: true}, prober{})
+	u.Ask(&Query{Msg: rootNS, probe: true, bothPaths: true}, prober{})
 }
 
 var rootNS = rootQuery(dns.TypeNS)

@@ -84,6 +84,7 @@ type Query struct {
 	// truncated and TCP does not help.
 	UDPSize uint16
 
+	probe     bool // nobody asks it, so it is no end of a pause
 	bothPaths bool // ask over UDP and a stream
 }
 

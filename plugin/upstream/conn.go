@@ -37,20 +37,20 @@ func (s *stream) serve() error {
 	dialling, cancel := context.WithTimeout(s.ctx, s.u.cfg.Timeout/2)
 	defer cancel()
 	s.u.mu.Lock()
-	to, gone := s.u.peer, s.u.linkGone()
+	to, gone, again := s.u.peer, s.u.linkGone(), s.u.known.Stall()
 	s.u.mu.Unlock()
 	if gone {
 		return ErrLinkGone
 	}
-	if s.u.cfg.DialRoundTripper != nil {
-		conn, err := s.u.cfg.DialRoundTripper(dialling, to)
+	if dial := s.u.cfg.DialRoundTripper; dial != nil {
+		conn, err := firstDialled(dialling, again, func(ctx context.Context) (RoundTripper, error) { return dial(ctx, to) })
 		if err != nil {
 			return err
 		}
 		s.serveRoundTripper(conn)
 		return nil
 	}
-	conn, err := s.u.cfg.Dial(dialling, to)
+	conn, err := firstDialled(dialling, again, func(ctx context.Context) (net.Conn, error) { return s.u.cfg.Dial(ctx, to) })
 	if err != nil {
 		return err
 	}

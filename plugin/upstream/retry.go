@@ -9,11 +9,10 @@ const maxPause = time.Second
 
 // retry does what is due at now.
 func (x *Exchange) retry(now time.Time, out *outbox) {
-	if x.phase == ended {
-		return
-	}
 	if isDue(x.spare.due, now) {
 		x.step(waitedEnough, errNotConnected, now, out)
+	}
+	if x.phase == ended {
 		return
 	}
 	if !x.wake.IsZero() && now.Sub(x.wake) > maxPause {
@@ -21,6 +20,10 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 	}
 	if x.probeIsDue(now) {
 		out.add(job{kind: probeJob})
+	}
+	if isDue(x.wait.downAt, now) {
+		x.wait.downAt = time.Time{}
+		out.tellHealth(x)
 	}
 	x.u.silentLocked(x, now, out)
 	x.noteTypeSilence(now, out)
@@ -62,7 +65,7 @@ func (x *Exchange) retryUDP(now time.Time, out *outbox) {
 func (x *Exchange) wakeAt() time.Time {
 	x.wake = time.Time{}
 	if x.phase != ended {
-		x.wake = earliest(x.retryUDPAt(), x.retryStreamAt(), x.silenceAt(), x.typeSilenceAt(), x.againAt(), x.spare.due)
+		x.wake = earliest(x.retryUDPAt(), x.retryStreamAt(), x.silenceAt(), x.typeSilenceAt(), x.againAt(), x.wait.downAt, x.spare.due)
 	}
 	return x.wake
 }

@@ -1,6 +1,10 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/known"
+)
 
 // heardLocked notes that the upstream replies, over UDP or a stream. If it was down, all
 // that still wait for it have to ask once more; and so have those that asked in vain, if
@@ -30,7 +34,7 @@ func (u *Upstream) heardLocked(overUDP bool, now time.Time, out *outbox) {
 // silentLocked notes that x is unanswered at now, and makes the upstream down if that
 // proves it.
 func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
-	if !u.known.Silent(x.wait.silenceFrom, now, u.patienceLocked()) {
+	if !u.known.Silent(x.wait.silenceFrom, now, x.patience()) {
 		return
 	}
 	n := 0
@@ -44,10 +48,47 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 	u.renewAllLocked(now) // the silence may be theirs
 }
 
+// After a pause in which nothing was asked, what is known of a down upstream may be old, as
+// after a suspend. It is waited for as long as it usually takes, up to maxWelcome (R5).
+const (
+	leastPause = 5 * time.Second
+	maxWelcome = 300 * time.Millisecond
+)
+
+// notePause notes that a query is asked, and has its receiver told later that the upstream is
+// down, if it is asked after a pause.
+func (x *Exchange) notePause(now time.Time) {
+	u := x.u
+	if now.Sub(u.asked) >= leastPause {
+		u.pauseEnded = now
+	}
+	u.asked = now
+	if !u.known.Down || u.linkGone() {
+		return
+	}
+	usual := u.known.RTT.Timeout()
+	if u.cfg.ForceTCP {
+		usual = u.known.StreamRTT.Timeout()
+	}
+	if until := u.pauseEnded.Add(min(usual, maxWelcome)); now.Before(until) {
+		x.wait.downAt = until
+	}
+}
+
+// patience is the silence to the exchange that makes the upstream down. A connection that is
+// being dialled is none yet: it has a moment more, where nothing but streams is asked.
+func (x *Exchange) patience() time.Duration {
+	patience := x.u.patienceLocked()
+	if s := x.conn.stream; s != nil && s.state == dialling && x.conn.owed > 0 && x.udp.packets == 0 {
+		patience += known.LeastStall
+	}
+	return patience
+}
+
 // silenceAt is when a silence would be noticed, or the upstream probed before that; zero
 // means never.
 func (x *Exchange) silenceAt() time.Time {
-	patience := x.u.patienceLocked()
+	patience := x.patience()
 	silence := x.u.known.Deadline(x.wait.silenceFrom, patience)
 	if !silence.IsZero() && !x.wait.probed {
 		silence = silence.Add(-patience / 2)

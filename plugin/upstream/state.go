@@ -40,6 +40,8 @@ type Upstream struct {
 	conns          connections
 	waitingForLink ports.Table[Exchange]
 	random         *ports.Random
+	asked          time.Time   // when a query, not a probe, last was
+	pauseEnded     time.Time   // when the first query after a pause was asked
 	tidyTimer      *time.Timer // calls tidy
 	tidyDue        time.Time   // when it does; zero: it does not
 	closing        bool        // Close was called
@@ -117,6 +119,7 @@ type streamPath struct {
 // wait is how an exchange's wait for a reply goes.
 type wait struct {
 	silenceFrom     time.Time // since when a silence would be noticed
+	downAt          time.Time // when the receiver is to be told that the upstream is down; zero: it was, or need not be
 	probed          bool      // whether the upstream replies at all
 	silenceReported bool      // its silence was noticed while others were answered
 	askedAgain      bool      // after a silence

@@ -40,7 +40,7 @@ func (s *stream) askLocked(x *Exchange, now time.Time) {
 
 // openedLocked notes that the connection is there. For what waited for the first it is a
 // sign of life, and no silence: handshakes may have taken most of patience. What was
-// asked over UDP in vain gives it some time.
+// asked in vain before, over UDP or another stream, gives it some time.
 func (s *stream) openedLocked() {
 	e := connected
 	if s.alone {
@@ -51,9 +51,9 @@ func (s *stream) openedLocked() {
 	least := s.heard.Add(known.LeastStall - s.u.patienceLocked())
 	for _, x := range s.pending.All() {
 		switch {
-		case x.conn.dials != 1:
-		case x.udp.packets == 0:
+		case x.conn.dials == 1 && x.udp.packets == 0:
 			x.wait.silenceFrom = s.heard
+		case x.conn.dials > 1 && x.udp.packets > 0: // UDP and a stream have had their time
 		case x.wait.silenceFrom.Before(least):
 			x.wait.silenceFrom = least
 		}
