@@ -91,7 +91,7 @@ func (s *socket) NotSent(id uint16, err error) {
 	now := time.Now()
 	s.u.mu.Lock()
 	switch x := s.pending.Get(id); {
-	case x == nil || x.udp.socket != s:
+	case x == nil || x.udp.socket != s || x.udp.id != id || x.udp.packets == 0:
 	case !ports.IsTransient(err):
 		x.step(x.socketFailed(err, now), err, now, &out)
 	case x.phase.onUDP():
@@ -149,6 +149,7 @@ func (s *stream) queryFailed(id uint16, x *Exchange, err error, only bool) {
 		s.closeDrainedLocked()
 	} else {
 		s.drainLocked()
+		s.moveQueuedLocked(err, now, &out)
 	}
 	if its {
 		err = plainly(err)
@@ -156,6 +157,19 @@ func (s *stream) queryFailed(id uint16, x *Exchange, err error, only bool) {
 	}
 	s.u.mu.Unlock()
 	s.u.do(&out)
+}
+
+// moveQueuedLocked has what is queued asked elsewhere: the stream is asked no more.
+func (s *stream) moveQueuedLocked(err error, now time.Time, out *outbox) {
+	err = plainly(err)
+	queue := s.queue
+	s.queue = nil
+	for _, id := range queue {
+		if x := s.pending.Remove(id); x != nil {
+			x.step(x.streamEnded(s, err, true, now), err, now, out)
+		}
+	}
+	s.closeDrainedLocked()
 }
 
 // After a connection that came to nothing there is none for some times as long as it took

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -22,15 +23,23 @@ func (s *stream) serveRoundTripper(conn RoundTripper) {
 	s.u.mu.Unlock()
 	select {
 	case <-conn.Done(): // some servers finish what they were asked before
-		s.u.mu.Lock()
-		s.drainLocked()
-		s.u.mu.Unlock()
+		s.lastCall()
 	case <-s.ctx.Done():
 	}
 	<-s.ctx.Done()
 	s.u.mu.Lock()
 	s.idle.Broadcast() // workers see that the stream is closed
 	s.u.mu.Unlock()
+}
+
+// lastCall lets the stream end with the round trips that are under way.
+func (s *stream) lastCall() {
+	var out outbox
+	s.u.mu.Lock()
+	s.drainLocked()
+	s.moveQueuedLocked(errClosed, time.Now(), &out)
+	s.u.mu.Unlock()
+	s.u.do(&out)
 }
 
 // hireLocked wakes a worker, or starts one if too few are idle.

@@ -196,6 +196,56 @@ func TestRoundTripperFails(t *testing.T) {
 	})
 }
 
+// A connection that failed a query, or has ended, is asked nothing more: what was queued for
+// it is asked on another, and answered.
+func TestRoundTripperIsAskedNoMore(t *testing.T) {
+	for _, how := range []string{"a query fails", "the connection ends"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				asked, failed, after := 0, false, 0
+				s := &single{answer: func(ctx context.Context, c *singleConn, msg []byte) ([]byte, error) {
+					mu.Lock()
+					first := c == c.s.conn(0)
+					if first {
+						if asked++; failed {
+							after++
+						}
+					}
+					ends := first && asked == 1
+					mu.Unlock()
+					if !ends {
+						return slowly(ctx, 100*ms, msg)
+					}
+					time.Sleep(50 * ms)
+					mu.Lock()
+					failed = true
+					mu.Unlock()
+					if how == "a query fails" {
+						return nil, errors.New("broken")
+					}
+					c.Close()
+					time.Sleep(ms)
+					return slowly(ctx, 10*ms, msg)
+				}}
+				u := s.upstream(t)
+				var all sync.WaitGroup
+				for range maxStreams * maxWorkers * 2 {
+					all.Go(func() {
+						if o := ask(u, query("host.example.")); !o.good() {
+							t.Error(o.err)
+						}
+					})
+				}
+				all.Wait()
+				if asked < maxWorkers || after > 0 {
+					t.Errorf("%d queries went over the connection, %d after it had ended", asked, after)
+				}
+			})
+		})
+	}
+}
+
 // A connection that the server ends is replaced at once, and what is under way on
 // it may still be answered.
 func TestRoundTripperLeaves(t *testing.T) {
