@@ -40,7 +40,8 @@ func (x *Exchange) wantsWhole(now time.Time, out *outbox) event {
 // over UDP. It returns what has happened: nothing, if it was tried before or cannot help.
 func (x *Exchange) enlarge(now time.Time) event {
 	f := &x.spare
-	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() {
+	latest := x.begun.Add(x.u.cfg.Timeout / 8 * 7) // a reply after that would be too late
+	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() || !now.Before(latest) {
 		return nothing
 	}
 	larger := wire.WithUDPSize(x.query.msg, f.udpSize)
@@ -50,7 +51,7 @@ func (x *Exchange) enlarge(now time.Time) event {
 	f.enlarged, x.conn.failed = true, true
 	x.leaveSocket()
 	x.query.msg, x.udp.packets = larger, 0
-	f.due = earliest(later(f.due, now.Add(2*x.u.known.RTT.Timeout())), x.begun.Add(x.u.cfg.Timeout/8*7))
+	f.due = earliest(later(f.due, now.Add(2*x.u.known.RTT.Timeout())), latest)
 	if x.conn.owed > 0 {
 		return enlargedBeside
 	}
