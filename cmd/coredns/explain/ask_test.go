@@ -44,7 +44,7 @@ type decoded struct {
 
 func decode(t *testing.T, out string) decoded {
 	t.Helper()
-	var s said
+	var s decoded
 	d := json.NewDecoder(strings.NewReader(out))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {

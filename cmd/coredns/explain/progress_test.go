@@ -162,14 +162,14 @@ func TestWatchNothing(t *testing.T) {
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	var out output
-	decoded := make(chan struct{})
+	shown := make(chan struct{})
 	out.after = func(writes int) {
 		if writes == 3 {
-			close(decoded)
+			close(shown)
 		}
 	}
 	slow := func(network string, m *dns.Msg) bool {
-		<-said
+		<-shown
 		return nxdomain(network, m)
 	}
 	server := resolver(t, slow)
