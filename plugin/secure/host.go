@@ -4,15 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/dnsmus/dnsmus/plugin/udp"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 // Bootstrap looks up the addresses of a host, and how long they are valid. It ends when
@@ -26,7 +21,6 @@ const (
 	retryAfter  = 500 * time.Millisecond // a failed lookup, where no addresses are known
 	redialAfter = time.Second            // addresses of which none answered are looked up again
 	maxAddrs    = 8                      // of a host
-	stagger     = 250 * time.Millisecond // before the next address is dialled as well (RFC 8305, section 5)
 )
 
 // host is a server of which only the name is known. Its addresses are looked up when a
@@ -36,20 +30,20 @@ type host struct {
 	port      uint16
 	bootstrap Bootstrap
 
-	mu     sync.Mutex
-	known  []netip.Addr // the last that were found; the one that was connected to last comes first
-	looked time.Time    // when the last lookup began
-	until  time.Time    // when the next one is due
-	err    error        // why none are known
+	mu    sync.Mutex
+	known []netip.Addr // the last that were found; the one that was connected to last comes first
+	begun time.Time    // when the last lookup began
+	next  time.Time    // when the next one is due
+	err   error        // why none are known
 }
 
 // addresses returns where to dial, after a lookup if one is due. While no addresses are
 // known it waits until ctx is done.
 func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 	h.mu.Lock()
-	known, until, err := h.known, h.until, h.err
+	known, next, err := h.known, h.next, h.err
 	h.mu.Unlock()
-	if now := time.Now(); !now.Before(until) {
+	if now := time.Now(); !now.Before(next) {
 		if len(known) > 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, refreshWait)
@@ -72,21 +66,21 @@ func (h *host) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 func (h *host) learn(found []netip.Addr, ttl time.Duration, err error, now time.Time) ([]netip.Addr, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.looked = now
+	h.begun = now
 	switch {
 	case err == nil && len(found) > 0:
 		if len(h.known) > 0 && slices.Contains(found, h.known[0]) {
 			found = front(found, h.known[0])
 		}
 		h.known, h.err = found[:min(len(found), maxAddrs)], nil
-		h.until = now.Add(min(max(ttl, minTTL), maxTTL))
+		h.next = now.Add(min(max(ttl, minTTL), maxTTL))
 	case len(h.known) > 0:
-		h.until = now.Add(minTTL)
+		h.next = now.Add(minTTL)
 	default:
 		if h.err = err; err == nil {
 			h.err = errNoAddress
 		}
-		h.until = now.Add(retryAfter)
+		h.next = now.Add(retryAfter)
 	}
 	return h.known, h.err
 }
@@ -99,8 +93,8 @@ func (h *host) dialled(addr netip.Addr) {
 	defer h.mu.Unlock()
 	if slices.Contains(h.known, addr) {
 		h.known = front(h.known, addr)
-	} else if again := h.looked.Add(redialAfter); again.Before(h.until) {
-		h.until = again
+	} else if again := h.begun.Add(redialAfter); again.Before(h.next) {
+		h.next = again
 	}
 }
 
@@ -113,70 +107,4 @@ func front(addrs []netip.Addr, first netip.Addr) []netip.Addr {
 		}
 	}
 	return list
-}
-
-// dial returns a [Dial] that connects to an address of the host.
-func (h *host) dial(dial Dial) Dial {
-	return func(ctx context.Context, _ udp.Peer) (net.Conn, error) { return dialHost(ctx, h, dial) }
-}
-
-// dialRoundTripper likewise returns a [DialRoundTripper].
-func (h *host) dialRoundTripper(dial DialRoundTripper) DialRoundTripper {
-	return func(ctx context.Context, _ udp.Peer) (upstream.RoundTripper, error) { return dialHost(ctx, h, dial) }
-}
-
-// dialHost dials one address after another, each when the one before has failed or has
-// taken long (stagger), and returns the first connection. Others are closed.
-func dialHost[C io.Closer](ctx context.Context, h *host, dial func(ctx context.Context, to udp.Peer) (C, error)) (conn C, err error) {
-	addrs, err := h.addresses(ctx)
-	if err != nil {
-		return conn, err
-	}
-	type attempt struct {
-		addr netip.Addr
-		conn C
-		err  error
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	attempts := make(chan attempt)
-	under := 0
-	defer func() {
-		cancel()
-		left := under
-		go func() {
-			for range left {
-				if a := <-attempts; a.err == nil {
-					a.conn.Close()
-				}
-			}
-		}()
-	}()
-	next := time.NewTimer(0)
-	defer next.Stop()
-	for len(addrs) > 0 || under > 0 {
-		select {
-		case <-next.C:
-			if len(addrs) == 0 {
-				continue
-			}
-			to := addrs[0]
-			addrs = addrs[1:]
-			under++
-			go func() {
-				conn, err := dial(ctx, udp.Peer{Addr: to})
-				attempts <- attempt{to.Addr(), conn, err}
-			}()
-			next.Reset(stagger)
-		case a := <-attempts:
-			under--
-			if a.err == nil {
-				h.dialled(a.addr)
-				return a.conn, nil
-			}
-			err = a.err
-			next.Reset(0)
-		}
-	}
-	h.dialled(netip.Addr{})
-	return conn, err
 }

@@ -164,7 +164,7 @@ func TestHostDial(t *testing.T) {
 		expect("two answer", more, "192.0.2.3")
 		now(nil, "")
 		expect("all are silent", 2*time.Second, "")
-		d.err, h.known, h.until = errors.New("unknown"), nil, time.Time{}
+		d.err, h.known, h.next = errors.New("unknown"), nil, time.Time{}
 		expect("no address", 0, "")
 		time.Sleep(time.Minute)
 		closed.Wait() // those that came too late as well

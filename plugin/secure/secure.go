@@ -15,7 +15,6 @@ package secure
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 
@@ -23,10 +22,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
-
-const maxMessage = 1<<16 - 1
-
-var errTooLong = errors.New("reply is too long")
 
 // dialers has a row for each encrypted transport.
 var dialers = map[server.Transport]func(to *upstream.Config, id server.ID, cfg *tls.Config){
@@ -63,22 +58,4 @@ func Use(to *upstream.Config, id server.ID, cfg *tls.Config, bootstrap Bootstrap
 			to.DialRoundTripper = h.dialRoundTripper(to.DialRoundTripper)
 		}
 	}
-}
-
-// Dial opens a connection. When ctx is done the dialling ends, but not a connection that
-// was opened.
-type Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
-
-// DialRoundTripper likewise opens a connection.
-type DialRoundTripper func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error)
-
-// config returns what cfg says for one peer and protocol. The certificate must be valid
-// for cfg.ServerName or, if that is empty, for the address.
-func config(cfg *tls.Config, to udp.Peer, protocol string) *tls.Config {
-	cfg = cfg.Clone()
-	cfg.NextProtos = []string{protocol}
-	if cfg.ServerName == "" {
-		cfg.ServerName = to.Addr.Addr().String()
-	}
-	return cfg
 }
