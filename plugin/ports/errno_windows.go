@@ -7,8 +7,7 @@ import (
 )
 
 // Windows has numbers of its own for sockets, which package syscall's are not: those
-// never come from the system. A closed port is told to a UDP socket as a connection
-// that was reset, and a packet that the firewall drops as one that is forbidden.
+// never come from the system. A packet that the firewall drops is one that is forbidden.
 var (
 	refusals    = []syscall.Errno{windows.WSAECONNRESET, windows.WSAECONNREFUSED, syscall.ECONNREFUSED}
 	transients  = []syscall.Errno{windows.WSAEACCES, windows.WSAENOBUFS, windows.WSAEWOULDBLOCK, syscall.EPERM, syscall.ENOBUFS, syscall.EAGAIN}
