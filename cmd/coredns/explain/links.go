@@ -58,14 +58,16 @@ func linkState(s server.Server) link.State {
 // status says in a few words whether a server is asked.
 func (r linkRow) status() string {
 	switch {
-	case r.Asked && r.State != "":
-		return "asked; interface: " + r.State
-	case r.Asked:
-		return "asked"
 	case r.Server == "":
 		return r.Why
+	case !r.Asked:
+		return "left out: " + r.Why
+	case r.State == link.Gone.String():
+		return "down: interface is down or missing"
+	case r.State == link.Unbound.String():
+		return "asked, using the routing table"
 	}
-	return "left out: " + r.Why
+	return "asked"
 }
 
 // linksText is the rows for people.

@@ -28,7 +28,7 @@ func TestLinksRows(t *testing.T) {
 	}, func(server.Server) link.State { return link.Unbound })
 	want := strings.Join([]string{
 		"SOURCE            INTERFACE  SERVER             DOMAINS                     STATUS",
-		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked; interface: not bound",
+		"systemd-resolved  tun0  [10.0.0.53%tun0]:53  corp.example. lab.example.  asked, using the routing table",
 		"systemd-resolved  -     127.0.0.53:53      -                           left out: loopback",
 		"NetworkManager    -     -                  -                           NetworkManager? is not running",
 		"resolvconf        -     -                  -                           names no resolver",
