@@ -29,7 +29,7 @@ func TestBadConfiguration(t *testing.T) {
 		stanza string   // in the Corefile from line 2 on
 		want   []string // in the message, besides the plugin's name
 	}{
-		{"missing file", "dnsmus missing.conf", []string{"Corefile:2", "missing.conf", "nor a file"}},
+		{"missing file", "dnsmus missing.conf", []string{"Corefile:2", "missing.conf", "no file of that name"}},
 		{"missing file with a path", "dnsmus sub/missing.conf", []string{"Corefile:2", "sub/missing.conf", "no such file"}},
 		{"empty file", "dnsmus empty.conf", []string{"Corefile:2", "empty.conf", "nameserver"}},
 		{"file without nameserver", "dnsmus none.conf", []string{"Corefile:2", "none.conf", "nameserver"}},
