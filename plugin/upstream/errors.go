@@ -7,7 +7,7 @@ import (
 )
 
 // ErrLinkGone is why an upstream is not asked.
-var ErrLinkGone = errors.New("its network link is gone")
+var ErrLinkGone = errors.New("its interface is down or missing")
 
 var (
 	errMalformed    = errors.New("malformed reply")
