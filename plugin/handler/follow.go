@@ -85,19 +85,14 @@ func (f *follower) watch() {
 	}
 }
 
-// end ends the watching; upstreams are not replaced any more. It reports whether this is the
-// first call.
-func (f *follower) end() bool {
+// end ends the watching; upstreams are not replaced any more. It is called once.
+func (f *follower) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stopped {
-		return false
-	}
 	f.stopped = true
 	if f.stop != nil {
 		f.stop()
 	}
-	return true
 }
 
 // update makes what the sources name now the upstreams. It is called by one goroutine at a
