@@ -2,7 +2,6 @@ package handler
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,9 +110,6 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 	return m
 }
 
-// notOfNetwork are the errors of upstreams that can be reached, as far as is known.
-var notOfNetwork = []error{race.ErrSilent, race.ErrDown, race.ErrUnresponsive, race.ErrUnreadable, race.ErrServFail, race.ErrRefused, race.ErrReferral, race.ErrTruncated, race.ErrUnable}
-
 // extendedError says why upstreams gave no opinion. It is Network Error if the network
 // failed for each of those, else No Reachable Authority (RFC 8914, section 4).
 func extendedError(out *pool.Result) *dns.EDNS0_EDE {
@@ -126,7 +122,7 @@ func extendedError(out *pool.Result) *dns.EDNS0_EDE {
 		ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 	}
 	for _, err := range out.Errs {
-		if slices.ContainsFunc(notOfNetwork, func(e error) bool { return errors.Is(err, e) }) {
+		if err != nil && !race.NetworkFailed(err) {
 			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 		}
 	}

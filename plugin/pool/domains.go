@@ -4,8 +4,6 @@ import (
 	"slices"
 
 	"github.com/miekg/dns"
-
-	"github.com/dnsmus/dnsmus/plugin/knowledge"
 )
 
 // domains are values by domain, whose name is in lower case as on the wire.
@@ -59,45 +57,4 @@ func byDomain(domainsOf [][]string) domains[[]int] {
 		}
 	}
 	return d
-}
-
-// route splits off the upstreams that alone are asked for names in their domains, each
-// with knowledge of its own (R21), or notes whose these are, for a first guess.
-func (s *set) route() {
-	of := byDomain(s.domains)
-	if !s.pool.cfg.PrivateLinks {
-		delete(of, "\x00") // it says what to do with names of which nothing is known
-		s.guesses = make(domains[knowledge.Set], len(of))
-		for domain, some := range of {
-			for _, i := range some {
-				if i < knowledge.MaxUpstreams {
-					s.guesses[domain] |= knowledge.Only(i)
-				}
-			}
-		}
-		return
-	}
-	s.private = make(domains[*set], len(of))
-	for domain, some := range of {
-		at := slices.IndexFunc(s.parts, func(p *set) bool {
-			return slices.EqualFunc(some, p.members, func(i int, m *Member) bool { return s.members[i] == m })
-		})
-		if at < 0 {
-			var members []*Member
-			for _, i := range some {
-				members = append(members, s.members[i])
-			}
-			at = len(s.parts)
-			s.parts = append(s.parts, s.pool.newKnowledge(members))
-		}
-		s.private[domain] = s.parts[at]
-	}
-}
-
-// whom returns the upstreams to ask a question, which is as in [wire.Question].
-func (s *set) whom(question []byte) *set {
-	if part, ok := s.private.find(question); ok {
-		return part
-	}
-	return s
 }

@@ -106,25 +106,25 @@ func learning(n int, change ...func(*Config)) *set {
 	for _, c := range change {
 		c(&cfg)
 	}
-	return New(cfg).newSet(members(n), nil)
+	return newSet(&cfg, members(n), nil)
 }
 
 // hold has the question asked with what the set knows, and learns from it.
-func (s *set) hold(t *testing.T, msg []byte, do []doing) (f *call, took time.Duration, asked []bool) {
+func (s *set) hold(t *testing.T, msg []byte, do []doing) (c *call, took time.Duration, asked []bool) {
 	t.Helper()
-	f = &call{set: s, question: wire.Question(msg)}
-	f.Members = s.members
-	setup := race.Setup{Rules: s.pool.cfg.Rules, Watched: true}
-	f.Plan, setup.Prefer = f.consult(time.Now())
-	setup.Plan = f.Plan
+	c = &call{set: s, question: wire.Question(msg)}
+	c.Members = s.members
+	setup := race.Setup{Rules: s.cfg.Rules, Watched: true}
+	c.Plan, setup.Prefer = c.consult(time.Now())
+	setup.Plan = c.Plan
 	a := &acting{do: do, asked: make([]bool, len(do))}
-	f.asking.race.Begin(nil, setup, len(do), a)
+	c.race.race.Begin(nil, setup, len(do), a)
 	start := time.Now()
-	f.Result.Result = f.asking.race.Wait(t.Context())
+	c.Result.Result = c.race.race.Wait(t.Context())
 	took = time.Since(start)
-	f.learn(msg)
-	f.asking.End()
-	return f, took, a.asked
+	c.learn(msg)
+	c.race.End()
+	return c, took, a.asked
 }
 
 // without asks everybody.
@@ -250,7 +250,7 @@ func worlds(t *testing.T, seeds int, change func(seed int, c *Config), judge fun
 				zone, host, qtype := zones[w.IntN(len(zones))], w.IntN(8), []uint16{dns.TypeA, dns.TypeAAAA}[w.IntN(2)]
 				msg := pack(t, fmt.Sprintf("host%d.%s", host, zone), qtype)
 				o := &outcome{do: w.draw(zone, host, qtype, msg)}
-				o.off, o.offTook = without(t, s.pool.cfg.Rules, msg, o.do)
+				o.off, o.offTook = without(t, s.cfg.Rules, msg, o.do)
 				o.call, o.took, o.asked = s.hold(t, msg, o.do)
 				if wrong := judge(o); wrong != "" {
 					t.Errorf("seed %d, %s %s: %s\nplan %+v, asked %v\ndoing %s", seed, zone, dns.Type(qtype), wrong, o.Plan, o.asked, describe(o.do))

@@ -10,45 +10,38 @@ import (
 // links keeps upstreams on their network links. These are watched from the first query on,
 // if any upstream has one.
 type links struct {
-	wanted    atomic.Bool // some upstream has a link
-	following atomic.Bool
+	wanted   atomic.Bool // some upstream has a link
+	watching atomic.Bool
 
-	mu     sync.Mutex // held while upstreams are told
+	mu     sync.Mutex // held while an upstream is told
 	stop   func()     // ends the watching; nil: there is none
 	closed bool
 }
 
-// followLinks starts to watch.
-func (p *Pool) followLinks() {
-	if p.links.following.Load() || p.links.following.Swap(true) {
-		return
+// watch begins to look at the links whenever one may have changed, unless it has begun or
+// no upstream has one. It returns why changes are noticed late, if they are.
+func (l *links) watch(lookAtAll func()) error {
+	if !l.wanted.Load() || l.watching.Load() || l.watching.Swap(true) {
+		return nil
 	}
-	p.lookAtLinks() // much may have changed since they were looked at last
-	stop, err := link.Watch(p.lookAtLinks)
-	if err != nil && p.cfg.Late != nil {
-		p.cfg.Late(err)
-	}
-	p.links.mu.Lock()
-	defer p.links.mu.Unlock()
-	p.links.stop = stop
-	if p.links.closed {
+	lookAtAll() // much may have changed since they were looked at last
+	stop, err := link.Watch(lookAtAll)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stop = stop
+	if l.closed {
 		stop()
 	}
+	return err
 }
 
-// lookAtLinks tells upstreams how their links lead to them now.
-func (p *Pool) lookAtLinks() {
-	for _, m := range p.Members() {
-		p.lookAtLink(m)
-	}
-}
-
-func (p *Pool) lookAtLink(m *Member) {
+// lookAt tells an upstream how its link leads to it now.
+func (l *links) lookAt(m *Member) {
 	if m.Server.Link == "" {
 		return
 	}
-	p.links.mu.Lock()
-	defer p.links.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	m.Link(link.To(m.Server.Link, m.Server.Addr.Addr()))
 }
 

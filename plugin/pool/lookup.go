@@ -19,8 +19,8 @@ const secondWait = 50 * time.Millisecond
 
 var errNobody = errors.New("no upstream with an address is there to be asked")
 
-// found is what a lookup of one type brought.
-type found struct {
+// resolved is what a lookup of one type brought.
+type resolved struct {
 	addrs []netip.Addr
 	ttl   time.Duration // the least
 	err   error
@@ -40,9 +40,9 @@ func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.D
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results := make(chan found, 2)
+	results := make(chan resolved, 2)
 	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeA} {
-		go func() { results <- p.find(ctx, members, host, qtype) }()
+		go func() { results <- p.resolve(ctx, members, host, qtype) }()
 	}
 	first := <-results
 	if len(first.addrs) > 0 {
@@ -71,33 +71,33 @@ func mixed(a, b []netip.Addr) (all []netip.Addr) {
 	return all
 }
 
-// find races a question for the host's addresses of one family.
-func (p *Pool) find(ctx context.Context, members []*Member, host string, qtype uint16) found {
+// resolve races a question for the host's addresses of one family.
+func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtype uint16) resolved {
 	m := new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype).SetEdns0(upstream.MaxUDPSize, false)
 	msg, err := m.Pack()
 	if err != nil {
-		return found{err: err}
+		return resolved{err: err}
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	a := &Race{Members: members}
-	a.put(p, q)
-	a.setup.Policy.NeedType, a.setup.Watched = true, true
-	a.start(nil)
-	defer a.End()
-	res := a.Wait(ctx)
+	r := &Race{Members: members}
+	p.prepare(r, q)
+	r.setup.Policy.NeedType, r.setup.Watched = true, true
+	r.begin(nil)
+	defer r.End()
+	res := r.Wait(ctx)
 	switch {
 	case res.Leg < 0 && ctx.Err() != nil:
-		return found{err: errors.New("no upstream replied in time")}
+		return resolved{err: errors.New("no upstream replied in time")}
 	case res.Leg < 0:
-		return found{err: errors.New("no upstream replied")}
+		return resolved{err: errors.New("no upstream replied")}
 	case res.Verdict != race.Good:
-		return found{err: fmt.Errorf("%s says %s", members[res.Leg], res.Verdict)}
+		return resolved{err: fmt.Errorf("%s says %s", members[res.Leg], res.Verdict)}
 	}
 	return addresses(q.reply)
 }
 
 // addresses returns those in a reply's answer.
-func addresses(m *dns.Msg) (f found) {
+func addresses(m *dns.Msg) (f resolved) {
 	f.err = errors.New("the answer has no address")
 	f.ttl = time.Duration(1<<31-1) * time.Second
 	for _, rr := range m.Answer {

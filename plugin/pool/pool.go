@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/knowledge"
-	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
@@ -22,60 +20,20 @@ import (
 // open one takes as long as some queries.
 const warm = 2 * time.Minute
 
-// Config says how the upstreams of a pool are asked.
-type Config struct {
-	option.Values
-
-	// Observe returns who is told what happens to an upstream; nil tells nobody.
-	Observe func(server.Server) upstream.Observer
-	// Differ is told once when two upstreams are found to give different answers in a
-	// zone (R17); nil tells nobody.
-	Differ func(zone string, a, b *Member)
-	// Late is told once why changes of network links are noticed late, if they are; nil
-	// tells nobody.
-	Late func(error)
-
-	// Tests set these, so that no machine is too slow for them; 0 is as R16 and R17 have it.
-	Hedge time.Duration // how long one upstream alone is waited for
-	Grace time.Duration // how long a better answer is
-}
-
-// Member is an upstream in use.
-type Member struct {
-	*upstream.Upstream
-	Server   server.Server
-	Observer upstream.Observer // what Config.Observe returned
-}
-
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
-	cfg    Config
-	ports  *ports.Ports
-	clock  race.Clock
-	set    atomic.Pointer[set] // stored by Replace alone
-	shared shared
-	links  links
-}
-
-// set is the upstreams in use for a while, and what they have told: that goes with
-// them, for others may say otherwise.
-type set struct {
-	pool    *Pool
-	members []*Member
-	names   knowledge.Names  // upstreams are numbered as in members
-	zones   *knowledge.Zones // nil: nothing is learned about them
-	paces   []knowledge.Pace // by member; likewise
-
-	domains [][]string             // of the members' links
-	private domains[*set]          // who alone are asked for names in a domain
-	parts   []*set                 // these
-	guesses domains[knowledge.Set] // who may know the names in a domain
+	cfg   Config
+	ports *ports.Ports
+	clock race.Clock
+	set   atomic.Pointer[set] // stored by Replace alone
+	calls calls
+	links links
 }
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: ports.New()}
-	p.set.Store(p.newSet(nil, nil))
+	p.set.Store(newSet(&p.cfg, nil, nil))
 	return p
 }
 
@@ -86,7 +44,8 @@ func (p *Pool) Members() []*Member { return p.set.Load().members }
 // Replace makes these the upstreams in use, and returns which came and which went.
 // Those that stay go on with their sockets and all that is known about them; those
 // that went end when their last exchange does. Races under way end by the set that
-// they began with. A set that has changed begins to learn anew. It must not be called by two goroutines at a time.
+// they began with. A set that has changed begins to learn anew. It must not be called by
+// two goroutines at a time.
 func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	old := p.Members()
 	now, domainsOf := make([]*Member, len(servers)), make([][]string, len(servers))
@@ -103,9 +62,9 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	if slices.Equal(now, old) && slices.EqualFunc(domainsOf, p.set.Load().domains, slices.Equal[[]string]) {
 		return nil, nil
 	}
-	p.set.Store(p.newSet(now, domainsOf))
+	p.set.Store(newSet(&p.cfg, now, domainsOf))
 	for _, m := range added {
-		p.lookAtLink(m) // once more: it was not seen while it was looked at first
+		p.links.lookAt(m) // once more: it was not seen while it was looked at first
 	}
 	p.links.wanted.Store(slices.ContainsFunc(now, func(m *Member) bool { return m.Server.Link != "" }))
 	for _, m := range old {
@@ -138,8 +97,11 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Timeout:  p.cfg.Rules.Timeout,
 		Patience: p.cfg.Patience,
 		ForceTCP: p.cfg.ForceTCP,
-		Observer: p.noticing(m.Observer),
+		Observer: m.Observer,
 		Ports:    p.ports,
+	}
+	if m.Observer != nil && p.cfg.Learns() {
+		cfg.Observer = noticing{m.Observer, p.returned}
 	}
 	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
 		cfg.Suspect = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
@@ -151,6 +113,28 @@ func (p *Pool) newMember(s server.Server) *Member {
 		secure.Use(&cfg, id, p.cfg.TLS, p.bootstrap)
 	}
 	m.Upstream = upstream.New(cfg)
-	p.lookAtLink(m)
+	p.links.lookAt(m)
 	return m
+}
+
+// returned notes that an upstream is back, so that what was learned meanwhile is seen anew.
+func (p *Pool) returned() {
+	for _, z := range p.set.Load().allZones() {
+		z.Returned(time.Now())
+	}
+}
+
+// KnownZones is how many zones something is known of.
+func (p *Pool) KnownZones() (n int) {
+	for _, z := range p.set.Load().allZones() {
+		n += z.Len()
+	}
+	return n
+}
+
+// lookAtLinks tells upstreams how their links lead to them now.
+func (p *Pool) lookAtLinks() {
+	for _, m := range p.Members() {
+		p.links.lookAt(m)
+	}
 }

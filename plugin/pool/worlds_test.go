@@ -146,7 +146,7 @@ func TestR16NoData(t *testing.T) {
 	})
 }
 
-func timeoutOf(s *set) time.Duration { return s.pool.cfg.Rules.Timeout }
+func timeoutOf(s *set) time.Duration { return s.cfg.Rules.Timeout }
 
 // A zone that moves costs one question some time, and no answer; two that alternate are
 // both asked.
@@ -268,7 +268,7 @@ func TestR17Split(t *testing.T) {
 				}
 				w := newSmall(t, all, changes...)
 				var differ []string
-				w.set.pool.cfg.Differ = func(zone string, a, b *Member) { differ = append(differ, zone) }
+				w.set.cfg.Differ = func(zone string, a, b *Member) { differ = append(differ, zone) }
 				for i := range 100 {
 					name := fmt.Sprintf("www%d.split.example.", i%7)
 					if f, took, _ := w.ask(name, dns.TypeA); f.Leg != best || took > 20*ms {

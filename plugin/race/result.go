@@ -3,6 +3,7 @@ package race
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -23,6 +24,14 @@ var (
 	ErrUnresponsive = errors.New("no reply to questions of this type")
 	ErrUnreadable   = errors.New("reply that cannot be unpacked")
 )
+
+// NetworkFailed reports whether an error that a leg ended with is none of those: its upstream
+// could not be reached.
+func NetworkFailed(err error) bool {
+	return err != nil && !slices.ContainsFunc([]error{
+		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnreadable,
+	}, func(e error) bool { return errors.Is(err, e) })
+}
 
 // Result is how a race ended.
 type Result struct {

@@ -1,0 +1,34 @@
+package pool
+
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// Config says how the upstreams of a pool are asked.
+type Config struct {
+	option.Values
+
+	// Observe returns who is told what happens to an upstream; nil tells nobody.
+	Observe func(server.Server) upstream.Observer
+	// Differ is told once when two upstreams are found to give different answers in a
+	// zone (R17); nil tells nobody.
+	Differ func(zone string, a, b *Member)
+	// Late is told once why changes of network links are noticed late, if they are; nil
+	// tells nobody.
+	Late func(error)
+
+	// Tests set these, so that no machine is too slow for them; 0 is as R16 and R17 have it.
+	Hedge time.Duration // how long one upstream alone is waited for
+	Grace time.Duration // how long a better answer is
+}
+
+// Member is an upstream in use.
+type Member struct {
+	*upstream.Upstream
+	Server   server.Server
+	Observer upstream.Observer // what Config.Observe returned
+}

@@ -1,0 +1,113 @@
+package pool
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// plan says by what is known whom to ask when, and whose answer is better. Who asks for
+// signatures has everybody asked, for only some may sign (R19); so has who asks for a name
+// of which one denial is final (R14).
+func (c *call) plan(watched bool) {
+	setup := &c.race.setup
+	setup.Watched = watched || c.set.zones != nil
+	if c.set.zones != nil {
+		if c.question = wire.Question(c.race.plain.Msg); c.question != nil && !setup.Final {
+			c.Plan, setup.Prefer = c.consult(time.Now())
+		}
+	}
+	if setup.DNSSEC {
+		c.Plan = race.Plan{}
+	}
+	setup.Plan = c.Plan
+}
+
+// consult says whom to ask when, and whose answer is better, by what is known.
+func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
+	cfg := c.set.cfg
+	s := c.set.standing(c.question, cfg.Learn > 0, now)
+	view := -1
+	if s.Differ != 0 {
+		if by, ok := c.set.names.View(c.question, now); ok {
+			view = by
+		}
+	}
+	if cfg.Learn > 0 {
+		plan = c.set.plan(c.question, s, view, now)
+	}
+	return plan, preference(cfg, len(c.Members), s, view)
+}
+
+// standing is what is known of the zone of a question. If races are planned by it, it is
+// noted that one begins.
+func (s *set) standing(question []byte, plans bool, now time.Time) knowledge.Standing {
+	if plans {
+		return s.zones.Enter(question, now)
+	}
+	return s.zones.Standing(question, now)
+}
+
+// plan says whom to ask when (R16).
+func (s *set) plan(question []byte, known knowledge.Standing, view int, now time.Time) race.Plan {
+	if hint, ok := s.hints.find(question); ok && known.Heard == 0 {
+		known.Surveyed, known.Knows = true, hint
+	}
+	if !known.Surveyed || known.Knows == 0 {
+		return race.Plan{}
+	}
+	denied, since := s.names.DeniedBy(question, now)
+	if s.zones.ReturnedSince(since) {
+		denied = 0
+	}
+	cfg, qtype := s.cfg, wire.QuestionType(question)
+	var buf [8]race.Runner
+	runners := buf[:0]
+	for i, m := range s.members {
+		r := race.Runner{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
+		if r.Knows {
+			r.Up, r.Usual, r.Late = m.Up(qtype), s.paces[i].Usual(), s.paces[i].Late()
+			r.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
+		}
+		runners = append(runners, r)
+	}
+	plan := race.Field{Surveyed: true, Lead: known.Lead, InOrder: cfg.Prefer == option.Order, Runners: runners}.Plan()
+	plan.Hedge = cmp.Or(cfg.Hedge, plan.Hedge)
+	return plan
+}
+
+// grace is how long a better answer is waited for (R17).
+const grace = 20 * time.Millisecond
+
+// preference says whose good answers are waited for (R17); nil: nobody's, for all have
+// been heard, and none differ.
+func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Preference {
+	if cfg.Prefer == option.None {
+		return nil
+	}
+	p := &race.Preference{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Expected: make([]race.Expectation, n)}
+	some := false
+	for i := range p.Expected {
+		heard := known.Heard.Has(i) || i >= knowledge.MaxUpstreams
+		differs := known.Differ.Has(i)
+		e := race.Expectation{Rank: race.NoRank}
+		switch {
+		case i == view:
+			e = race.Expectation{Rank: race.ViewRank, Differs: true}
+		case p.Private && (!heard || differs && known.Private.Has(i)):
+			e = race.Expectation{Rank: race.PrivateRank, Differs: differs}
+		case !p.Private && (!heard || differs):
+			e = race.Expectation{Rank: race.OrderRank(i), Differs: differs}
+		}
+		some = some || e.Rank != race.NoRank
+		p.Expected[i] = e
+	}
+	if !some {
+		return nil
+	}
+	return p
+}

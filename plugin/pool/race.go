@@ -1,0 +1,103 @@
+package pool
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+)
+
+// Query is what a client asks.
+type Query interface {
+	// Plain is asked of upstreams in plain DNS.
+	Plain() *upstream.Query
+	// Encrypted is asked of upstreams that only they can read. It is called if there
+	// are any.
+	Encrypted() *upstream.Query
+	// Read unpacks a reply that is to be given. One that it returns an error for
+	// counts as none.
+	Read(reply []byte) error
+}
+
+// Race is a race over the upstreams of a pool. Its methods are for one goroutine,
+// but for Legs.
+type Race struct {
+	Members []*Member // by leg
+
+	query            Query
+	plain, encrypted *upstream.Query
+	setup            race.Setup
+	batch            *upstream.Batch
+	race             race.Race
+}
+
+// prepare makes q what is asked.
+func (r *Race) prepare(q Query) {
+	r.query, r.plain = q, q.Plain()
+	if slices.ContainsFunc(r.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
+		r.encrypted = q.Encrypted()
+	}
+}
+
+// begin asks. A nil clock is as in [race.Clock].
+func (r *Race) begin(clock *race.Clock) { r.race.Begin(clock, r.setup, len(r.Members), r) }
+
+// AskLeg implements race.Asker.
+func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
+	if r.setup.DNSSEC {
+		leg.Signs(r.Members[i].Signs(r.Query(i)))
+	}
+	if r.batch == nil {
+		r.batch = upstream.NewBatch()
+	}
+	return r.batch.Ask(r.Members[i].Upstream, r.Query(i), leg)
+}
+
+// Asked implements race.Asker.
+func (r *Race) Asked() {
+	if r.batch != nil {
+		r.batch.Send()
+		r.batch = nil
+	}
+}
+
+// Query is what leg i asks.
+func (r *Race) Query(i int) *upstream.Query {
+	if r.Members[i].Server.Transport.Encrypted() {
+		return r.encrypted
+	}
+	return r.plain
+}
+
+// Wait returns how the race ends. A reply that cannot be read is none.
+func (r *Race) Wait(ctx context.Context) race.Result {
+	res := r.race.Wait(ctx)
+	for res.Leg >= 0 && r.query.Read(res.Msg) != nil {
+		r.race.Discard(res.Leg)
+		res = r.race.Wait(ctx)
+	}
+	for i, err := range res.Errs {
+		if err == race.ErrDown && !r.Members[i].Linked() {
+			res.Errs[i] = upstream.ErrLinkGone
+		}
+	}
+	return res
+}
+
+// Linger waits, after Wait, for those who are late.
+func (r *Race) Linger(ctx context.Context) { r.race.Linger(ctx) }
+
+// Legs tells what has become of each leg so far. It may be called from any goroutine,
+// but not after End.
+func (r *Race) Legs() []race.LegReport { return r.race.Legs() }
+
+// Begun is when the upstreams were asked.
+func (r *Race) Begun() time.Time { return r.race.Begun() }
+
+// End must be called when nobody waits any more.
+func (r *Race) End() {
+	r.race.End()
+	r.query, r.plain, r.encrypted = nil, nil, nil // late replies may keep the rest
+}
