@@ -6,6 +6,9 @@ import (
 	"io"
 )
 
+// ErrForged is why an exchange has ended in which too many replies had wrong ids.
+var ErrForged = errors.New("too many replies with wrong ids; they may be forged")
+
 // ErrLinkGone is why an upstream is not asked.
 var ErrLinkGone = errors.New("its interface is down or missing")
 

@@ -22,7 +22,7 @@ func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 
 // restart has the exchange begin anew when Retry is called next.
 func (x *Exchange) restart(now time.Time, out *outbox) {
-	x.udp = datagramPath{due: now, nearMiss: x.udp.nearMiss}
+	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
 	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, suspectReply: x.wait.suspectReply}
 	x.spare.due = time.Time{}
@@ -141,7 +141,7 @@ func (x *Exchange) againAt() time.Time {
 
 // retryUDPAt is when there is more to try over UDP; zero means never.
 func (x *Exchange) retryUDPAt() time.Time {
-	if x.u.known.Down || !x.phase.sendsMore(x.udp.packets, x.conn.dials) {
+	if x.u.known.Down || x.udp.sendsNoMore() || !x.phase.sendsMore(x.udp.packets, x.conn.dials) {
 		return time.Time{}
 	}
 	return x.udp.due

@@ -41,7 +41,7 @@ func (x *Exchange) wantsWhole(now time.Time, out *outbox) event {
 func (x *Exchange) enlarge(now time.Time) event {
 	f := &x.spare
 	latest := x.begun.Add(x.u.cfg.Timeout / 8 * 7) // a reply after that would be too late
-	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() || !now.Before(latest) {
+	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() || x.udp.sendsNoMore() || !now.Before(latest) {
 		return nothing
 	}
 	larger := wire.WithUDPSize(x.query.msg, f.udpSize)

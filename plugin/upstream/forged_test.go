@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -105,12 +106,7 @@ func TestR9NearMiss(t *testing.T) {
 					answerAfter(10*ms, nil)(p)
 				}
 			})
-			f.dial = func(network string, _ int) error {
-				if network == "tcp" {
-					return syscall.ECONNREFUSED
-				}
-				return nil
-			}
+			f.dial = noTCP
 			o := ask(f.upstream(t), query("host.example."))
 			if !o.good() || o.after != 10*ms {
 				t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
@@ -119,18 +115,18 @@ func TestR9NearMiss(t *testing.T) {
 	})
 	t.Run("again and again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			f := newFake(forge)
-			f.dial = func(network string, _ int) error {
-				if network == "tcp" {
-					return syscall.ECONNREFUSED
+			f := newFake(func(p packet) {
+				if asks(p.msg, "host.example.") {
+					forge(p)
 				}
-				return nil
-			}
+			})
+			f.dial = noTCP
 			o := ask(f.upstream(t), query("host.example."))
-			if o.err == nil || o.calls != 1 {
-				t.Errorf("no failure: %d calls", o.calls)
+			if o.calls != 0 {
+				t.Errorf("%d calls: it ended though a reply may come: %v", o.calls, o.err)
 			}
-			equal(t, "packets", len(f.log()), 2)
+			packets, _ := f.sent()
+			equal(t, "packets", packets, 2)
 		})
 	})
 	t.Run("a late second reply is none", func(t *testing.T) {
@@ -144,6 +140,101 @@ func TestR9NearMiss(t *testing.T) {
 			time.Sleep(testTimeout)
 			equal(t, "queries over TCP", len(times(f.log(), "tcp")), 0)
 		})
+	})
+}
+
+// noTCP refuses connections.
+func noTCP(network string, _ int) error {
+	if network == "tcp" {
+		return syscall.ECONNREFUSED
+	}
+	return nil
+}
+
+// R9: replies with wrong ids end the asking, not the listening: the reply that is on its way
+// is taken, up to a bound, from which on the upstream gives no opinion.
+func TestR9WrongIDsThenTheReply(t *testing.T) {
+	const wrong = "wrong ids, each with the question"
+	for _, what := range []string{wrong, "errors without a question, wrong ids", "errors without a question, all ids", "denials without a question, all ids"} {
+		for _, tcp := range []bool{false, true} {
+			for _, n := range []int{1, 2, 3, 20, maxWrongIDs - 2, maxWrongIDs + 2, 300} {
+				t.Run(fmt.Sprintf("%d %s, TCP %v", n, what, tcp), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						f := newFake(nil)
+						f.script(func(p packet) {
+							if p.network == "tcp" {
+								answerAfter(10*ms, nil)(p)
+								return
+							}
+							for i := range n {
+								b := replyTo(p.msg, good)
+								switch what {
+								case wrong:
+								case "denials without a question, all ids":
+									b = replyTo(p.msg, func(m *dns.Msg) { m.Question, m.Rcode = nil, dns.RcodeNameError })
+								default:
+									b = replyTo(p.msg, func(m *dns.Msg) { m.Question, m.Rcode = nil, dns.RcodeServerFailure })
+								}
+								id := wire.Header(b).ID() + 1 + uint16(i)
+								if what != wrong && what != "errors without a question, wrong ids" && i == n-1 && i >= manyWrongIDs+1 {
+									id = wire.Header(b).ID() // it comes to the right one in the end
+								}
+								wire.Header(b).SetID(id)
+								p.send(b)
+							}
+							answerAfter(300*ms, nil)(p)
+						})
+						if !tcp {
+							f.dial = noTCP
+						}
+						o := ask(f.upstream(t), query("host.example."))
+						switch forged := what == wrong && n > maxWrongIDs; {
+						case forged && !tcp:
+							if !errors.Is(o.err, ErrForged) {
+								t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
+							}
+						case !o.good() || o.after > 310*ms || tcp && what == wrong && o.after != 10*ms:
+							t.Errorf("good %v after %v: %v", o.good(), o.after, o.err)
+						}
+						if packets, _ := f.sent(); packets > maxPackets {
+							t.Errorf("%d packets", packets)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// R9: a near miss concerns all that ask the same.
+func TestR9NearMissOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(nil)
+		f.script(func(p packet) {
+			if p.network == "tcp" {
+				answerAfter(10*ms, nil)(p)
+			}
+		})
+		u := f.upstream(t)
+		var same, others []*outcome
+		for range 20 {
+			same, others = append(same, pendingAsk(u, query("host.example."))), append(others, pendingAsk(u, query("other.example.")))
+		}
+		synctest.Wait()
+		for _, p := range f.log() {
+			if asks(p.msg, "host.example.") { // one guess at each port
+				b := replyTo(p.msg, good)
+				wire.Header(b).SetID(^wire.Header(b).ID())
+				p.send(b)
+			}
+		}
+		time.Sleep(50 * ms)
+		synctest.Wait()
+		for i := range same {
+			if !same[i].good() || others[i].good() {
+				t.Errorf("query %d: after the guess good %v, another one %v", i, same[i].good(), others[i].good())
+			}
+		}
 	})
 }
 

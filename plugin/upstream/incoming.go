@@ -30,12 +30,10 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) (answers
 	id := wire.Header(msg).ID()
 	x := s.pending.Get(id)
 	if x == nil {
-		if x = s.nearMissLocked(msg); x != nil {
-			x.nearlyReplied(s, now, out)
-		}
+		s.missedLocked(s.nearMissesLocked(msg), now, out)
 		return false
 	}
-	if !matches(x.query.msg, msg) {
+	if !matches(x.query.msg, msg) || x.distrusts(msg) {
 		return false
 	}
 	if x.udp.packets == 1 {
@@ -50,19 +48,19 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) (answers
 	return true
 }
 
-// nearlyReplied takes note of what would be a reply to the exchange but for its id. Someone may
-// be guessing: the exchange leaves UDP, and the port goes out of use for all upstreams (R9).
-func (x *Exchange) nearlyReplied(s *socket, now time.Time, out *outbox) {
+// missedLocked takes note of a reply that would answer these exchanges but for its id. Someone
+// may be guessing: they ask a stream, and the port goes out of use for all upstreams (R9).
+func (s *socket) missedLocked(missed []*Exchange, now time.Time, out *outbox) {
+	if len(missed) == 0 {
+		return
+	}
 	s.Retire()
 	s.u.retireLocked(s)
-	x.leaveSocket()
 	out.add(job{kind: nearMissJob})
-	e := forged // should the stream fail, another port and id may be tried
-	if x.udp.nearMiss {
-		e = useless
+	for _, x := range missed {
+		e, err := x.nearlyReplied()
+		x.step(e, err, now, out)
 	}
-	x.udp.nearMiss = true
-	x.step(e, errNearMiss, now, out)
 }
 
 // Failed implements ports.Owner. The error is about no packet in particular.

@@ -1,15 +1,14 @@
 package upstream
 
 import (
-	"github.com/miekg/dns"
-
+	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // matches reports whether reply, which came from the right source and has the
 // right id, answers query (RFC 5452, section 9.1). A reply without question
-// does if it says no more than an error: so resolvers refuse what they cannot
-// read. Any other message is to be ignored.
+// does if it is an error by which resolvers refuse what they cannot read or do: it
+// says nothing about the name. Any other message is to be ignored.
 func matches(query, reply []byte) bool {
 	if len(reply) < wire.HeaderSize {
 		return false
@@ -19,7 +18,7 @@ func matches(query, reply []byte) bool {
 		return false
 	}
 	if r.Questions() == 0 {
-		return r.Rcode() != dns.RcodeSuccess && r.Answers() == 0
+		return known.Failure(r.Rcode()) && r.Answers() == 0
 	}
 	return r.Questions() == 1 && wire.SameQuestion(wire.Question(query), wire.Question(reply))
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 const (
@@ -15,6 +16,12 @@ const (
 // comes of that.
 func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
 	p := &x.udp
+	if p.wrongIDs == maxWrongIDs {
+		return udpFailed, ErrForged
+	}
+	if p.sendsNoMore() {
+		return nothing, nil
+	}
 	if p.packets == maxPackets-1 {
 		x.lastPacketPlain(now)
 	}
@@ -62,6 +69,35 @@ func (x *Exchange) packetNotSent(now time.Time) event {
 		return unanswered
 	}
 	return nothing
+}
+
+// maxWrongIDs is after how many near misses the path over UDP is at its end: up to then the
+// reply that is on its way is still taken. Each is a guess at one of 65,536 ids.
+const maxWrongIDs = 2 + 32
+
+// nearlyReplied takes note of what would be a reply but for its id, and returns what that
+// means. After the first one, another port and id are tried, once, should the stream fail;
+// after that nothing more is sent, but a reply is still waited for.
+func (x *Exchange) nearlyReplied() (event, error) {
+	p := &x.udp
+	p.wrongIDs = min(p.wrongIDs+1, maxWrongIDs)
+	switch p.wrongIDs {
+	case 1:
+		p.failedSocket, p.socket = p.socket, nil // but it stays in the table of that
+		return forged, errNearMiss
+	case maxWrongIDs:
+		return udpFailed, ErrForged
+	}
+	return nothing, nil
+}
+
+// sendsNoMore reports whether there were so many near misses that nothing more is sent.
+func (p *datagramPath) sendsNoMore() bool { return p.wrongIDs > 1 }
+
+// distrusts reports whether a reply with the right id is not taken: there were too many with
+// wrong ids before, or some, and this one has not even the question.
+func (x *Exchange) distrusts(reply []byte) bool {
+	return x.udp.wrongIDs == maxWrongIDs || x.udp.wrongIDs > 0 && wire.Header(reply).Questions() == 0
 }
 
 // leaveSocket takes the exchange off its socket; the next packet leaves on any.

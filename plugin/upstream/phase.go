@@ -183,8 +183,12 @@ func (p phase) next(e event) (phase, action) {
 	return p, none
 }
 
-// onUDP reports whether a reply over UDP is waited for.
+// onUDP reports whether packets over UDP were sent, or are.
 func (p phase) onUDP() bool { return p == overUDP || p == overBoth || p == overUDPLast }
+
+// hearsUDP reports whether a reply over UDP is taken: also after a near miss, while a
+// stream is asked.
+func (p phase) hearsUDP() bool { return p.onUDP() || p == overStreamFirst }
 
 // onStream reports whether a stream was asked, and may bring a reply.
 func (p phase) onStream() bool { return p == overStreamFirst || p == overBoth || p == overStream }

@@ -24,7 +24,7 @@ func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now time.
 		x.u.renewSocketsLocked(now)
 	}
 	switch {
-	case x.phase == ended, socket != nil && !x.phase.onUDP():
+	case x.phase == ended, socket != nil && !x.phase.hearsUDP():
 	case socket != nil && !x.to.Waiting():
 		if takesLate(x.to) && usable(msg, TruncatedAnswers) == nil {
 			out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, at: now})

@@ -120,19 +120,35 @@ func (s *socket) sentLocked(id uint16, now time.Time) {
 // usedLocked reports whether a query with id was sent.
 func (s *socket) usedLocked(id uint16) bool { return s.used[id/64]&(1<<(id%64)) != 0 }
 
-// nearMissLocked returns the exchange that a reply would answer if its id were right, or
-// nil. A reply with an id that was used before is one that comes late.
-func (s *socket) nearMissLocked(reply []byte) *Exchange {
+// manyWrongIDs is how many errors without a question, and with wrong ids, are more than
+// chance: they may be tried on all exchanges of a port.
+const manyWrongIDs = 3
+
+// nearMissesLocked returns the exchanges that a reply would answer if its id were right. A
+// reply with an id that was used before is one that comes late. One without a question might
+// answer any exchange; of these not the first few count.
+func (s *socket) nearMissesLocked(reply []byte) (missed []*Exchange) {
 	h := wire.Header(reply)
-	if !h.Response() || h.Questions() == 0 || s.usedLocked(h.ID()) || !s.hasQuestionLocked(wire.Question(reply)) {
+	if !h.Response() || s.usedLocked(h.ID()) {
+		return nil
+	}
+	all := h.Questions() == 0
+	switch {
+	case all && s.wrongIDs < manyWrongIDs:
+		s.wrongIDs++
+		return nil
+	case !all && !s.hasQuestionLocked(wire.Question(reply)):
 		return nil
 	}
 	for _, x := range s.pending.All() {
-		if x.phase.onUDP() && matches(x.query.msg, reply) {
-			return x
+		if !x.phase.hearsUDP() || all && x.udp.wrongIDs > 0 {
+			continue
+		}
+		if all || matches(x.query.msg, reply) {
+			missed = append(missed, x)
 		}
 	}
-	return nil
+	return missed
 }
 
 // hasQuestionLocked reports whether an exchange may be pending that asks this. It

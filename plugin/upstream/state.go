@@ -102,7 +102,7 @@ type datagramPath struct {
 	socket       *socket // nil: none yet, or it failed
 	failedSocket *socket // which is not to be used again
 	retried      bool    // a port failed since the last packet was due
-	nearMiss     bool    // there was one
+	wrongIDs     uint8   // near misses, up to maxWrongIDs
 	err          error   // why the path brings nothing; nil: it may, or a stream is likelier to
 }
 
@@ -143,6 +143,7 @@ type socket struct {
 	pending   ports.Table[Exchange]
 	sent      time.Time            // when it was last sent on
 	used      [1 << 16 / 64]uint64 // ids of queries that were sent on it, as bits
+	wrongIDs  uint8                // of errors without a question, up to manyWrongIDs
 	questions map[uint64]int       // how many exchanges are pending by what they ask; nil: not counted yet
 }
 
