@@ -63,7 +63,10 @@ func (s *service) Read() (Reading, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	present := presentInterfaces()
+	present, err := presentInterfaces()
+	if err != nil {
+		return Reading{}, err
+	}
 	servers, skipped, err := s.ask(ctx, conn, present)
 	var refused dbus.Error
 	switch {

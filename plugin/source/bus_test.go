@@ -5,6 +5,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -91,6 +92,15 @@ func (o *object) GetAll(of string) (map[string]dbus.Variant, *dbus.Error) {
 		return nil, dbus.MakeFailedError(fmt.Errorf("no interface %s", of))
 	}
 	return all, nil
+}
+
+// replace has the object answer with these properties, until back is called.
+func (o *object) replace(props map[string]map[string]dbus.Variant) (back func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := o.props
+	o.props = props
+	return func() { o.replace(before) }
 }
 
 // asked waits until somebody asks.
@@ -192,9 +202,16 @@ func (f *fakeResolved) set(servers []resolvedServer, domains []resolvedDomain, o
 		"DNSEx": dbus.MakeVariant(servers), "Domains": dbus.MakeVariant(domains), "DNSOverTLS": dbus.MakeVariant("no"),
 	}}
 	f.manager.mu.Unlock()
+	settings := map[int32]string{}
+	for _, s := range servers {
+		if s.Link != 0 {
+			settings[s.Link] = "no"
+		}
+	}
+	maps.Copy(settings, overTLS)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for link, setting := range overTLS {
+	for link, setting := range settings {
 		o := &object{props: map[string]map[string]dbus.Variant{"org.freedesktop.resolve1.Link": {"DNSOverTLS": dbus.MakeVariant(setting)}}}
 		f.links[link] = o
 		f.export(o, resolvedPath+dbus.ObjectPath(fmt.Sprintf("/link/_3%d", link)), properties)
@@ -246,10 +263,11 @@ func (f *fakeManager) tell() {
 // watched is a list of what both programs on a bus say, followed.
 type watched struct {
 	*testing.T
-	mu       sync.Mutex
-	servers  []string
-	fewest   int // servers that there were, since some were expected
-	problems []string
+	mu        sync.Mutex
+	servers   []string
+	everNamed map[string]bool
+	fewest    int // servers that there were, since some were expected
+	problems  []string
 }
 
 func (b *busDaemon) watch(warming time.Duration) *watched {
@@ -259,11 +277,14 @@ func (b *busDaemon) watch(warming time.Duration) *watched {
 		s.address, s.warming = b.address(), warming
 		list.entries = append(list.entries, &entry{source: s, system: true})
 	}
-	w := &watched{T: b.T}
+	w := &watched{T: b.T, everNamed: make(map[string]bool)}
 	stop, err := list.Watch(func(r Report) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.servers = written(list.Servers())
+		for _, s := range w.servers {
+			w.everNamed[s] = true
+		}
 		w.fewest = min(w.fewest, len(w.servers))
 		for _, err := range r.Problems {
 			w.problems = append(w.problems, err.Error())
@@ -424,6 +445,106 @@ func TestBusSilent(t *testing.T) {
 	}
 }
 
+// link returns the object of an interface.
+func (f *fakeResolved) link(n int32) *object {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.links[n]
+}
+
+// never fails if a server is asked in plain text that should not be, or was.
+func (w *watched) never(plain string) {
+	w.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.everNamed[plain] {
+		w.Errorf("%s was asked in plain text", plain)
+	}
+}
+
+// untilComplaint waits for one more that contains this.
+func (w *watched) untilComplaint(containing string, more int) {
+	w.Helper()
+	testkit.Eventually(w.T, func() error {
+		if n := w.complaints(containing); n < more {
+			return fmt.Errorf("%d complaints about %q", n, containing)
+		}
+		return nil
+	})
+}
+
+// Where systemd-resolved does not say whether a server is asked over TLS, it is not asked in
+// plain text: what was known stays, and one of which nothing is known is not asked.
+func TestBusStrictTLS(t *testing.T) {
+	t.Parallel()
+	const inTLS, inPlain = "tls://[10.0.0.1%lo]:853", "[10.0.0.1%lo]:53"
+	for what, fail := range map[string]func(o *object) (mended func()){
+		"too slow": func(o *object) func() {
+			o.mu.Lock()
+			return o.mu.Unlock
+		},
+		"an error": func(o *object) func() { return o.replace(nil) },
+		"no such property": func(o *object) func() {
+			return o.replace(map[string]map[string]dbus.Variant{"org.freedesktop.resolve1.Link": {}})
+		},
+		"another type": func(o *object) func() {
+			return o.replace(map[string]map[string]dbus.Variant{"org.freedesktop.resolve1.Link": {"DNSOverTLS": dbus.MakeVariant(true)}})
+		},
+	} {
+		for _, known := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, known before %v", what, known), func(t *testing.T) {
+				t.Parallel()
+				b := newBus(t)
+				r := b.resolved()
+				r.set([]resolvedServer{first}, nil, map[int32]string{lo: "yes"})
+				var w *watched
+				if known {
+					r.appear()
+					w = b.watch(0)
+					w.expect(inTLS)
+				}
+				mended := fail(r.link(lo))
+				if known {
+					r.tell()
+				} else {
+					r.appear()
+					w = b.watch(0)
+				}
+				w.untilComplaint("systemd-resolved", 1)
+				if known {
+					w.everHad(1)
+				} else {
+					w.expect()
+				}
+				mended()
+				r.tell()
+				w.expect(inTLS)
+				w.never(inPlain)
+			})
+		}
+	}
+}
+
+// An interface that goes while it is read takes its own servers along, and no others.
+func TestBusLinkGoes(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	r := b.resolved()
+	r.set([]resolvedServer{first, global}, nil, map[int32]string{lo: "yes"})
+	r.appear()
+	w := b.watch(0)
+	w.expect("10.0.0.9:53", "tls://[10.0.0.1%lo]:853")
+	r.mu.Lock()
+	delete(r.links, lo)
+	r.mu.Unlock()
+	r.tell()
+	w.expect("10.0.0.9:53")
+	w.never("[10.0.0.1%lo]:53")
+	if n := w.complaints(""); n != 0 {
+		t.Errorf("problems: %q", w.problems)
+	}
+}
+
 func TestResolvedServers(t *testing.T) {
 	var m resolvedManager
 	err := m.take(map[string]dbus.Variant{
@@ -434,14 +555,16 @@ func TestResolvedServers(t *testing.T) {
 			{Link: 4, Family: 2, Address: []byte{10, 9, 0, 53}, Port: 5353, Name: "dns.example"},
 			{Link: 9, Family: 10, Address: net.ParseIP("fe80::1")},
 			{Link: 2, Family: 1, Address: []byte{1}},
+			{Link: 8, Family: 2, Address: []byte{10, 7, 0, 53}},
 			{Family: 10, Address: net.ParseIP("2001:db8::1"), Name: "global.example"},
 		}),
-		"Domains": dbus.MakeVariant([]resolvedDomain{{2, "lan", false}, {3, "corp.example", true}, {3, ".", true}, {0, "global.example", false}}),
+		"DNSOverTLS": dbus.MakeVariant("yes"),
+		"Domains":    dbus.MakeVariant([]resolvedDomain{{2, "lan", false}, {3, "corp.example", true}, {3, ".", true}, {0, "global.example", false}}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	servers, skipped := m.servers(map[int32]string{0: "yes", 2: "no", 3: "yes", 4: "opportunistic"}, someLinks)
+	servers, skipped := m.servers(map[int32]string{0: m.overTLS, 2: "no", 3: "yes", 4: "opportunistic", 9: "no"}, someLinks)
 	expect(t, "servers", written(servers),
 		"tls://[2001:db8::1]%global.example:853 global.example.",
 		"[10.0.0.53%eth0]:53 lan.",
@@ -449,12 +572,16 @@ func TestResolvedServers(t *testing.T) {
 		"tls://[10.8.0.54%tun0]:8853 corp.example. .",
 		"[10.9.0.53%eth0.100]:5353",
 		"[fe80::1%9]:53")
-	expect(t, "left out", whatAndWhy(skipped), "a server of interface eth0: not an IP address")
+	expect(t, "left out", whatAndWhy(skipped), "a server of interface eth0: not an IP address", "a server of interface 8: its interface is missing")
 	if err := m.take(map[string]dbus.Variant{"DNSEx": dbus.MakeVariant("x")}); err == nil {
 		t.Error("no error for properties of other types")
 	}
-	if err := m.take(nil); err == nil {
-		t.Error("no error without properties")
+	for _, missing := range []string{"", "DNSEx", "Domains", "DNSOverTLS"} {
+		all := map[string]dbus.Variant{"DNSEx": dbus.MakeVariant([]resolvedServer{}), "Domains": dbus.MakeVariant([]resolvedDomain{}), "DNSOverTLS": dbus.MakeVariant("no")}
+		delete(all, missing)
+		if err := m.take(all); (err == nil) != (missing == "") {
+			t.Errorf("without property %q: %v", missing, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"strconv"
@@ -11,26 +12,26 @@ import (
 // interfaces are the network interfaces that there are: their names, by number.
 type interfaces map[int]string
 
-// presentInterfaces returns those of this host. Where they cannot be listed there are none,
-// and servers are asked without.
-func presentInterfaces() interfaces {
+// presentInterfaces returns those of this host. Without them servers would be asked over
+// others than their own.
+func presentInterfaces() (interfaces, error) {
 	found, err := net.Interfaces()
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("cannot list the network interfaces: %w", err)
 	}
 	all := make(interfaces)
 	for _, i := range found {
 		all[i.Index] = i.Name
 	}
-	return all
+	return all, nil
 }
 
 // watchInterfaces calls changed when a network interface has come, gone or got another name,
 // until stop is called. The error says why changes are noticed late.
 func watchInterfaces(changed func()) (stop func(), err error) {
-	last := presentInterfaces()
+	last, _ := presentInterfaces()
 	return link.Watch(func() {
-		if now := presentInterfaces(); !maps.Equal(now, last) {
+		if now, err := presentInterfaces(); err == nil && !maps.Equal(now, last) {
 			last = now
 			changed()
 		}

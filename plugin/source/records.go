@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -32,7 +33,7 @@ func recordDirs() (dirs []string) {
 // directories. All records count, also those that resolvconf does not use, as because of -x.
 type records struct {
 	dirs    []string
-	present func() interfaces
+	present func() (interfaces, error)
 }
 
 // String implements [Source].
@@ -52,7 +53,10 @@ func (r *records) Read() (Reading, error) {
 	var skipped []Skipped
 	var warnings []string
 	var modified time.Time
-	present := r.present()
+	present, err := r.present()
+	if err != nil {
+		return Reading{}, err
+	}
 	there := false
 	seen := make(map[string]bool) // directories by their real names, for one may be a link to another
 	for _, dir := range r.dirs {
@@ -78,7 +82,10 @@ func (r *records) Read() (Reading, error) {
 			if at.After(modified) {
 				modified = at
 			}
-			if err != nil {
+			switch {
+			case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE): // which says nothing about the record
+				return Reading{}, fmt.Errorf("cannot read the records of resolvconf: %w", err)
+			case err != nil:
 				skipped = append(skipped, Skipped{file, err.Error()})
 				continue
 			}

@@ -10,7 +10,7 @@ import (
 )
 
 func (d tree) records(dirs ...string) *records {
-	r := &records{present: func() interfaces { return someLinks }}
+	r := &records{present: func() (interfaces, error) { return someLinks, nil }}
 	for _, dir := range dirs {
 		r.dirs = append(r.dirs, d.path(dir))
 	}

@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 
@@ -27,23 +28,45 @@ func newResolved() *service {
 			return nil, nil, err
 		}
 		overTLS := map[int32]string{0: of.overTLS}
-		for _, d := range of.dns {
-			if _, known := overTLS[d.Link]; known {
+		for i, d := range of.dns {
+			if d.Link == 0 || i > 0 && d.Link == of.dns[i-1].Link {
 				continue
 			}
-			overTLS[d.Link] = "" // also if the interface is missing by now
-			var path dbus.ObjectPath
-			if conn.Object(s.bus, manager).CallWithContext(ctx, s.bus+".Manager.GetLink", dbus.FlagNoAutoStart, d.Link).Store(&path) != nil {
-				continue
-			}
-			if all, err := s.properties(ctx, conn, path, s.bus+".Link"); err == nil {
-				overTLS[d.Link], _ = all["DNSOverTLS"].Value().(string)
+			setting, err := s.linkOverTLS(ctx, conn, d.Link)
+			switch {
+			case err == nil:
+				overTLS[d.Link] = setting
+			case !isGone(err): // without the setting servers of strict DNS over TLS would be asked in plain text
+				return nil, nil, err
 			}
 		}
 		servers, skipped := of.servers(overTLS, present)
 		return servers, skipped, nil
 	}
 	return s
+}
+
+// linkOverTLS returns the setting DNSOverTLS of an interface.
+func (s *service) linkOverTLS(ctx context.Context, conn *dbus.Conn, link int32) (setting string, err error) {
+	var path dbus.ObjectPath
+	if err := conn.Object(s.bus, s.path).CallWithContext(ctx, s.bus+".Manager.GetLink", dbus.FlagNoAutoStart, link).Store(&path); err != nil {
+		return "", err
+	}
+	all, err := s.properties(ctx, conn, path, s.bus+".Link")
+	if err == nil {
+		err = store(all, "DNSOverTLS", &setting)
+	}
+	return setting, err
+}
+
+// isGone reports whether an error says that an interface is missing by now.
+func isGone(err error) bool {
+	var refused dbus.Error
+	return errors.As(err, &refused) && slices.Contains([]string{
+		"org.freedesktop.resolve1.NoSuchLink",
+		"org.freedesktop.DBus.Error.UnknownObject",
+		"org.freedesktop.DBus.Error.UnknownInterface",
+	}, refused.Name)
 }
 
 // resolvedManager is what the object Manager of systemd-resolved has.
@@ -73,12 +96,14 @@ func (m *resolvedManager) take(all map[string]dbus.Variant) error {
 	}
 	// They are listed in no order of interfaces, but for each of these in the order of preference.
 	slices.SortStableFunc(m.dns, func(a, b resolvedServer) int { return int(a.Link - b.Link) })
-	m.overTLS, _ = all["DNSOverTLS"].Value().(string)
+	if err := store(all, "DNSOverTLS", &m.overTLS); err != nil {
+		return err
+	}
 	return store(all, "Domains", &m.domains)
 }
 
-// servers returns the servers of all interfaces. Those of an interface whose setting
-// DNSOverTLS, in overTLS, is "yes" are asked over TLS.
+// servers returns the servers of all interfaces whose setting DNSOverTLS is in overTLS. They
+// are asked over TLS unless that is "no", or "opportunistic", with which plain text will do.
 func (m *resolvedManager) servers(overTLS map[int32]string, present interfaces) (all []server.Server, skipped []Skipped) {
 	for _, d := range m.dns {
 		addr, ok := netip.AddrFromSlice(d.Address)
@@ -87,7 +112,12 @@ func (m *resolvedManager) servers(overTLS map[int32]string, present interfaces) 
 			continue
 		}
 		id := server.ID{Transport: server.DNS, Link: present.nameOf(int(d.Link))}
-		if overTLS[d.Link] == "yes" {
+		setting, known := overTLS[d.Link]
+		if !known {
+			skipped = append(skipped, Skipped{"a server of interface " + id.Link, "its interface is missing"})
+			continue
+		}
+		if setting != "no" && setting != "opportunistic" {
 			id.Transport, id.Name = server.TLS, d.Name
 		}
 		port := d.Port

@@ -31,5 +31,6 @@ func readScutil() (Reading, error) {
 		return Reading{}, absent{fmt.Errorf("%s --dns: %w", scutil, err)}
 	}
 	servers, skipped := scutilDNS(string(text))
-	return collect(servers, skipped, presentInterfaces()), nil
+	present, err := presentInterfaces()
+	return collect(servers, skipped, present), err
 }

@@ -23,7 +23,8 @@ func readAdapters() (Reading, error) {
 		return Reading{}, absent{fmt.Errorf("cannot list network adapters: %w", err)}
 	}
 	servers, skipped := adapterServers(table)
-	return collect(servers, skipped, presentInterfaces()), nil
+	present, err := presentInterfaces()
+	return collect(servers, skipped, present), err
 }
 
 // adapterTable calls GetAdaptersAddresses.
