@@ -3,7 +3,6 @@ package knowledge
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
@@ -57,24 +56,4 @@ func network(addr netip.Addr) netip.Prefix {
 	}
 	prefix, _ := addr.Prefix(bits)
 	return prefix
-}
-
-// presentation is a name on the wire as people write it (RFC 1035, section 5.1).
-func presentation(name []byte) string {
-	var b strings.Builder
-	for len(name) > 0 && name[0] != 0 {
-		label := name[1 : 1+int(name[0])]
-		for _, c := range label {
-			if c <= ' ' || c > '~' || c == '.' || c == '\\' {
-				c = '?'
-			}
-			b.WriteByte(c)
-		}
-		b.WriteByte('.')
-		name = name[1+len(label):]
-	}
-	if b.Len() == 0 {
-		return "."
-	}
-	return b.String()
 }

@@ -5,8 +5,6 @@ package knowledge
 
 import (
 	"encoding/binary"
-	"hash/maphash"
-	"sync"
 	"time"
 
 	"github.com/miekg/dns"
@@ -15,71 +13,21 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// The table: a name is in one of few places, so that it is found at once. With 464
-// bytes a place it takes 3.8 MB when it is full, and a shard of it that nothing has
-// come to takes none.
-const (
-	shards = 64
-	sets   = 32 // in a shard
-	ways   = 4  // in a set: places that a name may have
-)
-
 // How long a proof lives at the least and at the most.
 const (
 	minLife = time.Second
 	maxLife = time.Hour
 )
 
+// leastDenial is how long a denial is kept in mind at the least: caches do not forget
+// one sooner either.
+const leastDenial = 5 * time.Second
+
 // Names knows of some names that they exist, and who has said so (R18). Its zero value
 // knows of none. Its methods may be called from any goroutine.
 type Names struct {
-	shards [shards]shard
+	nameTable
 }
-
-type shard struct {
-	mu   sync.Mutex
-	sets []set // empty before the first name
-}
-
-type set [ways]known
-
-// known is a name, in lower case as on the wire, and what proves that it exists.
-type known struct {
-	proofs  [2]proof   // of two types, so that one is of another type than any that is asked for
-	view    proof      // whose answer a client was given
-	denials [3]denials // of the name, and of two types
-	size    uint8
-	name    [255]byte // RFC 1035, section 2.3.4
-}
-
-// proof is that a name was found by an upstream, when asked for a type. The zero proof
-// is none.
-type proof struct {
-	ends  instant
-	by    int32
-	qtype uint16
-}
-
-// instant is a time on two clocks. Nobody may set the one, and the other goes on while
-// the machine sleeps; a life is over when it is over on either.
-type instant struct {
-	ran  time.Duration // since epoch
-	wall int64         // in ns since 1970
-}
-
-var (
-	epoch = time.Now()
-	seed  = maphash.MakeSeed()
-)
-
-func instantOf(now time.Time) instant { return instant{now.Sub(epoch), now.UnixNano()} }
-
-func (i instant) add(d time.Duration) instant { return instant{i.ran + d, i.wall + int64(d)} }
-
-// before reports whether i is before end on both clocks.
-func (i instant) before(end instant) bool { return i.ran < end.ran && i.wall < end.wall }
-
-func (p *proof) alive(now instant) bool { return now.before(p.ends) }
 
 // Heard takes a reply, and its verdict, that an upstream gave to a question as returned
 // by [wire.Question]. A good answer or NODATA with SOA proves that the name exists
@@ -120,7 +68,7 @@ func (n *Names) learn(question []byte, p proof, now instant) {
 	k := s.find(i, name)
 	if k == nil {
 		if s.sets == nil {
-			s.sets = make([]set, sets)
+			s.sets = make([]nameSet, sets)
 		}
 		k = s.sets[i].leastUseful()
 		k.size = uint8(copy(k.name[:], name))
@@ -143,60 +91,72 @@ func (n *Names) unlearn(question []byte, by int32) {
 	})
 }
 
-// add takes a proof: in place of one of its type, if there is that, else of the one
-// that ends first. One that ends later stays, unless the same upstream has come to say
-// something else.
-func (k *known) add(p proof, now instant) {
-	first := &k.proofs[0]
-	for i := range k.proofs {
-		old := &k.proofs[i]
-		if old.qtype == p.qtype && old.alive(now) {
-			if old.by == p.by || old.ends.ran < p.ends.ran {
-				*old = p
+// Denied takes NXDOMAIN or NODATA in reply to a question, which is kept in mind for as
+// long as caches would keep it, at most for longest. Only of names that are known to
+// exist it is of interest (R16).
+func (n *Names) Denied(question []byte, by int, verdict race.Verdict, reply []byte, longest time.Duration, now time.Time) {
+	if by >= MaxUpstreams {
+		return
+	}
+	life, qtype := leastDenial, uint16(dns.TypeNone)
+	switch verdict {
+	case race.NXDomain:
+	case race.NXDomainSOA, race.NoDataSOA:
+		if d, ok := lifetime(reply, race.NoDataSOA); ok {
+			life = max(life, d)
+		}
+	default:
+		return
+	}
+	if verdict == race.NoDataSOA {
+		qtype = wire.QuestionType(question)
+	}
+	at := instantOf(now)
+	n.with(question, func(k *known) { k.denialsOf(qtype).add(by, qtype, at, at.add(min(life, longest))) })
+}
+
+// DeniedBy returns who has lately denied the name of a question or said that it has no
+// such record, and since when at the least all of them do.
+func (n *Names) DeniedBy(question []byte, now time.Time) (by Set, since time.Time) {
+	at, qtype := instantOf(now), wire.QuestionType(question)
+	n.with(question, func(k *known) {
+		for i := range k.denials {
+			d := &k.denials[i]
+			if d.by == 0 || i > 0 && d.qtype != qtype || !at.before(d.ends) {
+				continue
 			}
-			return
+			if begun := epoch.Add(d.begun.ran); by == 0 || begun.Before(since) {
+				since = begun
+			}
+			by |= d.by
 		}
-		if old.ends.ran < first.ends.ran {
-			first = old
-		}
-	}
-	if !first.alive(now) || first.ends.ran < p.ends.ran {
-		*first = p
-	}
+	})
+	return by, since
 }
 
-// ends is when the last proof does.
-func (k *known) ends() time.Duration { return max(k.proofs[0].ends.ran, k.proofs[1].ends.ran) }
-
-// place is where a name may be: a shard, and a set in it.
-func (n *Names) place(name []byte) (s *shard, i int) {
-	hash := maphash.Bytes(seed, name)
-	return &n.shards[hash%shards], int(hash / shards % sets)
+// Given notes whose answer to a question a client was given. Good answers and NODATA
+// count, for as long as they prove that the name exists.
+func (n *Names) Given(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
+	life, ok := lifetime(reply, verdict)
+	if !ok || verdict != race.Good && verdict != race.NoDataSOA {
+		return
+	}
+	at := instantOf(now)
+	n.with(question, func(k *known) {
+		k.view = proof{at.add(life), int32(by), wire.QuestionType(question)}
+	})
 }
 
-// find returns what is known of a name whose place is set i, or nil.
-func (s *shard) find(i int, name []byte) *known {
-	if s.sets == nil {
-		return nil
-	}
-	places := &s.sets[i]
-	for j := range places {
-		if k := &places[j]; string(k.name[:k.size]) == string(name) {
-			return k
+// View is whose view of the name of a question its clients have: who gave the answer to
+// a question of another type that is still alive (R17).
+func (n *Names) View(question []byte, now time.Time) (by int, ok bool) {
+	at, qtype := instantOf(now), wire.QuestionType(question)
+	n.with(question, func(k *known) {
+		if k.view.qtype != qtype && k.view.alive(at) {
+			by, ok = int(k.view.by), true
 		}
-	}
-	return nil
-}
-
-// leastUseful is the place of which the proofs end first.
-func (s *set) leastUseful() *known {
-	least := &s[0]
-	for i := range s {
-		if s[i].ends() < least.ends() {
-			least = &s[i]
-		}
-	}
-	return least
+	})
+	return by, ok
 }
 
 // lifetime is how long a reply proves that its name exists: an answer by its least TTL,

@@ -255,7 +255,7 @@ func TestBounded(t *testing.T) {
 	if got := count("short", 4*places); got > places-few || got < places-few-places/100 {
 		t.Errorf("%d others are known, in %d places", got, places)
 	}
-	bytes := unsafe.Sizeof(n) + shards*sets*unsafe.Sizeof(set{})
+	bytes := unsafe.Sizeof(n) + shards*sets*unsafe.Sizeof(nameSet{})
 	if bytes > 3_900_000 {
 		t.Errorf("it takes %d bytes", bytes)
 	}

@@ -346,30 +346,6 @@ func TestZoneName(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
-	var p Pace
-	if p.Usual() != 0 || p.Late() != 0 {
-		t.Error("nothing was seen")
-	}
-	for i := range 1000 {
-		d := 10 * time.Millisecond
-		if i%10 == 0 {
-			d = 100 * time.Millisecond
-		}
-		p.Sample(d)
-	}
-	if u, l := p.Usual(), p.Late(); u < 10*time.Millisecond || u > 15*time.Millisecond || l < 100*time.Millisecond || l > 145*time.Millisecond {
-		t.Errorf("usual %v, late %v", u, l)
-	}
-	for range 3 * forgetful { // it has become quicker
-		p.Sample(time.Millisecond)
-	}
-	if u, l := p.Usual(), p.Late(); u > 2*time.Millisecond || l > 2*time.Millisecond {
-		t.Errorf("usual %v, late %v", u, l)
-	}
-	p.Sample(time.Hour)
-}
-
 func BenchmarkEnter(b *testing.B) {
 	z := NewZones(3, age)
 	q := question(b, "host.corp.example.", dns.TypeA)

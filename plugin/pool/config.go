@@ -21,9 +21,10 @@ type Config struct {
 	// tells nobody.
 	Late func(error)
 
-	// Tests set these, so that no machine is too slow for them; 0 is as R16 and R17 have it.
-	Hedge time.Duration // how long one upstream alone is waited for
-	Grace time.Duration // how long a better answer is
+	// Tests set these, so that no machine is too slow for them; 0 is what users have.
+	Hedge  time.Duration // how long one upstream alone is waited for (R16)
+	Grace  time.Duration // how long a better answer is (R17)
+	Second time.Duration // how long the addresses of one family wait for those of the other
 }
 
 // Member is an upstream in use.

@@ -68,7 +68,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 	}
 	switch verdict {
 	case race.Good:
-		c.set.paces[i].Sample(took)
+		c.set.latencies[i].Sample(took)
 		if i == c.winner {
 			return
 		}

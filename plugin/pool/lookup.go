@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.D
 	}
 	first := <-results
 	if len(first.addrs) > 0 {
-		time.AfterFunc(secondWait, cancel)
+		time.AfterFunc(cmp.Or(p.cfg.Second, secondWait), cancel)
 	}
 	second := <-results
 	switch {

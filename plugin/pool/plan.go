@@ -65,17 +65,17 @@ func (s *set) plan(question []byte, known knowledge.Standing, view int, now time
 		denied = 0
 	}
 	cfg, qtype := s.cfg, wire.QuestionType(question)
-	var buf [8]race.Runner
-	runners := buf[:0]
+	var buf [8]race.Candidate
+	candidates := buf[:0]
 	for i, m := range s.members {
-		r := race.Runner{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
-		if r.Knows {
-			r.Up, r.Usual, r.Late = m.Up(qtype), s.paces[i].Usual(), s.paces[i].Late()
-			r.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
+		c := race.Candidate{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
+		if c.Knows {
+			c.Up, c.Median, c.P95 = m.Up(qtype), s.latencies[i].Median(), s.latencies[i].P95()
+			c.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
 		}
-		runners = append(runners, r)
+		candidates = append(candidates, c)
 	}
-	plan := race.Field{Surveyed: true, Lead: known.Lead, InOrder: cfg.Prefer == option.Order, Runners: runners}.Plan()
+	plan := race.Basis{Surveyed: true, Lead: known.Lead, InOrder: cfg.Prefer == option.Order, Candidates: candidates}.Plan()
 	plan.Hedge = cmp.Or(cfg.Hedge, plan.Hedge)
 	return plan
 }

@@ -9,11 +9,11 @@ import (
 // set is the upstreams in use for a while, and what they have taught: that goes with
 // them, for others may say otherwise.
 type set struct {
-	cfg     *Config
-	members []*Member
-	names   knowledge.Names  // upstreams are numbered as in members
-	zones   *knowledge.Zones // nil: nothing is learned about them
-	paces   []knowledge.Pace // by member; likewise
+	cfg       *Config
+	members   []*Member
+	names     knowledge.Names     // upstreams are numbered as in members
+	zones     *knowledge.Zones    // nil: nothing is learned about them
+	latencies []knowledge.Latency // by member; likewise
 
 	domains [][]string             // of the members' links
 	private domains[*set]          // who alone are asked for names in a domain
@@ -27,7 +27,7 @@ func newSet(cfg *Config, members []*Member, domainsOf [][]string) *set {
 	s := &set{cfg: cfg, members: members, domains: domainsOf}
 	if cfg.Learns() {
 		s.zones = knowledge.NewZones(len(members), cfg.Age())
-		s.paces = make([]knowledge.Pace, len(members))
+		s.latencies = make([]knowledge.Latency, len(members))
 	}
 	if of := byDomain(domainsOf); cfg.PrivateLinks {
 		s.split(of)

@@ -17,80 +17,80 @@ type Plan struct {
 	Final bool          // NODATA with SOA of the first ends the race, for all others have lately denied the name
 }
 
-// Field is what is known when a race begins.
-type Field struct {
-	Surveyed bool // everybody was asked in this zone not long ago
-	Lead     int  // the leg whose upstream was first to answer in it, or -1
-	InOrder  bool // of several knowers the first is asked
-	Runners  []Runner
+// Basis is what is known when a race is planned.
+type Basis struct {
+	Surveyed   bool // everybody was asked in this zone not long ago
+	Lead       int  // the leg whose upstream was first to answer in it, or -1
+	InOrder    bool // of several knowers the first is asked
+	Candidates []Candidate
 }
 
-// Runner is what is known of the upstream of a leg.
-type Runner struct {
+// Candidate is what is known of the upstream of a leg.
+type Candidate struct {
 	Up     bool          // it replies, and not only to other types
 	Knows  bool          // it is a knower of the zone
 	View   bool          // its answers are preferred before all others'
 	Denied bool          // it has lately denied this very name
-	Usual  time.Duration // what its good replies take; 0: none was timed
-	Late   time.Duration // what one of twenty takes longer than; 0: likewise
+	Median time.Duration // what its good replies take; 0: none was timed
+	P95    time.Duration // what one of twenty takes longer than; 0: likewise
 }
 
 // Plan says whom to ask in which order: one knower alone, if there is one that is up.
-func (f Field) Plan() Plan {
-	if !f.Surveyed {
+func (b Basis) Plan() Plan {
+	if !b.Surveyed {
 		return Plan{}
 	}
-	first := f.first()
+	first := b.first()
 	if first < 0 {
 		return Plan{}
 	}
 	p := Plan{Alone: true, First: first, Hedge: firstHedge, Final: true}
-	if late := f.Runners[first].Late; late != 0 {
+	if late := b.Candidates[first].P95; late != 0 {
 		p.Hedge = min(max(late, minHedge), maxHedge)
 	}
-	for i := range f.Runners {
-		p.Final = p.Final && (i == first || f.Runners[i].Denied)
+	for i := range b.Candidates {
+		p.Final = p.Final && (i == first || b.Candidates[i].Denied)
 	}
 	return p
 }
 
 // first is the leg to ask, or -1 if there is nobody who knows.
-func (f Field) first() int {
+func (b Basis) first() int {
 	var able []int
 	var buf [16]int
 	able = buf[:0]
 	all := true
-	for i, r := range f.Runners {
+	for i, c := range b.Candidates {
 		switch {
-		case r.Knows && r.Up:
+		case c.Knows && c.Up:
 			able = append(able, i)
 		default:
-			all = all && r.Knows
+			all = all && c.Knows
 		}
 	}
 	if len(able) == 0 {
 		return -1
 	}
 	for _, i := range able {
-		if f.Runners[i].View {
+		if b.Candidates[i].View {
 			return i
 		}
 	}
-	leads := f.Lead >= 0 && f.Runners[f.Lead].Knows && f.Runners[f.Lead].Up
+	leads := b.Lead >= 0 && b.Candidates[b.Lead].Knows && b.Candidates[b.Lead].Up
 	switch {
-	case f.InOrder:
+	case b.InOrder:
 		return able[0]
 	case !all && leads:
-		return f.Lead
+		return b.Lead
 	}
 	fastest := able[0]
 	for _, i := range able {
-		if f.Runners[i].Usual < f.Runners[fastest].Usual {
+		if b.Candidates[i].Median < b.Candidates[fastest].Median {
 			fastest = i
 		}
 	}
-	if leads && f.Runners[f.Lead].Usual <= 2*f.Runners[fastest].Usual {
-		return f.Lead // answers should not change for little
+	if leads && b.Candidates[b.Lead].Median <= 2*b.Candidates[fastest].Median {
+		return b.Lead // answers should not change for little
 	}
 	return fastest
 }

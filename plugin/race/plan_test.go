@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// runners reads a field: one word an upstream, of "k" knows, "d" is down, "n" has denied
+// candidates reads them: one word an upstream, of "k" knows, "d" is down, "n" has denied
 // the name, "v" is preferred, and a digit, the tens of ms that its replies take.
-func runners(words string) (list []Runner) {
+func candidates(words string) (list []Candidate) {
 	for word := range strings.FieldsSeq(words) {
-		r := Runner{Up: !strings.Contains(word, "d"), Knows: strings.Contains(word, "k"), Denied: strings.Contains(word, "n"), View: strings.Contains(word, "v")}
+		c := Candidate{Up: !strings.Contains(word, "d"), Knows: strings.Contains(word, "k"), Denied: strings.Contains(word, "n"), View: strings.Contains(word, "v")}
 		if n := strings.IndexAny(word, "123456789"); n >= 0 {
-			r.Usual = time.Duration(word[n]-'0') * 10 * ms
-			r.Late = 2 * r.Usual
+			c.Median = time.Duration(word[n]-'0') * 10 * ms
+			c.P95 = 2 * c.Median
 		}
-		list = append(list, r)
+		list = append(list, c)
 	}
 	return list
 }
@@ -26,11 +26,11 @@ func TestR16Plan(t *testing.T) {
 		return Plan{Alone: true, First: first, Hedge: hedge, Final: true}
 	}
 	for _, tc := range []struct {
-		what    string
-		inOrder bool
-		lead    int
-		runners string
-		want    Plan
+		what       string
+		inOrder    bool
+		lead       int
+		candidates string
+		want       Plan
 	}{
 		{"nobody knows", false, -1, "- - -", Plan{}},
 		{"no upstreams", false, -1, "", Plan{}},
@@ -53,12 +53,12 @@ func TestR16Plan(t *testing.T) {
 		{"a view that is preferred", false, 0, "k1 k2v k1", alone(1, 40*ms)},
 		{"but not while it is down", false, 0, "k1 kd2v k1", alone(0, 20*ms)},
 	} {
-		f := Field{Surveyed: true, Lead: tc.lead, InOrder: tc.inOrder, Runners: runners(tc.runners)}
-		if got := f.Plan(); got != tc.want {
+		b := Basis{Surveyed: true, Lead: tc.lead, InOrder: tc.inOrder, Candidates: candidates(tc.candidates)}
+		if got := b.Plan(); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", tc.what, got, tc.want)
 		}
-		f.Surveyed = false
-		if got := f.Plan(); got != (Plan{}) {
+		b.Surveyed = false
+		if got := b.Plan(); got != (Plan{}) {
 			t.Errorf("%s, not surveyed: %+v", tc.what, got)
 		}
 	}

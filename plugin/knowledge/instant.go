@@ -1,0 +1,21 @@
+package knowledge
+
+import (
+	"time"
+)
+
+// instant is a time on two clocks. Nobody may set the one, and the other goes on while
+// the machine sleeps; a life is over when it is over on either.
+type instant struct {
+	ran  time.Duration // since epoch
+	wall int64         // in ns since 1970
+}
+
+var epoch = time.Now()
+
+func instantOf(now time.Time) instant { return instant{now.Sub(epoch), now.UnixNano()} }
+
+func (i instant) add(d time.Duration) instant { return instant{i.ran + d, i.wall + int64(d)} }
+
+// before reports whether i is before end on both clocks.
+func (i instant) before(end instant) bool { return i.ran < end.ran && i.wall < end.wall }

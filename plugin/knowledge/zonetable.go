@@ -1,0 +1,165 @@
+package knowledge
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// The table of zones: 64 shards of 8 sets, of 8 places each, so 4,096 zones. With 304
+// bytes a place, and 24 an upstream, it takes 1.2 MB and 0.1 MB an upstream when it is
+// full; a shard that nothing has come to takes none.
+const (
+	zoneShards = 64
+	zoneSets   = 8 // in a shard
+	zoneWays   = 8 // in a set
+	zonePlaces = zoneSets * zoneWays
+
+	// MaxZones is how many zones are known at a time.
+	MaxZones = zoneShards * zonePlaces
+)
+
+// maxLabels of a zone's name are looked at: so many has the zone of an IPv6 network of 64
+// bits, of which each address would else be a zone.
+const maxLabels = 18
+
+// zoneTable is zones and what so many upstreams have said in them.
+type zoneTable struct {
+	n      int          // upstreams that are kept apart
+	known  atomic.Int64 // zones
+	shards [zoneShards]zoneShard
+}
+
+type zoneShard struct {
+	mu      sync.Mutex
+	places  []zone // empty before the first zone
+	tallies []tally
+	hands   [zoneSets]uint8 // of the clocks by which places are freed
+}
+
+// tally is that of upstream j in place i.
+func (z *zoneTable) tally(sh *zoneShard, i, j int) *tally { return &sh.tallies[i*z.n+j] }
+
+func (z *zoneTable) of(sh *zoneShard, i int) []tally { return sh.tallies[i*z.n : (i+1)*z.n] }
+
+// find calls f with the place of the zone of a question, if it is known, or of the
+// nearest zone above it that a single upstream answers for, but for the root and what
+// is above too many labels. It tells whether it is the zone itself.
+func (z *zoneTable) find(question []byte, f func(sh *zoneShard, i int, exact bool)) {
+	var buf [255]byte
+	name := zoneName(buf[:0], question)
+	for exact := true; ; exact = false {
+		sh, at := z.place(name)
+		sh.mu.Lock()
+		if i := sh.find(at, name); i >= 0 && (exact || z.inherited(sh, i)) {
+			f(sh, i, exact)
+			sh.mu.Unlock()
+			return
+		}
+		sh.mu.Unlock()
+		if len(name) < 2 {
+			return
+		}
+		if name = name[1+int(name[0]):]; len(name) < 2 { // the root
+			return
+		}
+	}
+}
+
+// inherited reports whether zones below are taken to be like place i: one upstream
+// alone has ever answered in it.
+func (z *zoneTable) inherited(sh *zoneShard, i int) bool {
+	n := 0
+	for _, t := range z.of(sh, i) {
+		if t.good != (instant{}) {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// create makes a place for the zone of a question, with these tallies, and calls f
+// with it.
+func (z *zoneTable) create(question []byte, at instant, lead int8, tallies []tally, f func(sh *zoneShard, i int)) {
+	var buf [255]byte
+	name := zoneName(buf[:0], question)
+	sh, set := z.place(name)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	i := sh.find(set, name)
+	if i < 0 {
+		if sh.places == nil {
+			sh.places, sh.tallies = make([]zone, zonePlaces), make([]tally, zonePlaces*z.n)
+		}
+		i = sh.free(set)
+		e := &sh.places[i]
+		if e.size == 0 {
+			z.known.Add(1)
+		}
+		*e = zone{surveyed: at, lead: lead}
+		e.size = uint8(copy(e.name[:], name))
+		clear(z.of(sh, i))
+		copy(z.of(sh, i), tallies)
+	}
+	f(sh, i)
+}
+
+// zoneName appends the name of the zone that a question's name is in.
+func zoneName(b, question []byte) []byte {
+	name := wire.AppendName(b, question)
+	if len(name) > 1 {
+		name = name[1+int(name[0]):]
+	}
+	for labels := countLabels(name); labels > maxLabels; labels-- {
+		name = name[1+int(name[0]):]
+	}
+	return name
+}
+
+func countLabels(name []byte) (n int) {
+	for ; len(name) > 0 && name[0] != 0; n++ {
+		name = name[1+int(name[0]):]
+	}
+	return n
+}
+
+// place is where a zone may be: a shard, and a set in it.
+func (z *zoneTable) place(name []byte) (sh *zoneShard, set int) {
+	hash := maphash.Bytes(seed, name)
+	return &z.shards[hash%zoneShards], int(hash / zoneShards % zoneSets)
+}
+
+// find returns the place of a zone, or -1.
+func (sh *zoneShard) find(set int, name []byte) int {
+	if sh.places == nil {
+		return -1
+	}
+	for i := set * zoneWays; i < (set+1)*zoneWays; i++ {
+		if e := &sh.places[i]; int(e.size) == len(name) && bytes.Equal(e.name[:e.size], name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// free returns a place that is free, or the first that was not used since the hand of
+// the set's clock last came by.
+func (sh *zoneShard) free(set int) int {
+	first := set * zoneWays
+	for i := first; i < first+zoneWays; i++ {
+		if sh.places[i].size == 0 {
+			return i
+		}
+	}
+	for {
+		i := first + int(sh.hands[set])
+		sh.hands[set] = (sh.hands[set] + 1) % zoneWays
+		if !sh.places[i].used {
+			return i
+		}
+		sh.places[i].used = false
+	}
+}
