@@ -210,7 +210,7 @@ func (p *port) received(packets []udp.Packet) {
 		case len(from) == 0:
 		case packet.Err != nil:
 			for _, s := range from {
-				s.owner.Failed(packet.Err, now)
+				s.owner.Failed(packet.Err, packet.Msg, now)
 			}
 		case len(packet.Msg) >= wire.HeaderSize:
 			deliver(from, packet.Msg, now)

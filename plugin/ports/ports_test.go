@@ -28,8 +28,8 @@ func (o *owner) Received(msg []byte, _ time.Time) bool {
 	}
 	return !o.other
 }
-func (o *owner) Failed(error, time.Time)    {}
-func (o *owner) NotSent(id uint16, _ error) { o.notSent = append(o.notSent, id) }
+func (o *owner) Failed(error, []byte, time.Time) {}
+func (o *owner) NotSent(id uint16, _ error)      { o.notSent = append(o.notSent, id) }
 
 // nowhere is a socket that takes no packets to a peer.
 type nowhere struct {

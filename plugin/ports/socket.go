@@ -17,8 +17,9 @@ type Owner interface {
 	// Received takes a message of at least a header's size, which is valid until it returns.
 	// It reports whether the message answers what was waited for with its id.
 	Received(msg []byte, now time.Time) (answers bool)
-	// Failed reports an error of a packet to the peer, as ICMP tells of it, or of the port.
-	Failed(err error, now time.Time)
+	// Failed reports an error that ICMP reports of a packet to the peer, and as much of that
+	// packet as was quoted.
+	Failed(err error, quoted []byte, now time.Time)
 	// NotSent reports why the packet with that id was not sent.
 	NotSent(id uint16, err error)
 }

@@ -33,12 +33,16 @@ func Listen(v6 bool, received Receiver) (Conn, error) {
 		return nil, err
 	}
 	c := &conn{udp: udp, raw: raw, received: received, v6: v6}
-	_ = raw.Control(func(fd uintptr) { // best effort: silence and few packets are handled too
+	// Best effort: silence and few packets are handled too. What ICMP says of the size of
+	// packets is ignored, for anyone can say it: queries are small.
+	_ = raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer)
 		if v6 {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT)
 		} else {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT)
 		}
 	})
 	go c.read()

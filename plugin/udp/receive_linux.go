@@ -88,7 +88,7 @@ func (in *inbox) read(fd uintptr, linked bool) (int, syscall.Errno) {
 func (c *conn) takeErrors(fd uintptr) (n int) {
 	var packet, control [512]byte
 	for ; n < 1000; n++ { // it is no longer than that
-		_, size, _, to, err := unix.Recvmsg(int(fd), packet[:], control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		quoted, size, _, to, err := unix.Recvmsg(int(fd), packet[:], control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		if err != nil {
 			return n
 		}
@@ -109,7 +109,7 @@ func (c *conn) takeErrors(fd uintptr) (n int) {
 			v4 := m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_RECVERR
 			v6 := m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_RECVERR
 			if (v4 || v6) && len(m.Data) >= 4 { // struct sock_extended_err begins with it
-				c.received([]Packet{{Peer: peer, Err: syscall.Errno(binary.NativeEndian.Uint32(m.Data))}})
+				c.received([]Packet{{Peer: peer, Msg: packet[:quoted], Err: syscall.Errno(binary.NativeEndian.Uint32(m.Data))}})
 			}
 		}
 	}

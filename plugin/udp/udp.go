@@ -69,8 +69,9 @@ func (p Peer) AnyLink() Peer { return Peer{Addr: p.Addr} }
 type Packet struct {
 	Peer Peer // whom it is for, or from
 	Msg  []byte
-	// Err is why it was not sent. Of what is received it is an error that ICMP reports of
-	// a packet to the peer; there is no Msg then.
+	// Err is why it was not sent. Of what is received it is an error that ICMP reports of a
+	// packet to the peer; Msg is as much of that packet as was quoted, which may be nothing.
+	// Anyone can send ICMP: only what is quoted shows that it is about a packet of ours.
 	Err error
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -121,8 +122,8 @@ func (s *refusing) Send(packets []udp.Packet) {
 		refuse := s.rng.Float64() < s.part
 		s.mu.Unlock()
 		if refuse {
-			to := packets[i].Peer
-			time.AfterFunc(50*time.Millisecond, func() { s.received([]udp.Packet{{Peer: to, Err: syscall.ECONNREFUSED}}) })
+			to, quoted := packets[i].Peer, bytes.Clone(packets[i].Msg)
+			time.AfterFunc(50*time.Millisecond, func() { s.received([]udp.Packet{{Peer: to, Msg: quoted, Err: syscall.ECONNREFUSED}}) })
 			continue
 		}
 		s.Conn.Send(packets[i : i+1])

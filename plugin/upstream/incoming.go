@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/ports"
@@ -63,24 +64,43 @@ func (s *socket) missedLocked(missed []*Exchange, now time.Time, out *outbox) {
 	}
 }
 
-// Failed implements ports.Owner. The error is about no packet in particular.
-func (s *socket) Failed(err error, now time.Time) {
+// Failed implements ports.Owner. Anyone can send ICMP, so it is believed for the exchange
+// alone whose id is quoted. Hosts that quote less give a hint: streams are asked, too.
+func (s *socket) Failed(err error, quoted []byte, now time.Time) {
 	var out outbox
 	s.u.mu.Lock()
-	var hit []*Exchange
-	for _, x := range s.pending.All() {
-		if x.phase.onUDP() && x.udp.socket == s {
-			hit = append(hit, x)
+	if len(quoted) < 2 {
+		for _, x := range s.onUDPLocked() {
+			x.step(hinted, err, now, &out)
 		}
-	}
-	for _, x := range hit {
+	} else if x := s.pending.Get(binary.BigEndian.Uint16(quoted)); x != nil && x.udp.socket == s && x.quotedBy(quoted) {
 		x.step(x.socketFailed(err, now), err, now, &out)
-	}
-	if ports.BreaksSocket(err) {
-		s.u.renewAllLocked(now)
 	}
 	s.u.mu.Unlock()
 	s.u.do(&out)
+}
+
+// onUDPLocked returns the exchanges that wait for a reply to a packet from the socket.
+func (s *socket) onUDPLocked() (all []*Exchange) {
+	for _, x := range s.pending.All() {
+		if x.phase.onUDP() && x.udp.socket == s {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+// quotedBy reports whether the beginning of a packet may be that of the exchange's, so far as
+// it goes.
+func (x *Exchange) quotedBy(quoted []byte) bool {
+	if len(quoted) < wire.HeaderSize {
+		return true
+	}
+	if wire.Header(quoted).Response() {
+		return false
+	}
+	q := wire.Question(quoted)
+	return q == nil || wire.SameQuestion(q, wire.Question(x.query.msg))
 }
 
 // NotSent implements ports.Owner.

@@ -56,6 +56,7 @@ const (
 	forged         // a near miss: a stream is asked, after which another port and id may be tried
 	unanswered     // the reply to the last packet over UDP is overdue
 	sendAgain      // a packet is overdue, its port failed, or its EDNS was rejected
+	hinted         // UDP may be in vain, if that is true
 	udpFailed      // UDP brings nothing but an error
 	streamFailed   // no stream brings a reply
 	streamSlow     // no stream could be opened yet, or some stay silent
@@ -76,7 +77,7 @@ var eventNames = [events]string{
 	nothing: "nothing", startUDP: "start over UDP", startStream: "start over a stream", startBoth: "start over both",
 	startStreamOnly: "start over streams only", restartUDP: "restart over UDP", restartStream: "restart over a stream",
 	answered: "answered", useless: "useless", forged: "forged", unanswered: "unanswered",
-	sendAgain: "send again", udpFailed: "UDP failed", streamFailed: "stream failed", streamSlow: "stream slow",
+	sendAgain: "send again", hinted: "hinted", udpFailed: "UDP failed", streamFailed: "stream failed", streamSlow: "stream slow",
 	streamHopeless: "stream hopeless", udpReplies: "UDP replies", streamReplies: "stream replies",
 	enlarged: "enlarged", enlargedBeside: "enlarged beside a stream", waitedEnough: "waited enough", gaveUp: "gave up",
 }
@@ -140,7 +141,7 @@ func (p phase) next(e event) (phase, action) {
 			return overStream, askStream
 		case forged:
 			return overStreamFirst, askStream
-		case unanswered:
+		case unanswered, hinted:
 			return overBoth, askStream
 		case streamHopeless:
 			return overUDP, giveUp

@@ -31,6 +31,7 @@ func TestPhases(t *testing.T) {
 			useless:        {overStream, askStream},
 			forged:         {overStreamFirst, askStream},
 			unanswered:     {overBoth, askStream},
+			hinted:         {overBoth, askStream},
 			sendAgain:      {overUDP, sendPacket},
 			udpFailed:      {overStream, askStream},
 			streamHopeless: {overUDP, giveUp},
