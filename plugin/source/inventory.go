@@ -32,8 +32,10 @@ func (l *List) Inventory() (all []Inventory) {
 		for _, s := range e.last.Servers {
 			n := Named{What: s.String(), Server: s}
 			switch {
-			case left[s.ID]:
+			case left[s.ID] && l.resolve(e, s).Equal(s):
 				delete(left, s.ID)
+			case !l.resolve(e, s).Equal(s):
+				n.Skipped = "named encrypted elsewhere"
 			case includes(kept, []server.Server{s}):
 				n.Skipped = "already named"
 			default:

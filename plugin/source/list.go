@@ -18,6 +18,7 @@ type List struct {
 	entries      []*entry
 	links        bool // AddLinks was called
 	nothingKnown bool // it was reported that nothing on this system knows its resolvers
+	warnedPlain  map[server.ID]bool
 }
 
 // entry is one server, or a source and what it named when it was last usable.
@@ -74,11 +75,14 @@ func (l *List) Sources() []Source {
 }
 
 // Servers returns all servers that are named, as they were last read: each once, and
-// without its interface only if no entry names it with one.
+// without its interface only if no entry names it with one. What the system asks encrypted is
+// asked in plain text only if the user has written it so.
 func (l *List) Servers() []server.Server {
 	var all []server.Server
 	for _, e := range l.entries {
-		all = append(all, e.last.Servers...)
+		for _, s := range e.last.Servers {
+			all = append(all, l.resolve(e, s))
+		}
 	}
 	return merge(all)
 }
@@ -104,6 +108,7 @@ func (l *List) read(entries []*entry, c change) (r Report, settled bool) {
 		}
 	}
 	l.checkLinks(&r)
+	l.checkPlain(&r)
 	return r, settled
 }
 

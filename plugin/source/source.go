@@ -67,10 +67,11 @@ type Skipped struct {
 	Why  string // in a few words, as "loopback"
 }
 
-// keep adds those of the servers that are missing.
+// keep adds those of the servers that are missing. One that was encrypted stays so.
 func (r *Reading) keep(servers []server.Server) {
-	r.Servers = slices.Clip(r.Servers)
+	r.Servers = slices.Clone(r.Servers)
 	for _, s := range servers {
+		r.Servers = slices.DeleteFunc(r.Servers, func(now server.Server) bool { return isPlainTwin(now, s) })
 		if !slices.ContainsFunc(r.Servers, s.Equal) {
 			r.Servers = append(r.Servers, s)
 		}
