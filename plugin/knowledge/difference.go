@@ -7,20 +7,20 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Difference is what comparing two good answers shows.
+// Difference is how two good answers differ.
 type Difference uint8
 
 const (
-	Incomparable Difference = iota // one holds no addresses
-	Alike                          // they share one, or a network: that is rotation, or nearness
-	Apart                          // they share none
-	Opposed                        // and those of one are private, of the other public
+	Incomparable Difference = iota // one has no addresses
+	Alike                          // they have one in common, or a network: it is rotation, or the nearest server
+	Apart                          // they have none in common
+	Opposed                        // and only one of them has private addresses
 )
 
-// maxCompared bounds the addresses of an answer that are looked at.
+// maxCompared bounds the addresses of an answer that are compared.
 const maxCompared = 32
 
-// Compare tells how the addresses of two answers to one question differ (R17).
+// Compare compares the addresses of two answers to one question (R17).
 func Compare(a, b []byte) Difference {
 	var roomA, roomB [maxCompared]netip.Addr
 	as, bs := addresses(roomA[:0], a), addresses(roomB[:0], b)
@@ -47,8 +47,8 @@ func addresses(list []netip.Addr, reply []byte) []netip.Addr {
 	return list
 }
 
-// network is what those who serve a name from many places use for one of them, as far
-// as can be told; a private address stands for itself.
+// network is a network that probably serves a name from one place; a private address stands
+// for itself.
 func network(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if !race.PrivateAddress(addr) {

@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// instant is a time on two clocks. Nobody may set the one, and the other goes on while
-// the machine sleeps; a life is over when it is over on either.
+// instant is a time on two clocks. The monotonic one cannot be set, and the wall clock goes on
+// while the machine sleeps; what is over on either is over.
 type instant struct {
 	ran  time.Duration // since epoch
 	wall int64         // in ns since 1970

@@ -6,17 +6,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// known is a name, in lower case as on the wire, and what proves that it exists.
+// known is a name, in lower case and wire format, and what is known about it.
 type known struct {
-	proofs  [2]proof   // of two types, so that one is of another type than any that is asked for
-	view    proof      // whose answer a client was given
+	proofs  [2]proof   // for two types, so that one is for another type than the one asked for
+	view    proof      // the answer that a client was given
 	denials [3]denials // of the name, and of two types
 	size    uint8
 	name    [255]byte // RFC 1035, section 2.3.4
 }
 
-// proof is that a name was found by an upstream, when asked for a type. The zero proof
-// is none.
+// proof is a reply of an upstream for a type, which shows that the name exists. The zero
+// proof shows nothing.
 type proof struct {
 	ends  instant
 	by    int32
@@ -25,9 +25,8 @@ type proof struct {
 
 func (p *proof) alive(now instant) bool { return now.before(p.ends) }
 
-// add takes a proof: in place of one of its type, if there is that, else of the one
-// that ends first. One that ends later stays, unless the same upstream has come to say
-// something else.
+// add adds a proof. It replaces the one for the same type, or else the one that ends first.
+// A proof that ends later stays, unless it is of the same upstream and type.
 func (k *known) add(p proof, now instant) {
 	first := &k.proofs[0]
 	for i := range k.proofs {
@@ -47,18 +46,18 @@ func (k *known) add(p proof, now instant) {
 	}
 }
 
-// ends is when the last proof does.
+// ends is when the last proof ends.
 func (k *known) ends() time.Duration { return max(k.proofs[0].ends.ran, k.proofs[1].ends.ran) }
 
-// denials are who has denied a name, or that it has records of a type, from when the
-// first of them did until one of them may have changed its mind.
+// denials are the upstreams that have denied a name, or a type of it, from the first denial
+// until the first of them ends.
 type denials struct {
 	begun, ends instant
 	by          Set
 	qtype       uint16 // dns.TypeNone: the name
 }
 
-// add adds one, which ends then.
+// add adds a denial.
 func (d *denials) add(by int, qtype uint16, now, ends instant) {
 	if d.qtype != qtype || !now.before(d.ends) {
 		*d = denials{begun: now, ends: ends, qtype: qtype}
@@ -69,8 +68,8 @@ func (d *denials) add(by int, qtype uint16, now, ends instant) {
 	}
 }
 
-// denialsOf is the place for denials of a type: that of the same type, or of the one that
-// ends first. The first place is the name's.
+// denialsOf is the place for denials of a type, which may still hold another type, the one
+// that ends first. The first place is for denials of the name.
 func (k *known) denialsOf(qtype uint16) *denials {
 	if qtype == dns.TypeNone {
 		return &k.denials[0]
@@ -88,8 +87,7 @@ func (k *known) denialsOf(qtype uint16) *denials {
 	return first
 }
 
-// found takes back what an upstream has denied that finds the name now, with records of
-// a type or without.
+// found removes the denials of an upstream that now has the name, for that type.
 func (k *known) found(by int, qtype uint16) {
 	for i := range k.denials {
 		if d := &k.denials[i]; i == 0 || d.qtype == qtype {

@@ -30,7 +30,7 @@ func TestR16Denied(t *testing.T) {
 		if by, _ := n.DeniedBy(other, time.Now()); by != 0 {
 			t.Error("a name that nobody knows costs a place")
 		}
-		n.Heard(q, 0, race.Good, good, time.Now())
+		n.Replied(q, 0, race.Good, good, time.Now())
 		n.Denied(q, 1, race.NXDomainSOA, denial("60"), age, time.Now())
 		time.Sleep(10 * time.Second)
 		n.Denied(q, 2, race.NXDomainSOA, denial("300"), age, time.Now())
@@ -48,7 +48,7 @@ func TestR16Denied(t *testing.T) {
 		time.Sleep(leastDenial - time.Second)
 		want("[2]", leastDenial-time.Second)
 		n.Denied(q, 1, race.NXDomainSOA, denial("300"), age, time.Now())
-		n.Heard(q, 2, race.Good, good, time.Now())
+		n.Replied(q, 2, race.Good, good, time.Now())
 		want("[1]", leastDenial-time.Second)
 		time.Sleep(time.Second)
 		n.Denied(q, 1, race.NXDomainSOA, denial("3600"), age, time.Now())
@@ -67,7 +67,7 @@ func TestR17View(t *testing.T) {
 		if _, ok := n.View(aaaa, time.Now()); ok {
 			t.Error("a name that is not known has a view")
 		}
-		n.Heard(a, 1, race.Good, good, time.Now())
+		n.Replied(a, 1, race.Good, good, time.Now())
 		n.Given(a, 1, race.Good, good, time.Now())
 		if by, ok := n.View(aaaa, time.Now()); by != 1 || !ok {
 			t.Errorf("%d, %v", by, ok)
@@ -79,9 +79,9 @@ func TestR17View(t *testing.T) {
 		if _, ok := n.View(aaaa, time.Now()); ok {
 			t.Error("it has not ended")
 		}
-		n.Heard(a, 1, race.Good, good, time.Now())
+		n.Replied(a, 1, race.Good, good, time.Now())
 		n.Given(a, 1, race.Good, good, time.Now())
-		n.Heard(aaaa, 1, race.NXDomain, nil, time.Now())
+		n.Replied(aaaa, 1, race.NXDomain, nil, time.Now())
 		if _, ok := n.View(aaaa, time.Now()); ok {
 			t.Error("who gave it has denied the name")
 		}
@@ -101,7 +101,7 @@ func TestR16Lacks(t *testing.T) {
 				t.Errorf("%s is denied by %s, want %s", dns.Type(qtype), who(by), names)
 			}
 		}
-		n.Heard(q(dns.TypeA), 0, race.Good, good, time.Now())
+		n.Replied(q(dns.TypeA), 0, race.Good, good, time.Now())
 		n.Denied(q(dns.TypeAAAA), 1, race.NoDataSOA, no, age, time.Now())
 		n.Denied(q(dns.TypeHTTPS), 2, race.NoDataSOA, no, age, time.Now())
 		n.Denied(q(dns.TypeTXT), 3, race.NXDomainSOA, no, age, time.Now())
@@ -112,9 +112,9 @@ func TestR16Lacks(t *testing.T) {
 		time.Sleep(time.Second)
 		n.Denied(q(dns.TypeMX), 2, race.NoDataSOA, no, age, time.Now()) // in place of one
 		want(dns.TypeMX, "[2 3]")
-		n.Heard(q(dns.TypeMX), 2, race.Good, good, time.Now())
+		n.Replied(q(dns.TypeMX), 2, race.Good, good, time.Now())
 		want(dns.TypeMX, "[3]")
-		n.Heard(q(dns.TypeMX), 3, race.NoDataSOA, no, time.Now()) // it knows the name
+		n.Replied(q(dns.TypeMX), 3, race.NoDataSOA, no, time.Now()) // it knows the name
 		want(dns.TypeTXT, "[]")
 	})
 }

@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	quickest  = 250 * time.Microsecond // what takes less is not told apart
-	steps     = 29                     // of which two double the time, so up to 4 s
-	forgetful = 512                    // replies, after which the older half counts half
+	quickest  = 250 * time.Microsecond // shorter times count as this one
+	steps     = 29                     // two double the time, so up to 4 s
+	forgetful = 512                    // after so many replies, older ones count half
 )
 
-// Latency is how long an upstream's good answers take. Its zero value has seen none. It may
-// be used from any goroutine.
+// Latency is a histogram of the time that an upstream's good answers take. The zero value is
+// empty. It may be used from any goroutine.
 type Latency struct {
 	median, p95 atomic.Int64
 
@@ -42,10 +42,10 @@ func (l *Latency) Sample(took time.Duration) {
 	l.p95.Store(int64(l.quantileLocked(0.95)))
 }
 
-// Median is what half of the answers take at the most; 0 if none was seen.
+// Median is the time that half of the answers take at the most; 0 if there were none.
 func (l *Latency) Median() time.Duration { return time.Duration(l.median.Load()) }
 
-// P95 is what only one answer of twenty takes longer than; 0 if none was seen.
+// P95 is the time that 95 % of the answers take at the most; 0 if there were none.
 func (l *Latency) P95() time.Duration { return time.Duration(l.p95.Load()) }
 
 func (l *Latency) quantileLocked(q float64) time.Duration {

@@ -1,6 +1,5 @@
-// Package knowledge holds what replies have taught: which names exist, and who knows
-// which zone. It is pure: it hears replies and answers questions, in tables of fixed
-// size, and knows nothing of sockets.
+// Package knowledge holds what was learned from replies: which names exist, and which
+// upstreams know which zone. Its tables have a fixed size. It knows no sockets.
 package knowledge
 
 import (
@@ -13,27 +12,26 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// How long a proof lives at the least and at the most.
+// Bounds of how long a proof lives.
 const (
 	minLife = time.Second
 	maxLife = time.Hour
 )
 
-// leastDenial is how long a denial is kept in mind at the least: caches do not forget
-// one sooner either.
+// leastDenial is how long a denial is remembered at the least, as in caches.
 const leastDenial = 5 * time.Second
 
-// Names knows of some names that they exist, and who has said so (R18). Its zero value
-// knows of none. Its methods may be called from any goroutine.
+// Names are names that are known to exist, and which upstream has shown that (R18). The zero
+// value knows none. Its methods may be called from any goroutine.
 type Names struct {
 	nameTable
 }
 
-// Heard takes a reply, and its verdict, that an upstream gave to a question as returned
-// by [wire.Question]. A good answer or NODATA with SOA proves that the name exists
-// while a cache would keep it, though at most for an hour; a denial by the same
-// upstream ends that. Upstreams are told apart by a number of the caller's choice.
-func (n *Names) Heard(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
+// Replied takes an upstream's reply to a question, which is as in [wire.Question], with its
+// verdict. A good answer or NODATA with SOA proves that the name exists while a cache would
+// keep it, at most for an hour; a denial by the same upstream ends that. Upstreams have
+// numbers of the caller's choice.
+func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
 	switch verdict {
 	case race.Good, race.NoDataSOA:
 		if life, ok := lifetime(reply, verdict); ok {
@@ -45,8 +43,8 @@ func (n *Names) Heard(question []byte, by int, verdict race.Verdict, reply []byt
 	}
 }
 
-// Exists reports whether the name of a question is proven to exist by what an upstream
-// said of another type than the one asked for.
+// Exists reports whether the name of a question is proven to exist by a reply for another
+// type.
 func (n *Names) Exists(question []byte, now time.Time) bool {
 	at, qtype := instantOf(now), wire.QuestionType(question)
 	exists := false
@@ -91,9 +89,9 @@ func (n *Names) unlearn(question []byte, by int32) {
 	})
 }
 
-// Denied takes NXDOMAIN or NODATA in reply to a question, which is kept in mind for as
-// long as caches would keep it, at most for longest. Only of names that are known to
-// exist it is of interest (R16).
+// Denied takes NXDOMAIN or NODATA in reply to a question. It is remembered for as long as
+// caches would keep it, at most for longest, and only for names that are known to exist
+// (R16).
 func (n *Names) Denied(question []byte, by int, verdict race.Verdict, reply []byte, longest time.Duration, now time.Time) {
 	if by >= MaxUpstreams {
 		return
@@ -115,8 +113,8 @@ func (n *Names) Denied(question []byte, by int, verdict race.Verdict, reply []by
 	n.with(question, func(k *known) { k.denialsOf(qtype).add(by, qtype, at, at.add(min(life, longest))) })
 }
 
-// DeniedBy returns who has lately denied the name of a question or said that it has no
-// such record, and since when at the least all of them do.
+// DeniedBy returns which upstreams have lately denied the name of a question or its type,
+// and the time of the first of these denials.
 func (n *Names) DeniedBy(question []byte, now time.Time) (by Set, since time.Time) {
 	at, qtype := instantOf(now), wire.QuestionType(question)
 	n.with(question, func(k *known) {
@@ -134,7 +132,7 @@ func (n *Names) DeniedBy(question []byte, now time.Time) (by Set, since time.Tim
 	return by, since
 }
 
-// Given notes whose answer to a question a client was given. Good answers and NODATA
+// Given notes whose answer to a question was given to a client. Good answers and NODATA
 // count, for as long as they prove that the name exists.
 func (n *Names) Given(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
 	life, ok := lifetime(reply, verdict)
@@ -147,8 +145,8 @@ func (n *Names) Given(question []byte, by int, verdict race.Verdict, reply []byt
 	})
 }
 
-// View is whose view of the name of a question its clients have: who gave the answer to
-// a question of another type that is still alive (R17).
+// View is the upstream whose answer for another type of the name clients have, if that is
+// still alive (R17).
 func (n *Names) View(question []byte, now time.Time) (by int, ok bool) {
 	at, qtype := instantOf(now), wire.QuestionType(question)
 	n.with(question, func(k *known) {
@@ -160,7 +158,7 @@ func (n *Names) View(question []byte, now time.Time) (by int, ok bool) {
 }
 
 // lifetime is how long a reply proves that its name exists: an answer by its least TTL,
-// NODATA by its SOA (RFC 2308, section 5). It is none for a reply that is cut short.
+// NODATA by its SOA (RFC 2308, section 5). A malformed reply proves nothing.
 func lifetime(reply []byte, verdict race.Verdict) (life time.Duration, ok bool) {
 	least := uint32(maxLife / time.Second)
 	err := wire.Records(reply, func(r wire.Record) bool {

@@ -167,7 +167,7 @@ func TestR18Proof(t *testing.T) {
 				case says:
 					soa := fmt.Sprintf("example. %d IN SOA . . 1 2 3 4 86400", step.ttl)
 					msg := reply(t, []string{fmt.Sprintf("host.example. %d IN A 192.0.2.1", step.ttl)}, []string{soa})
-					n.Heard(question(t, step.name, step.qtype), step.by, step.verdict, msg, begun.Add(step.after))
+					n.Replied(question(t, step.name, step.qtype), step.by, step.verdict, msg, begun.Add(step.after))
 				case asks:
 					if got := n.Exists(question(t, step.name, step.qtype), begun.Add(step.after)); got != step.want {
 						t.Errorf("step %d, %+v: exists %v", i, step, got)
@@ -234,10 +234,10 @@ func TestBounded(t *testing.T) {
 	name := func(kind string, i int) []byte { return question(t, fmt.Sprintf("%s%d.example.", kind, i), dns.TypeA) }
 	const few, places = 200, shards * sets * ways
 	for i := range few {
-		n.Heard(name("long", i), company, race.Good, long, now)
+		n.Replied(name("long", i), company, race.Good, long, now)
 	}
 	for i := range 4 * places {
-		n.Heard(name("short", i), company, race.Good, short, now)
+		n.Replied(name("short", i), company, race.Good, short, now)
 	}
 	count := func(kind string, of int) (known int) {
 		for i := range of {
@@ -276,9 +276,9 @@ func TestConcurrent(t *testing.T) {
 				q := questions[rand.IntN(len(questions))]
 				switch rand.IntN(3) {
 				case 0:
-					n.Heard(q, by, race.Good, good, time.Now())
+					n.Replied(q, by, race.Good, good, time.Now())
 				case 1:
-					n.Heard(q, by, race.NXDomain, nil, time.Now())
+					n.Replied(q, by, race.NXDomain, nil, time.Now())
 				case 2:
 					n.Exists(q, time.Now())
 				}
@@ -288,8 +288,8 @@ func TestConcurrent(t *testing.T) {
 	all.Wait()
 }
 
-// BenchmarkHeard is what a race pays for a good answer, and for a denial.
-func BenchmarkHeard(b *testing.B) {
+// BenchmarkReplied is what a race pays for a good answer, and for a denial.
+func BenchmarkReplied(b *testing.B) {
 	var n Names
 	good := reply(b, []string{"host.example. 60 IN A 192.0.2.1", "host.example. 60 IN A 192.0.2.2"}, nil)
 	now := time.Now()
@@ -302,7 +302,7 @@ func BenchmarkHeard(b *testing.B) {
 			b.Run(fmt.Sprintf("%v,names=%d", verdict, len(questions)), func(b *testing.B) {
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					n.Heard(questions[i%len(questions)], company, verdict, good, now)
+					n.Replied(questions[i%len(questions)], company, verdict, good, now)
 				}
 			})
 		}

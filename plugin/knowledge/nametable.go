@@ -7,9 +7,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// The table of names: a name is in one of few places, so that it is found at once. With 464
-// bytes a place it takes 3.8 MB when it is full, and a shard of it that nothing has
-// come to takes none.
+// The table of names: 64 shards of 32 sets, of 4 places each, so 8,192 names. With 464 bytes
+// a place it takes 3.8 MB when it is full; an empty shard takes nothing.
 const (
 	shards = 64
 	sets   = 32 // in a shard
@@ -25,18 +24,18 @@ type shard struct {
 	sets []nameSet // empty before the first name
 }
 
-// nameSet is the places that a name may have.
+// nameSet is the places where a name may be.
 type nameSet [ways]known
 
 var seed = maphash.MakeSeed()
 
-// place is where a name may be: a shard, and a set in it.
+// place is the shard of a name, and its set there.
 func (t *nameTable) place(name []byte) (s *shard, i int) {
 	hash := maphash.Bytes(seed, name)
 	return &t.shards[hash%shards], int(hash / shards % sets)
 }
 
-// find returns what is known of a name whose place is set i, or nil.
+// find returns what is known of a name in set i, or nil.
 func (s *shard) find(i int, name []byte) *known {
 	if s.sets == nil {
 		return nil
@@ -50,7 +49,7 @@ func (s *shard) find(i int, name []byte) *known {
 	return nil
 }
 
-// leastUseful is the place of which the proofs end first.
+// leastUseful is the place whose proofs end first.
 func (s *nameSet) leastUseful() *known {
 	least := &s[0]
 	for i := range s {
@@ -61,7 +60,7 @@ func (s *nameSet) leastUseful() *known {
 	return least
 }
 
-// with calls f with what is known of the name of a question, if there is that.
+// with calls f with what is known of the name of a question, if anything is.
 func (t *nameTable) with(question []byte, f func(*known)) {
 	var buf [255]byte
 	name := wire.AppendName(buf[:0], question)

@@ -2,14 +2,14 @@ package knowledge
 
 import "math/bits"
 
-// MaxUpstreams is how many upstreams are kept apart. What others say is not learned, so
-// they are asked with everybody.
+// MaxUpstreams is how many upstreams are told apart. Nothing is learned about further ones, so
+// they are never asked first.
 const MaxUpstreams = 64
 
 // Set is a set of upstreams, by number.
 type Set uint64
 
-// Only is the set of upstream i alone; nobody, if i is not kept apart.
+// Only is the set of upstream i alone; it is empty if i is too great.
 func Only(i int) Set { return 1 << uint(i) }
 
 // Has reports whether upstream i is in the set.

@@ -5,42 +5,43 @@ import (
 	"time"
 )
 
-// memory is how long it is remembered who once knew a zone, though it may be away (R18), and
-// that answers in it differ (R17).
+// memory is how long it is remembered which upstream knew a zone, though it may be away (R18),
+// and that answers in a zone differ (R17).
 const memory = time.Hour
 
-// Scores tell how sure it is that an upstream knows the names of a zone.
+// Scores say how certain it is that an upstream knows the names of a zone.
 const (
 	bestScore = 4
 	knows     = 2 // at the least; the first good answer is enough, and two misses in a row are too many
 )
 
-// zone is what is known of one, but for its tallies. Its name is in lower case as on
-// the wire.
+// zone is what is known of a zone, besides its tallies. Its name is in lower case and wire
+// format.
 type zone struct {
-	surveyed instant // when everybody was last asked
+	surveyed instant // when all upstreams were last asked
 	differed instant // when answers were last seen to differ
-	races    uint8   // since everybody was
+	races    uint8   // since then
 	apart    uint8   // comparisons in a row that showed nothing in common
-	lead     int8    // the upstream that answered first when this was last open
-	used     bool    // once more, since the hand came by
+	lead     int8    // the upstream that was first to answer when that was last open
+	used     bool    // since it was last considered for being replaced
 	size     uint8   // of the name; 0: the place is free
 	name     [255]byte
 }
 
-// tally is what an upstream has said in a zone.
+// tally is what an upstream has replied in a zone.
 type tally struct {
 	good    instant // when its last good answer came; zero: there was none
 	score   uint8
-	heard   bool // it has given an opinion of a name that somebody knows
+	replied bool // it has given an opinion of a name that exists
 	differs bool // its answers differ from others'
-	private bool // they hold private addresses
+	private bool // they have private addresses
 }
 
 // within reports whether the last good answer is not older than age.
 func (t *tally) within(age time.Duration, at instant) bool { return at.before(t.good.add(age)) }
 
-// presentation is a name on the wire as people write it (RFC 1035, section 5.1).
+// presentation is a name in presentation format (RFC 1035, section 5.1), with question marks
+// for odd characters.
 func presentation(name []byte) string {
 	var b strings.Builder
 	for len(name) > 0 && name[0] != 0 {

@@ -6,48 +6,46 @@ import (
 	"time"
 )
 
-// surveyEvery is of how many races in a zone one asks everybody, so that knowledge stays
-// true (R16).
+// surveyEvery: of so many races in a zone one asks all upstreams, so that what is known
+// stays true (R16).
 const surveyEvery = 50
 
 // farApart is how many comparisons in a row must show nothing in common before the
-// answers in a zone are known to differ: one may be the freedom of those who serve it.
+// answers in a zone are known to differ: a server may choose among many addresses.
 const farApart = 3
 
-// Zones knows of some zones who has lately answered for names in them. A zone is here
-// the parent of a name asked for; what nothing is known of belongs to the next zone
-// above it, if a single upstream answers for that (R15). It may be used from any goroutine.
+// Zones are zones, and which upstreams have lately answered for names in them. A zone is here
+// the parent of a name asked for; if nothing is known of it, it is the next one above for
+// which a single upstream has answered (R15). Its methods may be called from any goroutine.
 type Zones struct {
 	zoneTable
-	age      time.Duration // so long a survey counts
-	returned atomic.Int64  // when one of the upstreams last came back, since epoch
+	age      time.Duration // how long a survey counts
+	returned atomic.Int64  // when an upstream last came back, since epoch
 }
 
-// Standing is what is known when a name is asked for.
+// Standing is what is known of a zone.
 type Standing struct {
-	Known    bool // something is
-	Surveyed bool // everybody was asked not long ago
-	Lead     int  // the upstream that has answered; -1: none
-	Knows    Set  // who knows the names
-	Lately   Set  // who has answered within an hour
-	Heard    Set  // who has given an opinion of a name that somebody knows
-	Differ   Set  // whose answers differ from others'
-	Private  Set  // whose answers hold private addresses
+	Known    bool // anything is
+	Surveyed bool // all upstreams were asked not long ago
+	Lead     int  // the upstream that was first to answer; -1: none
+	Knows    Set  // those that know the names
+	Lately   Set  // those that have answered within an hour
+	Replied  Set  // those that have given an opinion of a name that exists
+	Differ   Set  // those whose answers differ from others'
+	Private  Set  // those whose answers have private addresses
 }
 
-// NewZones returns the knowledge of so many upstreams, which is none yet. What a survey
-// has shown counts for age.
+// NewZones returns an empty table for a number of upstreams. A survey counts for age.
 func NewZones(upstreams int, age time.Duration) *Zones {
 	z := &Zones{zoneTable: zoneTable{n: min(upstreams, MaxUpstreams)}, age: age}
 	z.returned.Store(math.MinInt64)
 	return z
 }
 
-// Len is how many zones are known.
+// Len is the number of zones that are known.
 func (z *Zones) Len() int { return int(z.known.Load()) }
 
-// Returned notes that an upstream is back: what others have learned meanwhile is to be
-// seen anew.
+// Returned notes that an upstream is back, so that earlier surveys do not count any more.
 func (z *Zones) Returned(now time.Time) { z.returned.Store(int64(instantOf(now).ran)) }
 
 // ReturnedSince reports whether an upstream came back after that time.
@@ -55,8 +53,8 @@ func (z *Zones) ReturnedSince(since time.Time) bool {
 	return int64(since.Sub(epoch)) < z.returned.Load()
 }
 
-// Enter notes that the question is about to be asked, and returns what is known of its
-// zone. If that has not been surveyed, the caller has to ask everybody.
+// Enter counts a race, and returns what is known of the question's zone. If that is not
+// surveyed, the caller has to ask all upstreams.
 func (z *Zones) Enter(question []byte, now time.Time) Standing {
 	s := Standing{Lead: -1}
 	at := instantOf(now)
@@ -81,7 +79,7 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 	return s
 }
 
-// read takes what place i knows.
+// read reads place i of a shard.
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	e := &sh.places[i]
 	s.Known, s.Lead = true, int(e.lead)
@@ -94,8 +92,8 @@ func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 		if t.within(memory, at) && t.score > 0 {
 			s.Lately |= Only(j)
 		}
-		if t.heard {
-			s.Heard |= Only(j)
+		if t.replied {
+			s.Replied |= Only(j)
 		}
 		if t.differs && differ {
 			s.Differ |= Only(j)
@@ -106,7 +104,7 @@ func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	}
 }
 
-// Good notes a good answer of an upstream, which holds private addresses or not.
+// Good notes a good answer of an upstream, with private addresses or without.
 func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 	if by >= z.n {
 		return
@@ -115,12 +113,12 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 	hit := func(sh *zoneShard, i int) {
 		t := z.tally(sh, i, by)
 		switch {
-		case t.score == 0 && !t.heard, !t.within(max(z.age, memory), at):
+		case t.score == 0 && !t.replied, !t.within(max(z.age, memory), at):
 			t.score = knows
 		default:
 			t.score = min(t.score+1, bestScore)
 		}
-		t.good, t.heard = at, true
+		t.good, t.replied = at, true
 		t.private = t.private || private
 	}
 	done := false
@@ -140,19 +138,19 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 	}
 }
 
-// Missed notes that an upstream brought nothing good for a name that another, winner,
-// knows: by what it said, or else by saying nothing for long.
-func (z *Zones) Missed(question []byte, by, winner int, said bool, now time.Time) {
+// Missed notes that an upstream had no good answer for a name that the winner knows: it has
+// replied otherwise, or else it was slow.
+func (z *Zones) Missed(question []byte, by, winner int, replied bool, now time.Time) {
 	if by >= z.n || winner >= z.n {
 		return
 	}
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
 		t := z.tally(sh, i, by)
-		if !said {
+		if !replied {
 			t.score -= min(t.score, 1)
 			return
 		}
-		t.heard = true
+		t.replied = true
 		t.score -= min(t.score, knows)
 		if e := &sh.places[i]; int(e.lead) == by {
 			e.lead = int8(winner)
@@ -160,15 +158,15 @@ func (z *Zones) Missed(question []byte, by, winner int, said bool, now time.Time
 	})
 }
 
-// Heard notes that an upstream has given an opinion of a name that another knows.
-func (z *Zones) Heard(question []byte, by int, now time.Time) {
+// Replied notes that an upstream has given an opinion of a name that another knows.
+func (z *Zones) Replied(question []byte, by int, now time.Time) {
 	if by < z.n {
-		z.find(question, func(sh *zoneShard, i int, _ bool) { z.tally(sh, i, by).heard = true })
+		z.find(question, func(sh *zoneShard, i int, _ bool) { z.tally(sh, i, by).replied = true })
 	}
 }
 
-// Compared notes what comparing the answers of two upstreams has shown. It reports
-// whether answers in this zone are known to differ only since then.
+// Compared notes how the answers of two upstreams differ. It reports whether answers in this
+// zone are known to differ since now.
 func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time) (turned bool) {
 	if a >= z.n || b >= z.n || d == Incomparable {
 		return false
@@ -198,8 +196,8 @@ func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time)
 	return turned
 }
 
-// Name is the zone of a question as it is known, in presentation format; empty if it
-// is not.
+// Name is the name of a question's zone as it is known, in presentation format; empty if it
+// is not known.
 func (z *Zones) Name(question []byte) (name string) {
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
 		e := &sh.places[i]
@@ -208,7 +206,7 @@ func (z *Zones) Name(question []byte) (name string) {
 	return name
 }
 
-// sole is the only upstream that answers in the zone, or -1.
+// sole is the only upstream that has lately answered in the zone, or -1.
 func (z *Zones) sole(sh *zoneShard, i int, at instant) int {
 	var s Standing
 	s.read(z, sh, i, at)

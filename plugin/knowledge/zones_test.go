@@ -56,8 +56,8 @@ func tell(t *testing.T, z *Zones, story string) (got string) {
 			got += who(z.Standing(q(), now).Knows)
 		case "lately":
 			got += who(z.Standing(q(), now).Lately)
-		case "heard":
-			got += who(z.Standing(q(), now).Heard)
+		case "replies":
+			got += who(z.Standing(q(), now).Replied)
 		case "lead":
 			got += fmt.Sprint(z.Standing(q(), now).Lead)
 		case "surveyed":
@@ -89,8 +89,8 @@ func TestR16Zones(t *testing.T) {
 		{"age", "good 1 a.x.; wait 599s; knows a.x.; surveyed a.x.; wait 2s; knows a.x.; surveyed a.x.; lately a.x.", "[1]true[]false[1]"},
 		{"for an hour it is known who knew", "good 1 a.x.; wait 3599s; lately a.x.; wait 2s; lately a.x.", "[1][]"},
 		{"a survey counts until somebody returns", "good 1 a.x.; surveyed a.x.; wait 1s; back; wait 1s; surveyed a.x.; surveyed a.x.", "truefalsetrue"},
-		{"whoever says something is heard", "good 1 a.x.; heard a.x.; miss 0 1 a.x.; slow 2 1 a.x.; heard a.x.; knows a.x.", "[1][0 1][1]"},
-		{"a miss makes no zone", "miss 0 1 a.x.; heard a.x.", "[]"},
+		{"whoever replies has replied", "good 1 a.x.; replies a.x.; miss 0 1 a.x.; slow 2 1 a.x.; replies a.x.; knows a.x.", "[1][0 1][1]"},
+		{"a miss makes no zone", "miss 0 1 a.x.; replies a.x.", "[]"},
 		{"who is beyond the bound is not known", "good 64 a.x.; good 70 a.x.; miss 64 1 a.x.; knows a.x.; good 2 a.x.; miss 2 64 a.x.; knows a.x.", "[][2]"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

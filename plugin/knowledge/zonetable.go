@@ -11,24 +11,24 @@ import (
 
 // The table of zones: 64 shards of 8 sets, of 8 places each, so 4,096 zones. With 304
 // bytes a place, and 24 an upstream, it takes 1.2 MB and 0.1 MB an upstream when it is
-// full; a shard that nothing has come to takes none.
+// full; an empty shard takes nothing.
 const (
 	zoneShards = 64
 	zoneSets   = 8 // in a shard
 	zoneWays   = 8 // in a set
 	zonePlaces = zoneSets * zoneWays
 
-	// MaxZones is how many zones are known at a time.
+	// MaxZones is the number of places.
 	MaxZones = zoneShards * zonePlaces
 )
 
-// maxLabels of a zone's name are looked at: so many has the zone of an IPv6 network of 64
-// bits, of which each address would else be a zone.
+// maxLabels is how many labels of a zone's name count, from the right: an IPv6 network of 64
+// bits has so many, and else each address in it would be a zone.
 const maxLabels = 18
 
-// zoneTable is zones and what so many upstreams have said in them.
+// zoneTable is a table of zones, with a tally of each upstream in each.
 type zoneTable struct {
-	n      int          // upstreams that are kept apart
+	n      int          // upstreams that are told apart
 	known  atomic.Int64 // zones
 	shards [zoneShards]zoneShard
 }
@@ -37,7 +37,7 @@ type zoneShard struct {
 	mu      sync.Mutex
 	places  []zone // empty before the first zone
 	tallies []tally
-	hands   [zoneSets]uint8 // of the clocks by which places are freed
+	hands   [zoneSets]uint8 // of a set: the next place to be considered for being replaced
 }
 
 // tally is that of upstream j in place i.
@@ -45,9 +45,9 @@ func (z *zoneTable) tally(sh *zoneShard, i, j int) *tally { return &sh.tallies[i
 
 func (z *zoneTable) of(sh *zoneShard, i int) []tally { return sh.tallies[i*z.n : (i+1)*z.n] }
 
-// find calls f with the place of the zone of a question, if it is known, or of the
-// nearest zone above it that a single upstream answers for, but for the root and what
-// is above too many labels. It tells whether it is the zone itself.
+// find calls f with the place of a question's zone, or else of the nearest known zone above
+// it that a single upstream answers for, except the root. It says whether that is the zone
+// itself.
 func (z *zoneTable) find(question []byte, f func(sh *zoneShard, i int, exact bool)) {
 	var buf [255]byte
 	name := zoneName(buf[:0], question)
@@ -69,8 +69,8 @@ func (z *zoneTable) find(question []byte, f func(sh *zoneShard, i int, exact boo
 	}
 }
 
-// inherited reports whether zones below are taken to be like place i: one upstream
-// alone has ever answered in it.
+// inherited reports whether unknown zones below count as place i: a single upstream has ever
+// answered in it.
 func (z *zoneTable) inherited(sh *zoneShard, i int) bool {
 	n := 0
 	for _, t := range z.of(sh, i) {
@@ -81,8 +81,8 @@ func (z *zoneTable) inherited(sh *zoneShard, i int) bool {
 	return n == 1
 }
 
-// create makes a place for the zone of a question, with these tallies, and calls f
-// with it.
+// create finds or makes a place for a question's zone, a new one with these tallies, and
+// calls f with it.
 func (z *zoneTable) create(question []byte, at instant, lead int8, tallies []tally, f func(sh *zoneShard, i int)) {
 	var buf [255]byte
 	name := zoneName(buf[:0], question)
@@ -107,7 +107,7 @@ func (z *zoneTable) create(question []byte, at instant, lead int8, tallies []tal
 	f(sh, i)
 }
 
-// zoneName appends the name of the zone that a question's name is in.
+// zoneName appends the name of a question's zone.
 func zoneName(b, question []byte) []byte {
 	name := wire.AppendName(b, question)
 	if len(name) > 1 {
@@ -126,13 +126,13 @@ func countLabels(name []byte) (n int) {
 	return n
 }
 
-// place is where a zone may be: a shard, and a set in it.
+// place is the shard of a zone, and its set there.
 func (z *zoneTable) place(name []byte) (sh *zoneShard, set int) {
 	hash := maphash.Bytes(seed, name)
 	return &z.shards[hash%zoneShards], int(hash / zoneShards % zoneSets)
 }
 
-// find returns the place of a zone, or -1.
+// find returns the place of a zone in a set, or -1.
 func (sh *zoneShard) find(set int, name []byte) int {
 	if sh.places == nil {
 		return -1
@@ -145,8 +145,8 @@ func (sh *zoneShard) find(set int, name []byte) int {
 	return -1
 }
 
-// free returns a place that is free, or the first that was not used since the hand of
-// the set's clock last came by.
+// free returns an empty place in a set, or the next that was not used since the last round
+// (the clock algorithm).
 func (sh *zoneShard) free(set int) int {
 	first := set * zoneWays
 	for i := first; i < first+zoneWays; i++ {

@@ -10,11 +10,10 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Ask races the query, or waits for the race of an equal one that is under way
-// (R11; RFC 5452, section 5). Equal queries are the same to the last byte but
-// for the id. It reports whether the race was this query's own; else q.Read has not
-// been called. When its own race is over, look is shown what each leg was asked and
-// what became of it, unless it is nil.
+// Ask runs a race for the query, or waits for that of an equal one under way (R11; RFC
+// 5452, section 5). Equal queries are the same in every byte but the id. It reports
+// whether the race was this query's own; if not, q.Read was not called. After a race of its
+// own it calls look with it, unless that is nil.
 func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
 	key := string(query.Msg[2:])
@@ -31,8 +30,8 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	c.plan(look != nil)
 	c.race.begin(&p.clock)
 	defer c.race.End()
-	// A client that goes away, as one of HTTPS or QUIC may, does not end what
-	// others wait for too.
+	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
+	// wait for.
 	c.Result.Result = c.race.Wait(context.Background())
 	c.Took = time.Since(c.race.Begun())
 	c.learn(query.Msg)
@@ -53,7 +52,7 @@ func (p *Pool) Start(q Query) *Race {
 	return r
 }
 
-// prepare makes q what is asked in a race, by the rules for that.
+// prepare sets up a race that asks q.
 func (p *Pool) prepare(r *Race, q Query) {
 	if err := p.links.watch(p.lookAtLinks); err != nil && p.cfg.Late != nil {
 		p.cfg.Late(err)

@@ -7,8 +7,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// away makes a denial a failure if the only upstream that knows the zone is away, as is
-// told by why it gave no opinion (R18). It reports whether it is.
+// away turns a denial into a failure, and reports that, if the only upstream that knows the
+// zone is away: if is says so of the error with which it gave no opinion (R18).
 func (c *call) away(now time.Time, is func(error) bool) bool {
 	switch c.Verdict {
 	case race.NXDomain, race.NXDomainSOA, race.NoData, race.NoDataSOA:
@@ -28,9 +28,9 @@ func (c *call) away(now time.Time, is func(error) bool) bool {
 	return true
 }
 
-// unreachable reports whether an upstream is down, or cannot be reached. What it said
-// itself, or leaves unanswered while it answers others, is not that.
+// unreachable reports whether an upstream is down or cannot be reached, rather than has
+// replied, or has not replied to this query alone.
 func unreachable(err error) bool { return errors.Is(err, race.ErrDown) || race.NetworkFailed(err) }
 
-// silent reports whether an upstream said nothing to the end.
+// silent reports whether an upstream did not reply in time.
 func silent(err error) bool { return errors.Is(err, race.ErrSilent) }

@@ -7,28 +7,27 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Result is the end of a race. It is shared by all that asked the same while it
-// was on, and must not be changed.
+// Result is how a race ended. It is shared by all clients that waited for it, and must not
+// be changed.
 type Result struct {
 	race.Result
 	Members []*Member     // by leg
-	Took    time.Duration // the race
+	Took    time.Duration // the time of the race
 
-	// Proven says that nobody's reply is to be given, but NODATA without SOA: the name was
-	// denied, and is proven to exist (R18).
+	// Proven says to give NODATA without SOA instead of a reply: the name was denied, but
+	// is proven to exist (R18).
 	Proven bool
-	// Away says that nobody's reply is to be given, but SERVFAIL: the only upstream that
-	// knows the zone is away, and Errs says why (R18).
+	// Away says to give SERVFAIL instead of a reply: the only upstream that knows the zone
+	// is away, and Errs says why (R18).
 	Away bool
 
 	Plan    race.Plan
 	Unasked int // upstreams that were not asked
 }
 
-// calls are the races under way, by what is asked. Package singleflight would
-// do, but its frames would lie below those of every race: goroutines that serve
-// a query begin with a small stack, and growing it costs more than a race's own
-// work. The zero value has none.
+// calls are the races under way, by query. Package singleflight would put its frames below
+// those of every race: goroutines that serve a query begin with a small stack, and
+// growing it costs more than the race itself. The zero value has no calls.
 type calls struct {
 	mu       sync.Mutex
 	underway map[string]*call
@@ -41,13 +40,13 @@ type call struct {
 	race Race
 	set  *set
 
-	question []byte // as in [wire.Question]; nil: nothing is learned about its zone
-	winner   int    // whose good answer is given; -1: nobody's
+	question []byte // as in [wire.Question]; nil: its zone is not learned
+	winner   int    // the leg whose good answer is given; -1: none
 }
 
-// join returns the call with that key and set of upstreams, and whether it is a
-// new one. Whoever is first must finish it; everybody else waits for that. A race
-// of a set that was replaced goes on for those who wait, and takes in no others.
+// join returns the call with that key and set of upstreams, and whether it is new. Who
+// gets a new one must finish it; all others wait for that. A race over a set that was
+// replaced goes on for those that wait, and is joined by no others.
 func (cs *calls) join(key string, now *set) (c *call, first bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -65,7 +64,7 @@ func (cs *calls) join(key string, now *set) (c *call, first bool) {
 	return c, true
 }
 
-// finish says that the result is known.
+// finish ends the waiting for a call.
 func (cs *calls) finish(key string, c *call) {
 	cs.mu.Lock()
 	if cs.underway[key] == c {

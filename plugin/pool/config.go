@@ -12,13 +12,13 @@ import (
 type Config struct {
 	option.Values
 
-	// Observe returns who is told what happens to an upstream; nil tells nobody.
+	// Observe returns the observer of an upstream; nil: there is none.
 	Observe func(server.Server) upstream.Observer
-	// Differ is told once when two upstreams are found to give different answers in a
-	// zone (R17); nil tells nobody.
+	// Differ is called once when two upstreams are found to give different answers in a
+	// zone (R17), unless it is nil.
 	Differ func(zone string, a, b *Member)
-	// Late is told once why changes of network links are noticed late, if they are; nil
-	// tells nobody.
+	// Late is called once if changes of network interfaces are noticed late, with the
+	// reason, unless it is nil.
 	Late func(error)
 
 	// Tests set these, so that no machine is too slow for them; 0 is what users have.

@@ -6,11 +6,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// domains are values by domain, whose name is in lower case as on the wire.
+// domains are values by domain, which is in lower case and wire format.
 type domains[T any] map[string]T
 
-// find returns the value of the longest of the domains that the name of a question is in,
-// as in [wire.Question], or else the zero value.
+// find returns the value of the longest domain that the name of a question is in, which is
+// as in [wire.Question], or the zero value.
 func (d domains[T]) find(question []byte) (v T, found bool) {
 	if len(d) == 0 {
 		return v, false
@@ -19,13 +19,13 @@ func (d domains[T]) find(question []byte) (v T, found bool) {
 	name := buf[:0]
 	for i := 0; i < len(question) && len(name) < len(buf); i++ {
 		b := question[i]
-		if 'A' <= b && b <= 'Z' { // no length is so great
+		if 'A' <= b && b <= 'Z' { // the length of a label is less
 			b += 'a' - 'A'
 		}
 		name = append(name, b)
 	}
 	for len(name) > 0 {
-		end := 0 // of what is left of the name
+		end := 0 // of the rest of the name
 		for end < len(name) && name[end] != 0 {
 			end += 1 + int(name[end])
 		}
@@ -40,7 +40,7 @@ func (d domains[T]) find(question []byte) (v T, found bool) {
 	return v, false
 }
 
-// byDomain returns which upstreams have which domain, by the domains of each.
+// byDomain returns the upstreams of each domain, from the domains of each upstream.
 func byDomain(domainsOf [][]string) domains[[]int] {
 	d := make(domains[[]int])
 	for i, all := range domainsOf {

@@ -11,9 +11,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// learn takes down what the replies say of the name. Of a denial it makes what is known
-// better (R18), or was when the client asked: the race may have waited for long. A chain
-// that leads nowhere stays as it is: it says that its own name exists.
+// learn learns from the replies. A denial of a name that is known to exist, or was when the
+// race began, becomes NODATA (R18). One at the end of a chain stays as it is: it says that
+// the chain's own name exists.
 func (c *call) learn(query []byte) {
 	question := wire.Question(query)
 	if question == nil {
@@ -22,7 +22,7 @@ func (c *call) learn(query []byte) {
 	now := c.race.Begun().Add(c.Took)
 	for i := range c.Members {
 		verdict, reply := c.race.race.Reply(i)
-		c.set.names.Heard(question, i, verdict, reply, now)
+		c.set.names.Replied(question, i, verdict, reply, now)
 	}
 	if c.question != nil {
 		c.learnZone(now)
@@ -39,8 +39,7 @@ func (c *call) learn(query []byte) {
 	}
 }
 
-// learnZone takes down what the replies say of the zone. Replies that still come are
-// taken down when they do.
+// learnZone learns about the zone from the replies, and from late ones as they come.
 func (c *call) learnZone(now time.Time) {
 	c.winner = -1
 	c.Unasked = c.race.race.Unasked()
@@ -64,7 +63,7 @@ func (c *call) learnZone(now time.Time) {
 func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
 	now, zones, names := time.Now(), c.set.zones, &c.set.names
 	if late {
-		names.Heard(c.question, i, verdict, reply, now)
+		names.Replied(c.question, i, verdict, reply, now)
 	}
 	switch verdict {
 	case race.Good:
@@ -78,7 +77,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 	case race.NoDataSOA:
 		names.Denied(c.question, i, verdict, reply, c.set.cfg.Age(), now)
 		if c.winner >= 0 {
-			zones.Heard(c.question, i, now)
+			zones.Replied(c.question, i, now)
 		}
 	case race.NXDomain, race.NXDomainSOA:
 		names.Denied(c.question, i, verdict, reply, c.set.cfg.Age(), now)
@@ -87,7 +86,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 		}
 	case race.NXDomainChain, race.NoData, race.CNAMEOnly:
 		if c.winner >= 0 {
-			zones.Heard(c.question, i, now)
+			zones.Replied(c.question, i, now)
 		}
 	default: // no opinion
 		if c.winner >= 0 && c.Plan.Alone && i == c.Plan.First {
@@ -96,7 +95,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 	}
 }
 
-// compare tells whether leg i has answered otherwise than the winner.
+// compare compares the answer of leg i with the winner's.
 func (c *call) compare(i int, reply []byte, now time.Time) {
 	if c.winner < 0 {
 		return
@@ -108,8 +107,8 @@ func (c *call) compare(i int, reply []byte, now time.Time) {
 	}
 }
 
-// checksSignatures reports whether who asks can tell a reply that nobody has signed: by
-// the records (DO; RFC 3225, section 3) or by the message (TSIG; RFC 8945, section 5.3).
+// checksSignatures reports whether the client checks signatures: of records (DO; RFC 3225,
+// section 3) or of the message (TSIG; RFC 8945, section 5.3).
 func checksSignatures(query []byte) (signed bool) {
 	wire.Records(query, func(r wire.Record) bool {
 		signed = r.Type == dns.TypeTSIG

@@ -24,7 +24,7 @@ import (
 
 // doing is what an upstream does with a question.
 type doing struct {
-	down, deaf bool          // it says so at once, and may reply all the same
+	down, unresponsive bool          // it says so at once, and may reply all the same
 	falls      time.Duration // when it goes down; 0: it does not
 	after      time.Duration // its reply comes
 	reply      []byte        // nil: there is none
@@ -45,7 +45,7 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	if d.down {
 		leg.Health(true, 1)
 	}
-	if d.deaf {
+	if d.unresponsive {
 		leg.Unresponsive()
 	}
 	if d.falls > 0 {
@@ -198,9 +198,9 @@ func (w *randomWorld) draw(zone string, host int, qtype uint16, msg []byte) (do 
 		case n == 3:
 			d.reply, d.falls = nil, 2*time.Second
 		case n == 4:
-			d.deaf = true
+			d.unresponsive = true
 		case n == 5:
-			d.reply, d.deaf = nil, true
+			d.reply, d.unresponsive = nil, true
 		case n == 6:
 			d.reply = replyTo(msg, dns.RcodeRefused, "")
 		}
@@ -338,7 +338,7 @@ func describe(do []doing) (text string) {
 		if d.err != nil {
 			what = fmt.Sprint(d.err, " after ", d.after)
 		}
-		text += fmt.Sprintf("  %s, down %v, falls %v, deaf %v\n", what, d.down, d.falls, d.deaf)
+		text += fmt.Sprintf("  %s, down %v, falls %v, unresponsive %v\n", what, d.down, d.falls, d.unresponsive)
 	}
 	return text
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
-// links keeps upstreams on their network links. These are watched from the first query on,
-// if any upstream has one.
+// links keeps upstreams up to date on their network interfaces, which are watched from the
+// first query on, if any upstream has one.
 type links struct {
-	wanted   atomic.Bool // some upstream has a link
+	wanted   atomic.Bool // some upstream has an interface
 	watching atomic.Bool
 
 	mu     sync.Mutex // held while an upstream is told
@@ -18,13 +18,13 @@ type links struct {
 	closed bool
 }
 
-// watch begins to look at the links whenever one may have changed, unless it has begun or
-// no upstream has one. It returns why changes are noticed late, if they are.
+// watch has lookAtAll called whenever an interface may have changed, unless it does so
+// already or no upstream has one. It returns why changes are noticed late, if they are.
 func (l *links) watch(lookAtAll func()) error {
 	if !l.wanted.Load() || l.watching.Load() || l.watching.Swap(true) {
 		return nil
 	}
-	lookAtAll() // much may have changed since they were looked at last
+	lookAtAll() // much may have changed since the last time
 	stop, err := link.Watch(lookAtAll)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -35,7 +35,7 @@ func (l *links) watch(lookAtAll func()) error {
 	return err
 }
 
-// lookAt tells an upstream how its link leads to it now.
+// lookAt tells an upstream how its interface leads to it now.
 func (l *links) lookAt(m *Member) {
 	if m.Server.Link == "" {
 		return

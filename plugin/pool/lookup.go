@@ -20,15 +20,15 @@ const secondWait = 50 * time.Millisecond
 
 var errNobody = errors.New("no upstream with an address is there to be asked")
 
-// resolved is what a lookup of one type brought.
+// resolved is the result of a lookup of one type.
 type resolved struct {
 	addrs []netip.Addr
 	ttl   time.Duration // the least
 	err   error
 }
 
-// bootstrap finds the addresses of a host, as a [secure.Bootstrap]: by a race over the upstreams
-// in use whose own addresses are known, so that it never needs itself.
+// bootstrap is a [secure.Bootstrap]: it finds the addresses of a host by a race over the
+// upstreams whose own addresses are known, so it never needs itself.
 func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	var members []*Member
 	for _, m := range p.Members() {
@@ -97,7 +97,7 @@ func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtyp
 	return addresses(q.reply)
 }
 
-// addresses returns those in a reply's answer.
+// addresses returns the addresses in a reply's answer.
 func addresses(m *dns.Msg) (f resolved) {
 	f.err = errors.New("the answer has no address")
 	f.ttl = time.Duration(1<<31-1) * time.Second

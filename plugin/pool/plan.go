@@ -10,9 +10,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// plan says by what is known whom to ask when, and whose answer is better. Who asks for
-// signatures has everybody asked, for only some may sign (R19); so has who asks for a name
-// of which one denial is final (R14).
+// plan sets by what is known whom to ask first, and whose answer is better. All are asked at
+// once if the client wants signatures, for only some may sign (R19), and for a name of which
+// one denial is final (R14).
 func (c *call) plan(watched bool) {
 	setup := &c.race.setup
 	setup.Watched = watched || c.set.zones != nil
@@ -27,7 +27,7 @@ func (c *call) plan(watched bool) {
 	setup.Plan = c.Plan
 }
 
-// consult says whom to ask when, and whose answer is better, by what is known.
+// consult returns what follows from what is known of the question's zone and name.
 func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
 	cfg := c.set.cfg
 	s := c.set.standing(c.question, cfg.Learn > 0, now)
@@ -43,8 +43,8 @@ func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) 
 	return plan, preference(cfg, len(c.Members), s, view)
 }
 
-// standing is what is known of the zone of a question. If races are planned by it, it is
-// noted that one begins.
+// standing is what is known of a question's zone. If races are planned by it, this one is
+// counted.
 func (s *set) standing(question []byte, plans bool, now time.Time) knowledge.Standing {
 	if plans {
 		return s.zones.Enter(question, now)
@@ -52,9 +52,9 @@ func (s *set) standing(question []byte, plans bool, now time.Time) knowledge.Sta
 	return s.zones.Standing(question, now)
 }
 
-// plan says whom to ask when (R16).
+// plan says whom to ask first (R16).
 func (s *set) plan(question []byte, known knowledge.Standing, view int, now time.Time) race.Plan {
-	if hint, ok := s.hints.find(question); ok && known.Heard == 0 {
+	if hint, ok := s.hints.find(question); ok && known.Replied == 0 {
 		known.Surveyed, known.Knows = true, hint
 	}
 	if !known.Surveyed || known.Knows == 0 {
@@ -83,8 +83,8 @@ func (s *set) plan(question []byte, known knowledge.Standing, view int, now time
 // grace is how long a better answer is waited for (R17).
 const grace = 20 * time.Millisecond
 
-// preference says whose good answers are waited for (R17); nil: nobody's, for all have
-// been heard, and none differ.
+// preference says which good answers are better (R17); nil: none, because all upstreams have
+// replied in the zone and none differ.
 func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Preference {
 	if cfg.Prefer == option.None {
 		return nil
@@ -92,15 +92,15 @@ func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Pr
 	p := &race.Preference{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Expected: make([]race.Expectation, n)}
 	some := false
 	for i := range p.Expected {
-		heard := known.Heard.Has(i) || i >= knowledge.MaxUpstreams
+		replied := known.Replied.Has(i) || i >= knowledge.MaxUpstreams
 		differs := known.Differ.Has(i)
 		e := race.Expectation{Rank: race.NoRank}
 		switch {
 		case i == view:
 			e = race.Expectation{Rank: race.ViewRank, Differs: true}
-		case p.Private && (!heard || differs && known.Private.Has(i)):
+		case p.Private && (!replied || differs && known.Private.Has(i)):
 			e = race.Expectation{Rank: race.PrivateRank, Differs: differs}
-		case !p.Private && (!heard || differs):
+		case !p.Private && (!replied || differs):
 			e = race.Expectation{Rank: race.OrderRank(i), Differs: differs}
 		}
 		some = some || e.Rank != race.NoRank

@@ -1,6 +1,5 @@
-// Package pool holds the upstreams in use, and asks them. It is where races meet
-// upstreams; CoreDNS is not known here, so the server and the command `explain` ask
-// by the same code.
+// Package pool holds the upstreams in use, and runs races over them. It does not know
+// CoreDNS, so the server and the command `explain` share it.
 package pool
 
 import (
@@ -16,8 +15,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-// warm is how long after the last query an encrypted connection is held open: to
-// open one takes as long as some queries.
+// warm is how long an encrypted connection is kept open after the last query: opening one
+// takes as long as several queries.
 const warm = 2 * time.Minute
 
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
@@ -41,11 +40,10 @@ func New(cfg Config) *Pool {
 // be changed.
 func (p *Pool) Members() []*Member { return p.set.Load().members }
 
-// Replace makes these the upstreams in use, and returns which came and which went.
-// Those that stay go on with their sockets and all that is known about them; those
-// that went end when their last exchange does. Races under way end by the set that
-// they began with. A set that has changed begins to learn anew. It must not be called by
-// two goroutines at a time.
+// Replace makes these the upstreams in use, and returns those that are new and those that
+// are gone. Those that stay keep their sockets and all that is known about them; those that
+// are gone end with their last exchange. Races under way keep the set that they began with.
+// A new set begins to learn anew. Replace must not be called by two goroutines at a time.
 func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	old := p.Members()
 	now, domainsOf := make([]*Member, len(servers)), make([][]string, len(servers))
@@ -64,7 +62,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	}
 	p.set.Store(newSet(&p.cfg, now, domainsOf))
 	for _, m := range added {
-		p.links.lookAt(m) // once more: it was not seen while it was looked at first
+		p.links.lookAt(m) // again: a change meanwhile did not reach it
 	}
 	p.links.wanted.Store(slices.ContainsFunc(now, func(m *Member) bool { return m.Server.Link != "" }))
 	for _, m := range old {
@@ -76,8 +74,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	return added, removed
 }
 
-// Close lets go of all sockets. Queries under way get their answers, and so do those
-// that still come.
+// Close releases all sockets. Queries under way, and later ones, still get their answers.
 func (p *Pool) Close() {
 	p.links.close()
 	for _, m := range p.Members() {
@@ -117,14 +114,14 @@ func (p *Pool) newMember(s server.Server) *Member {
 	return m
 }
 
-// returned notes that an upstream is back, so that what was learned meanwhile is seen anew.
+// returned notes that an upstream is back, so that all are asked again in each zone.
 func (p *Pool) returned() {
 	for _, z := range p.set.Load().allZones() {
 		z.Returned(time.Now())
 	}
 }
 
-// KnownZones is how many zones something is known of.
+// KnownZones is the number of zones that something is known about.
 func (p *Pool) KnownZones() (n int) {
 	for _, z := range p.set.Load().allZones() {
 		n += z.Len()
@@ -132,7 +129,7 @@ func (p *Pool) KnownZones() (n int) {
 	return n
 }
 
-// lookAtLinks tells upstreams how their links lead to them now.
+// lookAtLinks tells all upstreams how their interfaces lead to them now.
 func (p *Pool) lookAtLinks() {
 	for _, m := range p.Members() {
 		p.links.lookAt(m)

@@ -13,11 +13,11 @@ import (
 type Query interface {
 	// Plain is asked of upstreams in plain DNS.
 	Plain() *upstream.Query
-	// Encrypted is asked of upstreams that only they can read. It is called if there
+	// Encrypted is asked of upstreams over encrypted connections. It is called if there
 	// are any.
 	Encrypted() *upstream.Query
-	// Read unpacks a reply that is to be given. One that it returns an error for
-	// counts as none.
+	// Read unpacks the reply that would be given. If it returns an error, the race goes on
+	// without that reply.
 	Read(reply []byte) error
 }
 
@@ -33,7 +33,7 @@ type Race struct {
 	race             race.Race
 }
 
-// prepare makes q what is asked.
+// prepare sets what is asked.
 func (r *Race) prepare(q Query) {
 	r.query, r.plain = q, q.Plain()
 	if slices.ContainsFunc(r.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
@@ -41,7 +41,7 @@ func (r *Race) prepare(q Query) {
 	}
 }
 
-// begin asks. A nil clock is as in [race.Clock].
+// begin begins the race. A nil clock is as in [race.Clock].
 func (r *Race) begin(clock *race.Clock) { r.race.Begin(clock, r.setup, len(r.Members), r) }
 
 // AskLeg implements race.Asker.
@@ -63,7 +63,7 @@ func (r *Race) Asked() {
 	}
 }
 
-// Query is what leg i asks.
+// Query is what a leg asks.
 func (r *Race) Query(i int) *upstream.Query {
 	if r.Members[i].Server.Transport.Encrypted() {
 		return r.encrypted
@@ -71,7 +71,7 @@ func (r *Race) Query(i int) *upstream.Query {
 	return r.plain
 }
 
-// Wait returns how the race ends. A reply that cannot be read is none.
+// Wait returns how the race ends.
 func (r *Race) Wait(ctx context.Context) race.Result {
 	res := r.race.Wait(ctx)
 	for res.Leg >= 0 && r.query.Read(res.Msg) != nil {
@@ -86,17 +86,17 @@ func (r *Race) Wait(ctx context.Context) race.Result {
 	return res
 }
 
-// Linger waits, after Wait, for those who are late.
+// Linger waits, after Wait, for late replies.
 func (r *Race) Linger(ctx context.Context) { r.race.Linger(ctx) }
 
-// Legs tells what has become of each leg so far. It may be called from any goroutine,
-// but not after End.
+// Legs returns the state of each leg. It may be called from any goroutine, but not after
+// End.
 func (r *Race) Legs() []race.LegReport { return r.race.Legs() }
 
-// Begun is when the upstreams were asked.
+// Begun is when the race began.
 func (r *Race) Begun() time.Time { return r.race.Begun() }
 
-// End must be called when nobody waits any more.
+// End ends the race. It must be called.
 func (r *Race) End() {
 	r.race.End()
 	r.query, r.plain, r.encrypted = nil, nil, nil // late replies may keep the rest

@@ -6,8 +6,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 )
 
-// set is the upstreams in use for a while, and what they have taught: that goes with
-// them, for others may say otherwise.
+// set is a list of upstreams in use, and what was learned from them. Other upstreams may
+// answer otherwise, so another set learns anew.
 type set struct {
 	cfg       *Config
 	members   []*Member
@@ -15,14 +15,14 @@ type set struct {
 	zones     *knowledge.Zones    // nil: nothing is learned about them
 	latencies []knowledge.Latency // by member; likewise
 
-	domains [][]string             // of the members' links
-	private domains[*set]          // who alone are asked for names in a domain
-	parts   []*set                 // these
-	hints   domains[knowledge.Set] // who may know the names in a domain
+	domains [][]string             // of the members' interfaces
+	private domains[*set]          // which upstreams alone are asked for names in a domain (R21)
+	parts   []*set                 // the values of private
+	hints   domains[knowledge.Set] // which upstreams may know the names in a domain
 }
 
-// newSet returns a set of upstreams, of which nothing is known yet but the domains of
-// their links.
+// newSet returns a set that has learned nothing yet. It knows the domains of the upstreams'
+// interfaces.
 func newSet(cfg *Config, members []*Member, domainsOf [][]string) *set {
 	s := &set{cfg: cfg, members: members, domains: domainsOf}
 	if cfg.Learns() {
@@ -37,9 +37,10 @@ func newSet(cfg *Config, members []*Member, domainsOf [][]string) *set {
 	return s
 }
 
-// hint notes who may know the names in a domain (R21), until more is known of them.
+// hint notes which upstreams may know the names in a domain, for as long as nothing is known
+// about their zones (R21).
 func (s *set) hint(of domains[[]int]) {
-	delete(of, "\x00") // it says what to do with names of which nothing is known
+	delete(of, "\x00") // that would be a hint about every name
 	s.hints = make(domains[knowledge.Set], len(of))
 	for domain, some := range of {
 		for _, i := range some {
@@ -50,8 +51,8 @@ func (s *set) hint(of domains[[]int]) {
 	}
 }
 
-// split makes sets of the upstreams that alone are asked for names in their domains, each
-// with knowledge of its own (R21).
+// split makes a set of the upstreams of each domain, which alone are asked for names in it
+// and learn by themselves (R21).
 func (s *set) split(of domains[[]int]) {
 	s.private = make(domains[*set], len(of))
 	for domain, some := range of {
@@ -70,7 +71,7 @@ func (s *set) split(of domains[[]int]) {
 	}
 }
 
-// route returns the upstreams to ask a question, which is as in [wire.Question].
+// route returns the set to ask a question, which is as in [wire.Question].
 func (s *set) route(question []byte) *set {
 	if part, ok := s.private.find(question); ok {
 		return part
@@ -78,7 +79,7 @@ func (s *set) route(question []byte) *set {
 	return s
 }
 
-// allZones is what is learned about zones, by upstreams that are asked together.
+// allZones is what the set and its parts have learned about zones.
 func (s *set) allZones() (all []*knowledge.Zones) {
 	for _, part := range append([]*set{s}, s.parts...) {
 		if part.zones != nil {

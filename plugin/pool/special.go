@@ -2,7 +2,7 @@ package pool
 
 import "github.com/dnsmus/dnsmus/plugin/wire"
 
-// Special is what becomes of the queries for a name (R14).
+// Special is what happens to queries for a name (R14).
 type Special uint8
 
 const (
@@ -12,18 +12,18 @@ const (
 	DenialFinal                 // all are asked, and the denial of one is the reply
 )
 
-// specials are the names that are treated in another way than others, on the wire.
+// specials are the names that are special, in wire format.
 var specials = map[string]struct {
 	special Special
-	below   bool // so are all names below
+	below   bool // and so are all names below it
 }{
 	// A designation invites clients to ask the upstream that gave it alone (RFC 9462,
 	// section 6.1).
 	"\x08resolver\x04arpa\x00": {NoDataHere, true},
 	// If it exists, Firefox may go around this resolver.
 	"\x13use-application-dns\x03net\x00": {NXDomainHere, true},
-	// Nobody's names: to ask for one tells others what a user of Tor visits (RFC 7686,
-	// section 2), or is of no use (RFC 6761, section 6.4).
+	// These do not exist: a query would show which sites a user of Tor visits (RFC 7686,
+	// section 2), or is useless (RFC 6761, section 6.4).
 	"\x05onion\x00":   {NXDomainHere, true},
 	"\x07invalid\x00": {NXDomainHere, true},
 	// A network that denies these asks Apple's devices not to go around its resolver.
@@ -31,8 +31,8 @@ var specials = map[string]struct {
 	"\x07mask-h2\x06icloud\x03com\x00": {DenialFinal, false},
 }
 
-// Special returns what becomes of a question as returned by [wire.Question], and the
-// zone by which it is special, on the wire.
+// Special returns what happens to a question, which is as in [wire.Question], and the zone
+// that makes it special, in wire format.
 func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	if p.cfg.ForwardSpecial {
 		return NotSpecial, nil

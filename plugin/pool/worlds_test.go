@@ -65,7 +65,7 @@ func (w *small) ask(name string, qtype uint16) (*call, time.Duration, []int) {
 			who = append(who, i)
 		}
 	}
-	time.Sleep(5 * time.Second) // all late replies are heard
+	time.Sleep(5 * time.Second) // all late replies have come
 	return f, took, who
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// shared is what carriers use between them and their customers (RFC 6598).
+// shared is the range that carriers use between themselves and their customers (RFC 6598).
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// PrivateAddress reports whether an address is one of a network that is not the
-// internet's (RFC 1918, RFC 4193, RFC 6598).
+// PrivateAddress reports whether an address is of a private network (RFC 1918, RFC 4193, RFC
+// 6598).
 func PrivateAddress(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	return addr.IsPrivate() || shared.Contains(addr)
@@ -33,7 +33,7 @@ func Addresses(reply []byte, f func(netip.Addr)) {
 	})
 }
 
-// Privacy tells whether the answer of a reply holds addresses, and whether one of them is
+// Privacy reports whether the answer of a reply has addresses, and whether one of them is
 // private.
 func Privacy(reply []byte) (private, any bool) {
 	Addresses(reply, func(addr netip.Addr) {

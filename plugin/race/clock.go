@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Clock wakes races, a little late: up to a tick. One timer does for all of them, and runs
-// only while some wait; nearly all end long before they need to be woken. Its zero value
-// is ready. A nil Clock has a timer for each race, and is exact.
+// Clock wakes races, up to a tick late. It has one timer for all of them, which runs only
+// while some wait; nearly all end long before they have to be woken. Its zero value is
+// ready. A nil Clock has a timer for each race, and is exact.
 type Clock struct {
 	sleepers sync.Pool // of *sleeper
 
@@ -24,7 +24,7 @@ const (
 	slots = 256
 )
 
-// sleeper is what the goroutine of a race sleeps on. It may wake for nothing.
+// sleeper is what the goroutine of a race sleeps on. It may wake for no reason.
 type sleeper struct {
 	woken chan struct{}
 
@@ -42,7 +42,7 @@ func (s *sleeper) wake() {
 	}
 }
 
-// sleeper returns one that is not to be woken.
+// sleeper returns one that is not set.
 func (c *Clock) sleeper() *sleeper {
 	if c == nil {
 		return &sleeper{woken: make(chan struct{}, 1)}
@@ -53,7 +53,7 @@ func (c *Clock) sleeper() *sleeper {
 	return &sleeper{woken: make(chan struct{}, 1), slot: -1}
 }
 
-// release takes back a sleeper that nobody will wake but the clock.
+// release takes a sleeper back. Only the clock may wake it by then.
 func (c *Clock) release(s *sleeper) {
 	if c == nil {
 		if s.timer != nil {
@@ -71,7 +71,7 @@ func (c *Clock) release(s *sleeper) {
 	c.sleepers.Put(s)
 }
 
-// set has s woken at a time, or before that if it is far.
+// set wakes s at a time, or earlier if that is far away.
 func (c *Clock) set(s *sleeper, now, at time.Time) {
 	if c == nil {
 		if s.timer == nil {

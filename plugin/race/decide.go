@@ -2,18 +2,18 @@ package race
 
 import "time"
 
-// decision is what is to be done about a race.
+// decision is what decide returns.
 type decision struct {
 	over   bool
-	winner int  // the leg whose reply is given; -1: there is none
-	sure   bool // no other reply would make a difference
+	winner int  // the leg whose reply is given; -1: none
+	sure   bool // no other reply would have changed that
 
-	// While it is not over.
-	ask   bool          // the legs that were put off are to be asked
+	// If it is not over.
+	ask   bool          // the legs that were put off are to be asked now
 	again time.Duration // when to decide again, if nothing happens before
 }
 
-// decide says whether the race is over, and who has won it. All rules of that are here.
+// decide says whether a race is over and who has won it. These are all the rules of that.
 func decide(s *state, now time.Duration) decision {
 	t := s.tally()
 	won := t.filtered >= 0 || t.good >= 0 && !s.Final
@@ -43,7 +43,7 @@ func decide(s *state, now time.Duration) decision {
 	return s.end(&t)
 }
 
-// waitUntil is the decision to wait, at the longest until then.
+// waitUntil is the decision to wait until then, or until the deadline.
 func (s *state) waitUntil(until time.Duration) decision {
 	return decision{winner: -1, again: min(until, s.deadline)}
 }
@@ -64,13 +64,13 @@ func (s *state) end(t *tally) decision {
 	return decision{over: true, winner: s.best(false)} // R3
 }
 
-// tally is what a look at all legs shows.
+// tally sums up the legs.
 type tally struct {
-	waiting, down, unasked, replied bool // there is one
-	denied                          bool // one denies the name or the type
+	waiting, down, unasked, replied bool // there is such a leg
+	denied                          bool // a reply denies the name or the type
 
-	good     int // the good reply that came first; one with a signature before all others; -1: none
-	filtered int // the filter's denial that came first; -1: none
+	good     int // the first good reply, or the first with a signature if there is one; -1: none
+	filtered int // the first denial by a filter; -1: none
 }
 
 func (s *state) tally() tally {
@@ -102,7 +102,7 @@ func (s *state) tally() tally {
 	return t
 }
 
-// goodBefore reports whether a good reply is given rather than the one of another leg (R2, R19).
+// goodBefore reports whether one good reply is given rather than another (R2, R19).
 func (l *legState) goodBefore(other *legState) bool {
 	if l.signed != other.signed {
 		return l.signed
@@ -110,8 +110,8 @@ func (l *legState) goodBefore(other *legState) bool {
 	return l.at < other.at
 }
 
-// best is the leg whose reply is worth the most, of all or of the denials, and of equals the
-// first of the list (R3); -1: there is none. With DO a signed one comes before its equals.
+// best is the leg with the best reply, of all or of the denials only; -1: none. Of equals it
+// is the first in the list, or with DO the first that is signed (R3).
 func (s *state) best(denials bool) int {
 	best, most := -1, 0
 	for i := range s.legs {
@@ -130,8 +130,8 @@ func (s *state) best(denials bool) int {
 	return best
 }
 
-// denialKnown reports whether the first leg of the plan has no such record, and nobody
-// else has to be asked, for all others have lately denied the name (R16).
+// denialKnown reports whether the first leg of the plan has replied NODATA, and the others
+// need not be asked, because they have all denied the name lately (R16).
 func (s *state) denialKnown() bool {
 	if !s.Plan.Final {
 		return false
@@ -140,10 +140,10 @@ func (s *state) denialKnown() bool {
 	return first.status == replied && first.verdict == NoDataSOA
 }
 
-// othersUntil is until when a race without a good reply waits for those who have not
-// replied (R4); 0: for nobody. Those who are down are waited for if there is nothing
-// better to do (R5), or if they were put off: without the plan they would have been waited
-// for as long as the first leg took.
+// othersUntil is how long a race without a good reply waits for legs that have not replied
+// (R4); 0: not at all. Legs that are down are waited for if there are only such and no
+// reply (R5), or if they were put off: without the plan they would have had the time that
+// the first leg took.
 func (s *state) othersUntil(t *tally) time.Duration {
 	switch {
 	case t.waiting:
@@ -158,8 +158,8 @@ func (s *state) othersUntil(t *tally) time.Duration {
 	return s.asked + s.firstDone
 }
 
-// signedUntil is until when a good answer without signature is held, because an upstream
-// is to reply that is known to sign (R19); 0: it is not.
+// signedUntil is how long a good answer without signature waits for upstreams that are known
+// to sign (R19); 0: not at all.
 func (s *state) signedUntil(t *tally) (until time.Duration) {
 	good := &s.legs[t.good]
 	if !s.DNSSEC || !t.waiting || good.signed || good.signs {

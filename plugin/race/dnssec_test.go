@@ -192,7 +192,7 @@ func TestBogusGivesWay(t *testing.T) {
 		{"to an answer", [][]event{{{0, bogus}, {20 * ms, goodReply}}, says(60*ms, nxdomain)}, 0, Good, 20 * ms},
 		{"after another bogus one", [][]event{{{0, bogus}, {10 * ms, bogus}, {20 * ms, goodReply}}, says(60*ms, nxdomain)}, 0, Good, 20 * ms},
 		{"to a denial", [][]event{{{0, bogus}, {20 * ms, nodata}}, says(60*ms, nxdomain)}, 0, NoDataSOA, 60 * ms},
-		{"only until the others have spoken", [][]event{{{0, bogus}, {20 * ms, goodReply}}, says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms},
+		{"only until the others have replied", [][]event{{{0, bogus}, {20 * ms, goodReply}}, says(10*ms, nxdomain)}, 1, NXDomainSOA, 10 * ms},
 		{"if there are others", [][]event{{{0, bogus}, {20 * ms, goodReply}}}, 0, Bogus, 0},
 		{"not to a failure", [][]event{{{0, bogus}, {20 * ms, errBroken}}, says(60*ms, refused)}, 1, Refused, 60 * ms},
 		{"not to silence", [][]event{{{0, bogus}, {20 * ms, nil}}, {{60 * ms, errBroken}}}, 0, Bogus, 60 * ms},

@@ -7,19 +7,18 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Leg is one query to one upstream. Its methods are for the upstream to tell
-// what became of it.
+// Leg is one query to one upstream. It takes what the upstream reports.
 type Leg struct {
 	race     *Race
 	index    int
 	exchange Exchange
 	due      time.Time   // when exchange.Retry should be called; zero means never
 	again    atomic.Bool // it is due at once
-	turn     uint64      // of the last word on whether the upstream is down; guarded by race.mu, as is the leg's state
+	turn     uint64      // of the last report on its health; guarded by race.mu, as is the leg's state
 }
 
-// Signs says whether the upstream is known to do DNSSEC, and how long its reply is worth
-// to be waited for where there is an answer without signature (R19); zero: it is not.
+// Signs says whether the upstream is known to do DNSSEC, and how long an answer without
+// signature should wait for its reply (R19); 0: not at all.
 func (l *Leg) Signs(known bool, wait time.Duration) {
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
@@ -28,8 +27,7 @@ func (l *Leg) Signs(known bool, wait time.Duration) {
 }
 
 // Reply takes the upstream's reply, which came at that time, over a stream or over
-// UDP. In place of a bogus one, which may be forged, it takes another while the race
-// goes on.
+// UDP. It replaces a bogus one, which may be forged, while the race goes on.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if !l.Waiting() {
 		l.reportLate(msg, at)
@@ -46,7 +44,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	}
 	got.signs, got.signWait = s.signs, s.signWait
 	*s = got
-	if won := l.settledLocked(got.at); won && r.surelyWon(got.verdict, msg) {
+	if won := l.settledLocked(got.at); won && r.staysWinner(got.verdict, msg) {
 		r.wants.Store(noUse)
 	}
 	sink, asked := r.sink, r.state.askedAt(l.index)
@@ -56,7 +54,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	}
 }
 
-// judge is what a reply makes of a leg.
+// judge is the state of a leg with that reply.
 func (s *state) judge(msg []byte) legState {
 	l := legState{status: replied, msg: msg, verdict: Judge(msg, s.Policy)}
 	l.signed = s.DNSSEC && wire.Signed(msg)
@@ -72,8 +70,8 @@ func (l *Leg) Fail(err error) {
 	l.settle(func(s *legState, now time.Duration) { s.status, s.at, s.err = failed, now, err })
 }
 
-// Health says that the upstream does not reply at present, or does again: its
-// turn-th change. What is not newer than another word before it is of no interest.
+// Health says that the upstream is down, or up again: its turn-th change. A report that is
+// older than one before is ignored.
 func (l *Leg) Health(isDown bool, turn uint64) {
 	l.settle(func(s *legState, _ time.Duration) {
 		if turn <= l.turn || s.unresponsive {
@@ -107,10 +105,10 @@ func (l *Leg) Again() {
 // Waiting reports whether a reply may still win.
 func (l *Leg) Waiting() bool { return l.race.wants.Load() == toWin }
 
-// TakesLate reports whether a reply is of interest though nobody waits for it.
+// TakesLate reports whether a sink takes replies that come after the end of the race.
 func (l *Leg) TakesLate() bool { return l.race.wants.Load() == toLearn }
 
-// reportLate reports a reply that nobody waits for.
+// reportLate hands such a reply to the sink.
 func (l *Leg) reportLate(msg []byte, at time.Time) {
 	if !l.TakesLate() {
 		return
@@ -135,9 +133,8 @@ func (l *Leg) settle(change func(s *legState, now time.Duration)) {
 	}
 }
 
-// settledLocked wakes the race if what became of the leg makes a difference: it is over, or
-// has something to do before it would look by itself. It reports whether the race is over
-// with the leg as winner.
+// settledLocked wakes the race if the leg's new state makes a difference: the race is over,
+// or has to decide again earlier than planned. It reports whether the leg has won.
 func (l *Leg) settledLocked(now time.Duration) (won bool) {
 	r := l.race
 	if r.decided {
@@ -159,8 +156,7 @@ func (l *Leg) settledLocked(now time.Duration) (won bool) {
 	return d.over && d.winner == l.index
 }
 
-// dueBy reports whether the exchange is to be called at now. Until it says otherwise, it
-// is not to be called again.
+// dueBy reports whether Retry should be called at now, and clears the time for that.
 func (l *Leg) dueBy(now time.Time) bool {
 	if l.again.Load() {
 		l.again.Store(false)
@@ -175,10 +171,9 @@ func (l *Leg) dueBy(now time.Time) bool {
 	return l.stateLocked().open()
 }
 
-// surelyWon reports whether a reply that has won stays the winner: nothing better may come
-// before the race is looked at, and it is well-formed beyond doubt, so that nobody has to
-// discard it.
-func (r *Race) surelyWon(verdict Verdict, msg []byte) bool {
+// staysWinner reports whether the reply of the winner will be given: nothing better can come
+// before the race decides, and it can certainly be unpacked, so that nobody discards it.
+func (r *Race) staysWinner(verdict Verdict, msg []byte) bool {
 	if s := &r.state; verdict != Good || s.Watched || s.DNSSEC || s.Final {
 		return false
 	}

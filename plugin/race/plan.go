@@ -2,7 +2,7 @@ package race
 
 import "time"
 
-// Bounds of the hedge, and what it is of an upstream that was not timed yet.
+// Bounds of the hedge, and its value for an upstream that was not timed yet.
 const (
 	minHedge   = 10 * time.Millisecond
 	maxHedge   = 200 * time.Millisecond
@@ -11,31 +11,31 @@ const (
 
 // Plan says whom a race asks when. The zero Plan asks everybody at once (R1).
 type Plan struct {
-	Alone bool          // one leg is asked at once, all others later (R16)
+	Alone bool          // one leg is asked at once, the others later (R16)
 	First int           // that one
-	Hedge time.Duration // the others are asked when that has passed, or when the first is of no use before that
-	Final bool          // NODATA with SOA of the first ends the race, for all others have lately denied the name
+	Hedge time.Duration // the others are asked after that time, or as soon as the first has no good answer
+	Final bool          // NODATA with SOA of the first ends the race, because all others have denied the name lately
 }
 
 // Basis is what is known when a race is planned.
 type Basis struct {
 	Surveyed   bool // everybody was asked in this zone not long ago
 	Lead       int  // the leg whose upstream was first to answer in it, or -1
-	InOrder    bool // of several knowers the first is asked
+	InOrder    bool // of several knowers the first in the list is asked
 	Candidates []Candidate
 }
 
 // Candidate is what is known of the upstream of a leg.
 type Candidate struct {
-	Up     bool          // it replies, and not only to other types
+	Up     bool          // it is not down, and not unresponsive for the type
 	Knows  bool          // it is a knower of the zone
-	View   bool          // its answers are preferred before all others'
+	View   bool          // its answers are preferred to all others'
 	Denied bool          // it has lately denied this very name
-	Median time.Duration // what its good replies take; 0: none was timed
-	P95    time.Duration // what one of twenty takes longer than; 0: likewise
+	Median time.Duration // of the time that its good replies take; 0: none was timed
+	P95    time.Duration // likewise
 }
 
-// Plan says whom to ask in which order: one knower alone, if there is one that is up.
+// Plan says whom to ask first: one knower alone, if one is up.
 func (b Basis) Plan() Plan {
 	if !b.Surveyed {
 		return Plan{}
@@ -54,7 +54,7 @@ func (b Basis) Plan() Plan {
 	return p
 }
 
-// first is the leg to ask, or -1 if there is nobody who knows.
+// first is the leg to ask first, or -1 if no knower is up.
 func (b Basis) first() int {
 	var able []int
 	var buf [16]int
@@ -90,7 +90,7 @@ func (b Basis) first() int {
 		}
 	}
 	if leads && b.Candidates[b.Lead].Median <= 2*b.Candidates[fastest].Median {
-		return b.Lead // answers should not change for little
+		return b.Lead // a small gain is not worth other answers
 	}
 	return fastest
 }

@@ -2,7 +2,7 @@ package race
 
 import "time"
 
-// preferred is the best of the answers that are there, and its rank; -1 if there is none.
+// preferred is the leg with the best answer so far, and its rank; -1: none.
 func (s *state) preferred() (best, rank int) {
 	best = -1
 	for i := range s.legs {
@@ -14,7 +14,7 @@ func (s *state) preferred() (best, rank int) {
 	return best, rank
 }
 
-// preference is the rank of the answer that a leg has brought, if it is one.
+// preference is the rank of a leg's answer, if there is one.
 func (s *state) preference(i int) (rank int, ok bool) {
 	l, prefer := &s.legs[i], s.Prefer
 	expected := prefer.Expected[i]
@@ -36,8 +36,8 @@ func (s *state) preference(i int) (rank int, ok bool) {
 	return PublicRank, true
 }
 
-// betterUntil is until when a better answer is waited for than those that are there, of
-// which the first came at that time; 0: none is to be expected.
+// betterUntil is how long the answers so far, the first of which came at that time, wait for
+// a better one; 0: not at all, for none is expected.
 func (s *state) betterUntil(first time.Duration) time.Duration {
 	_, rank := s.preferred()
 	for i := range s.legs {

@@ -37,7 +37,7 @@ func TestR17Preference(t *testing.T) {
 		}
 		return p
 	}
-	unheard := order(false, false, false)
+	unknown := order(false, false, false)
 	differ := order(true, false, true)
 	nothing := &Preference{Grace: grace, Expected: []Expectation{{Rank: NoRank}, {Rank: NoRank}, {Rank: NoRank}}}
 	view := &Preference{Grace: grace, Expected: []Expectation{{OrderRank(0), true}, {NoRank, false}, {ViewRank, true}}}
@@ -53,15 +53,15 @@ func TestR17Preference(t *testing.T) {
 	}{
 		{"no preference: the first", nil, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
 		{"nothing better is expected", nothing, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
-		{"the better one within GRACE", unheard, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 0, Good, 15 * ms},
-		{"the best does not wait", unheard, [][]event{says(5*ms, goodReply), says(15*ms, otherGood), nil}, 0, Good, 5 * ms},
-		{"GRACE is over", unheard, [][]event{says(26*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 25 * ms},
-		{"GRACE begins with the first good answer", unheard, [][]event{says(240*ms, goodReply), says(219*ms, otherGood), says(200*ms, otherGood)}, 1, Good, 220 * ms},
-		{"the better ones have spoken", unheard, [][]event{says(7*ms, nxdomain), says(6*ms, servfail), says(5*ms, goodReply)}, 2, Good, 7 * ms},
-		{"the better one fails", unheard, [][]event{{{9 * ms, errBroken}}, says(5*ms, otherGood), nil}, 1, Good, 9 * ms},
-		{"the better one is down", unheard, [][]event{{{0, nil}, {10 * ms, goodReply}}, says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
-		{"it goes down", unheard, [][]event{{{8 * ms, nil}}, says(5*ms, otherGood), nil}, 1, Good, 8 * ms},
-		{"its NODATA does not count where nothing differs", unheard, [][]event{says(7*ms, nodata), says(5*ms, otherGood), nil}, 1, Good, 7 * ms},
+		{"the better one within the grace", unknown, [][]event{says(15*ms, goodReply), says(5*ms, otherGood), nil}, 0, Good, 15 * ms},
+		{"the best does not wait", unknown, [][]event{says(5*ms, goodReply), says(15*ms, otherGood), nil}, 0, Good, 5 * ms},
+		{"the grace is over", unknown, [][]event{says(26*ms, goodReply), says(5*ms, otherGood), nil}, 1, Good, 25 * ms},
+		{"the grace begins with the first good answer", unknown, [][]event{says(240*ms, goodReply), says(219*ms, otherGood), says(200*ms, otherGood)}, 1, Good, 220 * ms},
+		{"the better ones have replied", unknown, [][]event{says(7*ms, nxdomain), says(6*ms, servfail), says(5*ms, goodReply)}, 2, Good, 7 * ms},
+		{"the better one fails", unknown, [][]event{{{9 * ms, errBroken}}, says(5*ms, otherGood), nil}, 1, Good, 9 * ms},
+		{"the better one is down", unknown, [][]event{{{0, nil}, {10 * ms, goodReply}}, says(5*ms, otherGood), nil}, 1, Good, 5 * ms},
+		{"it goes down", unknown, [][]event{{{8 * ms, nil}}, says(5*ms, otherGood), nil}, 1, Good, 8 * ms},
+		{"its NODATA does not count where nothing differs", unknown, [][]event{says(7*ms, nodata), says(5*ms, otherGood), nil}, 1, Good, 7 * ms},
 		{"its NODATA is the answer where answers differ", differ, [][]event{says(7*ms, nodata), says(5*ms, otherGood), nil}, 0, NoDataSOA, 7 * ms},
 		{"that of a lesser one is not", differ, [][]event{says(9*ms, servfail), says(7*ms, otherGood), says(5*ms, nodata)}, 1, Good, 9 * ms},
 		{"a denial is never better", differ, [][]event{says(7*ms, nxdomain), says(5*ms, otherGood), nil}, 1, Good, 7 * ms},

@@ -1,18 +1,17 @@
 // Package race asks many resolvers one question and finds the reply to give. It
-// holds the rules; it knows no sockets and no CoreDNS.
+// knows neither sockets nor CoreDNS.
 //
-// A race is won by the first good reply (rule R2). Without one it is over when
-// no upstream is left that it should wait for, at the latest when its time is
-// up, and the best of the other replies is given (R3, R4). When it is over, who has won
-// it, and how long it goes on if nothing happens, is one pure function: see decide.go.
+// A race is won by the first good reply (rule R2). Without one it is over when there is
+// no upstream left to wait for, or when its time is up, and the best of the other
+// replies is given (R3, R4). Whether it is over, who has won, and when that would change
+// if nothing happens, is one pure function, in decide.go.
 //
-// A reply is judged in the goroutine that brings it, from its bytes; the goroutine that
-// waits for the race wakes when that makes a difference, not for each reply.
+// A reply is judged from its bytes, in the goroutine that read it. The goroutine that
+// waits for the race wakes only if the reply makes a difference.
 //
-// A race is the one place that drives exchanges: it calls Retry of each when that
-// wants to be called. What has become of each leg is told by [Race.Legs], at any
-// time; who wants to see those that are late lets the race [Race.Linger], or takes their
-// replies as they come ([Race.ReportTo]).
+// A race also calls Retry of each exchange when it is due. [Race.Legs] returns the state
+// of each leg at any time. To see late replies, [Race.Linger] waits for them, and
+// [Race.ReportTo] hands them on as they come.
 package race
 
 import (
@@ -26,7 +25,7 @@ type Exchange interface {
 	// Retry does what is due at now, such as sending a lost packet again, and
 	// returns when it should be called next; zero means never.
 	Retry(now time.Time) (next time.Time)
-	// Release lets go of the leg, of which nobody waits for anything any more.
+	// Release says that the leg needs nothing more from the exchange.
 	Release()
 }
 
@@ -35,15 +34,15 @@ type Asker interface {
 	// AskLeg asks upstream i what the race asks. It also returns when Retry should be
 	// called first; zero means never.
 	AskLeg(i int, leg *Leg) (Exchange, time.Time)
-	// Asked is called when all were that are asked at this moment.
+	// Asked is called after the last AskLeg of those that are called at one time.
 	Asked()
 }
 
-// ReplySink takes what legs bring.
+// ReplySink takes replies.
 type ReplySink interface {
-	// TakeReply takes the reply of leg i, what it is worth, how long after it was asked for
-	// it came, and whether ReportTo had been called by then. It is called from any
-	// goroutine, and must not keep the reply.
+	// TakeReply takes the reply of leg i, its verdict, the time that it took, and whether
+	// it came after the call of ReportTo. It is called from any goroutine, and must not
+	// keep the reply.
 	TakeReply(i int, verdict Verdict, reply []byte, took time.Duration, late bool)
 }
 
@@ -52,22 +51,22 @@ type Race struct {
 	begun time.Time
 	clock *Clock
 	asker Asker
-	wants atomic.Uint32 // a use: what replies are of use for
+	wants atomic.Uint32 // a use: what replies are needed for
 
-	// Of the goroutine that waits, since the beginning.
-	awake time.Duration // when it last was
-	due   time.Duration // when it was to be awake
+	// Of the goroutine that waits; times since the race began.
+	awake time.Duration // when it last woke
+	due   time.Duration // when it was to wake
 
 	mu        sync.Mutex
 	state     state
-	legs      []Leg         // what legs are beside their state
-	sleeper   *sleeper      // nil: nobody waits any more
-	lookAt    time.Duration // when the goroutine that waits looks again by itself
-	decided   bool          // Wait has returned, and was not told to go on
+	legs      []Leg         // how they are driven; what became of them is in state
+	sleeper   *sleeper      // nil after End
+	lookAt    time.Duration // when the goroutine that waits decides again by itself
+	decided   bool          // Wait has returned, and Discard was not called since
 	lingering bool
 	sink      ReplySink // of ReportTo
 
-	few       [3]Leg // what legs are in most races
+	few       [3]Leg // enough for most races
 	fewStates [3]legState
 }
 
@@ -75,13 +74,12 @@ type use = uint32
 
 const (
 	toWin   use = iota // the race is on
-	toLearn            // a sink takes them
+	toLearn            // it is over, but a sink takes them
 	noUse
 )
 
-// Begin begins a race of n legs, which a clock wakes: those that the plan puts off are
-// started by Wait. The asker starts each leg, with no wait in between (R1). A race begins
-// but once.
+// Begin begins a race of n legs. The asker starts them, with no wait in between (R1); Wait
+// starts those that the plan puts off. The clock wakes the race. It is called once.
 func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
 	r.begun, r.clock, r.asker, r.sleeper = time.Now(), c, asker, c.sleeper()
 	r.state.Setup, r.state.deadline = setup, setup.Timeout
@@ -115,8 +113,8 @@ func (r *Race) ask(i int) {
 	l.exchange, l.due = r.asker.AskLeg(i, l)
 }
 
-// Discard takes back the leg's reply, because it cannot be read. The leg counts
-// as failed, and the race goes on without it.
+// Discard undoes the leg's reply, because it cannot be unpacked. The leg counts as failed,
+// and the race goes on without it.
 func (r *Race) Discard(leg int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,8 +126,8 @@ func (r *Race) Discard(leg int) {
 	}
 }
 
-// End says that nobody waits any more. It must be called. Only a sink keeps something of
-// the race in memory as long as an upstream is silent, and not what it has collected.
+// End ends the race. It must be called. With a sink the race stays in memory until each
+// upstream has replied or failed, but not its replies.
 func (r *Race) End() {
 	r.mu.Lock()
 	if r.sink != nil {

@@ -226,7 +226,7 @@ func TestRaces(t *testing.T) {
 			[][]event{says(0, nodata), says(10*ms, refused)}, 0, NoDataSOA, 10 * ms, false},
 		{"R3: equals rank by the order of upstreams, not of replies",
 			[][]event{says(20*ms, nxdomain), says(10*ms, nxdomain), says(0, nxdomain)}, 0, NXDomainSOA, 20 * ms, true},
-		{"R4: over when all have spoken or failed",
+		{"R4: over when all have replied or failed",
 			[][]event{says(5*ms, nxdomain), {{10 * ms, errBroken}}}, 0, NXDomainSOA, 10 * ms, false},
 		{"R4: one that is up is waited for until the timeout",
 			[][]event{says(5*ms, nxdomain), nil}, 0, NXDomainSOA, timeout, false},
@@ -385,7 +385,7 @@ func TestRelease(t *testing.T) {
 				t.Fatal(res.Verdict)
 			}
 			if listens {
-				r.ReportTo(new(heard))
+				r.ReportTo(new(replySink))
 			}
 			if silent.leave || replies.leave {
 				t.Error("a leg is let go of while somebody waits")

@@ -2,8 +2,8 @@ package race
 
 import "time"
 
-// ReportTo has a sink take each reply once: those that are there, and those that still
-// come, also after End. It is called when the race is decided.
+// ReportTo hands each reply to the sink once: those that have come, and those that still
+// come, also after End. It is called after Wait.
 func (r *Race) ReportTo(sink ReplySink) {
 	r.mu.Lock()
 	r.sink = sink
@@ -20,7 +20,7 @@ func (r *Race) ReportTo(sink ReplySink) {
 	}
 }
 
-// LegReport is what has become of a leg so far.
+// LegReport is the state of a leg.
 type LegReport struct {
 	Verdict      Verdict       // of the reply; None: there is none
 	Msg          []byte        // the reply
@@ -28,17 +28,17 @@ type LegReport struct {
 	Err          error         // why there is no reply; nil: it may still come
 	At           time.Time     // of the reply or the failure; zero: nothing has come yet
 	After        time.Duration // the same, from the race's beginning
-	Down         bool          // its upstream does not reply at present
+	Down         bool          // its upstream is down
 	Unresponsive bool          // its upstream never answers questions of this type
 	Late         bool          // the race was decided without it
-	Asked        time.Time     // when its upstream was
-	Unasked      bool          // its turn has not come
+	Asked        time.Time     // when its upstream was asked
+	Unasked      bool          // it was not asked yet
 }
 
-// Open reports whether something may yet come of the leg.
+// Open reports whether a reply may still come.
 func (l LegReport) Open() bool { return l.At.IsZero() }
 
-// Legs tells what has become of each leg so far. It must not be called after End.
+// Legs returns the state of each leg. It must not be called after End.
 func (r *Race) Legs() []LegReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,8 +63,8 @@ func (r *Race) Legs() []LegReport {
 	return all
 }
 
-// Reply is what a leg has brought so far, and what that is worth; None if there is
-// nothing. It must not be called after End.
+// Reply returns the reply of a leg and its verdict, which is None if there is no reply. It
+// must not be called after End.
 func (r *Race) Reply(leg int) (Verdict, []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +74,7 @@ func (r *Race) Reply(leg int) (Verdict, []byte) {
 	return None, nil
 }
 
-// Unasked is how many legs were not asked.
+// Unasked is the number of legs that were not asked.
 func (r *Race) Unasked() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,5 +86,5 @@ func (r *Race) Unasked() (n int) {
 	return n
 }
 
-// Begun is when all were asked.
+// Begun is when the race began.
 func (r *Race) Begun() time.Time { return r.begun }

@@ -11,7 +11,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// What becomes of a leg besides errors of its exchange.
+// Why a leg gave no opinion, other than errors of its exchange.
 var (
 	ErrServFail     = errors.New("SERVFAIL")
 	ErrRefused      = errors.New("REFUSED")
@@ -25,8 +25,8 @@ var (
 	ErrUnreadable   = errors.New("reply that cannot be unpacked")
 )
 
-// NetworkFailed reports whether an error that a leg ended with is none of those: its upstream
-// could not be reached.
+// NetworkFailed reports whether a leg's error is none of those above: its upstream could
+// not be reached.
 func NetworkFailed(err error) bool {
 	return err != nil && !slices.ContainsFunc([]error{
 		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnreadable,
@@ -39,9 +39,9 @@ type Result struct {
 	Verdict Verdict // of that reply
 	Msg     []byte  // that reply
 
-	// Errs says why each leg gave no opinion of the name asked for (R7); it is nil
-	// for one that did. It is empty if the reply is good or a denial that is final, for
-	// then nobody asks.
+	// Errs says why each leg gave no opinion of the name asked for (R7); nil for one that
+	// did. It is empty if the reply is good or a denial that is final, for then it is not
+	// needed.
 	Errs []error
 }
 
@@ -56,8 +56,8 @@ func (r Result) Conclusive() bool {
 	return true
 }
 
-// Inconclusive reports whether the reply is a denial, a referral or bogus, and some
-// upstream gave no opinion (R7). Caches keep such replies.
+// Inconclusive reports whether the reply is a denial, a referral or bogus, which caches
+// keep, though some upstream gave no opinion (R7).
 func (r Result) Inconclusive() bool {
 	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
 }
@@ -78,7 +78,7 @@ func (s *state) result(d decision) Result {
 	return res
 }
 
-// noOpinion is why a leg says nothing of the name, or nil if it does.
+// noOpinion is why a leg gives no opinion of the name; nil if it does.
 func (s *state) noOpinion(leg int) error {
 	l := &s.legs[leg]
 	switch l.status {
@@ -100,19 +100,19 @@ func (s *state) noOpinion(leg int) error {
 	switch l.verdict {
 	case ServFail:
 		return because(ErrServFail, l.msg)
-	case Refused: // it speaks of the client, or of its own load (RFC 9520, section 2.2)
+	case Refused: // that is about the client, or about load (RFC 9520, section 2.2)
 		return because(ErrRefused, l.msg)
-	case Truncated: // it has an answer, which nobody gets to see
+	case Truncated: // there is an answer, but it cannot be had
 		return ErrTruncated
 	case Referral:
 		return ErrReferral
-	case Error: // it speaks of the query, not of the name
+	case Error: // that is about the query, not about the name
 		return ErrUnable
 	}
 	return nil
 }
 
-// because adds to err what the reply itself says of its cause.
+// because adds to err the cause that the reply itself gives.
 func because(err error, reply []byte) error {
 	if why := wire.ExtendedErrorText(reply); why != "" {
 		return fmt.Errorf("%w: %s", err, why)
@@ -120,8 +120,8 @@ func because(err error, reply []byte) error {
 	return err
 }
 
-// CapTTL cuts the times that caches may keep an inconclusive reply (R7): a denial
-// lives as long as its SOA does (RFC 2308, section 5).
+// CapTTL limits how long caches keep an inconclusive reply (R7). That of a denial is in the
+// authority section, with its SOA (RFC 2308, section 5).
 func CapTTL(reply *dns.Msg, most time.Duration) {
 	for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
 		for _, rr := range section {

@@ -2,35 +2,35 @@ package race
 
 import "time"
 
-// Rules are what all races are held by.
+// Rules are those of all races.
 type Rules struct {
 	Timeout  time.Duration // a race's end at the latest
 	Policy   Policy
-	Filtered bool // a denial that says it is a filter's ends the race
+	Filtered bool // a denial by a filter (RFC 8914) ends the race (R4)
 }
 
-// Setup is how one race is held.
+// Setup says how one race is run.
 type Setup struct {
 	Rules
 	DNSSEC  bool        // the client asks for signatures (DO), so of equal replies a signed one is given (R19)
-	Final   bool        // a denial is the reply, at once, and a good answer waits for all who are up (R14)
+	Final   bool        // a denial is given at once, and a good answer waits for all that are up (R14)
 	Plan    Plan        // whom to ask first (R16)
 	Prefer  *Preference // nil: the first good answer is given (R2)
-	Watched bool        // somebody looks at all legs; else no reply is taken any more when the race is surely won
+	Watched bool        // all legs are of interest; else replies are ignored once the race is certainly won
 }
 
 // Preference says which of several good answers is better (R17).
 type Preference struct {
-	Grace    time.Duration // so long a good answer waits for a better one
-	Private  bool          // answers with private addresses are better; else those of upstreams that stand first
+	Grace    time.Duration // how long a good answer waits for a better one
+	Private  bool          // answers with private addresses are better; else those of upstreams that come first in the list
 	Expected []Expectation // by leg
 }
 
-// Expectation is what may be expected of a leg. A lesser rank is better. The first is that
-// of the view which clients have; then those by the order of legs, or one of private
-// addresses and one of others.
+// Expectation is what is expected of a leg. A lower rank is better. The best is that of the
+// upstream whose answers the client has already; then come ranks by the order of legs, or
+// one for private addresses and one for others.
 type Expectation struct {
-	Rank    int  // of the best answer that may come of it
+	Rank    int  // of the best answer that may come
 	Differs bool // its answers are known to differ, so its NODATA is one of them
 }
 

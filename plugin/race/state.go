@@ -2,16 +2,16 @@ package race
 
 import "time"
 
-// state is how a race stands: a value, of which follows all that is decided, and what is
-// told of it. Times are since the race's beginning.
+// state is all that is known of a race: a plain value, from which follow its decisions,
+// result and reports. Times are since the race began.
 type state struct {
 	Setup
-	deadline  time.Duration // of those that were asked
-	hedgeEnds time.Duration // when those that were put off are asked
-	asked     time.Duration // when they were, if there are any
-	firstDone time.Duration // when the first of the plan was waited for no more
-	firstIdle bool          // it is waited for no more
-	cancelled bool          // who waits for the race does so no longer
+	deadline  time.Duration // when the race is over; does not count while legs are put off
+	hedgeEnds time.Duration // when the legs that were put off are asked
+	asked     time.Duration // when they were asked, if they were
+	firstDone time.Duration // when firstIdle was set
+	firstIdle bool          // the first leg of the plan has settled, if only for a while
+	cancelled bool          // the result is wanted now
 	legs      []legState
 }
 
@@ -22,15 +22,15 @@ type legState struct {
 	signs        bool // its upstream is known to do DNSSEC
 	late         bool // the race was decided before the reply or the failure came
 
-	// Of the reply.
+	// What the reply is.
 	verdict   Verdict
 	stream    bool // it came over a stream
-	signed    bool // it has a signature that was asked for
-	filtered  bool // it is a denial, and a filter's
-	addressed bool // it is good, and holds addresses, where that is asked for
+	signed    bool // it has a signature, and the client asked for one
+	filtered  bool // it is a denial by a filter, and the rules ask for that
+	addressed bool // it is good and has addresses, and the preference is by these
 	private   bool // one of them is private
 
-	signWait time.Duration // how long its reply is waited for by an answer without signature
+	signWait time.Duration // how long an answer without signature waits for its reply (R19)
 	at       time.Duration // of the reply or the failure
 	msg      []byte        // the reply
 	err      error         // the failure
@@ -40,7 +40,7 @@ type status uint8
 
 const (
 	waiting status = iota
-	down           // not waited for, but a reply is welcome
+	down           // not waited for, but a reply may come
 	unasked        // it is put off
 	failed         // no reply will come
 	replied
@@ -49,7 +49,7 @@ const (
 // open reports whether something may yet come of a leg that was asked.
 func (l *legState) open() bool { return l.status == waiting || l.status == down }
 
-// askedAt is when a leg was, if it was.
+// askedAt is when a leg was asked, if it was.
 func (s *state) askedAt(leg int) time.Duration {
 	if s.Plan.Alone && leg != s.Plan.First {
 		return s.asked

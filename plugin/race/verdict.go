@@ -10,35 +10,34 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Verdict is what a reply is worth. A greater one is better; replies of equal
-// verdict rank by the order of their upstreams.
+// Verdict is how good a reply is; a greater one is better. Replies of equal verdict rank
+// by the order of their upstreams.
 type Verdict uint8
 
-// The order is rule R3. NODATA stands above NXDOMAIN: the one says that the name
-// exists, the other denies it, and a host without an AAAA record must not be
-// denied because another resolver has never heard of it. A referral says nothing of
-// the name: stub resolvers, too, take AA=0 and RA=0 without an answer for a server to
-// be left. A chain that leads to a name which does not exist says that its own does:
-// who knows that much is not outvoted by who knows nothing.
+// The order is rule R3. NODATA is better than NXDOMAIN: it says that the name exists, and
+// a host without an AAAA record must not be denied because another resolver does not know
+// it. A referral says nothing about the name: stub resolvers, too, try another server
+// after AA=0 and RA=0 without an answer. A chain that ends at a name which does not exist
+// says that its own name does, so it is better than a plain NXDOMAIN.
 const (
 	None          Verdict = iota // no reply
-	Bogus                        // an answer with an address that the policy calls bogus
+	Bogus                        // an answer with an address that is bogus by the policy
 	Refused                      // REFUSED
 	Error                        // NOTIMP, FORMERR or any other code
 	ServFail                     // SERVFAIL
-	Referral                     // NOERROR without answer and without SOA, of a server that neither is authoritative nor recurses
+	Referral                     // NOERROR without answer and SOA, from a server that neither is authoritative nor offers recursion
 	NXDomain                     // NXDOMAIN without SOA
 	NXDomainSOA                  // NXDOMAIN with SOA
-	NXDomainChain                // NXDOMAIN at the end of a chain of CNAME or DNAME (RFC 6604, section 3)
-	NoData                       // NOERROR without answer and without SOA
-	CNAMEOnly                    // NOERROR with answers, none of them what was asked for; of policy qtype
+	NXDomainChain                // NXDOMAIN at the end of a CNAME or DNAME chain (RFC 6604, section 3)
+	NoData                       // NOERROR without answer and SOA
+	CNAMEOnly                    // NOERROR with answers, none of the type asked for, with Policy.NeedType
 	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
-	Truncated                    // NOERROR with TC=1 and without answer, or without one of the type that policy qtype needs
+	Truncated                    // NOERROR with TC=1, without answer, or with Policy.NeedType without one of the type asked for
 	Good                         // NOERROR with an answer
 )
 
-// verdicts are what each is called in metrics, logs and JSON, and what people read. There,
-// TYPE stands for the type asked for, and RCODE for that of the reply.
+// verdicts are the name of each in metrics, logs and JSON, and the words of it in a table
+// for people; there TYPE stands for the type asked for, and RCODE for that of the reply.
 var verdicts = [...]struct{ name, words string }{
 	None:          {"none", "no reply"},
 	Bogus:         {"bogus", "not good: bogus address"},
@@ -56,10 +55,10 @@ var verdicts = [...]struct{ name, words string }{
 	Good:          {"good", "good answer"},
 }
 
-// String is a word for metrics, logs and JSON.
+// String is the name in metrics, logs and JSON.
 func (v Verdict) String() string { return verdicts[v].name }
 
-// Words say for people what the reply is worth, by the type asked for and its rcode.
+// Words describe the reply for people.
 func (v Verdict) Words(qtype, rcode string) string {
 	return strings.NewReplacer("TYPE", qtype, "RCODE", rcode).Replace(verdicts[v].words)
 }
@@ -67,15 +66,15 @@ func (v Verdict) Words(qtype, rcode string) string {
 // Negative reports whether the reply denies the name or the type asked for.
 func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
 
-// Policy says what makes an answer good beyond rule R3's "NOERROR and at least
-// one record". Its zero value adds nothing.
+// Policy says what a good answer needs besides NOERROR and at least one record. Its zero
+// value asks for nothing more.
 type Policy struct {
 	NeedType bool           // one record must be of the type asked for, and of the name or what its CNAME chain leads to
 	Bogus    []netip.Prefix // no A or AAAA record may hold one of these addresses
 }
 
-// ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; an
-// address alone is a range of one.
+// ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; a single
+// address is a range of one.
 func ParsePrefix(s string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		return addr.Unmap().Prefix(addr.Unmap().BitLen())
@@ -84,15 +83,15 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 	if err != nil {
 		return prefix, err
 	}
-	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // as the judge sees such addresses
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // which Judge takes for IPv4
 		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 	}
 	return prefix.Masked(), nil
 }
 
-// Judge returns what a well-formed reply is worth. Unless the policy asks for
-// more, a good one is known by its header alone. A truncated reply without answers
-// gets here only where they cannot be had by other means (R8).
+// Judge returns the verdict on a well-formed reply. Unless the policy asks for more, the
+// header alone shows a good one. A truncated reply without answers gets here only if the
+// whole one cannot be had (R8).
 func Judge(reply []byte, p Policy) Verdict {
 	if len(reply) < wire.HeaderSize {
 		return None
@@ -161,12 +160,12 @@ func (p Policy) bogusAnswers(reply []byte) (bogus bool) {
 	return bogus
 }
 
-// maxChain is how far a CNAME chain is followed, which is farther than resolvers do.
+// maxChain is how far a CNAME chain is followed; resolvers do not go as far.
 const maxChain = 32
 
-// answersQuestion reports whether a record is of the type asked for, and of the name
-// asked for or of what its CNAME chain leads to (RFC 1034, section 4.3.2). The records
-// may stand in any order. Where there is no question every record will do.
+// answersQuestion reports whether a record has the type asked for, and is of the name
+// asked for or of the end of its CNAME chain (RFC 1034, section 4.3.2). The records may be
+// in any order. Without a question any record counts.
 func answersQuestion(reply []byte) (found bool) {
 	question := wire.Question(reply)
 	if question == nil {

@@ -5,14 +5,13 @@ import (
 	"time"
 )
 
-// pausedFor is how late a race can wake before the process must have been
-// stopped, as that of a paused virtual machine is. Such time does not count: the
-// replies of that time are yet to be read.
+// pausedFor is how late a race may wake. If it is later, the process was stopped, for
+// example with its virtual machine. That time does not count, for replies that came
+// meanwhile are not read yet.
 const pausedFor = time.Second
 
 // Wait returns when the race is over, at the latest after the timeout or when
-// ctx is done. If the reply turns out to be of no use, [Race.Discard] it and
-// wait again.
+// ctx is done. If the reply cannot be unpacked, [Race.Discard] it and wait again.
 func (r *Race) Wait(ctx context.Context) Result {
 	for {
 		now := r.wake()
@@ -27,7 +26,7 @@ func (r *Race) Wait(ctx context.Context) Result {
 	}
 }
 
-// look decides whether the race is over at now. If it is, it returns how it ended.
+// look decides whether the race is over, and if it is returns the result.
 func (r *Race) look(now time.Duration) (Result, decision) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -40,8 +39,8 @@ func (r *Race) look(now time.Duration) (Result, decision) {
 	return r.state.result(d), d
 }
 
-// askOthers asks those who were put off. They get the race's whole time, for it would have
-// been theirs without the plan.
+// askOthers asks the legs that were put off. They get the whole timeout, as they would have
+// had without the plan.
 func (r *Race) askOthers(now time.Duration) {
 	r.mu.Lock()
 	s := &r.state
@@ -61,8 +60,8 @@ func (r *Race) askOthers(now time.Duration) {
 	r.asker.Asked()
 }
 
-// Linger waits, after Wait, for the legs of which nothing has come yet, until the
-// timeout or until ctx is done. They change the result no more.
+// Linger waits, after Wait, for the legs that have not replied yet, until the timeout or
+// until ctx is done. They do not change the result.
 func (r *Race) Linger(ctx context.Context) {
 	for {
 		now := r.wake()
@@ -74,7 +73,7 @@ func (r *Race) Linger(ctx context.Context) {
 	}
 }
 
-// lingerUntil is until when something may come of a leg; 0: nothing will.
+// lingerUntil is how long Linger waits; 0: no reply can come.
 func (r *Race) lingerUntil() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,8 +86,8 @@ func (r *Race) lingerUntil() time.Duration {
 	return 0
 }
 
-// wake returns the time since the beginning. If it is long after the goroutine that waits was
-// to be awake, what has passed since it last was is added to the race's time.
+// wake returns the time since the race began. If the goroutine wakes much too late, it moves
+// the deadline by the time since it last woke.
 func (r *Race) wake() time.Duration {
 	now := time.Since(r.begun)
 	if now-r.due > pausedFor {
@@ -100,8 +99,8 @@ func (r *Race) wake() time.Duration {
 	return now
 }
 
-// sleep drives the exchanges, and returns when something may have changed, or ought to be
-// done, at the latest then.
+// sleep calls the exchanges that are due, and returns when there may be something to do,
+// at the latest at that time.
 func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 	at := r.begun.Add(now)
 	wake, called := r.retry(at, r.begun.Add(until))
@@ -124,8 +123,8 @@ func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 	}
 }
 
-// retry calls the exchanges that are due and not at their end, and returns when
-// it should be called again, and whether it called any.
+// retry calls the exchanges that are due. It returns when it should be called again, at the
+// latest at until, and whether it called any.
 func (r *Race) retry(now, until time.Time) (wake time.Time, called bool) {
 	for i := range r.legs {
 		l := &r.legs[i]

@@ -110,19 +110,19 @@ func TestR16Later(t *testing.T) {
 	})
 }
 
-// heard takes down what a race has heard.
-type heard struct {
+// replySink notes the replies that it takes.
+type replySink struct {
 	mu   sync.Mutex
 	list []string
 }
 
-func (h *heard) TakeReply(i int, v Verdict, _ []byte, took time.Duration, late bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.list = append(h.list, fmt.Sprint(i, " ", v, " ", took, " ", late))
+func (s *replySink) TakeReply(i int, v Verdict, _ []byte, took time.Duration, late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, fmt.Sprint(i, " ", v, " ", took, " ", late))
 }
 
-// R15: every reply is heard once, whenever it comes, and timed from when its upstream
+// R15: every reply is reported once, whenever it comes, and timed from when its upstream
 // was asked.
 func TestR15ReportTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -130,19 +130,19 @@ func TestR15ReportTo(t *testing.T) {
 		r := begin(Setup{Plan: Plan{Alone: true, First: 1, Hedge: 100 * ms}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		if scripts[0].leg.TakesLate() {
-			t.Error("it listens before it is told to")
+			t.Error("it takes late replies before ReportTo")
 		}
-		h := new(heard)
-		r.ReportTo(h)
+		sink := new(replySink)
+		r.ReportTo(sink)
 		r.End()
 		if !scripts[3].leg.TakesLate() || scripts[3].leg.Waiting() {
-			t.Error("it does not listen, or waits")
+			t.Error("it takes no late replies, or waits")
 		}
 		time.Sleep(timeout)
 		synctest.Wait()
 		want := []string{"0 nodata 20ms false", "1 good 150ms false", "2 nxdomain 5ms false", "3 good 1s true"}
-		if !slices.Equal(h.list, want) {
-			t.Errorf("heard %q, want %q", h.list, want)
+		if !slices.Equal(sink.list, want) {
+			t.Errorf("reported %q, want %q", sink.list, want)
 		}
 	})
 }
