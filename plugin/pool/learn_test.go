@@ -25,10 +25,10 @@ import (
 // doing is what an upstream does with a question.
 type doing struct {
 	down, unresponsive bool          // it says so at once, and may reply all the same
-	falls      time.Duration // when it goes down; 0: it does not
-	after      time.Duration // its reply comes
-	reply      []byte        // nil: there is none
-	err        error         // it fails instead
+	falls              time.Duration // when it goes down; 0: it does not
+	after              time.Duration // its reply comes
+	reply              []byte        // nil: there is none
+	err                error         // it fails instead
 }
 
 // acting asks upstreams that do as drawn.
