@@ -25,9 +25,8 @@ type Zones struct {
 
 // Standing is what is known of a zone.
 type Standing struct {
-	Known    bool // anything is
 	Surveyed bool // all upstreams were asked not long ago
-	Lead     int  // the upstream that was first to answer; -1: none
+	Lead     int  // the upstream that was first to answer; -1: nothing is known
 	Knows    Set  // those that know the names
 	Lately   Set  // those that have answered within an hour
 	Replied  Set  // those that have given an opinion of a name that exists
@@ -82,7 +81,7 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 // read reads place i of a shard.
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	e := &sh.places[i]
-	s.Known, s.Lead = true, int(e.lead)
+	s.Lead = int(e.lead)
 	differ := at.before(e.differed.add(memory))
 	for j := range z.n {
 		t := z.tally(sh, i, j)

@@ -17,9 +17,6 @@ const (
 	zoneSets   = 8 // in a shard
 	zoneWays   = 8 // in a set
 	zonePlaces = zoneSets * zoneWays
-
-	// MaxZones is the number of places.
-	MaxZones = zoneShards * zonePlaces
 )
 
 // maxLabels is how many labels of a zone's name count, from the right: an IPv6 network of 64

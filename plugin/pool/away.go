@@ -7,9 +7,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// away turns a denial into a failure, and reports that, if the only upstream that knows the
-// zone is away: if is says so of the error with which it gave no opinion (R18).
-func (c *call) away(now time.Time, is func(error) bool) bool {
+// away turns a denial into a failure (R18), and reports that, if the only upstream that knows
+// the zone gave no opinion because of such an error.
+func (c *call) away(now time.Time, such func(error) bool) bool {
 	switch c.Verdict {
 	case race.NXDomain, race.NXDomainSOA, race.NoData, race.NoDataSOA:
 	default:
@@ -19,7 +19,7 @@ func (c *call) away(now time.Time, is func(error) bool) bool {
 		return false
 	}
 	knower := c.set.zones.Standing(c.question, now).Lately.Sole()
-	if knower < 0 || !is(c.Errs[knower]) {
+	if knower < 0 || !such(c.Errs[knower]) {
 		return false
 	}
 	errs := make([]error, len(c.Errs))

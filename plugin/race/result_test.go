@@ -66,7 +66,7 @@ func TestLingerEnds(t *testing.T) {
 }
 
 // What was told before of an upstream does not undo what was told after.
-func TestPresenceIsInOrder(t *testing.T) {
+func TestHealthIsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
 			if i == 0 {
