@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
@@ -96,6 +97,9 @@ func (p *Pool) newMember(s server.Server) *Member {
 		ForceTCP: p.cfg.ForceTCP,
 		Observer: m.Observer,
 		Ports:    p.ports,
+	}
+	if p.cfg.Prefer != option.None { // upstreams are trusted differently: who sees the port of one must not know another's
+		cfg.Ports = ports.New()
 	}
 	if m.Observer != nil && p.cfg.Learns() {
 		cfg.Observer = noticing{m.Observer, p.returned}

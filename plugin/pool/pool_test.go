@@ -2,6 +2,7 @@ package pool
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -86,6 +87,33 @@ func TestAskUnreadable(t *testing.T) {
 	out, _ := p.Ask(q, nil)
 	if out.Leg != 1 || out.Verdict != race.NXDomain || !errors.Is(out.Errs[0], race.ErrUnreadable) {
 		t.Errorf("%+v", out)
+	}
+}
+
+// R9: with prefer, upstreams are trusted differently, so that none sees the port from which
+// another is asked. Without it a race leaves from one port.
+func TestR9OwnPorts(t *testing.T) {
+	for _, prefer := range []option.Preference{option.None, option.Order, option.Private} {
+		var from [2]chan int
+		var servers []server.Server
+		for i := range from {
+			from[i] = make(chan int, 100)
+			servers = append(servers, server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
+				from[i] <- w.RemoteAddr().(*net.UDPAddr).Port
+				w.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError))
+			})))
+		}
+		v := option.Default()
+		v.Prefer = prefer
+		p := New(Config{Values: v})
+		p.Replace(servers)
+		t.Cleanup(p.Close)
+		for range 20 {
+			p.Ask(ask(t, "host.example."), nil)
+			if a, b := <-from[0], <-from[1]; (a == b) != (prefer == option.None) {
+				t.Errorf("prefer %v: asked from the ports %d and %d", prefer, a, b)
+			}
+		}
 	}
 }
 

@@ -37,7 +37,11 @@ func NewBudget(udp, tcp int64) *Budget {
 }
 
 // Ports returns ports within the budget, of which none is open before it is needed.
-func (b *Budget) Ports() *Ports { return over(b.listen, b.shared) }
+func (b *Budget) Ports() *Ports {
+	ps := over(b.listen, b.shared)
+	ps.short = func() bool { return b.udp.open.Load() > b.udp.most/2 }
+	return ps
+}
 
 // Open counts the UDP ports that are open: those within the budget, and the shared ones.
 func (b *Budget) Open() (own, shared int) {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"iter"
+	"slices"
 )
 
 // maxIDs is how many ids of a table are in use at most: a quarter of all, so that a free
@@ -117,4 +118,37 @@ func (r *Random) Uint16() uint16 {
 	n := binary.NativeEndian.Uint16(r.left)
 	r.left = r.left[2:]
 	return n
+}
+
+// IDs is a set of ids. Its zero value is empty, and takes little while there are few.
+type IDs struct {
+	few  []uint16
+	bits *[1 << 16 / 64]uint64 // nil: all are in few
+}
+
+// fewIDs is how many are kept one by one.
+const fewIDs = 64
+
+// Add adds an id.
+func (s *IDs) Add(id uint16) {
+	if s.bits == nil {
+		if len(s.few) < fewIDs {
+			s.few = append(s.few, id)
+			return
+		}
+		s.bits = new([1 << 16 / 64]uint64)
+		for _, id := range s.few {
+			s.bits[id/64] |= 1 << (id % 64)
+		}
+		s.few = nil
+	}
+	s.bits[id/64] |= 1 << (id % 64)
+}
+
+// Has reports whether an id was added.
+func (s *IDs) Has(id uint16) bool {
+	if s.bits == nil {
+		return slices.Contains(s.few, id)
+	}
+	return s.bits[id/64]&(1<<(id%64)) != 0
 }

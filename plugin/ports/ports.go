@@ -8,6 +8,7 @@
 package ports
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,13 +21,17 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
+// How many ports are used at a time for each family of addresses. More are harder to hit
+// (RFC 5452, section 9.2), and cost more: packets from one port leave, and are read, together.
 const (
-	// InUse is how many ports are used at a time for each family of addresses; more are
-	// harder to hit (RFC 5452, section 9.2).
-	InUse = 4
-	// MaxAge is a port's, before another takes its place.
-	MaxAge = 10 * time.Second
+	InUse     = 16  // at most
+	BusyInUse = 4   // of a pool that makes many races, or while descriptors run low
+	BusyRate  = 200 // races a second from which on that is so
 )
+
+// A port is in use for between half of MaxAge and MaxAge, drawn at random, so that ports are
+// not replaced all at once.
+const MaxAge = 10 * time.Second
 
 // Errors and silence have ports replaced, so often at once and then so often over time:
 // an upstream that always fails must not cost the others theirs.
@@ -44,6 +49,11 @@ type Ports struct {
 	listen   Listen
 	fallback *Ports // serve where there are no descriptors for others; nil: none
 	renewals *rate.Limiter
+
+	second atomic.Int64 // in which draws are counted
+	draws  atomic.Int64
+	busy   atomic.Bool // there were many in the second before
+	short  func() bool // descriptors run low; nil: they never do
 
 	mu    sync.Mutex
 	inUse [2][InUse]*port // of IPv4, of IPv6
@@ -66,11 +76,24 @@ type port struct {
 	conn     udp.Conn
 	ports    *Ports
 	born     time.Time
+	life     time.Duration
 	retiring atomic.Bool // another is to take its place
 
 	// sockets are listed by peer. There may be more than one with a peer: one that is given
 	// up, and another that took its place. Replaced under ports.mu.
 	sockets atomic.Pointer[map[udp.Peer][]*Socket]
+}
+
+// Draw draws which of the ports in use a race's packets leave from.
+func (ps *Ports) Draw(random *Random, now time.Time) int {
+	if second := now.Unix(); ps.second.Swap(second) != second {
+		ps.busy.Store(ps.draws.Swap(0) > BusyRate)
+	}
+	n := InUse
+	if ps.draws.Add(1) > BusyRate || ps.busy.Load() || ps.short != nil && ps.short() {
+		n = BusyInUse
+	}
+	return int(random.Uint16()) % n
 }
 
 // Join returns a socket with a peer on the i-th port in use, which is opened if need be; an
@@ -120,7 +143,7 @@ func youngest(ports *[InUse]*port) (youngest *port) {
 }
 
 func (ps *Ports) openLocked(v6 bool, now time.Time) (*port, error) {
-	p := &port{ports: ps, born: now}
+	p := &port{ports: ps, born: now, life: MaxAge/2 + rand.N(MaxAge/2)}
 	p.sockets.Store(new(map[udp.Peer][]*Socket))
 	conn, err := ps.listen(v6, p.received)
 	if err != nil {
@@ -145,7 +168,7 @@ func (ps *Ports) Renew(now time.Time) bool {
 	return true
 }
 
-func (p *port) retiringAt(now time.Time) bool { return p.retiring.Load() || now.Sub(p.born) > MaxAge }
+func (p *port) retiringAt(now time.Time) bool { return p.retiring.Load() || now.Sub(p.born) > p.life }
 
 func (p *port) addLocked(s *Socket) {
 	s.port = p

@@ -154,3 +154,60 @@ func TestTable(t *testing.T) {
 		t.Errorf("%d yielded, %d left", n, table.Len())
 	}
 }
+
+// A set of ids holds what was added, few or many.
+func TestIDs(t *testing.T) {
+	var s IDs
+	added := make(map[uint16]bool)
+	for n := range 1000 {
+		id := uint16(n * 7919)
+		s.Add(id)
+		added[id] = true
+		if n == 10 || n == fewIDs-1 || n == fewIDs || n == 999 {
+			for id := range 1 << 16 {
+				if s.Has(uint16(id)) != added[uint16(id)] {
+					t.Fatalf("after %d: id %d is there: %v", n+1, id, s.Has(uint16(id)))
+				}
+			}
+		}
+	}
+}
+
+// A pool that makes few races draws from many ports, one that makes many from few, and so
+// does one while descriptors run low.
+func TestDraw(t *testing.T) {
+	var random Random
+	draw := func(ps *Ports, now time.Time, n int) int {
+		seen := make(map[int]bool)
+		for range n {
+			seen[ps.Draw(&random, now)] = true
+		}
+		return len(seen)
+	}
+	now := time.Now()
+	ps := Over(nil)
+	for range 10 {
+		draw(ps, now, BusyRate)
+		now = now.Add(time.Second)
+	}
+	if n := draw(ps, now, BusyRate); n != InUse {
+		t.Errorf("a quiet pool draws from %d ports", n)
+	}
+	draw(ps, now, 1) // now it is busy
+	for range 5 {
+		if n := draw(ps, now, 1000); n != BusyInUse {
+			t.Errorf("a busy pool draws from %d ports", n)
+		}
+		now = now.Add(time.Second)
+	}
+	draw(ps, now, 1) // in the second after
+	now = now.Add(time.Second)
+	if n := draw(ps, now, BusyRate); n != InUse {
+		t.Errorf("a pool that is quiet again draws from %d ports", n)
+	}
+	low := NewBudget(1, 1).Ports()
+	low.short = func() bool { return true }
+	if n := draw(low, now, 100); n != BusyInUse {
+		t.Errorf("while descriptors run low it draws from %d ports", n)
+	}
+}

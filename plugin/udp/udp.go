@@ -93,8 +93,8 @@ type Receiver func([]Packet)
 // holds a few hundred packets: the replies of some milliseconds.
 const buffer = 1 << 20
 
-// listen opens a socket for one family of addresses, which is bound to a link unless that
-// is 0.
+// listen opens a socket for one family of addresses, on a random port. It is bound to a link
+// unless that is 0.
 func listen(ctx context.Context, v6 bool, index uint32) (*net.UDPConn, error) {
 	network := "udp4"
 	if v6 {
@@ -104,7 +104,9 @@ func listen(ctx context.Context, v6 bool, index uint32) (*net.UDPConn, error) {
 	if index != 0 {
 		config.Control = link.Control(index)
 	}
-	conn, err := config.ListenPacket(ctx, network, ":0")
+	conn, err := onDrawnPort(func(port string) (net.PacketConn, error) {
+		return config.ListenPacket(ctx, network, ":"+port)
+	})
 	if err != nil {
 		return nil, err
 	}

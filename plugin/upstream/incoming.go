@@ -12,7 +12,7 @@ import (
 func (s *socket) Waits(id uint16) (now, before bool) {
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
-	return s.pending.Get(id) != nil, s.usedLocked(id)
+	return s.pending.Get(id) != nil, s.used.Has(id)
 }
 
 // Received implements ports.Owner. A packet that answers nothing is ignored, so that a

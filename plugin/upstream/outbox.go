@@ -87,12 +87,12 @@ func (o *outbox) tellHealth(x *Exchange) {
 }
 
 // draw returns which of an upstream's sockets is used: one for all that leave together.
-func (o *outbox) draw(random *ports.Random) int {
+func (o *outbox) draw(u *Upstream, now time.Time) int {
 	if o.batch == nil {
-		return int(random.Uint16()) % ports.InUse
+		return u.cfg.Ports.Draw(u.random, now)
 	}
 	if o.batch.socket < 0 {
-		o.batch.socket = int(random.Uint16()) % ports.InUse
+		o.batch.socket = u.cfg.Ports.Draw(u.random, now)
 	}
 	return o.batch.socket
 }

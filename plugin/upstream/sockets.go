@@ -9,7 +9,7 @@ import (
 // socketLocked returns the socket on one of the ports in use, which is that of the batch,
 // or drawn at random, but not the one that failed, which may be nil.
 func (u *Upstream) socketLocked(now time.Time, failed *socket, out *outbox) (*socket, error) {
-	i := out.draw(u.random)
+	i := out.draw(u, now)
 	if failed != nil && u.sockets[i] == failed {
 		i = (i + 1) % len(u.sockets)
 	}
@@ -114,11 +114,8 @@ func (s *socket) removeLocked(id uint16) {
 // sentLocked notes that a query with id is sent.
 func (s *socket) sentLocked(id uint16, now time.Time) {
 	s.sent = now
-	s.used[id/64] |= 1 << (id % 64)
+	s.used.Add(id)
 }
-
-// usedLocked reports whether a query with id was sent.
-func (s *socket) usedLocked(id uint16) bool { return s.used[id/64]&(1<<(id%64)) != 0 }
 
 // manyWrongIDs is how many errors without a question, and with wrong ids, are more than
 // chance: they may be tried on all exchanges of a port.
@@ -129,7 +126,7 @@ const manyWrongIDs = 3
 // answer any exchange; of these not the first few count.
 func (s *socket) nearMissesLocked(reply []byte) (missed []*Exchange) {
 	h := wire.Header(reply)
-	if !h.Response() || s.usedLocked(h.ID()) {
+	if !h.Response() || s.used.Has(h.ID()) {
 		return nil
 	}
 	all := h.Questions() == 0

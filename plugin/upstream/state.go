@@ -141,10 +141,10 @@ type socket struct {
 	*ports.Socket
 
 	pending   ports.Table[Exchange]
-	sent      time.Time            // when it was last sent on
-	used      [1 << 16 / 64]uint64 // ids of queries that were sent on it, as bits
-	wrongIDs  uint8                // of errors without a question, up to manyWrongIDs
-	questions map[uint64]int       // how many exchanges are pending by what they ask; nil: not counted yet
+	sent      time.Time      // when it was last sent on
+	used      ports.IDs      // of queries that were sent on it
+	wrongIDs  uint8          // of errors without a question, up to manyWrongIDs
+	questions map[uint64]int // how many exchanges are pending by what they ask; nil: not counted yet
 }
 
 // stream is a connection that is shared by exchanges: TCP or TLS, to which their queries
