@@ -15,7 +15,9 @@ import (
 	"github.com/opentracing/opentracing-go/mocktracer"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // Each leg has a span under that of the client's query, which ends with the leg
@@ -24,17 +26,18 @@ func TestTrace(t *testing.T) {
 	closed := netip.MustParseAddrPort("127.0.0.1:1")
 	failed := func() int64 { return int64(testutil.ToFloat64(failures.WithLabelValues(closed.String()))) }
 	var before atomic.Int64
+	var denied atomic.Bool
 	knows := resolver(t, func(a asked) {
-		go func() { // the good answer comes when the closed port has been noticed
-			for failed() == before.Load() {
+		go func() { // the good answer comes when the closed port has been noticed, and after the denial
+			for failed() == before.Load() || !denied.Load() {
 				time.Sleep(time.Millisecond)
 			}
-			a.reply(100*time.Millisecond, good)
+			a.reply(0, good)
 		}()
 	})
-	denies := resolver(t, func(a asked) { a.reply(0, nxdomain) })
+	denies := resolver(t, func(a asked) { a.reply(0, nxdomain); denied.Store(true) })
 	silent := resolver(t, func(asked) {})
-	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
 	defer h.Stop()
 	before.Store(failed())
 
@@ -72,7 +75,7 @@ func TestTrace(t *testing.T) {
 // Who is not asked has no span.
 func TestTraceLearned(t *testing.T) {
 	knows, denies := resolver(t, denies(good)), resolver(t, denies(nxdomain))
-	h := waiting(Config{Upstreams: plain(denies, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, Learn: time.Minute}}, time.Second)
+	h := waiting(Config{Upstreams: plain(denies, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, Learn: time.Minute}}, testkit.Patience)
 	defer h.Stop()
 	for i, want := range []int{2, 1} {
 		tracer := mocktracer.New()

@@ -170,7 +170,7 @@ func TestMaxConcurrent(t *testing.T) {
 	up := resolver(t, func(a asked) {
 		go func() { <-release; a.reply(0, good) }()
 	})
-	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.MaxConcurrent = 2; c.Rules.Timeout = 10 * time.Second })
+	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.MaxConcurrent, c.Rules.Timeout = 2, testkit.Patience })
 	before := testutil.ToFloat64(maxConcurrentRejects)
 	codes := make(chan int, 5)
 	var all sync.WaitGroup
@@ -235,7 +235,7 @@ func TestServeDNS(t *testing.T) {
 		}
 		return ""
 	}
-	h := started(Config{Upstreams: plain(closed, up), Values: option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: plain(closed, up), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
 	t.Cleanup(func() { h.Stop(); h.Stop() })
 	if h.Name() != "dnsmus" || !h.Ready() || New(Config{}).Ready() {
 		t.Error("name or readiness is wrong")
@@ -255,7 +255,7 @@ func TestServeDNS(t *testing.T) {
 		t.Errorf("metadata: %q, %q", value(ctx, "dnsmus/upstream"), value(ctx, "dnsmus/verdict"))
 	}
 
-	dead := started(Config{Upstreams: plain(closed), Values: option.Values{Rules: race.Rules{Timeout: time.Second}, Patience: time.Second}})
+	dead := started(Config{Upstreams: plain(closed), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
 	t.Cleanup(func() { dead.Stop() })
 	w, ctx, err = serveOnce(dead, "good.example.")
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {

@@ -75,6 +75,40 @@ func (a asked) raws(after time.Duration, raw []byte) {
 	}
 }
 
+// name is the one that is asked for.
+func (a asked) name() string { return a.msg.Question[0].Name }
+
+// events are what some of the lab's resolvers wait for, by the name that is asked for.
+// What they send in an order arrives so at a handler, for it comes to one port.
+type events struct {
+	mu sync.Mutex
+	by map[string]chan struct{}
+}
+
+// of is closed once it has happened.
+func (e *events) of(name string) chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.by == nil {
+		e.by = make(map[string]chan struct{})
+	}
+	if e.by[name] == nil {
+		e.by[name] = make(chan struct{})
+	}
+	return e.by[name]
+}
+
+func (e *events) happened(name string) {
+	c := e.of(name)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	select {
+	case <-c: // the query came again
+	default:
+		close(c)
+	}
+}
+
 // resolver runs a resolver that lets behave do the rest.
 func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
 	t.Helper()

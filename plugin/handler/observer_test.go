@@ -50,7 +50,7 @@ func TestUpstreamMetrics(t *testing.T) {
 			a.reply(0, good)
 		}
 	})
-	h := started(Config{Upstreams: plain(lossy), Values: option.Values{Rules: race.Rules{Timeout: 2 * time.Second}, Patience: 100 * time.Millisecond}})
+	h := started(Config{Upstreams: plain(lossy), Values: option.Values{Rules: race.Rules{Timeout: 2 * time.Second}, Patience: time.Second}})
 	server := serveHandler(t, h)
 	s := observerOf(h.pool.Members()[0]).series
 	expect := func(what string, c prometheus.Collector, want float64) {

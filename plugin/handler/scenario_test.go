@@ -1,12 +1,14 @@
 package handler
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -174,24 +176,26 @@ func TestR4NoReply(t *testing.T) {
 	silent := func(asked) {}
 	closed := func(t *testing.T) netip.AddrPort { return netip.MustParseAddrPort("127.0.0.1:1") }
 	short := func(c *Config) { c.Rules.Timeout = 300 * time.Millisecond }
+	never := func(c *Config) { c.Rules.Timeout, c.Patience = testkit.Patience, testkit.Patience } // when all have failed
 	for _, tc := range []struct {
-		what string
-		set  func(t *testing.T) []netip.AddrPort
-		ede  uint16
+		what   string
+		set    func(t *testing.T) []netip.AddrPort
+		change func(*Config)
+		ede    uint16
 	}{
 		{"all silent", func(t *testing.T) []netip.AddrPort {
 			return []netip.AddrPort{resolver(t, silent), resolver(t, silent)}
-		}, dns.ExtendedErrorCodeNoReachableAuthority},
+		}, short, dns.ExtendedErrorCodeNoReachableAuthority},
 		{"one silent, one closed", func(t *testing.T) []netip.AddrPort {
 			return []netip.AddrPort{resolver(t, silent), closed(t)}
-		}, dns.ExtendedErrorCodeNoReachableAuthority},
+		}, short, dns.ExtendedErrorCodeNoReachableAuthority},
 		{"all closed", func(t *testing.T) []netip.AddrPort {
 			return []netip.AddrPort{closed(t), closed(t)}
-		}, dns.ExtendedErrorCodeNetworkError},
+		}, never, dns.ExtendedErrorCodeNetworkError},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
-			addr := serve(t, tc.set(t), nil, short)
+			addr := serve(t, tc.set(t), nil, tc.change)
 			for _, network := range []string{"udp", "tcp"} {
 				m := question("host.example.", dns.TypeA)
 				r := mustExchange(t, network, addr, m)
@@ -318,20 +322,20 @@ func TestQuestionIsTheClients(t *testing.T) {
 
 // The example of a policy: with qtype a lone CNAME waits for a real answer.
 func TestGoodQtype(t *testing.T) {
-	sent := make(chan struct{}, 100)
+	var sent events
 	first := resolver(t, func(a asked) {
-		a.reply(0, func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} })
-		sent <- struct{}{}
+		a.reply(0, func(m *dns.Msg) { m.Answer = []dns.RR{rr(a.name() + " 60 IN CNAME gone.example.")} })
+		sent.happened(a.name())
 	})
 	second := resolver(t, func(a asked) {
-		go func() { // the order is that in which they were sent, for both come to one port
-			<-sent
+		go func() {
+			<-sent.of(a.name())
 			a.reply(100*time.Millisecond, good)
 		}()
 	})
 	for _, need := range []bool{false, true} {
 		addr := serve(t, []netip.AddrPort{first, second}, nil, func(c *Config) { c.Rules.Policy = race.Policy{NeedType: need} })
-		r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+		r := mustExchange(t, "udp", addr, question(fmt.Sprintf("host-%v.example.", need), dns.TypeA))
 		if len(r.Answer) != 1 || (r.Answer[0].Header().Rrtype == dns.TypeA) != need {
 			t.Errorf("need the type %v: got\n%v", need, r)
 		}

@@ -2,34 +2,30 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // R11: who asks the same while a race is on shares it, and gets a reply of his
 // own.
 func TestR11EqualQuestionsShareARace(t *testing.T) {
-	var queries atomic.Int64
-	release := make(chan struct{})
-	up := resolver(t, func(a asked) {
-		queries.Add(1)
-		go func() { <-release; a.reply(0, nxdomain) }()
-	})
-	closed := netip.MustParseAddrPort("127.0.0.1:1") // so that the reply is changed for each
-	addr := serve(t, []netip.AddrPort{up, closed}, nil, func(c *Config) { c.Rules.Timeout = 10 * time.Second })
-
 	const n = 50
+	closed := netip.MustParseAddrPort("127.0.0.1:1") // so that the reply is changed for each
+	h, addr, release := held(t, nxdomain, n, closed)
+	before := racesRun(t)
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
@@ -41,12 +37,56 @@ func TestR11EqualQuestionsShareARace(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(300 * time.Millisecond) // longer than a packet is waited for: it may be sent again
-	if got := queries.Load(); got < 1 || got > 3 {
-		t.Errorf("%d packets for %d equal questions", got, n)
-	}
+	inFlight(t, h, n)
 	close(release)
 	all.Wait()
+	if got := racesRun(t) - before; got != 1 {
+		t.Errorf("%v races for %d equal questions", got, n)
+	}
+}
+
+// held runs a server that takes so many clients. One of its upstreams replies when it is
+// released, however long that takes.
+func held(t *testing.T, edit func(*dns.Msg), clients int, others ...netip.AddrPort) (h *Handler, addr string, release chan struct{}) {
+	t.Helper()
+	release = make(chan struct{})
+	up := resolver(t, func(a asked) { go func() { <-release; a.reply(0, edit) }() })
+	h = started(Config{
+		Upstreams: plain(append(others, up)...),
+		Values: option.Values{
+			Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience, NegativeTTL: 5 * time.Second,
+			PreferUDP: true, MaxConcurrent: int64(clients),
+		},
+	})
+	return h, serveHandler(t, h), release
+}
+
+// inFlight waits until so many clients wait for their races.
+func inFlight(t *testing.T, h *Handler, clients int) {
+	t.Helper()
+	testkit.Eventually(t, func() error {
+		if n := h.clients.Load(); n != int64(clients) {
+			return fmt.Errorf("%d clients wait, not %d", n, clients)
+		}
+		return nil
+	})
+}
+
+// racesRun is the number of all races that are over.
+func racesRun(t *testing.T) (n float64) {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "coredns_dnsmus_races_total" {
+			for _, m := range family.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
 }
 
 func TestR11UnequalQuestions(t *testing.T) {
@@ -55,13 +95,6 @@ func TestR11UnequalQuestions(t *testing.T) {
 		m.SetEdns0(1232, false)
 		return m
 	}
-	var queries atomic.Int64
-	release := make(chan struct{})
-	up := resolver(t, func(a asked) {
-		queries.Add(1)
-		go func() { <-release; a.reply(0, good) }()
-	})
-	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.PreferUDP = true })
 	edits := []func(*dns.Msg){
 		func(m *dns.Msg) { m.Question[0].Name = "HOST.example." },
 		func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeAAAA },
@@ -74,6 +107,9 @@ func TestR11UnequalQuestions(t *testing.T) {
 			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("x")}}
 		},
 	}
+	want := 2 + len(edits)
+	h, addr, release := held(t, good, want)
+	before := racesRun(t)
 	var all sync.WaitGroup
 	ask := func(network string, m *dns.Msg) {
 		all.Go(func() {
@@ -89,18 +125,12 @@ func TestR11UnequalQuestions(t *testing.T) {
 		edit(m)
 		ask("udp", m)
 	}
-	want := int64(2 + len(edits))
-	for range 100 { // until all have arrived
-		if queries.Load() >= want {
-			break
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	if got := queries.Load(); got != want {
-		t.Errorf("%d queries went out for %d different questions", got, want)
-	}
+	inFlight(t, h, want)
 	close(release)
 	all.Wait()
+	if got := racesRun(t) - before; got != float64(want) {
+		t.Errorf("%v races for %d different questions", got, want)
+	}
 }
 
 func TestListeners(t *testing.T) {
