@@ -151,11 +151,13 @@ func TestWatch(t *testing.T) {
 
 // What is over at once does not flicker.
 func TestWatchNothing(t *testing.T) {
-	var out bytes.Buffer
-	watch(screen{Writer: &out, width: 80, live: true}, func() []string { return []string{"x"} })()
-	if out.Len() > 0 {
-		t.Errorf("wrote %q", out.String())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		watch(screen{Writer: &out, width: 80, live: true}, func() []string { return []string{"x"} })()
+		if out.Len() > 0 {
+			t.Errorf("wrote %q", out.String())
+		}
+	})
 }
 
 // On a terminal nothing is left in the end that is not shown elsewhere.
