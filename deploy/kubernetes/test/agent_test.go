@@ -90,7 +90,7 @@ func newGround(t *testing.T, values ...string) *ground {
 	testkit.Need(t, true, "dig", "git", "ip", "nft", "runc", "tar")
 	t.Parallel()
 	// A bridge, because not every kernel has dummy links.
-	all := render(t, append(values, "link.type=bridge")...)
+	all := render(t, append(values, "interface.type=bridge")...)
 	g := &ground{node: newNode(t), manifests: all}
 	g.resolv = filepath.Join(g.files, "run/systemd/resolve/resolv.conf")
 	write(t, g.resolv, "nameserver 192.0.2.1\nnameserver 192.0.2.2\n")

@@ -92,7 +92,7 @@ func TestPodMonitor(t *testing.T) {
 	type object = map[string]any
 	var targets, rules []object
 	for _, ip := range []string{"192.0.2.7", "2001:db8::7"} { // as Prometheus finds containers without ports
-		for _, container := range []string{"link", "dnsmus"} {
+		for _, container := range []string{"interface", "dnsmus"} {
 			targets = append(targets, object{"targets": []string{ip}, "labels": object{
 				"__meta_kubernetes_pod_container_name": container, "__meta_kubernetes_pod_ip": ip,
 			}})

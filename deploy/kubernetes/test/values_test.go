@@ -401,10 +401,10 @@ func TestChart(t *testing.T) {
 
 func TestBadValues(t *testing.T) {
 	for setting, says := range map[string]string{
-		"link.adresses={169.254.20.10}":                            "adresses",
-		"link.addresses={}":                                        "addresses",
-		"link.addresses={nodelocal}":                               "addresses",
-		"link.name=sixteen-bytes-it":                               "name",
+		"interface.adresses={169.254.20.10}":                       "adresses",
+		"interface.addresses={}":                                   "addresses",
+		"interface.addresses={nodelocal}":                          "addresses",
+		"interface.name=sixteen-bytes-it":                          "name",
 		"clusterDNS={kube-dns}":                                    "clusterDNS",
 		"clusterDomain=.":                                          "clusterDomain",
 		"resolv.hostDirectory=etc":                                 "hostDirectory",

@@ -78,9 +78,9 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{- /* The first address of the link, as it stands before a port. */ -}}
+{{- /* The first address of the interface, as it stands before a port. */ -}}
 {{- define "dnsmus.host" -}}
-{{- $address := first .Values.link.addresses }}
+{{- $address := first .Values.interface.addresses }}
 {{- if contains ":" $address }}[{{ $address }}]{{ else }}{{ $address }}{{ end }}
 {{- end }}
 
