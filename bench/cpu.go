@@ -32,7 +32,7 @@ var cpuGoals = []struct {
 // servers take turns, forward among them, and what a round gives is compared within it.
 func (b *bench) cpuRatios() error {
 	entries := []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 2}, {engine: "dnsmus", n: 3},
-		{engine: "dnsmus", n: 5}, {engine: "linked", n: 3}, {engine: "forward", n: 1, above: usual}, {engine: "dnsmus", n: 3, above: usual}}
+		{engine: "dnsmus", n: 5}, {engine: "bound", n: 3}, {engine: "forward", n: 1, above: usual}, {engine: "dnsmus", n: 3, above: usual}}
 	if b.before != "" {
 		entries = append(entries, entry{engine: "before", n: 1}, entry{engine: "before", n: 3}, entry{engine: "before", n: 3, above: usual})
 	}
@@ -81,7 +81,7 @@ func (b *bench) cpuRatios() error {
 			b.report.goal(what, fmt.Sprintf("<= %.2f", g.goal), ratio.text(2), ratio.median() <= g.goal)
 		}
 		further := slope(slopes)
-		bound := figure(results["linked 3"][0], perAnswer).over(figure(results["dnsmus 3"][0], perAnswer))
+		bound := figure(results["bound 3"][0], perAnswer).over(figure(results["dnsmus 3"][0], perAnswer))
 		b.report.goal("CPU a query, 3 upstreams bound to a link / not bound", "<= 1.10", bound.text(2), bound.median() <= 1.1)
 		b.report.goal("CPU of each further upstream", "<= 5.0 us", fmt.Sprintf("%.1f us", further), further <= 5)
 		b.report.table(t)

@@ -116,7 +116,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"forward": {what: "forward ."},
 	"dnsmus":  {what: "dnsmus"},
 	"before":  {what: "dnsmus"},
-	"linked":  {what: "dnsmus"},
+	"bound":   {what: "dnsmus"},
 	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
 	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},
@@ -156,7 +156,7 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		if e.engine == "before" {
 			command = b.before
 		}
-		if e.engine == "linked" {
+		if e.engine == "bound" {
 			upstreams = slices.Clone(upstreams)
 			for i, u := range upstreams {
 				upstreams[i] = "[" + strings.Replace(u, ":", "%lo]:", 1)
