@@ -105,7 +105,7 @@ func TestRefused(t *testing.T) {
 		run(t, dir, "git", "checkout", "--quiet", "v"+version)
 	}
 	run(t, dir, "git", "tag", "v0.9.1")
-	expect("what is new in 0.9.1", "0.9.1")
+	expect("no section for 0.9.1", "0.9.1")
 }
 
 func TestRelease(t *testing.T) {
