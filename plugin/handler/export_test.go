@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/miekg/dns"
 	ot "github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -24,35 +22,27 @@ import (
 // or with the race.
 func TestTrace(t *testing.T) {
 	closed := netip.MustParseAddrPort("127.0.0.1:1")
-	failed := func() int64 { return int64(testutil.ToFloat64(failures.WithLabelValues(closed.String()))) }
-	var before atomic.Int64
-	var denied atomic.Bool
-	knows := resolver(t, func(a asked) {
-		go func() { // the good answer comes when the closed port has been noticed, and after the denial
-			for failed() == before.Load() || !denied.Load() {
-				time.Sleep(time.Millisecond)
-			}
-			a.reply(0, good)
-		}()
-	})
-	denies := resolver(t, func(a asked) { a.reply(0, nxdomain); denied.Store(true) })
-	silent := resolver(t, func(asked) {})
-	h := started(Config{Upstreams: plain(knows, denies, silent, closed), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
-	defer h.Stop()
-	before.Store(failed())
-
+	knows, denies, silent := resolver(t, denies(good)), resolver(t, denies(nxdomain)), resolver(t, func(asked) {})
 	tracer := mocktracer.New()
-	root := tracer.StartSpan("servedns")
-	ctx := ot.ContextWithSpan(context.Background(), root)
-	if _, err := h.ServeDNS(ctx, new(test.ResponseWriter), question("host.example.", dns.TypeA)); err != nil {
-		t.Fatal(err)
-	}
 	var got []string
-	for _, s := range tracer.FinishedSpans() {
-		if s.ParentID != root.Context().(mocktracer.MockSpanContext).SpanID {
-			t.Errorf("the parent of %v is not the query's span", s)
+	for i, set := range [][]netip.AddrPort{{knows, silent}, {denies, closed}} { // the second race is over when both legs are
+		h := started(Config{Upstreams: plain(set...), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
+		defer h.Stop()
+		root := tracer.StartSpan("servedns")
+		ctx := ot.ContextWithSpan(context.Background(), root)
+		if _, err := h.ServeDNS(ctx, new(test.ResponseWriter), question("host.example.", dns.TypeA)); err != nil {
+			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(s.OperationName, " ", s.Tag("peer.address"), " ", s.Tag("dns.rcode"), " ", s.Tag("error")))
+		for _, s := range tracer.FinishedSpans()[2*i:] {
+			if s.ParentID != root.Context().(mocktracer.MockSpanContext).SpanID {
+				t.Errorf("the parent of %v is not the query's span", s)
+			}
+			got = append(got, fmt.Sprint(s.OperationName, " ", s.Tag("peer.address"), " ", s.Tag("dns.rcode"), " ", s.Tag("error")))
+		}
+		h.ServeDNS(context.Background(), new(test.ResponseWriter), question("other.example.", dns.TypeA))
+		if n := len(tracer.FinishedSpans()); n != 2*(i+1) {
+			t.Fatalf("%d spans after a query without one", n)
+		}
 	}
 	want := []string{
 		fmt.Sprintf("exchange %s NOERROR <nil>", knows),
@@ -64,11 +54,6 @@ func TestTrace(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("spans are\n%q, want\n%q", got, want)
-	}
-
-	h.ServeDNS(context.Background(), new(test.ResponseWriter), question("other.example.", dns.TypeA))
-	if n := len(tracer.FinishedSpans()); n != 4 {
-		t.Errorf("%d spans after a query without one", n)
 	}
 }
 
