@@ -12,7 +12,7 @@ import (
 func is(s status) legState { return legState{status: s} }
 
 func got(after time.Duration, v Verdict) legState {
-	return legState{status: replied, at: after, verdict: v}
+	return legState{status: replied, at: after, judged: judged{verdict: v}}
 }
 
 // Changes of a leg.
@@ -199,7 +199,7 @@ func TestDecide(t *testing.T) {
 		// A reply that cannot be read is a failure, and the race goes on without it.
 		{"R2: the winner is discarded, and another good one is there", stateOf(all, is(failed), got(7*ms, Good), got(6*ms, Good)), 8 * ms, won(2)},
 		{"R4: it is discarded, and others are waited for", stateOf(all, is(failed), is(waiting), got(6*ms, NXDomain)), 8 * ms, waits(timeout)},
-		{"R17: the better one is discarded", stateOf(inOrder(false), legState{status: failed, verdict: Good}, got(7*ms, Good), is(down)), 8 * ms, won(1)},
+		{"R17: the better one is discarded", stateOf(inOrder(false), legState{status: failed, judged: judged{verdict: Good}}, got(7*ms, Good), is(down)), 8 * ms, won(1)},
 		{"R4: the filter's denial is discarded", stateOf(filters, is(failed), is(waiting)), 8 * ms, waits(timeout)},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

@@ -34,35 +34,33 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 		return
 	}
 	r := l.race
-	got := r.state.judge(msg)
-	got.at, got.stream = at.Sub(r.begun), stream
+	reply, now := r.state.judge(msg, stream), at.Sub(r.begun)
 	r.mu.Lock()
 	s := l.stateLocked()
 	if s.status == failed || s.status == replied && (s.verdict != Bogus || r.decided) {
 		r.mu.Unlock()
 		return
 	}
-	got.signs, got.signWait = s.signs, s.signWait
-	*s = got
-	if won := l.settledLocked(got.at); won && r.staysWinner(got.verdict, msg) {
+	s.status, s.at, s.judged = replied, now, reply
+	if won := l.settledLocked(now); won && r.staysWinner(reply) {
 		r.wants.Store(noUse)
 	}
 	sink, asked := r.sink, r.state.askedAt(l.index)
 	r.mu.Unlock()
 	if sink != nil {
-		sink.TakeReply(l.index, got.verdict, msg, got.at-asked, true)
+		sink.TakeReply(l.index, reply.verdict, msg, now-asked, true)
 	}
 }
 
-// judge is the state of a leg with that reply.
-func (s *state) judge(msg []byte) legState {
-	l := legState{status: replied, msg: msg, verdict: Judge(msg, s.Policy)}
-	l.signed = s.DNSSEC && wire.Signed(msg)
-	l.filtered = s.Filtered && l.verdict.Negative() && Filtered(msg)
-	if s.Prefer != nil && s.Prefer.Private && l.verdict == Good {
-		l.private, l.addressed = Privacy(msg)
+// judge finds out what a reply is, as far as that is of interest in this race.
+func (s *state) judge(msg []byte, stream bool) judged {
+	j := judged{msg: msg, verdict: Judge(msg, s.Policy), stream: stream}
+	j.signed = s.DNSSEC && wire.Signed(msg)
+	j.filtered = s.Filtered && j.verdict.Negative() && Filtered(msg)
+	if s.Prefer != nil && s.Prefer.Private && j.verdict == Good {
+		j.private, j.addressed = Privacy(msg)
 	}
-	return l
+	return j
 }
 
 // Fail says that no reply will come.
@@ -173,10 +171,10 @@ func (l *Leg) dueBy(now time.Time) bool {
 
 // staysWinner reports whether the reply of the winner will be given: nothing better can come
 // before the race decides, and it can certainly be unpacked, so that nobody discards it.
-func (r *Race) staysWinner(verdict Verdict, msg []byte) bool {
-	if s := &r.state; verdict != Good || s.Watched || s.DNSSEC || s.Final {
+func (r *Race) staysWinner(reply judged) bool {
+	if s := &r.state; reply.verdict != Good || s.Watched || s.DNSSEC || s.Final {
 		return false
 	}
-	_, whole := wire.WellFormed(msg)
+	_, whole := wire.WellFormed(reply.msg)
 	return whole
 }

@@ -22,17 +22,16 @@ func (r *Race) ReportTo(sink ReplySink) {
 
 // LegReport is the state of a leg.
 type LegReport struct {
-	Verdict      Verdict       // of the reply; None: there is none
-	Msg          []byte        // the reply
-	Stream       bool          // it came over a stream, not over UDP
-	Err          error         // why there is no reply; nil: it may still come
-	At           time.Time     // of the reply or the failure; zero: nothing has come yet
-	After        time.Duration // the same, from the race's beginning
-	Down         bool          // its upstream is down
-	Unresponsive bool          // its upstream never answers questions of this type
-	Late         bool          // the race was decided without it
-	Asked        time.Time     // when its upstream was asked
-	Unasked      bool          // it was not asked yet
+	Verdict Verdict       // of the reply; None: there is none
+	Msg     []byte        // the reply
+	Stream  bool          // it came over a stream, not over UDP
+	Err     error         // why there is no reply; nil: it may still come
+	At      time.Time     // of the reply or the failure; zero: nothing has come yet
+	After   time.Duration // the same, from the race's beginning
+	Down    bool          // its upstream is down
+	Late    bool          // the race was decided without it
+	Asked   time.Time     // when its upstream was asked
+	Unasked bool          // it was not asked yet
 }
 
 // Open reports whether a reply may still come.
@@ -46,9 +45,8 @@ func (r *Race) Legs() []LegReport {
 	for i := range r.state.legs {
 		s := &r.state.legs[i]
 		all[i] = LegReport{
-			Stream: s.stream, Err: s.err,
-			Down: s.status == down && !s.unresponsive, Unresponsive: s.unresponsive,
-			Late: s.late, Unasked: s.status == unasked,
+			Stream: s.stream, Err: s.err, Late: s.late,
+			Down: s.status == down && !s.unresponsive, Unasked: s.status == unasked,
 		}
 		if s.status != unasked {
 			all[i].Asked = r.begun.Add(r.state.askedAt(i))

@@ -18,22 +18,24 @@ type state struct {
 // legState is what has become of a leg so far.
 type legState struct {
 	status       status
-	unresponsive bool // its upstream never answers questions of this type
-	signs        bool // its upstream is known to do DNSSEC
-	late         bool // the race was decided before the reply or the failure came
+	unresponsive bool          // its upstream never answers questions of this type
+	signs        bool          // its upstream is known to do DNSSEC
+	late         bool          // the race was decided before the reply or the failure came
+	signWait     time.Duration // how long an answer without signature waits for its reply (R19)
+	at           time.Duration // of the reply or the failure
+	err          error         // the failure
+	judged                     // the reply
+}
 
-	// What the reply is.
+// judged is a reply, and what it is.
+type judged struct {
+	msg       []byte
 	verdict   Verdict
 	stream    bool // it came over a stream
 	signed    bool // it has a signature, and the client asked for one
 	filtered  bool // it is a denial by a filter, and the rules ask for that
 	addressed bool // it is good and has addresses, and the preference is by these
 	private   bool // one of them is private
-
-	signWait time.Duration // how long an answer without signature waits for its reply (R19)
-	at       time.Duration // of the reply or the failure
-	msg      []byte        // the reply
-	err      error         // the failure
 }
 
 type status uint8
