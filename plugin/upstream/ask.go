@@ -25,6 +25,7 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
 	x.query.msg, x.query.truncated, x.spare.udpSize = q.Msg, q.Truncated, q.UDPSize
+	x.probe, x.question = q.probe, questionCount(q.Msg)
 	u.mu.Lock()
 	x.avoidEDNS(now)
 	x.begin(q, now, out)
@@ -58,15 +59,21 @@ func (x *Exchange) Retry(now time.Time) (wake time.Time) {
 	x.u.do(&out)
 	x.u.mu.Lock()
 	defer x.u.mu.Unlock()
-	return x.wakeAt()
+	if wake = x.wakeAt(); !wake.IsZero() {
+		wake = later(wake, now) // what has become due meanwhile is due now
+	}
+	return wake
 }
 
 // Release says that the receiver is to be told nothing more: it may be large, and the
 // exchange stays until the reply comes or is given up.
 func (x *Exchange) Release() {
+	var out outbox
 	x.u.mu.Lock()
-	defer x.u.mu.Unlock()
 	x.to = nobody{}
+	x.passTurn(time.Now(), &out)
+	x.u.mu.Unlock()
+	x.u.do(&out)
 }
 
 // Up reports whether a reply to a question of that type is to be expected: the upstream

@@ -14,7 +14,7 @@ func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 		e = startStreamOnly
 	} else if stream, both := x.u.known.FirstPath(q.Stream, now); both || q.bothPaths {
 		e = startBoth
-	} else if stream {
+	} else if stream || x.u.turns.full(x.question) && !x.probe {
 		e = startStream
 	}
 	x.step(e, nil, now, out)
@@ -22,6 +22,7 @@ func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 
 // restart has the exchange begin anew when Retry is called next.
 func (x *Exchange) restart(now time.Time, out *outbox) {
+	x.passTurn(now, out)
 	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
 	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, suspectReply: x.wait.suspectReply}
@@ -41,6 +42,9 @@ func (x *Exchange) step(e event, err error, now time.Time, out *outbox) {
 		e = x.note(e, err, now)
 		var a action
 		x.phase, a = x.phase.next(e)
+		if x.udp.counted && !x.phase.hearsUDP() {
+			x.passTurn(now, out)
+		}
 		e, err = x.act(a, err, now, out)
 	}
 }

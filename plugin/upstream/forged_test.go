@@ -134,7 +134,7 @@ func TestR9NearMiss(t *testing.T) {
 			f := newFake(answerAfter(300*ms, nil)) // slower than the first RTO: two packets, two replies
 			u := f.upstream(t)
 			ask(u, query("host.example."))
-			for range 8 { // the same question is open on all sockets when the second comes
+			for range maxSame { // the same question is open on other sockets when the second comes
 				go ask(u, query("host.example."))
 			}
 			time.Sleep(testTimeout)
@@ -217,7 +217,7 @@ func TestR9NearMissOfMany(t *testing.T) {
 		})
 		u := f.upstream(t)
 		var same, others []*outcome
-		for range 20 {
+		for range maxSame {
 			same, others = append(same, pendingAsk(u, query("host.example."))), append(others, pendingAsk(u, query("other.example.")))
 		}
 		synctest.Wait()

@@ -89,6 +89,7 @@ func (u *Upstream) leaveAllLocked() {
 	}
 	for x := range waits {
 		x.udp.socket, x.conn.stream, x.conn.owed = nil, nil, 0
+		x.leaveTurn()
 		x.waitForLink()
 	}
 }

@@ -19,7 +19,7 @@ func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
 	if p.wrongIDs == maxWrongIDs {
 		return udpFailed, ErrForged
 	}
-	if p.sendsNoMore() {
+	if p.sendsNoMore() || !x.mayAskUDP(now) {
 		return nothing, nil
 	}
 	if p.packets == maxPackets-1 {

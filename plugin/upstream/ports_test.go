@@ -109,8 +109,8 @@ func TestR9AnyLink(t *testing.T) {
 		bound.Link(7, link.Bound)
 		for range 10 { // so many at once that ids of the one are ids of the other, too
 			var all []*outcome
-			for range 2000 {
-				all = append(all, pendingAsk(free, query("host.example.")), pendingAsk(bound, query("other.example.")))
+			for i := range 2000 {
+				all = append(all, pendingAsk(free, query(fmt.Sprintf("host%d.example.", i))), pendingAsk(bound, query(fmt.Sprintf("other%d.example.", i))))
 			}
 			time.Sleep(51 * ms)
 			synctest.Wait()

@@ -18,15 +18,11 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 	if !x.wake.IsZero() && now.Sub(x.wake) > maxPause {
 		x.wait.silenceFrom, x.wait.probed = now, false
 	}
-	if x.probeIsDue(now) {
-		out.add(job{kind: probeJob})
-	}
 	if isDue(x.wait.downAt, now) {
 		x.wait.downAt = time.Time{}
 		out.tellHealth(x)
 	}
-	x.u.silentLocked(x, now, out)
-	x.noteTypeSilence(now, out)
+	x.noteSilence(now, out)
 	if isDue(x.againAt(), now) {
 		x.again(now, out)
 	}
@@ -36,6 +32,16 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 	if isDue(x.retryUDPAt(), now) {
 		x.retryUDP(now, out)
 	}
+}
+
+// noteSilence probes the upstream, or finds that it is down or unresponsive for the type, if
+// that is due.
+func (x *Exchange) noteSilence(now time.Time, out *outbox) {
+	if x.probeIsDue(now) {
+		out.add(job{kind: probeJob})
+	}
+	x.u.silentLocked(x, now, out)
+	x.noteTypeSilence(now, out)
 }
 
 // isDue reports whether a time that is not zero has come.
@@ -50,14 +56,16 @@ func (x *Exchange) retryUDP(now time.Time, out *outbox) {
 	}
 	if p.packets >= maxPackets || !now.Before(x.streamBy()) {
 		x.step(unanswered, nil, now, out)
-		if !x.wait.askedAgain && p.sent.Before(x.u.known.Resumed) {
+		if !x.wait.askedAgain && p.packets > 0 && p.sent.Before(x.u.known.Resumed) {
 			x.again(now, out)
 		}
 		if p.packets >= maxPackets {
 			return
 		}
 	}
-	out.add(job{kind: retransmittedJob})
+	if p.packets > 0 { // else it waits for its turn
+		out.add(job{kind: retransmittedJob})
+	}
 	x.step(sendAgain, nil, now, out)
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,7 +15,7 @@ import (
 // cannot be bound, each gets its replies: also those with an id that the other has used, or
 // waits for at that moment with another question.
 func TestR9SharedPeer(t *testing.T) {
-	for _, names := range [][2]string{{"host.example.", "host.example."}, {"host.example.", "other.example."}} {
+	for _, names := range [][2]string{{"host%d-%d.example.", "host%d-%d.example."}, {"host%d-%d.example.", "other%d-%d.example."}} {
 		t.Run(names[1], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { sharedPeer(t, names) })
 		})
@@ -35,9 +36,9 @@ func sharedPeer(t *testing.T, names [2]string) {
 	a := f.upstream(t, at("192.0.2.53:53", shared), watched)
 	b := f.upstream(t, at("192.0.2.53:53", shared), watched)
 	var all []*outcome
-	for range 1200 {
-		for range 20 {
-			all = append(all, pendingAsk(a, query(names[0])), pendingAsk(b, query(names[1])))
+	for i := range 1200 {
+		for j := range 20 {
+			all = append(all, pendingAsk(a, query(fmt.Sprintf(names[0], i, j))), pendingAsk(b, query(fmt.Sprintf(names[1], i, j))))
 		}
 		time.Sleep(4 * ms)
 	}

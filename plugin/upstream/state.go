@@ -39,6 +39,7 @@ type Upstream struct {
 	retired        []*socket // no longer sent on, still read from
 	conns          connections
 	waitingForLink ports.Table[Exchange]
+	turns          turns
 	random         *ports.Random
 	asked          time.Time   // when a query, not a probe, last was
 	pauseEnded     time.Time   // when the first query after a pause was asked
@@ -61,8 +62,10 @@ type connections struct {
 //
 // Retry and Release lock the upstream; all other methods are called with its lock held.
 type Exchange struct {
-	u     *Upstream
-	begun time.Time
+	u        *Upstream
+	begun    time.Time
+	question uint16 // where it is counted
+	probe    bool
 
 	to    Receiver
 	phase phase     // changed by step alone
@@ -101,6 +104,7 @@ type datagramPath struct {
 	id           uint16
 	socket       *socket // nil: none yet, or it failed
 	failedSocket *socket // which is not to be used again
+	counted      bool    // as one of those that ask the same
 	retried      bool    // a port failed since the last packet was due
 	wrongIDs     uint8   // near misses, up to maxWrongIDs
 	err          error   // why the path brings nothing; nil: it may, or a stream is likelier to

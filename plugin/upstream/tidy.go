@@ -102,8 +102,10 @@ func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now 
 		switch {
 		case u.closing || age > longest || age > long && !probe && !few:
 			p.Remove(id)
+			x.passTurn(now, out)
 		case !probe && age > tidyEvery: // who takes late replies has most of them
 			x.to = nobody{}
+			x.passTurn(now, out)
 		}
 	}
 }
