@@ -95,10 +95,21 @@ Caches may keep it for 5s.
 * 127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
 
 dnsmus replies NXDOMAIN after TIME, the reply of 127.0.0.1:5301:
-  corp.example. 30 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
+  corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
 Conclusive: every upstream has given its opinion.
-Caches may keep it for 30s.
+Caches may keep it for 5s.
 `, 2},
+		{"wiki.corp.example AAAA @127.0.0.1:5301", `
+wiki.corp.example. AAAA
+
+  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
+* 127.0.0.1:5301  TIME  NOERROR  SOA  nodata  no AAAA record
+
+dnsmus replies NODATA after TIME, the reply of 127.0.0.1:5301:
+  corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
+Conclusive: every upstream has given its opinion.
+Caches may keep it for 5s, or for 30s while the name has an answer of another type.
+`, 1},
 		{"no.corp.example @127.0.0.1:5302", `
 no.corp.example. A
 
@@ -118,7 +129,7 @@ No usable reply: no opinion from 127.0.0.1:5302 (replied SERVFAIL).
 
 	// It says what the server says.
 	for _, name := range []string{"wiki", "git", "db", "no"} {
-		for _, qtype := range []string{"A", "AAAA"} {
+		for _, qtype := range []string{"AAAA", "A"} { // NODATA before the server knows that there is an answer
 			question := name + ".corp.example " + qtype
 			_, out, _ := l.explain(question + " --json -f resolv.conf.example")
 			var said struct {

@@ -4,16 +4,12 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
-
-	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
 // everything is a resolver that knows everything, as one with a designation does, and
@@ -58,11 +54,7 @@ func TestR14NeverLeaves(t *testing.T) {
 	l.fake("127.0.0.21", public.ServeDNS)
 	l.dnsmasq("127.0.0.13", "53", "--address=/#/").awaits("@127.0.0.13 -c CH -t TXT version.bind")
 	l.resolvConf("127.0.0.21", "127.0.0.13")
-	packaged, err := os.ReadFile(filepath.Join(testkit.Root(t), "deploy/package/Corefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ours := strings.ReplaceAll(string(packaged), "/etc/resolv.conf.dnsmus", filepath.Join(l.dir, "resolv.conf.dnsmus"))
+	ours := l.packagedCorefile()
 	lifted := strings.NewReplacer(".:53", ".:5353", "resolv.conf.dnsmus\n", "resolv.conf.dnsmus {\n forward_special\n }\n").Replace(ours)
 	l.coredns(ours + lifted).awaits("@127.0.0.123 ready.example")
 
@@ -125,11 +117,7 @@ func TestPackagedCache(t *testing.T) {
 	vpn := company("10.3.0.30")
 	l.public()
 	l.resolvConf("127.0.0.11", "127.0.0.13")
-	packaged, err := os.ReadFile(filepath.Join(testkit.Root(t), "deploy/package/Corefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.coredns(strings.ReplaceAll(string(packaged), "/etc/resolv.conf.dnsmus", filepath.Join(l.dir, "resolv.conf.dnsmus"))).awaits("@127.0.0.123 git.corp.example")
+	l.coredns(l.packagedCorefile()).awaits("@127.0.0.123 git.corp.example")
 	vpn.Kill()
 	const query = "@127.0.0.123 git.corp.example"
 	stale := 0

@@ -65,7 +65,7 @@ func (c *client) Read(reply []byte) error {
 
 // passThrough returns the reply that the race chose as the client gets it, or nil if it has
 // to be unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond
-// doubt.
+// doubt. Nothing but its TTLs differs then.
 func (c *client) passThrough(out *pool.Result) []byte {
 	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
 		return nil

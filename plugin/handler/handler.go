@@ -171,7 +171,9 @@ func (h *Handler) count(ctx context.Context, out *pool.Result) {
 // finish answers the client with the outcome of its race. What is written already, for the
 // extended error, is reported as success; the errors plugin logs the rest.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Result) (int, error) {
+	ttl := out.MaxTTL(h.cfg.NegativeTTL, out.Answered)
 	if msg := c.passThrough(out); msg != nil {
+		ttl.CutBytes(msg)
 		if metadata.ValueFuncs(ctx) != nil {
 			metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
 			metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
@@ -199,8 +201,9 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("truncated replies, and TCP failed: " + reasons(out))
 	case out.Inconclusive():
-		c.reply.inconclusive(c.request, h.cfg.NegativeTTL, out)
+		addExtendedError(c.reply.msg, c.request, out)
 	}
+	ttl.Cut(c.reply.msg)
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
 	c.reply.write(w, c.request, c.stream)
 	return dns.RcodeSuccess, nil

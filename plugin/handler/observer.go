@@ -51,7 +51,7 @@ func (o *observer) noteRefusal(refused bool) {
 	switch {
 	case refused:
 		if o.refused.Add(1) == manyRefusals {
-			o.log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, caches keep denials for negative_ttl only", o.name, manyRefusals)
+			o.log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, no denial is certain", o.name, manyRefusals)
 		}
 	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
 		o.log(log.Infof, "Upstream %s no longer refuses everything", o.name)

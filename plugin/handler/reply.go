@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -64,13 +63,6 @@ func (in *incoming) edns(wanted bool) {
 	}
 }
 
-// inconclusive lowers the TTL of a denial on which some upstreams gave no opinion (R7). A
-// client that uses EDNS gets the reason.
-func (in *incoming) inconclusive(r *dns.Msg, ttl time.Duration, out *pool.Result) {
-	race.CapTTL(in.msg, ttl)
-	addExtendedError(in.msg, r, out)
-}
-
 // synthesized is the reply to r where that of no upstream is given. It has no records, so
 // it is not cached.
 func synthesized(r *dns.Msg, rcode int, out *pool.Result) *dns.Msg {
@@ -81,8 +73,8 @@ func synthesized(r *dns.Msg, rcode int, out *pool.Result) *dns.Msg {
 	return m
 }
 
-// addExtendedError adds an extended error to m, the reply to r, if the client uses
-// EDNS (RFC 8914, section 2).
+// addExtendedError says in m, the reply to r, which upstreams gave no opinion (R7), if the
+// client uses EDNS (RFC 8914, section 2).
 func addExtendedError(m, r *dns.Msg, out *pool.Result) {
 	opt := r.IsEdns0()
 	if opt == nil || out.Conclusive() {

@@ -18,15 +18,26 @@ type known struct {
 // proof is a reply of an upstream for a type, which shows that the name exists. The zero
 // proof shows nothing.
 type proof struct {
-	ends  instant
-	by    int32
-	qtype uint16
+	ends   instant
+	by     int32
+	qtype  uint16
+	answer bool // with a record of that type
 }
 
 func (p *proof) alive(now instant) bool { return now.before(p.ends) }
 
-// add adds a proof. It replaces the one for the same type, or else the one that ends first.
-// A proof that ends later stays, unless it is of the same upstream and type.
+// yields reports whether the place of p is to be taken before that of q: p ends first, and
+// is no living answer beside NODATA.
+func (p *proof) yields(q *proof, now instant) bool {
+	if a, b := p.answer && p.alive(now), q.answer && q.alive(now); a != b {
+		return b
+	}
+	return p.ends.ran < q.ends.ran
+}
+
+// add adds a proof. It replaces the one for the same type, or else the one that ends first,
+// but NODATA never replaces a living answer. A proof that ends later stays, unless it is of
+// the same upstream and type.
 func (k *known) add(p proof, now instant) {
 	first := &k.proofs[0]
 	for i := range k.proofs {
@@ -37,11 +48,11 @@ func (k *known) add(p proof, now instant) {
 			}
 			return
 		}
-		if old.ends.ran < first.ends.ran {
+		if old.yields(first, now) {
 			first = old
 		}
 	}
-	if !first.alive(now) || first.ends.ran < p.ends.ran {
+	if !first.alive(now) || first.yields(&p, now) {
 		*first = p
 	}
 }

@@ -36,7 +36,8 @@ func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []b
 	case race.Good, race.NoDataSOA:
 		if life, ok := lifetime(reply, verdict); ok {
 			now := instantOf(now)
-			n.learn(question, proof{now.add(life), int32(by), wire.QuestionType(question)}, now)
+			answer := verdict == race.Good && !race.Result{Verdict: verdict, Msg: reply}.DeniesType()
+			n.learn(question, proof{now.add(life), int32(by), wire.QuestionType(question), answer}, now)
 		}
 	case race.NXDomain, race.NXDomainSOA:
 		n.unlearn(question, int32(by))
@@ -46,15 +47,24 @@ func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []b
 // Exists reports whether the name of a question is proven to exist by a reply for another
 // type.
 func (n *Names) Exists(question []byte, now time.Time) bool {
+	return n.proven(question, now, func(*proof) bool { return true })
+}
+
+// Answered is Exists, by an answer.
+func (n *Names) Answered(question []byte, now time.Time) bool {
+	return n.proven(question, now, func(p *proof) bool { return p.answer })
+}
+
+// proven reports whether a proof of another type than the one asked for is alive, and counts.
+func (n *Names) proven(question []byte, now time.Time, counts func(*proof) bool) (is bool) {
 	at, qtype := instantOf(now), wire.QuestionType(question)
-	exists := false
 	n.with(question, func(k *known) {
 		for j := range k.proofs {
 			p := &k.proofs[j]
-			exists = exists || p.qtype != qtype && p.alive(at)
+			is = is || p.qtype != qtype && p.alive(at) && counts(p)
 		}
 	})
-	return exists
+	return is
 }
 
 func (n *Names) learn(question []byte, p proof, now instant) {
@@ -141,7 +151,7 @@ func (n *Names) Given(question []byte, by int, verdict race.Verdict, reply []byt
 	}
 	at := instantOf(now)
 	n.with(question, func(k *known) {
-		k.view = proof{at.add(life), int32(by), wire.QuestionType(question)}
+		k.view = proof{ends: at.add(life), by: int32(by), qtype: wire.QuestionType(question)}
 	})
 }
 

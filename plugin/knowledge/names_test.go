@@ -67,6 +67,14 @@ type says struct {
 	ttl     int
 }
 
+// hear has the names hear it.
+func (n *Names) hear(t testing.TB, s says, begun time.Time) {
+	t.Helper()
+	soa := fmt.Sprintf("example. %d IN SOA . . 1 2 3 4 86400", s.ttl)
+	msg := reply(t, []string{fmt.Sprintf("host.example. %d IN A 192.0.2.1", s.ttl)}, []string{soa})
+	n.Replied(question(t, s.name, s.qtype), s.by, s.verdict, msg, begun.Add(s.after))
+}
+
 // asks is whether a name is taken to exist then.
 type asks struct {
 	after time.Duration
@@ -165,9 +173,7 @@ func TestR18Proof(t *testing.T) {
 			for i, step := range tc.steps {
 				switch step := step.(type) {
 				case says:
-					soa := fmt.Sprintf("example. %d IN SOA . . 1 2 3 4 86400", step.ttl)
-					msg := reply(t, []string{fmt.Sprintf("host.example. %d IN A 192.0.2.1", step.ttl)}, []string{soa})
-					n.Replied(question(t, step.name, step.qtype), step.by, step.verdict, msg, begun.Add(step.after))
+					n.hear(t, step, begun)
 				case asks:
 					if got := n.Exists(question(t, step.name, step.qtype), begun.Add(step.after)); got != step.want {
 						t.Errorf("step %d, %+v: exists %v", i, step, got)
@@ -175,6 +181,63 @@ func TestR18Proof(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// R7: NODATA is of a name that exists if an answer of another type is alive. NODATA and the
+// alias of a chain that ends in it prove that the name exists, but are no answers; they never
+// take the place of one that is alive.
+func TestR7Answered(t *testing.T) {
+	const (
+		s   = time.Second
+		a   = dns.TypeA
+		aa  = dns.TypeAAAA
+		web = dns.TypeHTTPS
+	)
+	for _, tc := range []struct {
+		what  string
+		steps []any // says and asks
+	}{
+		{"an answer is one", []any{
+			says{0, company, "host.example.", a, race.Good, 60},
+			asks{59 * s, "HOST.example.", aa, true}, asks{60 * s, "host.example.", aa, false}, asks{1, "host.example.", a, false}}},
+		{"NODATA is none", []any{
+			says{0, company, "host.example.", aa, race.NoDataSOA, 60}, says{0, company, "host.example.", web, race.NoDataSOA, 60},
+			asks{1, "host.example.", aa, false}, asks{1, "host.example.", web, false}, asks{1, "host.example.", a, false}}},
+		{"NODATA that lives longer takes no place of an answer", []any{
+			says{0, company, "host.example.", aa, race.NoDataSOA, 600}, says{0, company, "host.example.", a, race.Good, 60},
+			says{1, company, "host.example.", web, race.NoDataSOA, 6000}, says{2, company, "host.example.", dns.TypeMX, race.NoDataSOA, 9000},
+			asks{59 * s, "host.example.", aa, true}, asks{60 * s, "host.example.", aa, false}}},
+		{"an answer takes the place of NODATA that lives longer", []any{
+			says{0, company, "host.example.", aa, race.NoDataSOA, 600}, says{0, company, "host.example.", web, race.NoDataSOA, 600},
+			says{1, company, "host.example.", a, race.Good, 60}, asks{s, "host.example.", aa, true}}},
+		{"the same upstream's denial ends it", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", web, race.NXDomainSOA, 60},
+			asks{2 * s, "host.example.", aa, false}}},
+		{"so does its NODATA of that type", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", a, race.NoDataSOA, 60},
+			asks{2 * s, "host.example.", aa, false}}},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			var n Names
+			begun := time.Now()
+			for i, step := range tc.steps {
+				switch step := step.(type) {
+				case says:
+					n.hear(t, step, begun)
+				case asks:
+					if got := n.Answered(question(t, step.name, step.qtype), begun.Add(step.after)); got != step.want {
+						t.Errorf("step %d, %+v: answered %v", i, step, got)
+					}
+				}
+			}
+		})
+	}
+	var n Names
+	now := time.Now()
+	n.Replied(question(t, "host.example.", dns.TypeA), company, race.Good, reply(t, []string{"host.example. 60 IN CNAME gone.example."}, []string{"example. 60 IN SOA . . 1 2 3 4 5"}), now)
+	if aaaa := question(t, "host.example.", dns.TypeAAAA); n.Answered(aaaa, now) || !n.Exists(aaaa, now) {
+		t.Error("an alias of what has no record of the type is not what it should be: a proof, and no answer")
 	}
 }
 

@@ -20,7 +20,7 @@ type Values struct {
 	Except         []string // zones whose names are not raced, in canonical form
 	Rules          race.Rules
 	Patience       time.Duration // an upstream that is silent for so long is down
-	NegativeTTL    time.Duration // an inconclusive denial is cached so long at most (R7); whole seconds
+	NegativeTTL    time.Duration // a denial is cached so long at most (R7); whole seconds
 	MaxConcurrent  int64         // clients' queries under way at a time; 0: no limit
 	ForceTCP       bool          // ask over TCP only
 	PreferUDP      bool          // ask over UDP even for a client on TCP

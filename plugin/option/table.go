@@ -33,7 +33,7 @@ var Table = []Option{
 		About: "how long an upstream may be silent before it counts as down",
 		set:   duration(func(v *Values) *time.Duration { return &v.Patience }, minWait, maxWait)},
 	{Name: "negative_ttl", Args: "DURATION", Default: "5s", Flag: "negative-ttl",
-		About: "how long an inconclusive denial may be cached",
+		About: "how long a denial may be cached",
 		set:   ttl(func(v *Values) *time.Duration { return &v.NegativeTTL }, maxNegativeTTL)},
 	{Name: "max_concurrent", Args: "N", Default: "10000", set: setMaxConcurrent},
 	{Name: "force_tcp", Flag: "tcp",

@@ -37,6 +37,7 @@ func (c *call) learn(query []byte) {
 	} else if c.question != nil {
 		c.Away = c.away(now, silent)
 	}
+	c.Answered = c.DeniesType() && c.set.names.Answered(question, now)
 }
 
 // learnZone learns about the zone from the replies, and from late ones as they come.

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -118,14 +115,4 @@ func because(err error, reply []byte) error {
 		return fmt.Errorf("%w: %s", err, why)
 	}
 	return err
-}
-
-// CapTTL limits how long caches keep an inconclusive reply (R7). That of a denial is in the
-// authority section, with its SOA (RFC 2308, section 5).
-func CapTTL(reply *dns.Msg, most time.Duration) {
-	for _, section := range [][]dns.RR{reply.Answer, reply.Ns} {
-		for _, rr := range section {
-			rr.Header().Ttl = min(rr.Header().Ttl, uint32(most/time.Second))
-		}
-	}
 }

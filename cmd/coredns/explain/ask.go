@@ -20,7 +20,7 @@ type liveRace struct {
 	pool *pool.Pool
 
 	mu    sync.Mutex
-	race  *pool.Race     // nil: it has not begun
+	race  *pool.Race       // nil: it has not begun
 	legs  []race.LegReport // when it has ended
 	over  *outcome         // of the race; nil: it is not over
 	ended bool
@@ -90,14 +90,17 @@ func (a *liveRace) change(f func()) {
 	f()
 }
 
-// decided is how the race ended. The TTL of an inconclusive reply is what the server would
-// set.
+// decided is how the race ended. The TTLs are what the server would set that knows no
+// answer for another type.
 func (a *liveRace) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
-	if res.Inconclusive() {
-		race.CapTTL(reply, a.cfg.NegativeTTL)
+	var known *dns.Msg
+	if res.DeniesType() {
+		known = reply.Copy()
+		res.MaxTTL(a.cfg.NegativeTTL, true).Cut(known)
 	}
+	res.MaxTTL(a.cfg.NegativeTTL, false).Cut(reply)
 	o := &outcome{
-		cfg: a.cfg, over: true, took: took, reply: reply,
+		cfg: a.cfg, over: true, took: took, reply: reply, known: known,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
 		interrupted: stopped && !res.Conclusive(),
 		filtered:    a.cfg.Rules.Filtered && race.Filtered(res.Msg),

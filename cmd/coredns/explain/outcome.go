@@ -66,6 +66,7 @@ type outcome struct {
 	filtered    bool     // the reply is a filter's, and final
 	missing     []int    // the upstreams that gave no opinion; meaningless if one reply is good
 	reply       *dns.Msg // what dnsmus replies
+	known       *dns.Msg // the same while the name has an answer of another type; nil: that makes no difference
 }
 
 // outrun reports whether a good reply came before the winner's.
@@ -75,12 +76,15 @@ func (o *outcome) outrun() bool {
 	})
 }
 
-// ttl is how many seconds a cache may keep the reply. A denial lives as long as
-// its SOA says (RFC 2308, section 5).
-func (o *outcome) ttl() (seconds uint32, keep bool) {
-	records := slices.Clone(o.reply.Answer)
+// ttl is how many seconds a cache may keep the reply.
+func (o *outcome) ttl() (seconds uint32, keep bool) { return o.ttlOf(o.reply) }
+
+// ttlOf is ttl of a reply with that verdict. A denial lives as long as its SOA says (RFC
+// 2308, section 5).
+func (o *outcome) ttlOf(reply *dns.Msg) (seconds uint32, keep bool) {
+	records := slices.Clone(reply.Answer)
 	if o.verdict.Negative() {
-		for _, rr := range o.reply.Ns {
+		for _, rr := range reply.Ns {
 			if soa, ok := rr.(*dns.SOA); ok {
 				soa = dns.Copy(soa).(*dns.SOA)
 				soa.Hdr.Ttl = min(soa.Hdr.Ttl, soa.Minttl)

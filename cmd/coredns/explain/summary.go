@@ -87,7 +87,13 @@ func (o *outcome) trust() []string {
 		return []string{"Every upstream has replied, and no reply is usable."}
 	}
 	if seconds, keep := o.ttl(); keep {
-		lines = append(lines, fmt.Sprintf("Caches may keep it for %v.", time.Duration(seconds)*time.Second))
+		line := fmt.Sprintf("Caches may keep it for %v", time.Duration(seconds)*time.Second)
+		if o.known != nil {
+			if longer, _ := o.ttlOf(o.known); longer > seconds {
+				line += fmt.Sprintf(", or for %v while the name has an answer of another type", time.Duration(longer)*time.Second)
+			}
+		}
+		lines = append(lines, line+".")
 	} else {
 		lines = append(lines, "Caches should not keep it: it has no SOA.")
 	}

@@ -1,0 +1,156 @@
+package handler
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+)
+
+// Denials as they come from upstreams, for long. All records live an hour.
+func longSOA(m *dns.Msg) {
+	m.Ns = []dns.RR{rr("example. 3600 IN SOA ns.example. hostmaster.example. 1 2 3 4 1800")}
+}
+
+func longNXDomain(m *dns.Msg) { m.Rcode = dns.RcodeNameError; longSOA(m) }
+
+func longChain(m *dns.Msg) {
+	longSOA(m)
+	m.Answer = []dns.RR{rr(m.Question[0].Name + " 3600 IN CNAME gone.example.")}
+}
+
+// R7: no client is told to keep a denial for long, whichever way it takes.
+func TestR7NoDenialForLong(t *testing.T) {
+	t.Parallel()
+	const asItCame = 3600
+	denials := []struct {
+		what   string
+		says   func(*dns.Msg)
+		life   uint32 // of the authority's records, if not an hour
+		qtype  bool   // with the option good qtype
+		proven int    // the longest TTL, if all upstreams have said so and the name has an answer of another type
+		answer int    // the same of the answer section, if it is not the same
+	}{
+		{what: "NXDOMAIN", says: longNXDomain, proven: 5},
+		{what: "NXDOMAIN of a chain", says: func(m *dns.Msg) { longChain(m); m.Rcode = dns.RcodeNameError }, proven: 5},
+		{what: "NODATA", says: longSOA, proven: 60},
+		{what: "NODATA with AA", says: func(m *dns.Msg) { longSOA(m); m.Authoritative = true }, proven: 60},
+		{what: "NODATA for half a minute", says: longSOA, life: 30, proven: 30},
+		{what: "NODATA of a chain", says: longChain, proven: 60, answer: asItCame},
+		{what: "only a CNAME", says: longChain, qtype: true, proven: 60},
+	}
+	signed := func(m *dns.Msg) {
+		m.Ns = append(m.Ns,
+			rr("example. 3600 IN RRSIG SOA 13 1 3600 20300101000000 20260101000000 1 example. AAAA"),
+			rr("host.example. 3600 IN NSEC next.example. A RRSIG NSEC"),
+			rr("host.example. 3600 IN RRSIG NSEC 13 2 3600 20300101000000 20260101000000 1 example. AAAA"))
+	}
+	long := func(m *dns.Msg) {
+		for i := range 20 {
+			m.Ns = append(m.Ns, rr(fmt.Sprintf("example. 3600 IN NS a-rather-long-name-of-server-%d.example.", i)))
+		}
+	}
+	paths := []struct {
+		what, network string
+		ask           func(*dns.Msg)
+		more          func(*dns.Msg) // that the reply has
+		do            bool
+		truncated     bool
+	}{
+		{what: "bytes", network: "udp"},
+		{what: "bytes with EDNS", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, false) }},
+		{what: "message", network: "udp", ask: func(m *dns.Msg) {
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0011223344556677"}}
+		}},
+		{what: "TCP", network: "tcp"},
+		{what: "DO, not signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, do: true},
+		{what: "DO, signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, do: true},
+		{what: "DO, signed, TCP", network: "tcp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, do: true},
+		{what: "cut to fit the client", network: "udp", more: long, truncated: true},
+	}
+	for _, denial := range denials {
+		for _, conclusive := range []bool{true, false} {
+			for _, proven := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, conclusive %v, proven %v", denial.what, conclusive, proven), func(t *testing.T) {
+					t.Parallel()
+					for _, path := range paths {
+						says := func(m *dns.Msg) {
+							denial.says(m)
+							if path.more != nil {
+								path.more(m)
+							}
+							for _, rr := range m.Ns {
+								rr.Header().Ttl = cmp.Or(denial.life, asItCame)
+							}
+						}
+						company := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: withTTL(3600), dns.TypeMX: soa, dns.TypeAAAA: says}))
+						other := resolver(t, denies(longNXDomain))
+						if !conclusive {
+							other = resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: longNXDomain, dns.TypeMX: longNXDomain, dns.TypeAAAA: code(dns.RcodeServerFailure)}))
+						}
+						addr := serve(t, []netip.AddrPort{company, other}, nil, func(c *Config) { c.Rules.Policy.NeedType = denial.qtype })
+						before := question("host.example.", dns.TypeMX) // that it has none of these either proves no answer
+						if proven {
+							before = question("HOST.example.", dns.TypeA)
+						}
+						mustExchange(t, "udp", addr, before)
+						m := question("host.example.", dns.TypeAAAA)
+						if path.ask != nil {
+							path.ask(m)
+						}
+						r := mustExchange(t, path.network, addr, m)
+						authority := 5
+						if proven && (conclusive || denial.answer > 0) {
+							authority = denial.proven
+						}
+						answer := max(authority, denial.answer)
+						if r.Truncated != path.truncated {
+							t.Errorf("%s: TC is %v", path.what, r.Truncated)
+						}
+						if len(r.Ns) == 0 && !path.truncated && (denial.what != "NXDOMAIN" || path.do) {
+							t.Errorf("%s: no authority in\n%v", path.what, r)
+						}
+						mustNotOutlive(t, path.what, r.Ns, authority)
+						mustNotOutlive(t, path.what, r.Answer, answer)
+					}
+				})
+			}
+		}
+	}
+}
+
+// mustNotOutlive fails the test unless a section's longest TTL, if it has any, is that.
+func mustNotOutlive(t *testing.T, what string, section []dns.RR, want int) {
+	t.Helper()
+	longest := -1
+	for _, rr := range section {
+		longest = max(longest, int(rr.Header().Ttl))
+	}
+	if longest >= 0 && longest != want {
+		t.Errorf("%s: a TTL of %d s, want %d, in\n%v", what, longest, want, section)
+	}
+}
+
+// R7: NODATA of every upstream beside NODATA of another type is no proof that anybody knows
+// the name; an answer of another type is one while it lives.
+func TestR7ProofIsOfNow(t *testing.T) {
+	t.Parallel()
+	company := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: withTTL(1), dns.TypeAAAA: longSOA, dns.TypeHTTPS: longSOA}))
+	h := started(Config{Upstreams: plain(company, resolver(t, denies(longSOA))), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	addr := serveHandler(t, h)
+	mustLive := func(what string, qtype uint16, want int) {
+		t.Helper()
+		mustNotOutlive(t, what, mustExchange(t, "udp", addr, question("host.example.", qtype)).Ns, want)
+	}
+	mustLive("before any answer", dns.TypeAAAA, 5)
+	mustLive("beside NODATA", dns.TypeHTTPS, 5)
+	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	time.Sleep(1100 * time.Millisecond)
+	mustLive("after the answer's life", dns.TypeAAAA, 5)
+}

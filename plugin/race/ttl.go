@@ -1,0 +1,71 @@
+package race
+
+import (
+	"math"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// provenTTL is how long caches may keep NODATA, in seconds, of a name that is known to
+// exist: hosts without an IPv6 address are asked for one all the time.
+const provenTTL = 60
+
+// MaxTTL is how long caches may keep the records of a reply, in seconds (R7).
+type MaxTTL struct{ Answer, Authority uint32 }
+
+// MaxTTL says how long caches may keep the reply. A denial is the opinion of the upstreams
+// of this moment, and caches cannot be told when that changes; so they may keep it for
+// negative only, or a minute if exists says that an upstream's answer for another type of
+// the name is alive.
+func (r Result) MaxTTL(negative time.Duration, exists bool) MaxTTL {
+	short := uint32(negative / time.Second)
+	noData := short
+	if exists && r.Conclusive() {
+		noData = max(short, provenTTL)
+	}
+	switch {
+	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain:
+		return MaxTTL{short, short}
+	case r.Verdict.Negative():
+		return MaxTTL{noData, noData}
+	case r.deniesEnd():
+		return MaxTTL{math.MaxUint32, noData}
+	}
+	return MaxTTL{math.MaxUint32, math.MaxUint32}
+}
+
+// DeniesType reports whether the reply says that the name has no record of the type asked
+// for, at the end of its chain if there is one.
+func (r Result) DeniesType() bool {
+	switch r.Verdict {
+	case NoData, NoDataSOA, CNAMEOnly:
+		return true
+	}
+	return r.deniesEnd()
+}
+
+// deniesEnd reports whether the reply is good, but with NODATA at the end of a chain (RFC
+// 2308, section 2.2): caches keep that as a denial of what the chain leads to.
+func (r Result) deniesEnd() bool {
+	return r.Verdict == Good && wire.AuthorityHasSOA(r.Msg) && !answersQuestion(r.Msg)
+}
+
+// Cut lowers the TTLs of a reply that is longer.
+func (m MaxTTL) Cut(reply *dns.Msg) {
+	for _, rr := range reply.Answer {
+		rr.Header().Ttl = min(rr.Header().Ttl, m.Answer)
+	}
+	for _, rr := range reply.Ns {
+		rr.Header().Ttl = min(rr.Header().Ttl, m.Authority)
+	}
+}
+
+// CutBytes is Cut for a packed reply, in place.
+func (m MaxTTL) CutBytes(reply []byte) {
+	if m.Answer != math.MaxUint32 || m.Authority != math.MaxUint32 {
+		wire.CutTTL(reply, m.Answer, m.Authority)
+	}
+}
