@@ -146,3 +146,50 @@ func TestR15ReportTo(t *testing.T) {
 		}
 	})
 }
+
+// A leg wakes the race only if it makes a difference: the race is over, has to ask others, or
+// to decide again earlier than planned.
+func TestWakes(t *testing.T) {
+	says := func(leg int, msg []byte) func(*Race) {
+		return func(r *Race) { r.legs[leg].Reply(msg, time.Now(), false) }
+	}
+	signs := func(leg int) func(*Race) { return func(r *Race) { r.legs[leg].Signs(true, 60*ms) } }
+	fails := func(leg int) func(*Race) { return func(r *Race) { r.legs[leg].Fail(errBroken) } }
+	for _, tc := range []struct {
+		what   string
+		setup  Setup
+		before []func(*Race)
+		last   func(*Race)
+		want   bool
+	}{
+		{"R4: a denial while others are waited for", Setup{}, nil, says(0, nxdomain), false},
+		{"R4: a failure", Setup{}, nil, fails(0), false},
+		{"R4: the last failure", Setup{}, []func(*Race){fails(0), says(1, nxdomain)}, fails(2), true},
+		{"R5: one goes down", Setup{}, nil, func(r *Race) { r.legs[0].Health(true, 1) }, false},
+		{"R2: a good answer", Setup{}, []func(*Race){says(0, nxdomain)}, says(1, goodReply), true},
+		{"R2: another one", Setup{}, []func(*Race){says(0, goodReply)}, says(1, goodReply), false},
+		{"R16: the first has no answer", Setup{Plan: Plan{Alone: true, Hedge: 100 * ms}}, nil, says(0, nxdomain), true},
+		{"R19: an answer is held", Setup{DNSSEC: true}, []func(*Race){signs(1)}, says(0, goodReply), true},
+		{"R19: an answer to one that is held", Setup{DNSSEC: true}, []func(*Race){signs(1), says(0, goodReply)}, says(2, otherGood), false},
+		{"R19: the signed one", Setup{DNSSEC: true}, []func(*Race){signs(1), says(0, goodReply)}, says(1, goodSigned), true},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := begin(tc.setup, 3, func(int, *Leg) (Exchange, time.Time) { return silent{}, time.Time{} })
+				defer r.End()
+				for _, f := range tc.before {
+					f(r)
+				}
+				r.look(r.wake())
+				select { // what woke it before
+				case <-r.sleeper.woken:
+				default:
+				}
+				tc.last(r)
+				if woken := len(r.sleeper.woken) > 0; woken != tc.want {
+					t.Errorf("woken: %v", woken)
+				}
+			})
+		})
+	}
+}
