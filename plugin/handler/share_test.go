@@ -89,6 +89,44 @@ func racesRun(t *testing.T) (n float64) {
 	return n
 }
 
+// R11: what changes no answer makes no race: each client gets the reply in its own words.
+func TestR11FormsOfAQuestion(t *testing.T) {
+	edits := []func(*dns.Msg){
+		func(*dns.Msg) {},
+		func(m *dns.Msg) { m.Question[0].Name = "HOST.example." },
+		func(m *dns.Msg) { m.Question[0].Name = "hOsT.eXaMpLe." },
+		func(m *dns.Msg) { m.IsEdns0().SetUDPSize(4096) },
+		func(m *dns.Msg) { m.Zero = true },
+		func(m *dns.Msg) {
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "24a5ac1234567890"}}
+		},
+	}
+	for what, answer := range map[string]func(*dns.Msg){"an answer": good, "a denial": nxdomain} {
+		for _, others := range [][]netip.AddrPort{nil, {netip.MustParseAddrPort("127.0.0.1:1")}} { // with the latter a denial is inconclusive
+			h, addr, release := held(t, answer, len(edits), others...)
+			before := racesRun(t)
+			var all sync.WaitGroup
+			for _, edit := range edits {
+				m := question("host.example.", dns.TypeA)
+				m.SetEdns0(1232, false)
+				edit(m)
+				all.Go(func() {
+					r := mustExchange(t, "udp", addr, m)
+					if len(r.Answer)+len(r.Ns) != 1 || r.Question[0].Name != m.Question[0].Name || r.Id != m.Id {
+						t.Errorf("%s: asked for %s, got\n%v", what, m.Question[0].Name, r)
+					}
+				})
+			}
+			inFlight(t, h, len(edits))
+			close(release)
+			all.Wait()
+			if got := racesRun(t) - before; got != 1 {
+				t.Errorf("%s: %v races for %d forms of a question", what, got, len(edits))
+			}
+		}
+	}
+}
+
 func TestR11UnequalQuestions(t *testing.T) {
 	base := func() *dns.Msg {
 		m := question("host.example.", dns.TypeA)
@@ -96,7 +134,6 @@ func TestR11UnequalQuestions(t *testing.T) {
 		return m
 	}
 	edits := []func(*dns.Msg){
-		func(m *dns.Msg) { m.Question[0].Name = "HOST.example." },
 		func(m *dns.Msg) { m.Question[0].Qtype = dns.TypeAAAA },
 		func(m *dns.Msg) { m.RecursionDesired = false },
 		func(m *dns.Msg) { m.CheckingDisabled = true },

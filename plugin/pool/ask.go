@@ -11,15 +11,17 @@ import (
 )
 
 // Ask runs a race for the query, or waits for that of an equal one under way (R11; RFC
-// 5452, section 5). Equal queries are the same in every byte but the id. It reports
+// 5452, section 5). Equal queries are the same in all that changes the answer. It reports
 // whether the race was this query's own; if not, q.Read was not called. After a race of its
 // own it calls look with it, unless that is nil.
 func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
-	key := string(query.Msg[2:])
+	var buf [300]byte
+	name := wire.AppendKey(buf[:0], query.Msg)
 	if query.Truncated == upstream.TruncatedNever {
-		key += "whole"
+		name = append(name, "whole"...)
 	}
+	key := string(name)
 	c, first := p.calls.join(key, p.set.Load().route(wire.Question(query.Msg)))
 	if !first {
 		c.done.Wait()
