@@ -21,6 +21,10 @@ const (
 	requestCancelled quic.StreamErrorCode      = 3
 )
 
+// keepAlive is how often an idle connection is used at the least, so that neither side
+// closes it and boxes on the way remember it. It is more often if the server closes sooner.
+const keepAlive = 15 * time.Second
+
 var errNoReply = errors.New("stream closed by the upstream without a reply")
 
 // QUIC dials DNS over QUIC.
@@ -33,7 +37,7 @@ func QUIC(cfg *tls.Config) DialRoundTripper {
 			return nil, err
 		}
 		t := &quic.Transport{Conn: socket}
-		conn, err := t.Dial(ctx, to.UDPAddr(), cfg, nil)
+		conn, err := t.Dial(ctx, to.UDPAddr(), cfg, &quic.Config{KeepAlivePeriod: keepAlive})
 		if err != nil {
 			t.Close()
 			socket.Close()

@@ -215,7 +215,7 @@ func (s *stream) ended(err error) {
 	s.closeLocked()
 	left := s.pending
 	s.pending = ports.Table[Exchange]{}
-	s.u.rewarmLocked(s)
+	s.u.rewarmLocked(s, now)
 	for _, x := range left.All() {
 		x.step(x.streamEnded(s, err, s.everOpen() || x.begun.After(s.dialled), now), err, now, &out)
 	}

@@ -53,6 +53,7 @@ type connections struct {
 	open         []*stream // and those that are being dialled, in the order in which that began
 	lastAsked    time.Time // when a query last went over one
 	notBefore    time.Time // no connection is dialled before
+	rewarmAt     time.Time // when another is opened to be held open; zero: none is
 	limitedUntil time.Time // so long the resolver is taken to allow no more connections
 }
 

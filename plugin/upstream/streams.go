@@ -6,6 +6,10 @@ import "time"
 // tried.
 const maxLimited = 5 * time.Second
 
+// rewarmEvery is from one dial to the next at the least, if connections are held open and
+// not used.
+const rewarmEvery = 5 * time.Second
+
 // streamLocked returns the connection that the next exchange should use: a free one, else
 // one that is being dialled, else a new one, else the least busy. A free one has to have
 // brought a reply after since, which may be zero. One that has owed a reply for long makes
@@ -62,7 +66,7 @@ func (u *Upstream) streamAloneLocked(now time.Time) *stream {
 // openStreamLocked begins to dial a connection.
 func (u *Upstream) openStreamLocked() *stream {
 	s := newStream(u)
-	u.conns.open = append(u.conns.open, s)
+	u.conns.open, u.conns.rewarmAt = append(u.conns.open, s), time.Time{}
 	go s.run()
 	u.tidyLaterLocked()
 	return s
@@ -82,12 +86,27 @@ func (u *Upstream) endOldestLocked() {
 	}
 }
 
-// rewarmLocked opens another connection in the place of s, if one is to be held open. A
-// resolver that closes connections which it did not use is left alone.
-func (u *Upstream) rewarmLocked(s *stream) {
-	now := time.Now()
-	if s.used && len(u.conns.open) == 0 && !u.closing && !u.linkGone() && now.Sub(u.conns.lastAsked) < u.cfg.Warm {
-		u.streamLocked(now, time.Time{})
+// rewarmLocked opens another connection in the place of s, if one is to be held open. One
+// that was not used lasts for rewarmEvery or is missing so long: a resolver may close each at
+// once, or take none.
+func (u *Upstream) rewarmLocked(s *stream, now time.Time) {
+	u.conns.rewarmAt = now
+	if !s.used {
+		u.conns.rewarmAt = s.dialled.Add(rewarmEvery)
+	}
+	u.rewarmDueLocked(now)
+}
+
+// rewarmDueLocked opens a connection if one is to be held open and it is time for it. An
+// upstream that is down is dialled by probes.
+func (u *Upstream) rewarmDueLocked(now time.Time) {
+	switch {
+	case len(u.conns.open) > 0 || u.closing || u.linkGone() || u.known.Down || now.Sub(u.conns.lastAsked) >= u.cfg.Warm:
+		u.conns.rewarmAt = time.Time{}
+	case u.conns.rewarmAt.After(now):
+		u.tidyLaterLocked()
+	default:
+		u.openStreamLocked()
 	}
 }
 

@@ -51,10 +51,13 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 		s := u.conns.open[i]
 		u.forgetLocked(&s.pending, false, paused, now, out)
 		s.callOffLocked()
-		idle := s.state.connected() && now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm)
+		idle := s.state.connected() && (now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm) || u.cfg.Warm > 0 && now.Sub(u.conns.lastAsked) >= u.cfg.Warm)
 		if s.pending.Len() == 0 && (u.closing || !s.takesMore() || idle) {
 			s.closeLocked()
 		}
+	}
+	if !u.conns.rewarmAt.IsZero() {
+		u.rewarmDueLocked(now)
 	}
 	if u.known.Down && !u.closing || len(u.retired) > 0 || len(u.conns.open) > 0 || u.sockets != [ports.InUse]*socket{} {
 		u.tidyLaterLocked()
