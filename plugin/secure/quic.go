@@ -47,11 +47,14 @@ func QUIC(cfg *tls.Config) DialRoundTripper {
 			t.Close() // after CONNECTION_CLOSE was sent
 			socket.Close()
 		})
-		return quicConn{conn}, nil
+		return quicConn{conn, make(chan struct{}, maxEnds)}, nil
 	}
 }
 
-type quicConn struct{ conn *quic.Conn }
+type quicConn struct {
+	conn *quic.Conn
+	ends chan struct{} // of streams that are awaited
+}
 
 func (c quicConn) Done() <-chan struct{} { return c.conn.Context().Done() }
 func (c quicConn) Close() error          { return c.conn.CloseWithError(noError, "") }
@@ -62,10 +65,14 @@ func (c quicConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply, err := exchange(ctx, s, msg)
+	replies := &receiveStream{Stream: s}
+	reply, err := exchange(ctx, replies, msg)
 	var reset *quic.StreamError
 	switch {
-	case err == nil && ended(s):
+	case err == nil:
+		if !replies.ended {
+			c.awaitEnd(s)
+		}
 		return reply, nil
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		err = upstream.QueryError{Err: errNoReply}
@@ -74,10 +81,23 @@ func (c quicConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
 	}
 	s.CancelRead(requestCancelled)
 	s.CancelWrite(requestCancelled)
-	return reply, err
+	return nil, err
 }
 
-func exchange(ctx context.Context, s *quic.Stream, msg []byte) ([]byte, error) {
+// receiveStream notes when it has been read up to its end, which is often there with the
+// reply.
+type receiveStream struct {
+	*quic.Stream
+	ended bool
+}
+
+func (s *receiveStream) Read(b []byte) (int, error) {
+	n, err := s.Stream.Read(b)
+	s.ended = s.ended || err == io.EOF
+	return n, err
+}
+
+func exchange(ctx context.Context, s *receiveStream, msg []byte) ([]byte, error) {
 	defer context.AfterFunc(ctx, func() {
 		s.CancelRead(requestCancelled)
 		s.CancelWrite(requestCancelled)
@@ -91,15 +111,27 @@ func exchange(ctx context.Context, s *quic.Stream, msg []byte) ([]byte, error) {
 	return readFrame(s)
 }
 
-// endWait is how long after the reply the end of a stream may come. To cancel the stream
-// would cost both sides a packet.
-const endWait = 10 * time.Millisecond
+const (
+	endWait = 100 * time.Millisecond // after a reply, in which the end of its stream may come by itself
+	maxEnds = 16                     // streams of a connection whose ends are awaited: fewer than any server allows at a time
+)
 
-// ended reports whether nothing follows the reply.
-func ended(s *quic.Stream) bool {
-	s.SetReadDeadline(time.Now().Add(endWait))
-	_, err := s.Read(make([]byte, 1))
-	return err == io.EOF
+// awaitEnd waits for the end of a stream that has brought its reply, beside whoever takes
+// that. To cancel the stream, as is done if the end does not come, costs both sides a packet.
+func (c quicConn) awaitEnd(s *quic.Stream) {
+	select {
+	case c.ends <- struct{}{}:
+	default:
+		s.CancelRead(requestCancelled)
+		return
+	}
+	go func() {
+		s.SetReadDeadline(time.Now().Add(endWait))
+		if _, err := s.Read(make([]byte, 1)); err != io.EOF {
+			s.CancelRead(requestCancelled)
+		}
+		<-c.ends
+	}()
 }
 
 func frame(msg []byte) []byte {
