@@ -27,7 +27,7 @@ func TestR18ServedStale(t *testing.T) {
 		cache {
 			success 1000 1 0
 			denial 1000 1 0
-			serve_stale 1h
+			serve_stale 1h verify
 		}
 		dnsmus resolv.conf.dnsmus {
 			learn
