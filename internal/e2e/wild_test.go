@@ -122,7 +122,7 @@ func TestWildOtherAddress(t *testing.T) {
 // R7: a dnsmasq that is asked more than it can forward says REFUSED. That is no denial:
 // under a cache the name is known again in some seconds, not in half an hour.
 func TestWildBusy(t *testing.T) {
-	client := newLab(t, "dnsmasq", "unbound")
+	client := newLab(t, "dnsmasq", "iptables", "unbound")
 	server := addLab(t)
 	join(client, server, "10.9.0.2/24", company+"/24")
 	// Behind it is nobody who answers for slow.example.
