@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
@@ -14,8 +15,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
-// firstWait is how long the first queries wait for upstreams if there are none: the sources
-// were perhaps read long ago, when the machine had no network yet.
+// firstWait is how long the first queries wait for what the sources name now, and for
+// upstreams if there are none: the sources were perhaps read long ago, when the machine had
+// no network yet. One of them may hang.
 const firstWait = 500 * time.Millisecond
 
 // NoneKnown is logged where no source names an upstream yet.
@@ -34,8 +36,8 @@ type follower struct {
 	begin     func() // starts to follow; only the first call does anything
 	begun     time.Time
 	firstWait time.Duration
-	found     func()        // notes that there are upstreams; only the first call does anything
-	some      chan struct{} // closed by found
+	looked    *event // all sources were read since, or firstWait is over
+	some      *event // there are upstreams
 
 	mu      sync.Mutex // held while upstreams are replaced
 	stop    func()     // ends the watching; nil: it has not begun
@@ -45,25 +47,48 @@ type follower struct {
 // newFollower returns a follower of a list that was read once, for the first upstreams, and
 // belongs to the follower from now on.
 func newFollower(p *pool.Pool, list *source.List, listeners Listeners) *follower {
-	f := &follower{pool: p, list: list, listeners: listeners, firstWait: firstWait, some: make(chan struct{})}
+	f := &follower{pool: p, list: list, listeners: listeners, firstWait: firstWait, looked: newEvent(), some: newEvent()}
 	_, f.leftOut = listeners.Drop(list.Servers())
-	f.found = sync.OnceFunc(func() { close(f.some) })
 	f.begin = sync.OnceFunc(func() {
 		f.begun = time.Now()
+		time.AfterFunc(f.firstWait, f.looked.happens)
 		go f.watch()
 	})
 	return f
 }
 
-// await reports whether there are upstreams, and may wait for some. Following has begun.
+// event is something that happens once.
+type event struct {
+	happened atomic.Bool
+	done     chan struct{}
+	happens  func() // only the first call does anything
+}
+
+func newEvent() *event {
+	e := &event{done: make(chan struct{})}
+	e.happens = sync.OnceFunc(func() {
+		e.happened.Store(true)
+		close(e.done)
+	})
+	return e
+}
+
+// await reports whether there are upstreams, and may wait for some, and for what the sources
+// name now. Following has begun.
 func (f *follower) await(ctx context.Context) bool {
+	if !f.looked.happened.Load() { // a closed channel would cost each query a lock
+		select {
+		case <-f.looked.done:
+		case <-ctx.Done():
+		}
+	}
 	if len(f.pool.Members()) > 0 {
 		return true
 	}
 	left := time.NewTimer(time.Until(f.begun.Add(f.firstWait)))
 	defer left.Stop()
 	select {
-	case <-f.some:
+	case <-f.some.done:
 	case <-left.C:
 	case <-ctx.Done():
 	}
@@ -98,6 +123,9 @@ func (f *follower) end() {
 // update makes what the sources name now the upstreams. It is called by one goroutine at a
 // time.
 func (f *follower) update(r source.Report) {
+	if r.Complete {
+		defer f.looked.happens()
+	}
 	for _, text := range r.Warnings {
 		log.Warning(text)
 	}
@@ -128,7 +156,7 @@ func (f *follower) update(r source.Report) {
 		return
 	}
 	added, removed := replace(f.pool, others)
-	f.found()
+	f.some.happens()
 	if len(added)+len(removed) > 0 {
 		log.Infof("Upstreams are now %s; added: %s; removed: %s", names(others), names(added), names(removed))
 	}

@@ -67,10 +67,10 @@ func (h *Handler) Start() {
 // Upstreams that are listeners of the server block are left out. The list has been
 // read once, for the handler's first upstreams, and is the handler's from now on.
 //
-// It starts with the first query, which does not wait for it: a file can hang, as
-// on a mount whose server is gone. Before that query the handler may be one that
-// CoreDNS gives up without a word, when something else of a new configuration
-// fails; watches would be left behind.
+// It starts with the first query, which waits for what the sources name then, but not for
+// long: a file can hang, as on a mount whose server is gone. Before that query the handler
+// may be one that CoreDNS gives up without a word, when something else of a new
+// configuration fails; watches would be left behind.
 func (h *Handler) Follow(list *source.List, listeners Listeners) {
 	if len(list.Sources()) == 0 {
 		return

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -15,10 +16,23 @@ import (
 // it is best called in a goroutine of its own.
 func (l *List) Watch(report func(Report)) (stop func(), err error) {
 	var one sync.Mutex
+	unread := make(map[*entry]bool)
+	for _, e := range l.entries {
+		if e.source != nil {
+			unread[e] = true
+		}
+	}
 	read := func(entries []*entry, c change) (settled bool) {
 		one.Lock()
 		defer one.Unlock()
+		c.first = slices.ContainsFunc(entries, func(e *entry) bool { return unread[e] })
 		r, settled := l.read(entries, c)
+		for _, e := range entries {
+			if settled || e.err != nil { // which changes no servers
+				delete(unread, e)
+			}
+		}
+		r.Complete = len(unread) == 0
 		report(r)
 		return settled
 	}

@@ -37,6 +37,7 @@ type Report struct {
 	Reloaded []string // sources that have changed
 	Warnings []string // about what they say, as "file:3: ...", or about how they are followed
 	Problems []error  // why sources are unusable; their last servers stay
+	Complete bool     // each source was read since it is watched
 }
 
 // AddServer adds a server.
@@ -123,7 +124,8 @@ func (l *List) readOne(e *entry, c change, at time.Time, r *Report) (settled boo
 	if now.Warming {
 		now.keep(e.last.Servers)
 	}
-	if c.replaced || now.err != nil && now.err.Error() == e.problem { // which was reported
+	reported := now.err != nil && now.err.Error() == e.problem
+	if c.replaced || reported || c.first && now.rested(at) {
 		e.settling = settling{}
 	} else if now, settled = e.settling.add(now, e.last.Servers, at); !settled {
 		return false

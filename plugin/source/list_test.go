@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -75,4 +76,57 @@ func TestListOfSources(t *testing.T) {
 	await(t, said, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.4:53")
 	stop()
 	<-s.stopped
+}
+
+// It is reported when all sources were read since they are watched. A file that was modified
+// some time ago counts then as it is, also without servers that it had before; one that is
+// being written does not.
+func TestWatchCompletes(t *testing.T) {
+	t.Parallel()
+	d := tree{t, t.TempDir()}
+	for _, modified := range []time.Duration{2 * restTime, 0} {
+		d.write("a", conf("192.0.2.1", "192.0.2.2"))
+		s := &told{servers: plain("192.0.2.3:53"), changed: make(chan func(), 1), stopped: make(chan struct{})}
+		list := new(List)
+		list.Add(File(d.path("a")))
+		list.Add(s)
+		list.Add(File(d.path("missing")))
+		list.Read()
+		d.write("a", conf("192.0.2.2"))
+		at := time.Now().Add(-modified)
+		if err := os.Chtimes(d.path("a"), at, at); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		type look struct {
+			complete bool
+			servers  []server.Server
+			after    time.Duration
+		}
+		looks := make(chan look, 1000)
+		stop, _ := list.Watch(func(r Report) {
+			select {
+			case looks <- look{r.Complete, list.Servers(), time.Since(began)}:
+			default:
+			}
+		})
+		changed := <-s.changed
+		if first := <-looks; first.complete {
+			t.Error("complete before all were read")
+		}
+		changed()
+		for l := range looks {
+			if !l.complete {
+				continue
+			}
+			if !equal(l.servers, plain("192.0.2.2:53", "192.0.2.3:53")) {
+				t.Errorf("modified %v before: servers are %v when it is complete", modified, l.servers)
+			}
+			if modified == 0 && l.after < restTime/2 {
+				t.Errorf("complete after %v, while somebody may be writing", l.after)
+			}
+			break
+		}
+		stop()
+	}
 }

@@ -58,6 +58,12 @@ func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts
 	return counts, true
 }
 
+// rested reports whether the file was last modified so long ago that nobody is writing it,
+// which can be told only by the file where it was not read before.
+func (r reading) rested(at time.Time) bool {
+	return !r.Modified.IsZero() && at.Sub(r.Modified) >= restTime
+}
+
 // maybeHalf reports whether the file may be half written: it is unusable, or lacks servers
 // that are in use, or its last line has no end and is not about a server that is in use.
 func (r reading) maybeHalf(inUse []server.Server) bool {

@@ -34,6 +34,7 @@ func watchFiles(files []string, read func(change) (settled bool)) (stop func(), 
 // change tells how files have changed since they were last read.
 type change struct {
 	replaced bool   // what changed was replaced as a whole, as by renaming, or removed from a directory of files; nobody wrote to it in place
+	first    bool   // they were not read before
 	warning  string // why changes are noticed late from now on; empty: nothing new
 }
 
