@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,5 +210,28 @@ func TestPlots(t *testing.T) {
 	}
 	if !strings.Contains(bars.svg(), "a &lt; b") {
 		t.Error("the title is not escaped")
+	}
+}
+
+// The README has all scenarios, and no others.
+func TestScenariosInREADME(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "## Scenarios")
+	list, _, _ = strings.Cut(list, "##")
+	var got, want []string
+	for _, line := range strings.Split(list, "\n")[4:] {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			got = append(got, strings.TrimSpace(cells[1]))
+		}
+	}
+	for _, s := range scenarios {
+		want = append(want, s.name)
+	}
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("README has %v, there are %v", got, want)
 	}
 }

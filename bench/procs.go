@@ -119,7 +119,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"bound":   {what: "dnsmus"},
 	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
-	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},
+	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h verify\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},
 }
 
 // startServer starts a server that asks the given upstreams. It sends no query.

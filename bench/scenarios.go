@@ -26,6 +26,7 @@ var scenarios = []struct {
 	{"encrypted", (*bench).encrypted},
 	{"scale", (*bench).scale},
 	{"world", (*bench).world},
+	{"zipf", (*bench).zipf},
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Hedge  time.Duration // how long one upstream alone is waited for (R16)
 	Grace  time.Duration // how long a better answer is (R17)
 	Second time.Duration // how long the addresses of one family wait for those of the other
+	Ports  *ports.Ports  // that queries leave from, in virtual time; nil is what users have
 }
 
 // Member is an upstream in use.

@@ -32,7 +32,10 @@ type Pool struct {
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, ports: ports.New()}
+	p := &Pool{cfg: cfg, ports: cfg.Ports}
+	if p.ports == nil {
+		p.ports = ports.New()
+	}
 	p.set.Store(newSet(&p.cfg, nil, nil))
 	return p
 }
