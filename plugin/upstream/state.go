@@ -57,6 +57,13 @@ type connections struct {
 	limitedUntil time.Time // so long the resolver is taken to allow no more connections
 }
 
+// turns counts the exchanges under way over UDP by what they ask, and holds those that wait
+// for their turn. Questions share counts hardly ever; then one waits for nothing.
+type turns struct {
+	counts  *[1 << 14]uint8 // nil: none was counted yet
+	waiting map[uint16][]*Exchange
+}
+
 // Exchange is one query to one upstream and the wait for its reply. There can be very many,
 // for it stays until the reply comes or is given up, also when it is not waited for any
 // longer; so it is small and refers to little.

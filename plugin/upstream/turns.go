@@ -16,13 +16,6 @@ const (
 	turnWait = 100 * time.Millisecond
 )
 
-// turns counts the exchanges under way over UDP by what they ask, and holds those that wait
-// for their turn. Questions share counts hardly ever; then one waits for nothing.
-type turns struct {
-	counts  *[1 << 14]uint8 // nil: none was counted yet
-	waiting map[uint16][]*Exchange
-}
-
 func (t *turns) full(question uint16) bool {
 	return t.counts != nil && t.counts[question] >= maxSame
 }
