@@ -40,6 +40,12 @@ func Parse(s string) (Server, error) {
 	return Server{ID: id}, nil
 }
 
+// HasPort reports whether a server that [Parse] reads is written with its port.
+func HasPort(s string) bool {
+	t, rest, err := cutTransport(s)
+	return err == nil && split(t, rest).hasPort
+}
+
 // parse is like Parse. The text of an error goes on from s.
 func parse(s string) (id ID, err error) {
 	if id.Transport, s, err = cutTransport(s); err != nil {

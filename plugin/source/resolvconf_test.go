@@ -40,6 +40,7 @@ func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		what, in string
 		servers  []server.Server
+		others   []string // servers as they are written, after those
 		warnings []string // as "line N: a part of the text"
 	}{
 		{what: "nothing"},
@@ -59,6 +60,16 @@ func TestParse(t *testing.T) {
 		{what: "two addresses", in: "nameserver 192.0.2.1 192.0.2.2\nnameserver 192.0.2.3 x # c\n", servers: plain("192.0.2.1:53", "192.0.2.3:53"), warnings: []string{`line 1: "192.0.2.2" after the address is ignored`, `line 2: "x" after the address`}},
 		{what: "one warning for a line", in: "nameserver x 192.0.2.2\n", warnings: []string{`line 1: "x" is not an IP address`}},
 		{what: "other keywords", in: "search a.example\ndomain 192.0.2.1\noptions ndots:5\nsortlist 192.0.2.0\nlookup file bind\nSEARCH 192.0.2.1\nnonsense\nport 54\n; server 192.0.2.1\n"},
+		{what: "a port, as on macOS", in: "nameserver 192.0.2.1\nport 5300\n", servers: plain("192.0.2.1:5300")},
+		{what: "a port of all", in: "nameserver 192.0.2.1\nPORT\t5300 # c\nnameserver dns://192.0.2.3\nnameserver [2001:db8::1]\nnameserver fe80::1%a\nnameserver 192.0.2.2%a\n", servers: plain("192.0.2.1:5300", "192.0.2.3:5300", "[2001:db8::1]:5300", "[fe80::1%a]:5300"), others: []string{"192.0.2.2%a:5300"}},
+		{what: "a port above", in: "port 5300\nnameserver 192.0.2.1\n", servers: plain("192.0.2.1:5300")},
+		{what: "a port, and others of their own", in: "nameserver 192.0.2.1:53\nnameserver 192.0.2.2#54\nnameserver [2001:db8::1]:55\nnameserver 192.0.2.3\nport 5300\n", servers: plain("192.0.2.1:53", "192.0.2.2:54", "[2001:db8::1]:55", "192.0.2.3:5300")},
+		{what: "a port is not that of TLS", in: "nameserver tls://192.0.2.1\nport 5300\n", others: []string{"tls://192.0.2.1:853"}},
+		{what: "two ports", in: "nameserver 192.0.2.1\nport 5300\nport 5301\n", servers: plain("192.0.2.1:5301"), warnings: []string{"line 3: port 5301 is that of all servers in the file, instead of 5300"}},
+		{what: "the same port twice", in: "nameserver 192.0.2.1\nport 5300\nnameserver 192.0.2.2\nport 5300\n", servers: plain("192.0.2.1:5300", "192.0.2.2:5300")},
+		{what: "a port makes duplicates", in: "nameserver 192.0.2.1\nnameserver 192.0.2.1:5300\nport 5300\n", servers: plain("192.0.2.1:5300")},
+		{what: "bad ports", in: "nameserver 192.0.2.1\nport\nport x\nport 0\nport 65536\nport 5300 5301\nport : 5300\nport: 5300\nport=5300\nports 5300\n", servers: plain("192.0.2.1:53"),
+			warnings: []string{`line 2: "port" is not a port; write a line as in 'port 5300', or the port after the address`, `line 3: "port x" is not a port`, "line 4: not a port", "line 5: not a port", "line 6: not a port", `line 7: "port : 5300" is not a port`, "line 8: not a port", "line 9: not a port"}},
 		{what: "the keyword in capitals", in: "NAMESERVER 192.0.2.1\nNameserver\t192.0.2.2\nNAMESERVER\n", servers: plain("192.0.2.1:53", "192.0.2.2:53"), warnings: []string{"line 3: no address"}},
 		{what: "an address that begins with colons", in: "nameserver ::1\n", servers: plain("[::1]:53")},
 		{what: "the keyword with more", in: "nameserver=192.0.2.1\nnameserver: 192.0.2.2\nnameserver = 192.0.2.3\nnameserver : 192.0.2.4\nnameserver =192.0.2.5\nnameserver:192.0.2.6:54 # c\nnameserver:::7\nnameserver:\nnameserver[0] :\nnameserver 192.0.2.9\n", servers: plain("192.0.2.9:53"),
@@ -80,8 +91,8 @@ func TestParse(t *testing.T) {
 			"data and EOF": iotest.DataErrReader(strings.NewReader(tc.in)),
 		} {
 			servers, warnings, err := Parse(r)
-			if err != nil || !equal(servers, tc.servers) {
-				t.Errorf("%s, read %s: servers %v, %v, want %v", tc.what, how, servers, err, tc.servers)
+			if want := append(slices.Clip(tc.servers), parsed(t, tc.others...)...); err != nil || !equal(servers, want) {
+				t.Errorf("%s, read %s: servers %v, %v, want %v", tc.what, how, servers, err, want)
 			}
 			if !same(warnings, tc.warnings) {
 				t.Errorf("%s, read %s: warnings %q, want %q", tc.what, how, warnings, tc.warnings)
