@@ -133,6 +133,9 @@ func (f *follower) update(r source.Report) {
 		log.Warningf("%v; keeping its previous upstreams", err)
 		reloads.WithLabelValues("failure").Inc()
 	}
+	for _, name := range r.Recovered {
+		log.Infof("%s is usable now", name)
+	}
 	if n := len(r.Reloaded); n > 0 {
 		reloads.WithLabelValues("success").Add(float64(n))
 		reloadTime.SetToCurrentTime()

@@ -148,6 +148,9 @@ func TestFollow(t *testing.T) {
 	if got := address(t, f.server); got != "192.0.2.12" {
 		t.Errorf("with an empty file: %s", got)
 	}
+	if n := f.log.Count("usable now"); n != 0 {
+		t.Errorf("%d times it was said to be usable now", n)
+	}
 	f.say(one)
 	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
 	if s, n := testutil.ToFloat64(reloads.WithLabelValues("success"))-success, testutil.ToFloat64(reloads.WithLabelValues("failure"))-failure; s != 2 || n != 1 {
@@ -166,6 +169,25 @@ func TestFollow(t *testing.T) {
 	f.until("another upstream of who goes on", func() bool { return address(t, server) == "192.0.2.12" })
 	if got := f.h.pool.Members()[0].Server.Addr; got != one {
 		t.Errorf("after Stop the upstream became %s", got)
+	}
+}
+
+// A file that was unusable is reported when it is usable, once, also if it names the
+// same upstreams as before.
+func TestFollowRecovers(t *testing.T) {
+	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
+	f := follow(t, Listeners{}, one)
+	address(t, f.server)
+	for i, addr := range []netip.AddrPort{one, one, two} {
+		f.say()
+		f.until("the warning", func() bool { return f.log.Count("keeping its previous upstreams") == i+1 })
+		f.say(addr)
+		f.until("that it is usable now", func() bool { return f.log.Count(f.file+" is usable now") == i+1 })
+	}
+	f.say(one)
+	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })
+	if n := f.log.Count("usable now"); n != 3 {
+		t.Errorf("%d times it was said to be usable now", n)
 	}
 }
 

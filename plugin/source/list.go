@@ -34,10 +34,11 @@ type entry struct {
 
 // Report is what was found when sources were read.
 type Report struct {
-	Reloaded []string // sources that have changed
-	Warnings []string // about what they say, as "file:3: ...", or about how they are followed
-	Problems []error  // why sources are unusable; their last servers stay
-	Complete bool     // each source was read since it is watched
+	Reloaded  []string // sources that have changed
+	Recovered []string // those of them that were reported as unusable
+	Warnings  []string // about what they say, as "file:3: ...", or about how they are followed
+	Problems  []error  // why sources are unusable; their last servers stay
+	Complete  bool     // each source was read since it is watched
 }
 
 // AddServer adds a server.
@@ -136,6 +137,9 @@ func (l *List) readOne(e *entry, c change, at time.Time, r *Report) (settled boo
 		r.Problems = append(r.Problems, now.err)
 	case now.err == nil && (recovered || !bytes.Equal(now.Text, e.last.Text)):
 		r.Reloaded = append(r.Reloaded, e.source.String())
+		if e.problem != "" {
+			r.Recovered = append(r.Recovered, e.source.String())
+		}
 		if recovered || !slices.Equal(now.Warnings, e.last.Warnings) {
 			r.Warnings = append(r.Warnings, now.Warnings...)
 		}
