@@ -25,8 +25,8 @@ const (
 	Bound
 )
 
-// String is the state in a word.
-func (s State) String() string { return [...]string{"gone", "not bound", "bound"}[s] }
+// String is the state in a word, which explain's JSON has.
+func (s State) String() string { return [...]string{Gone: "down", Unbound: "routed", Bound: "bound"}[s] }
 
 // CanBind reports whether this system can bind sockets to interfaces.
 const CanBind = canBind

@@ -20,7 +20,7 @@ type linkRow struct {
 	Server  string   `json:"server"`
 	Domains []string `json:"domains"`
 	Asked   bool     `json:"asked"`
-	State   string   `json:"state"` // of its interface: bound, not bound, gone; empty: it has none
+	State   string   `json:"state"` // of its interface: bound, routed (the routing table decides), down (or missing); empty: it has none
 	Why     string   `json:"why"`   // why it is not asked, or why the source names nothing
 }
 

@@ -55,7 +55,7 @@ func TestLinksRows(t *testing.T) {
 	}
 	d := json.NewDecoder(bytes.NewReader(linksJSON(rows)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&out); err != nil || len(out.Links) != 5 || out.Links[0].Interface != "tun0" || !out.Links[0].Asked || len(out.Links[0].Domains) != 2 || out.Links[1].Why != "loopback" || out.Links[1].Domains == nil {
+	if err := d.Decode(&out); err != nil || len(out.Links) != 5 || out.Links[0].Interface != "tun0" || !out.Links[0].Asked || len(out.Links[0].Domains) != 2 || out.Links[1].Why != "loopback" || out.Links[1].Domains == nil || out.Links[0].State != "routed" || out.Links[1].State != "" {
 		t.Errorf("%v: %+v", err, out)
 	}
 	if got := string(linksJSON(nil)); !strings.Contains(got, `"links": []`) {
