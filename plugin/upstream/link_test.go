@@ -80,7 +80,7 @@ func TestR20GoesAndComes(t *testing.T) {
 						links = append(links, text)
 					}
 				}
-				if want := []string{"link gone, turn 1", "link bound, turn 2"}; !slices.Equal(links, want) {
+				if want := []string{"link down, turn 1", "link bound, turn 2"}; !slices.Equal(links, want) {
 					t.Errorf("the observer is told %q, want %q", links, want)
 				}
 			})
