@@ -32,6 +32,7 @@ func setup(c *caddy.Controller) error {
 		return plugin.Error(handler.Name, err)
 	}
 	h := handler.New(st.Config)
+	started.stopGivenUp()
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.Next = next
 		return h
@@ -45,11 +46,13 @@ func setup(c *caddy.Controller) error {
 				h.SetTap(t)
 			}
 		}
+		started.add(c, h)
 		h.Start()
 		h.Follow(st.list, st.listeners)
 		return nil
 	})
-	c.OnShutdown(h.Stop)
+	c.OnRestartFailed(started.stopGivenUp)
+	c.OnShutdown(func() error { return started.stop(h) })
 	return nil
 }
 

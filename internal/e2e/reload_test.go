@@ -98,9 +98,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		w.settles(before)
 	})
 
-	// The old instance goes on, and nothing of the new one stays, unless it was
-	// too late: CoreDNS tells plugins that they start, but not that their instance
-	// is given up after all, because an address cannot be listened on.
+	// The old instance goes on, and nothing of the new one stays.
 	for _, broken := range []struct{ name, end, line, prints string }{
 		{"syntax", "{", "", "Unexpected"},
 		{"unknown plugin", "", "no_such_plugin", "Unknown directive"},

@@ -60,6 +60,9 @@ func (h *Handler) Start() {
 		log.Warning("Too few file descriptors: server blocks share their ports to upstreams; raise the limit (ulimit -n, LimitNOFILE)")
 	})
 	replace(h.pool, h.cfg.Upstreams)
+	if h.cfg.Learns() {
+		learning.add(h)
+	}
 }
 
 // Follow keeps the upstreams as list names them whenever its sources change, until Stop. It
@@ -90,6 +93,7 @@ func (h *Handler) Stop() error {
 		h.follow.end()
 	}
 	h.pool.Close()
+	learning.remove(h)
 	for _, m := range h.pool.Members() {
 		observerOf(m).series.release()
 	}
@@ -164,7 +168,7 @@ func (h *Handler) count(ctx context.Context, out *pool.Result) {
 	m := h.metrics.of(ctx)
 	m.count(out)
 	if h.cfg.Learns() {
-		m.countLearned(out, h.pool.KnownZones())
+		m.countLearned(out)
 	}
 }
 

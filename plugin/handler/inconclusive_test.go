@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/cache"
@@ -174,5 +175,26 @@ func TestReasonsKeepPaths(t *testing.T) {
 	out := &pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
 	if got := reasons(out); strings.Contains(got, "secret") || !strings.Contains(got, "192.0.2.1") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// The text of an extended error is UTF-8, also where it is cut.
+func TestExtendedErrorIsText(t *testing.T) {
+	s, err := server.Parse("192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, char := range []string{"x", "é", "€", "𝄞"} {
+		for lead := range 4 {
+			why := errors.New(strings.Repeat("x", lead) + strings.Repeat(char, 300))
+			text := extendedError(&pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{why}}}).ExtraText
+			cut, dots := strings.CutSuffix(text, "...")
+			if !utf8.ValidString(text) || !dots || len(cut) > maxExtraText || len(cut) < maxExtraText-utf8.UTFMax+1 {
+				t.Errorf("%d bytes %q", len(text), text)
+			}
+		}
+	}
+	if text := extendedError(&pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("a \xff")}}}).ExtraText; text != "192.0.2.1:53: a ?" {
+		t.Errorf("got %q", text)
 	}
 }

@@ -132,13 +132,6 @@ var (
 		Help:      "Counter of such races in which one of the others gave the reply.",
 	}, []string{"server"})
 
-	zonesKnown = promauto.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: plugin.Namespace,
-		Subsystem: Name,
-		Name:      "zones_known",
-		Help:      "Gauge of zones about which something is known.",
-	}, []string{"server"})
-
 	away = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -225,5 +227,105 @@ func TestPresenceInAnyOrder(t *testing.T) {
 		if got, want := testutil.ToFloat64(o.series.up), float64(1-last%2); got != want {
 			t.Errorf("after turns %v: up is %v, want %v", turns, got, want)
 		}
+	}
+}
+
+// An upstream is shown as unresponsive for a type while it is to one of the server blocks that
+// have it: a reload, a block that is removed and the recovery in another do not change that.
+func TestUnresponsiveIsOfAll(t *testing.T) {
+	addr := netip.MustParseAddrPort("192.0.2.116:53")
+	start := func() (*Handler, *observer) {
+		h := started(Config{Upstreams: plain(addr), Values: option.Values{Rules: testRules, Patience: time.Second}})
+		return h, observerOf(h.pool.Members()[0])
+	}
+	shows := func(what string, want ...string) {
+		t.Helper()
+		var got []string
+		families, err := prometheus.DefaultGatherer.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.Metric {
+				if f.GetName() == "coredns_dnsmus_upstream_type_unresponsive" && m.Label[0].GetValue() == addr.String() && m.Gauge.GetValue() == 1 {
+					got = append(got, m.Label[1].GetValue())
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	one, o1 := start()
+	two, o2 := start()
+	o1.Unresponsive(dns.TypeAAAA, true)
+	o2.Unresponsive(dns.TypeAAAA, true)
+	o2.Unresponsive(dns.TypeHTTPS, true)
+	shows("to both, and HTTPS to one", "AAAA", "HTTPS")
+	o1.Unresponsive(dns.TypeAAAA, false)
+	shows("one has found it well again", "AAAA", "HTTPS")
+	o1.Unresponsive(dns.TypeMX, true)
+	fresh, _ := start() // a reload: the new handler takes up the upstream before the old one stops
+	one.Stop()
+	shows("the one that found MX was reloaded", "AAAA", "HTTPS")
+	o1.Unresponsive(dns.TypeMX, true) // the end of a query that was under way
+	shows("the old one reports late", "AAAA", "HTTPS")
+	two.Stop()
+	shows("the other block was removed")
+	if got := seriesWith(t, addr.String()); got == nil {
+		t.Error("no series are left to the one that goes on")
+	}
+	fresh.Stop()
+	if got := seriesWith(t, addr.String()); got != nil {
+		t.Errorf("of nobody's upstream there are %v", got)
+	}
+}
+
+// How many zones are known is told by those that learn now, and by all that are of a server.
+func TestZonesKnown(t *testing.T) {
+	const server = "dns://zones.example:53"
+	shown := func() (zones float64, is bool) {
+		families, err := prometheus.DefaultGatherer.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.Metric {
+				if f.GetName() == "coredns_dnsmus_zones_known" && m.Label[0].GetValue() == server {
+					return m.Gauge.GetValue(), true
+				}
+			}
+		}
+		return 0, false
+	}
+	start := func(learn time.Duration) *Handler {
+		h := knowingHandler(t, 0, func(c *Config) { c.Learn = learn }, resolver(t, denies(good)), resolver(t, denies(nxdomain)))
+		h.metrics.all.Store(server, newServerMetrics(server)) // as a query to it does
+		return h
+	}
+	one, two, plain := start(time.Minute), start(time.Minute), start(0)
+	askHandler(t, one, question("host.a.example.", dns.TypeA))
+	askHandler(t, one, question("host.b.example.", dns.TypeA))
+	askHandler(t, two, question("host.c.example.", dns.TypeA))
+	askHandler(t, plain, question("host.d.example.", dns.TypeA))
+	if n, _ := shown(); n != 3 {
+		t.Errorf("%v zones are known, want 3", n)
+	}
+	one.Stop()
+	if n, _ := shown(); n != 1 {
+		t.Errorf("when one has stopped %v zones are known, want 1", n)
+	}
+	two.Stop()
+	if n, is := shown(); is {
+		t.Errorf("when nobody learns any more %v zones are known", n)
+	}
+}
+
+// A race that learns allocates for what is learned, not for a metric of it.
+func TestLearningCountsFree(t *testing.T) {
+	h := knowingHandler(t, 0, func(c *Config) { c.Learn = time.Minute }, resolver(t, denies(good)))
+	out := &pool.Result{Members: h.pool.Members(), Result: race.Result{Leg: 0, Verdict: race.Good}}
+	if n := testing.AllocsPerRun(100, func() { h.count(t.Context(), out) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

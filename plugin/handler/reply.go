@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/miekg/dns"
 
@@ -105,9 +106,12 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 // extendedError says why upstreams gave no opinion. It is Network Error if the network
 // failed for each of those, else No Reachable Authority (RFC 8914, section 4).
 func extendedError(out *pool.Result) *dns.EDNS0_EDE {
-	text := reasons(out)
-	if len(text) > maxExtraText {
-		text = text[:maxExtraText] + "..."
+	text := strings.ToValidUTF8(reasons(out), "?") // RFC 8914, section 2
+	if end := maxExtraText; len(text) > end {
+		for !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end] + "..."
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
 	if out.Away { // whatever the reason (R18)

@@ -26,8 +26,9 @@ type seriesUser struct {
 	*series
 
 	// Guarded by allSeries.
-	turn uint64 // of the last change between up and down
-	down bool   // since that
+	turn         uint64          // of the last change between up and down
+	down         bool            // since that
+	unresponsive map[string]bool // types of questions that it does not reply to, to this user
 }
 
 var allSeries = struct {
@@ -52,7 +53,7 @@ func useSeries(to string) *seriesUser {
 		}
 		allSeries.by[to] = s
 	}
-	u := &seriesUser{series: s}
+	u := &seriesUser{series: s, unresponsive: make(map[string]bool)}
 	s.users[u] = struct{}{}
 	s.showLocked()
 	return u
@@ -76,22 +77,37 @@ func (u *seriesUser) setDown(turn uint64, down bool) {
 	}
 }
 
-// setUnresponsive shows whether the upstream never answers questions of a type. A type
+// setUnresponsive notes whether the upstream never answers questions of a type. A type
 // without a name has no series of its own, so that clients cannot make up series.
 func (u *seriesUser) setUnresponsive(qtype uint16, unresponsive bool) {
 	allSeries.Lock()
 	defer allSeries.Unlock()
 	name, known := dns.TypeToString[qtype]
-	switch {
-	case !known || !u.usesLocked():
-	case unresponsive:
-		upstreamUnresponsive.WithLabelValues(u.to, name).Set(1)
-	default:
-		upstreamUnresponsive.DeleteLabelValues(u.to, name)
+	if !known || !u.usesLocked() {
+		return
 	}
+	if unresponsive {
+		u.unresponsive[name] = true
+	} else {
+		delete(u.unresponsive, name)
+	}
+	u.showTypeLocked(name)
 }
 
-// showLocked sets the metric that tells up from down.
+// showTypeLocked has the metric of a type while the upstream is unresponsive for it to one of
+// the users.
+func (s *series) showTypeLocked(name string) {
+	for u := range s.users {
+		if u.unresponsive[name] {
+			upstreamUnresponsive.WithLabelValues(s.to, name).Set(1)
+			return
+		}
+	}
+	upstreamUnresponsive.DeleteLabelValues(s.to, name)
+}
+
+// showLocked sets the metric that tells up from down: an upstream that is down to one of the
+// users is.
 func (s *series) showLocked() {
 	up := 1.0
 	for u := range s.users {
@@ -110,6 +126,9 @@ func (u *seriesUser) release() {
 	delete(u.users, u)
 	if len(u.users) > 0 {
 		u.showLocked()
+		for name := range u.unresponsive {
+			u.showTypeLocked(name)
+		}
 		return
 	}
 	if allSeries.by[u.to] != u.series {

@@ -43,7 +43,6 @@ type serverMetrics struct {
 	saved        prometheus.Counter
 	hedges       prometheus.Counter
 	hedgesWon    prometheus.Counter
-	zones        prometheus.Gauge
 }
 
 func newServerMetrics(name string) *serverMetrics {
@@ -56,7 +55,6 @@ func newServerMetrics(name string) *serverMetrics {
 		saved:        saved.WithLabelValues(name),
 		hedges:       hedges.WithLabelValues(name),
 		hedgesWon:    hedgesWon.WithLabelValues(name),
-		zones:        zonesKnown.WithLabelValues(name),
 	}
 	for v := range m.races {
 		m.races[v] = races.WithLabelValues(name, race.Verdict(v).String())
@@ -79,9 +77,8 @@ func (m *serverMetrics) count(out *pool.Result) {
 	}
 }
 
-// countLearned counts what knowledge, which is of so many zones, did in a race.
-func (m *serverMetrics) countLearned(out *pool.Result, zones int) {
-	m.zones.Set(float64(zones))
+// countLearned counts what knowledge did in a race.
+func (m *serverMetrics) countLearned(out *pool.Result) {
 	if out.Away {
 		m.away.Inc()
 	}

@@ -159,6 +159,7 @@ func TestErrorQuotes(t *testing.T) {
 		{"a\nb\x1b", `"a\nb\x1b" is `},
 		{strings.Repeat("x", 64), `"` + strings.Repeat("x", 64) + `" is `},
 		{strings.Repeat("x", 65), `"` + strings.Repeat("x", 64) + `"... is `},
+		{"x" + strings.Repeat("é", 40), `"x` + strings.Repeat("é", 31) + `"... is `}, // no half of a letter
 		{"192.0.2.1#" + strings.Repeat("9", 1000), `"192.0.2.1#` + strings.Repeat("9", 54) + `"... has a bad port`},
 	} {
 		_, err := Parse(tc.in)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -52,5 +53,9 @@ func Quote(word string) string {
 	if len(word) <= maxQuoted {
 		return strconv.Quote(word)
 	}
-	return strconv.Quote(word[:maxQuoted]) + "..."
+	end := maxQuoted
+	for end > 0 && !utf8.RuneStart(word[end]) {
+		end--
+	}
+	return strconv.Quote(word[:end]) + "..."
 }
