@@ -22,7 +22,7 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 		name = append(name, "whole"...)
 	}
 	key := string(name)
-	c, first := p.calls.join(key, p.set.Load().route(wire.Question(query.Msg)))
+	c, first := p.calls.join(key, p, wire.Question(query.Msg))
 	if !first {
 		c.done.Wait()
 		return &c.Result, false
@@ -35,6 +35,7 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
 	// wait for.
 	c.Result.Result = c.race.Wait(context.Background())
+	c.Members = c.race.Members
 	c.Took = time.Since(c.race.Begun())
 	c.learn(query.Msg)
 	if look != nil {

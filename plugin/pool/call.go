@@ -40,24 +40,27 @@ type calls struct {
 type call struct {
 	done sync.WaitGroup
 	Result
-	race Race
-	set  *set
+	race  Race
+	set   *set  // that the race began with
+	older *call // of the same key, over a set that was replaced
 
 	question []byte // as in [wire.Question]; nil: its zone is not learned
 	winner   int    // the leg whose good answer is given; -1: none
 }
 
-// join returns the call with that key and set of upstreams, and whether it is new. Who
-// gets a new one must finish it; all others wait for that. A race over a set that was
-// replaced goes on for those that wait, and is joined by no others.
-func (cs *calls) join(key string, now *set) (c *call, first bool) {
+// join returns the call with that key, for a question to the pool's upstreams, and whether it
+// is new. Who gets a new one must finish it; all others wait for that. A race over a set that
+// was replaced goes on for those that wait, and is joined by no others.
+func (cs *calls) join(key string, p *Pool, question []byte) (c *call, first bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	if c, ok := cs.underway[key]; ok && c.set == now {
-		return c, false
+	now := p.set.Load().route(question) // with the lock, so that changed reaches the call if that is replaced
+	older := cs.underway[key]
+	if older != nil && older.set == now {
+		return older, false
 	}
-	c = &call{set: now}
-	c.Members, c.race.Members = now.members, now.members
+	c = &call{set: now, older: older}
+	c.Members, c.race.Members, c.race.pool, c.race.set = now.members, now.members, p, now
 	c.Leg = -1 // should the race end in a panic
 	c.done.Add(1)
 	if cs.underway == nil {
@@ -70,9 +73,28 @@ func (cs *calls) join(key string, now *set) (c *call, first bool) {
 // finish ends the waiting for a call.
 func (cs *calls) finish(key string, c *call) {
 	cs.mu.Lock()
-	if cs.underway[key] == c {
+	switch newest := cs.underway[key]; {
+	case newest != c:
+		for newest.older != c {
+			newest = newest.older
+		}
+		newest.older = c.older
+	case c.older != nil:
+		cs.underway[key] = c.older
+	default:
 		delete(cs.underway, key)
 	}
 	cs.mu.Unlock()
 	c.done.Done()
+}
+
+// changed tells all races under way that the upstreams in use have changed.
+func (cs *calls) changed() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.underway {
+		for ; c != nil; c = c.older {
+			c.race.race.Changed()
+		}
+	}
 }

@@ -20,7 +20,7 @@ func (c *call) learn(query []byte) {
 		return
 	}
 	now := c.race.Begun().Add(c.Took)
-	for i := range c.Members {
+	for i := range c.set.members {
 		verdict, reply := c.race.race.Reply(i)
 		c.set.names.Replied(question, i, verdict, reply, now)
 	}
@@ -62,6 +62,9 @@ func (c *call) learnZone(now time.Time) {
 
 // TakeReply implements race.ReplySink.
 func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
+	if i >= len(c.set.members) { // it came later, and has no number in that set
+		return
+	}
 	now, zones, names := time.Now(), c.set.zones, &c.set.names
 	if late {
 		names.Replied(c.question, i, verdict, reply, now)

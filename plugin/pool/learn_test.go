@@ -37,7 +37,8 @@ type acting struct {
 	asked []bool
 }
 
-func (a *acting) Asked() {}
+func (a *acting) Asked()    {}
+func (a *acting) More() int { return 0 }
 
 func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	a.asked[i] = true

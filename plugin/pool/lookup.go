@@ -80,7 +80,7 @@ func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtyp
 		return resolved{err: err}
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	r := &Race{Members: members}
+	r := &Race{Members: members, pool: p, set: p.set.Load(), forHost: true}
 	p.prepare(r, q)
 	r.setup.Policy.NeedType, r.setup.Watched = true, true
 	r.begin(nil)
@@ -92,7 +92,7 @@ func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtyp
 	case res.Leg < 0:
 		return resolved{err: errors.New("no upstream replied")}
 	case res.Verdict != race.Good:
-		return resolved{err: fmt.Errorf("%s says %s", members[res.Leg], res.Verdict)}
+		return resolved{err: fmt.Errorf("%s says %s", r.Members[res.Leg], res.Verdict)}
 	}
 	return addresses(q.reply)
 }

@@ -46,8 +46,8 @@ func (p *Pool) Members() []*Member { return p.set.Load().members }
 
 // Replace makes these the upstreams in use, and returns those that are new and those that
 // are gone. Those that stay keep their sockets and all that is known about them; those that
-// are gone end with their last exchange. Races under way keep the set that they began with.
-// A new set begins to learn anew. Replace must not be called by two goroutines at a time.
+// are gone end with their last exchange. Races under way ask those that are new as well. A
+// new set begins to learn anew. Replace must not be called by two goroutines at a time.
 func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	old := p.Members()
 	now, domainsOf := make([]*Member, len(servers)), make([][]string, len(servers))
@@ -65,6 +65,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 		return nil, nil
 	}
 	p.set.Store(newSet(&p.cfg, now, domainsOf))
+	p.calls.changed()
 	for _, m := range added {
 		p.links.lookAt(m) // again: a change meanwhile did not reach it
 	}

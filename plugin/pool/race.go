@@ -7,6 +7,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // Query is what a client asks.
@@ -28,6 +29,10 @@ type Race struct {
 
 	query            Query
 	plain, encrypted *upstream.Query
+	pool             *Pool // whose upstreams that come later are asked too; nil: none are
+	set              *set  // of upstreams, when that was last looked at
+	begunWith        int   // so many members; those that came later follow
+	forHost          bool  // it looks up the host of an upstream, so it asks none that needs that itself
 	setup            race.Setup
 	batch            *upstream.Batch
 	race             race.Race
@@ -36,18 +41,30 @@ type Race struct {
 // prepare sets what is asked.
 func (r *Race) prepare(q Query) {
 	r.query, r.plain = q, q.Plain()
-	if slices.ContainsFunc(r.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
-		r.encrypted = q.Encrypted()
+	r.prepareEncrypted()
+}
+
+// prepareEncrypted sets what is asked over encrypted connections, if there are any.
+func (r *Race) prepareEncrypted() {
+	if r.encrypted == nil && slices.ContainsFunc(r.Members, func(m *Member) bool { return m.Server.Transport.Encrypted() }) {
+		r.encrypted = r.query.Encrypted()
 	}
 }
 
 // begin begins the race. A nil clock is as in [race.Clock].
-func (r *Race) begin(clock *race.Clock) { r.race.Begin(clock, r.setup, len(r.Members), r) }
+func (r *Race) begin(clock *race.Clock) {
+	r.begunWith = len(r.Members)
+	r.race.Begin(clock, r.setup, r.begunWith, r)
+}
 
 // AskLeg implements race.Asker.
 func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	if r.setup.DNSSEC {
-		leg.Signs(r.Members[i].Signs(r.Query(i)))
+		known, wait := r.Members[i].Signs(r.Query(i))
+		if i >= r.begunWith { // a good answer is not held up by who came later
+			wait = 0
+		}
+		leg.Signs(known, wait)
 	}
 	if r.batch == nil {
 		r.batch = upstream.NewBatch()
@@ -61,6 +78,29 @@ func (r *Race) Asked() {
 		r.batch.Send()
 		r.batch = nil
 	}
+}
+
+// More implements race.Asker: the upstreams that were put into use since the race began.
+func (r *Race) More() int {
+	if r.pool == nil {
+		return 0
+	}
+	now := r.pool.set.Load().route(wire.Question(r.plain.Msg))
+	if now == r.set || r.set.part && !now.part { // what was asked of few is shown to no others
+		return 0
+	}
+	r.set = now
+	var more []*Member
+	for _, m := range now.members {
+		if !slices.Contains(r.Members, m) && (!r.forHost || !m.Server.NeedsBootstrap()) {
+			more = append(more, m)
+		}
+	}
+	if len(more) > 0 {
+		r.Members = slices.Concat(r.Members, more)
+		r.prepareEncrypted()
+	}
+	return len(more)
 }
 
 // Query is what a leg asks.

@@ -18,6 +18,7 @@ type set struct {
 	domains [][]string             // of the members' interfaces
 	private domains[*set]          // which upstreams alone are asked for names in a domain (R21)
 	parts   []*set                 // the values of private
+	part    bool                   // it is one of these
 	hints   domains[knowledge.Set] // which upstreams may know the names in a domain
 }
 
@@ -65,7 +66,9 @@ func (s *set) split(of domains[[]int]) {
 				members = append(members, s.members[i])
 			}
 			at = len(s.parts)
-			s.parts = append(s.parts, newSet(s.cfg, members, nil))
+			part := newSet(s.cfg, members, nil)
+			part.part = true
+			s.parts = append(s.parts, part)
 		}
 		s.private[domain] = s.parts[at]
 	}

@@ -155,7 +155,7 @@ func (s *state) othersUntil(t *tally) time.Duration {
 	case !s.Plan.Alone:
 		return 0
 	}
-	return s.asked + s.firstDone
+	return s.putOffUntil + s.firstDone
 }
 
 // signedUntil is how long a good answer without signature waits for upstreams that are known

@@ -47,7 +47,7 @@ func stateOf(setup Setup, legs ...legState) state {
 // othersAsked is the race when those that were put off were asked, the first of the plan
 // having been waited for until firstDone; 0: it still is.
 func (s state) othersAsked(after, firstDone time.Duration) state {
-	s.asked = after
+	s.putOffUntil = after
 	s.deadline += after
 	s.firstDone, s.firstIdle = firstDone, firstDone != 0
 	return s

@@ -45,7 +45,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	if won := l.settledLocked(now); won && r.staysWinner(reply) {
 		r.wants.Store(noUse)
 	}
-	sink, asked := r.sink, r.state.askedAt(l.index)
+	sink, asked := r.sink, s.asked
 	r.mu.Unlock()
 	if sink != nil {
 		sink.TakeReply(l.index, reply.verdict, msg, now-asked, true)
@@ -113,7 +113,7 @@ func (l *Leg) reportLate(msg []byte, at time.Time) {
 	}
 	r := l.race
 	r.mu.Lock()
-	sink, asked := r.sink, r.state.askedAt(l.index)
+	sink, asked := r.sink, l.stateLocked().asked
 	r.mu.Unlock()
 	sink.TakeReply(l.index, Judge(msg, r.state.Policy), msg, at.Sub(r.begun)-asked, true)
 }

@@ -17,7 +17,7 @@ func (s *state) preferred() (best, rank int) {
 // preference is the rank of a leg's answer, if there is one.
 func (s *state) preference(i int) (rank int, ok bool) {
 	l, prefer := &s.legs[i], s.Prefer
-	expected := prefer.Expected[i]
+	expected := prefer.expected(i)
 	noRecord := l.verdict == NoDataSOA || l.verdict == CNAMEOnly
 	switch {
 	case l.status != replied:
@@ -41,7 +41,7 @@ func (s *state) preference(i int) (rank int, ok bool) {
 func (s *state) betterUntil(first time.Duration) time.Duration {
 	_, rank := s.preferred()
 	for i := range s.legs {
-		if s.legs[i].status == waiting && s.Prefer.Expected[i].Rank < rank {
+		if s.legs[i].status == waiting && s.Prefer.expected(i).Rank < rank {
 			return first + s.Prefer.Grace
 		}
 	}

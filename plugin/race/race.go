@@ -36,6 +36,10 @@ type Asker interface {
 	AskLeg(i int, leg *Leg) (Exchange, time.Time)
 	// Asked is called after the last AskLeg of those that are called at one time.
 	Asked()
+	// More returns how many upstreams have come that are to be asked too: the numbers of
+	// their legs follow the others'. It is called after [Race.Changed], and before a race
+	// ends without a good reply, by the goroutine that waits.
+	More() int
 }
 
 // ReplySink takes replies.
@@ -52,6 +56,7 @@ type Race struct {
 	clock *Clock
 	asker Asker
 	wants atomic.Uint32 // a use: what replies are needed for
+	upset atomic.Bool   // Changed was called, and the asker was not asked for more since
 
 	// Of the goroutine that waits; times since the race began.
 	awake time.Duration // when it last woke
@@ -59,7 +64,7 @@ type Race struct {
 
 	mu        sync.Mutex
 	state     state
-	legs      []Leg         // how they are driven; what became of them is in state
+	legs      []*Leg        // how they are driven; what became of them is in state
 	sleeper   *sleeper      // nil after End
 	lookAt    time.Duration // when the goroutine that waits decides again by itself
 	decided   bool          // Wait has returned, and Discard was not called since
@@ -67,6 +72,7 @@ type Race struct {
 	sink      ReplySink // of ReportTo
 
 	few       [3]Leg // enough for most races
+	fewLegs   [3]*Leg
 	fewStates [3]legState
 }
 
@@ -81,12 +87,13 @@ const (
 // Begin begins a race of n legs. The asker starts them, with no wait in between (R1); Wait
 // starts those that the plan puts off. The clock wakes the race. It is called once.
 func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
-	r.begun, r.clock, r.asker, r.sleeper = time.Now(), c, asker, c.sleeper()
+	r.begun, r.clock, r.asker = time.Now(), c, asker
 	r.state.Setup, r.state.deadline = setup, setup.Timeout
+	legs := r.few[:]
 	if n <= len(r.few) {
-		r.legs, r.state.legs = r.few[:n], r.fewStates[:n]
+		r.legs, r.state.legs = r.fewLegs[:n], r.fewStates[:n]
 	} else {
-		r.legs, r.state.legs = make([]Leg, n), make([]legState, n)
+		legs, r.legs, r.state.legs = make([]Leg, n), make([]*Leg, n), make([]legState, n)
 	}
 	if plan := &setup.Plan; plan.Alone { // R16
 		r.state.hedgeEnds = min(plan.Hedge, setup.Timeout/4)
@@ -97,8 +104,12 @@ func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
 		}
 	}
 	for i := range r.legs {
+		r.legs[i] = &legs[i]
 		r.legs[i].race, r.legs[i].index = r, i
 	}
+	r.mu.Lock() // for Changed
+	r.sleeper = c.sleeper()
+	r.mu.Unlock()
 	for i := range r.legs {
 		if !setup.Plan.Alone || i == setup.Plan.First {
 			r.ask(i)
@@ -109,7 +120,7 @@ func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
 
 // ask starts a leg.
 func (r *Race) ask(i int) {
-	l := &r.legs[i]
+	l := r.legs[i]
 	l.exchange, l.due = r.asker.AskLeg(i, l)
 }
 
@@ -118,12 +129,26 @@ func (r *Race) ask(i int) {
 func (r *Race) Discard(leg int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.state.legs[leg].status, r.state.legs[leg].err = failed, ErrUnreadable
+	r.goOnLocked()
+}
+
+// goOnLocked has a race that was decided go on, with the replies that came meanwhile.
+func (r *Race) goOnLocked() {
 	r.wants.Store(toWin)
 	r.decided = false
-	r.state.legs[leg].status, r.state.legs[leg].err = failed, ErrUnreadable
 	for i := range r.state.legs {
-		r.state.legs[i].late = false // the race goes on with those that came meanwhile
+		r.state.legs[i].late = false
 	}
+}
+
+// Changed says that there may be more upstreams to be asked. It may be called from any
+// goroutine and at any time, also before Begin.
+func (r *Race) Changed() {
+	r.upset.Store(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wakeLocked()
 }
 
 // End ends the race. It must be called. With a sink the race stays in memory until each
@@ -148,7 +173,7 @@ func (r *Race) End() {
 	r.asker = nil
 	r.mu.Unlock()
 	for i := range r.legs {
-		if l := &r.legs[i]; l.exchange != nil {
+		if l := r.legs[i]; l.exchange != nil {
 			l.exchange.Release()
 			l.exchange = nil
 		}

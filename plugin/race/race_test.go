@@ -133,6 +133,7 @@ type askFunc func(i int, leg *Leg) (Exchange, time.Time)
 
 func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return f(i, leg) }
 func (f askFunc) Asked()                                       {}
+func (f askFunc) More() int                                    { return 0 }
 
 // begin begins a race that is watched, with a timer of its own.
 func begin(setup Setup, n int, ask askFunc) *Race {

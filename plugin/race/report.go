@@ -16,7 +16,7 @@ func (r *Race) ReportTo(sink ReplySink) {
 	r.mu.Unlock()
 	for _, i := range there { // they change no more
 		s := &r.state.legs[i]
-		sink.TakeReply(i, s.verdict, s.msg, s.at-r.state.askedAt(i), false)
+		sink.TakeReply(i, s.verdict, s.msg, s.at-s.asked, false)
 	}
 }
 
@@ -49,7 +49,7 @@ func (r *Race) Legs() []LegReport {
 			Down: s.status == down && !s.unresponsive, Unasked: s.status == unasked,
 		}
 		if s.status != unasked {
-			all[i].Asked = r.begun.Add(r.state.askedAt(i))
+			all[i].Asked = r.begun.Add(s.asked)
 		}
 		if s.status == replied {
 			all[i].Verdict, all[i].Msg = s.verdict, s.msg

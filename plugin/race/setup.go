@@ -34,6 +34,15 @@ type Expectation struct {
 	Differs bool // its answers are known to differ, so its NODATA is one of them
 }
 
+// expected is what is expected of a leg: nothing of one that the race did not begin with, so
+// that no answer waits for it.
+func (p *Preference) expected(leg int) Expectation {
+	if leg < len(p.Expected) {
+		return p.Expected[leg]
+	}
+	return Expectation{Rank: NoRank}
+}
+
 // Ranks of answers.
 const (
 	ViewRank    = 0

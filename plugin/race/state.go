@@ -6,13 +6,13 @@ import "time"
 // result and reports. Times are since the race began.
 type state struct {
 	Setup
-	deadline  time.Duration // when the race is over; does not count while legs are put off
-	hedgeEnds time.Duration // when the legs that were put off are asked
-	asked     time.Duration // when they were asked, if they were
-	firstDone time.Duration // when firstIdle was set
-	firstIdle bool          // the first leg of the plan has settled, if only for a while
-	cancelled bool          // the result is wanted now
-	legs      []legState
+	deadline    time.Duration // when the race is over; does not count while legs are put off
+	hedgeEnds   time.Duration // when the legs that were put off are asked
+	putOffUntil time.Duration // when they were asked, if they were
+	firstDone   time.Duration // when firstIdle was set
+	firstIdle   bool          // the first leg of the plan has settled, if only for a while
+	cancelled   bool          // the result is wanted now
+	legs        []legState
 }
 
 // legState is what has become of a leg so far.
@@ -21,6 +21,7 @@ type legState struct {
 	unresponsive bool          // its upstream never answers questions of this type
 	signs        bool          // its upstream is known to do DNSSEC
 	late         bool          // the race was decided before the reply or the failure came
+	asked        time.Duration // when it was asked, if it was
 	signWait     time.Duration // how long an answer without signature waits for its reply (R19)
 	at           time.Duration // of the reply or the failure
 	err          error         // the failure
@@ -50,11 +51,3 @@ const (
 
 // open reports whether something may yet come of a leg that was asked.
 func (l *legState) open() bool { return l.status == waiting || l.status == down }
-
-// askedAt is when a leg was asked, if it was.
-func (s *state) askedAt(leg int) time.Duration {
-	if s.Plan.Alone && leg != s.Plan.First {
-		return s.asked
-	}
-	return 0
-}

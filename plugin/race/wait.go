@@ -16,6 +16,9 @@ func (r *Race) Wait(ctx context.Context) Result {
 	for {
 		now := r.wake()
 		switch res, d := r.look(now); {
+		case d.over && d.sure:
+			return res
+		case (d.over || r.upset.Swap(false)) && r.askMore(now):
 		case d.over:
 			return res
 		case d.ask:
@@ -42,22 +45,55 @@ func (r *Race) look(now time.Duration) (Result, decision) {
 // askOthers asks the legs that were put off. They get the whole timeout, as they would have
 // had without the plan.
 func (r *Race) askOthers(now time.Duration) {
+	var buf [16]int
+	others := buf[:0]
 	r.mu.Lock()
 	s := &r.state
-	s.asked = now
+	s.putOffUntil = now
 	s.deadline += now
 	for i := range s.legs {
-		if s.legs[i].status == unasked {
-			s.legs[i].status = waiting
+		if l := &s.legs[i]; l.status == unasked {
+			l.status, l.asked = waiting, now
+			others = append(others, i)
 		}
 	}
 	r.mu.Unlock()
-	for i := range r.legs {
-		if i != s.Plan.First {
-			r.ask(i)
-		}
+	for _, i := range others {
+		r.ask(i)
 	}
 	r.asker.Asked()
+}
+
+// askMore asks the upstreams that have come since the race began, for they may know better
+// than those that deny the name; when there is no time left, they count as not asked (R7). It
+// reports whether there are any.
+func (r *Race) askMore(now time.Duration) bool {
+	more := r.asker.More()
+	if more == 0 {
+		return false
+	}
+	first := len(r.legs)
+	r.mu.Lock()
+	s := &r.state
+	state := legState{asked: now}
+	tooLate := s.cancelled || now >= s.deadline
+	if tooLate {
+		state.status, state.at, state.err = failed, now, ErrUnasked
+	}
+	for i := range more {
+		r.legs = append(r.legs, &Leg{race: r, index: first + i})
+		s.legs = append(s.legs, state)
+	}
+	r.goOnLocked()
+	r.mu.Unlock()
+	if tooLate {
+		return true
+	}
+	for i := range more {
+		r.ask(first + i)
+	}
+	r.asker.Asked()
+	return true
 }
 
 // Linger waits, after Wait, for the legs that have not replied yet, until the timeout or
@@ -78,7 +114,7 @@ func (r *Race) lingerUntil() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lingering = true
-	for i := range r.legs {
+	for i := range r.state.legs {
 		if r.state.legs[i].open() && !r.state.cancelled {
 			return r.state.deadline
 		}
@@ -126,8 +162,7 @@ func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 // retry calls the exchanges that are due. It returns when it should be called again, at the
 // latest at until, and whether it called any.
 func (r *Race) retry(now, until time.Time) (wake time.Time, called bool) {
-	for i := range r.legs {
-		l := &r.legs[i]
+	for _, l := range r.legs {
 		if l.dueBy(now) {
 			l.due, called = l.exchange.Retry(now), true
 		}
