@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,10 @@ func FuzzSchedule(f *testing.F) {
 }
 
 func schedule(t *testing.T, script []byte) {
+	var mu sync.Mutex
 	next := func(n int) int { // of n choices; zeros follow the script
+		mu.Lock()
+		defer mu.Unlock()
 		if len(script) == 0 {
 			return 0
 		}
@@ -42,9 +46,7 @@ func schedule(t *testing.T, script []byte) {
 	states := []string{"open", "dropped", "refused", "unsent", "mute"}
 	n := newNetwork("open", "open")
 	n.answer = func(p packet) {
-		n.mu.Lock()
 		what, late := next(12), time.Duration(next(250))*10*ms
-		n.mu.Unlock()
 		reply := replyTo(p.msg, good)
 		switch what {
 		case 0, 1:
@@ -101,9 +103,9 @@ func schedule(t *testing.T, script []byte) {
 	}
 	u.Link(0, link.Bound)
 	n.set("open", "open")
-	n.mu.Lock()
+	mu.Lock()
 	script = nil
-	n.mu.Unlock()
+	mu.Unlock()
 	n.script(answerAfter(ms, nil))
 	time.Sleep(2 * testTimeout)
 	if o := ask(u, typed("end.example.", dns.TypeA)); !o.good() {
