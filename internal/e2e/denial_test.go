@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,8 @@ func (l *lab) corefileOf(file string) string {
 		text, _, _ = strings.Cut(rest, "~~~")
 	}
 	list := filepath.Join(l.dir, "resolv.conf.dnsmus")
-	return strings.NewReplacer("/etc/resolv.conf.dnsmus", list, "dnsmus\n", "dnsmus "+list+"\n").Replace(text)
+	text = strings.ReplaceAll(text, "/etc/resolv.conf.dnsmus", list)
+	return regexp.MustCompile(`(?m)^( *dnsmus)$`).ReplaceAllString(text, "$1 "+list)
 }
 
 // R7: who asks for a name before its VPN is up gets it soon after, also from a cache in front,

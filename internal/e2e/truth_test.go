@@ -219,25 +219,34 @@ func (l *lab) truthServers() {
 	l.unbound(validating, stub(keys[0])...).awaits("@" + validating + " www.signed.example")
 	l.unbound(distrusts, stub("signed.example. DS 1 13 2 "+strings.Repeat("00", 32))...).awaits("@" + distrusts + " a.truth.example")
 
+	// Denials go out with the TTLs that they have, unless they live longer.
 	l.coredns(fmt.Sprintf(`
 		.:5312 {
 			bind 127.0.0.1
-			dnsmus %[1]s %[3]s
+			dnsmus %[1]s %[3]s {
+				negative_ttl 1h
+			}
 			errors
 		}
 		.:5313 {
 			bind 127.0.0.1
-			dnsmus %[3]s %[2]s
+			dnsmus %[3]s %[2]s {
+				negative_ttl 1h
+			}
 			errors
 		}
 		.:5314 {
 			bind 127.0.0.1
-			dnsmus %[1]s %[4]s
+			dnsmus %[1]s %[4]s {
+				negative_ttl 1h
+			}
 			errors
 		}
 		.:5315 {
 			bind 127.0.0.1
-			dnsmus %[5]s %[2]s
+			dnsmus %[5]s %[2]s {
+				negative_ttl 1h
+			}
 			errors
 		}`, denying, refusing, primary, validating, distrusts)).awaits("@" + beforePrimary + " . SOA")
 }

@@ -93,7 +93,7 @@ func TestAsk(t *testing.T) {
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeDNSBogus, ExtraText: "bad\x1b[2Jkey"}}
 		return true
 	}
-	const fast = " --patience 1s --timeout 1500ms"
+	const fast = " --patience 1s --timeout 5s"
 	for _, tc := range []struct {
 		what      string
 		upstreams []behaviour // nil: its port is closed
