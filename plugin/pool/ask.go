@@ -46,7 +46,8 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 
 // Start asks all upstreams in use (R1), as if nothing were known.
 func (p *Pool) Start(q Query) *Race {
-	r := &Race{Members: p.set.Load().route(wire.Question(q.Plain().Msg)).members}
+	r := &Race{set: p.set.Load().route(wire.Question(q.Plain().Msg))}
+	r.Members = r.set.members
 	p.prepare(r, q)
 	if r.setup.Watched = true; !r.setup.Final {
 		r.setup.Prefer = preference(&p.cfg, len(r.Members), knowledge.Standing{}, -1)

@@ -69,8 +69,18 @@ func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	if r.batch == nil {
 		r.batch = upstream.NewBatch()
 	}
-	return r.batch.Ask(r.Members[i].Upstream, r.Query(i), leg)
+	q := r.Query(i)
+	if r.OverLink() {
+		over := *q
+		over.OverLink = true
+		q = &over
+	}
+	return r.batch.Ask(r.Members[i].Upstream, q, leg)
 }
+
+// OverLink reports whether the upstreams are asked over their links alone, because the name
+// is in a domain of these (R21).
+func (r *Race) OverLink() bool { return r.set != nil && r.set.part }
 
 // Asked implements race.Asker.
 func (r *Race) Asked() {
@@ -119,8 +129,8 @@ func (r *Race) Wait(ctx context.Context) race.Result {
 		res = r.race.Wait(ctx)
 	}
 	for i, err := range res.Errs {
-		if err == race.ErrDown && !r.Members[i].Linked() {
-			res.Errs[i] = upstream.ErrLinkGone
+		if gone := r.Members[i].LinkError(r.OverLink()); err == race.ErrDown && gone != nil {
+			res.Errs[i] = gone
 		}
 	}
 	return res

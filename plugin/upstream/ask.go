@@ -25,14 +25,14 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
 	x.query.msg, x.query.truncated, x.spare.udpSize = q.Msg, q.Truncated, q.UDPSize
-	x.probe, x.question = q.probe, questionCount(q.Msg)
+	x.probe, x.overLink, x.question = q.probe, q.OverLink, questionCount(q.Msg)
 	u.mu.Lock()
 	x.avoidEDNS(now)
 	x.begin(q, now, out)
 	if !q.probe {
 		x.notePause(now)
 	}
-	if u.known.Down && x.wait.downAt.IsZero() {
+	if x.down() && x.wait.downAt.IsZero() {
 		out.tellHealth(x)
 	}
 	if len(u.known.Types) > 0 && u.known.Types.Unresponsive(x.qtype()) {

@@ -75,6 +75,10 @@ type Query struct {
 	Msg    []byte // a packed query with one question; its id is replaced. It must not be changed any more
 	Stream bool   // ask over TCP first
 
+	// OverLink has it asked over the upstream's link alone: where routes would decide, it
+	// waits as if the link were gone. It is without effect where sockets cannot be bound.
+	OverLink bool
+
 	// Truncated says which truncated replies are usable; for others the query goes over
 	// TCP.
 	Truncated Truncated

@@ -12,6 +12,9 @@ var ErrForged = errors.New("too many replies with wrong ids; they may be forged"
 // ErrLinkGone is why an upstream is not asked.
 var ErrLinkGone = errors.New("its interface is down or missing")
 
+// ErrUnbound is why one is not asked over its link alone.
+var ErrUnbound = errors.New("its interface has no route to it")
+
 var (
 	errMalformed    = errors.New("malformed reply")
 	errTruncated    = errors.New("truncated reply")

@@ -66,7 +66,7 @@ func (x *Exchange) note(e event, err error, now time.Time) event {
 
 // act does what is to be done, and returns what has come of it.
 func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, error) {
-	if a != none && a != giveUp && x.u.linkGone() {
+	if a != none && a != giveUp && x.cutOff() {
 		x.waitForLink()
 		return nothing, nil
 	}
@@ -145,7 +145,7 @@ func (x *Exchange) againAt() time.Time {
 
 // retryUDPAt is when there is more to try over UDP; zero means never.
 func (x *Exchange) retryUDPAt() time.Time {
-	if x.u.known.Down || x.udp.sendsNoMore() || !x.phase.sendsMore(x.udp.packets, x.conn.dials) {
+	if x.down() || x.udp.sendsNoMore() || !x.phase.sendsMore(x.udp.packets, x.conn.dials) {
 		return time.Time{}
 	}
 	return x.udp.due
@@ -153,7 +153,7 @@ func (x *Exchange) retryUDPAt() time.Time {
 
 // retryStreamAt is when another stream is to be tried; zero means never.
 func (x *Exchange) retryStreamAt() time.Time {
-	if x.u.known.Down || !x.phase.asksMore(x.conn.dials) {
+	if x.down() || !x.phase.asksMore(x.conn.dials) {
 		return time.Time{}
 	}
 	return x.conn.due

@@ -7,11 +7,18 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
-// Linked reports whether the upstream is not cut off, as it is while its link is gone.
-func (u *Upstream) Linked() bool {
+// LinkError is why a query is not sent, for want of the link; nil: it is. With overLink it is
+// one that is asked over the link alone.
+func (u *Upstream) LinkError(overLink bool) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return !u.linkGone()
+	switch {
+	case u.linkGone():
+		return ErrLinkGone
+	case u.cutOff(overLink):
+		return ErrUnbound
+	}
+	return nil
 }
 
 // Link says how the upstream's link leads to it from now on, as [link.To] does; it may be
@@ -41,6 +48,8 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 	turn := uint64(0)
 	if changed {
 		turn = u.known.Turn
+	} else if report {
+		u.known.Turn++ // some exchanges may be cut off by it, or no longer
 	}
 	if report {
 		out.add(job{kind: linkJob, link: state, turn: turn})
@@ -55,7 +64,11 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 	}
 	for _, x := range waiting.All() {
 		out.tellHealth(x)
-		if !u.linkGone() {
+		switch {
+		case u.linkGone():
+		case x.cutOff():
+			x.waitForLink()
+		default:
 			x.restart(now, out)
 			out.add(job{kind: againJob, to: x.to})
 		}

@@ -199,3 +199,69 @@ func TestR20RoundTripper(t *testing.T) {
 		}
 	})
 }
+
+// R21: a query that is asked over the link alone is sent nothing while routes would decide,
+// and waits as if the link were gone; others are asked. It is no silence of the upstream.
+func TestR21OverLink(t *testing.T) {
+	if !link.CanBind {
+		t.Skip("sockets cannot be bound to links here, so routes always decide")
+	}
+	for name, change := range linkTransports {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(packet) {}) // silent at first
+				u := f.upstream(t, change)
+				over := func(name string) *Query {
+					q := query(name)
+					q.OverLink = true
+					return q
+				}
+				u.Link(3, link.Bound)
+				before := pendingAsk(u, over("before.example."))
+				time.Sleep(10 * ms)
+				sent := len(f.log())
+				u.Link(0, link.Unbound) // in the middle of the race
+				during := pendingAsk(u, over("during.example."))
+				synctest.Wait()
+				if !before.isDown() || !during.isDown() {
+					t.Errorf("told that it is down: %v, %v", before.isDown(), during.isDown())
+				}
+				if err := u.LinkError(true); err != ErrUnbound {
+					t.Errorf("the reason is %v", err)
+				}
+				time.Sleep(time.Second)
+				if n := len(f.log()); n > sent {
+					t.Fatalf("%d packets are sent as routes decide", n-sent)
+				}
+				f.script(answerAfter(10*ms, nil))
+				public := pendingAsk(u, query("public.example."))
+				time.Sleep(20 * ms)
+				if !public.good() || public.isDown() {
+					t.Error("another query is not asked as routes decide")
+				}
+				time.Sleep(u.cfg.Patience)
+				if !u.Up(1) {
+					t.Error("the upstream is down though it was not asked")
+				}
+				if before.good() || during.good() || len(before.done)+len(during.done) > 0 {
+					t.Error("they do not wait")
+				}
+				u.Link(3, link.Bound)
+				time.Sleep(11 * ms)
+				if !before.good() || !during.good() {
+					t.Errorf("bound again: replies %v, %v", before.good(), during.good())
+				}
+				if u.LinkError(true) != nil {
+					t.Errorf("the reason is %v", u.LinkError(true))
+				}
+				gone := pendingAsk(u, over("gone.example."))
+				u.Link(0, link.Gone)
+				u.Link(0, link.Unbound)
+				synctest.Wait()
+				if !gone.isDown() {
+					t.Error("gone, and back with routes deciding: not told that it is down")
+				}
+			})
+		})
+	}
+}

@@ -81,9 +81,9 @@ func (o *outbox) send(x *Exchange) {
 	o.add(job{kind: sendJob, s: x.udp.socket, id: x.udp.id, msg: x.query.msg})
 }
 
-// tellHealth tells the receiver of an exchange whether its upstream is down.
+// tellHealth tells the receiver of an exchange whether its upstream is down to it.
 func (o *outbox) tellHealth(x *Exchange) {
-	o.add(job{kind: healthJob, to: x.to, is: x.u.known.Down, turn: x.u.known.Turn})
+	o.add(job{kind: healthJob, to: x.to, is: x.down(), turn: x.u.known.Turn})
 }
 
 // draw returns which of an upstream's sockets is used: one for all that leave together.

@@ -37,6 +37,9 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 // noteSilence probes the upstream, or finds that it is down or unresponsive for the type, if
 // that is due.
 func (x *Exchange) noteSilence(now time.Time, out *outbox) {
+	if x.cutOff() { // it was not asked
+		return
+	}
 	if x.probeIsDue(now) {
 		out.add(job{kind: probeJob})
 	}

@@ -88,6 +88,9 @@ func (x *Exchange) patience() time.Duration {
 // silenceAt is when a silence would be noticed, or the upstream probed before that; zero
 // means never.
 func (x *Exchange) silenceAt() time.Time {
+	if x.cutOff() {
+		return time.Time{}
+	}
 	patience := x.patience()
 	silence := x.u.known.Deadline(x.wait.silenceFrom, patience)
 	if !silence.IsZero() && !x.wait.probed {
@@ -110,7 +113,7 @@ func (x *Exchange) probeIsDue(now time.Time) bool {
 // typeSilenceAt is when a silence to the exchange would be noticed while others are
 // answered; zero means never.
 func (x *Exchange) typeSilenceAt() time.Time {
-	if x.wait.silenceReported || x.phase == ended {
+	if x.wait.silenceReported || x.phase == ended || x.cutOff() {
 		return time.Time{}
 	}
 	return x.wait.silenceFrom.Add(x.u.patienceLocked())

@@ -74,6 +74,7 @@ type Exchange struct {
 	begun    time.Time
 	question uint16 // where it is counted
 	probe    bool
+	overLink bool // as in Query
 
 	to    Receiver
 	phase phase     // changed by step alone

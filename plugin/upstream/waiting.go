@@ -67,6 +67,18 @@ func (u *Upstream) tidyLaterLocked() {
 // linkGone reports whether nothing can be sent, for want of the link.
 func (u *Upstream) linkGone() bool { return u.link == link.Gone }
 
+// cutOff reports whether nothing can be sent, for want of the link; or nothing over the link
+// alone.
+func (u *Upstream) cutOff(overLink bool) bool {
+	return u.linkGone() || overLink && link.CanBind && u.link == link.Unbound
+}
+
+// cutOff reports whether nothing can be sent for the exchange.
+func (x *Exchange) cutOff() bool { return x.u.cutOff(x.overLink) }
+
+// down reports whether no reply to the exchange is to be expected.
+func (x *Exchange) down() bool { return x.u.known.Down || x.cutOff() }
+
 // patienceLocked is the silence that makes the upstream down.
 func (u *Upstream) patienceLocked() time.Duration {
 	return u.known.Patience(u.cfg.Patience, u.cfg.Timeout)

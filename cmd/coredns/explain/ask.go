@@ -138,8 +138,8 @@ func (a *liveRace) snapshot() *outcome {
 		if i < len(legs) {
 			res.read(legs[i])
 		}
-		if res.msg == nil && res.err == nil && !m.Linked() {
-			res.err = upstream.ErrLinkGone
+		if res.msg == nil && res.err == nil {
+			res.err = m.LinkError(a.race != nil && a.race.OverLink())
 		}
 		if o.verdict == race.Good { // then no other reply was waited for
 			res.late = false
