@@ -12,6 +12,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // secondWait is how long the addresses of one family wait for those of the other (RFC
@@ -28,10 +29,16 @@ type resolved struct {
 }
 
 // bootstrap is a [secure.Bootstrap]: it finds the addresses of a host by a race over the
-// upstreams whose own addresses are known, so it never needs itself.
+// upstreams whose own addresses are known, so it never needs itself. As any name, one in a
+// link's domain may be asked of that link's alone (R21).
 func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
+	question, err := packed(host, dns.TypeAAAA)
+	if err != nil {
+		return nil, 0, err
+	}
+	set := p.set.Load().route(wire.Question(question))
 	var members []*Member
-	for _, m := range p.Members() {
+	for _, m := range set.members {
 		if !m.Server.NeedsBootstrap() {
 			members = append(members, m)
 		}
@@ -43,7 +50,7 @@ func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.D
 	defer cancel()
 	results := make(chan resolved, 2)
 	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeA} {
-		go func() { results <- p.resolve(ctx, members, host, qtype) }()
+		go func() { results <- p.resolve(ctx, set, members, host, qtype) }()
 	}
 	first := <-results
 	if len(first.addrs) > 0 {
@@ -73,14 +80,13 @@ func mixed(a, b []netip.Addr) (all []netip.Addr) {
 }
 
 // resolve races a question for the host's addresses of one family.
-func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtype uint16) resolved {
-	m := new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype).SetEdns0(upstream.MaxUDPSize, false)
-	msg, err := m.Pack()
+func (p *Pool) resolve(ctx context.Context, of *set, members []*Member, host string, qtype uint16) resolved {
+	msg, err := packed(host, qtype)
 	if err != nil {
 		return resolved{err: err}
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	r := &Race{Members: members, pool: p, set: p.set.Load(), forHost: true}
+	r := &Race{Members: members, pool: p, set: of, forHost: true}
 	p.prepare(r, q)
 	r.setup.Policy.NeedType, r.setup.Watched = true, true
 	r.begin(nil)
@@ -95,6 +101,11 @@ func (p *Pool) resolve(ctx context.Context, members []*Member, host string, qtyp
 		return resolved{err: fmt.Errorf("%s says %s", r.Members[res.Leg], res.Verdict)}
 	}
 	return addresses(q.reply)
+}
+
+// packed is the query for a host's addresses of one family.
+func packed(host string, qtype uint16) ([]byte, error) {
+	return new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype).SetEdns0(upstream.MaxUDPSize, false).Pack()
 }
 
 // addresses returns the addresses in a reply's answer.

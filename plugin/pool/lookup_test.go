@@ -2,8 +2,10 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -116,5 +119,40 @@ func TestMixed(t *testing.T) {
 		if got = strings.ReplaceAll(got, "[::]", "[::0]"); got != tc.want {
 			t.Errorf("%d and %d: %s, want %s", tc.six, tc.four, got, tc.want)
 		}
+	}
+}
+// R21: the host of an upstream in a link's domain is looked up over that link alone, and one
+// elsewhere everywhere.
+func TestR21Lookup(t *testing.T) {
+	var a asked
+	p := privatePool(t, &a, 2*time.Second)
+	for host, want := range map[string][]int{"dns.corp.example": {0}, "dns.public.example": {0, 1}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, _, err := p.bootstrap(ctx, host)
+		if got := a.of(dns.Fqdn(host)); !slices.Equal(got, want) {
+			t.Errorf("%s: asked were %v (%v), want %v", host, got, err, want)
+		}
+	}
+}
+
+// R21: where the link's upstreams are all looked up themselves, nobody is shown the name.
+func TestR21LookupNobody(t *testing.T) {
+	var a asked
+	v := option.Default()
+	v.PrivateLinks = true
+	p := New(Config{Values: v})
+	t.Cleanup(p.Close)
+	hosted, err := server.Parse("tls://dns.corp.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosted.Domains = []string{"corp.example."}
+	p.Replace([]server.Server{hosted, a.resolver(t, 1, nil, nil)})
+	if _, _, err := p.bootstrap(t.Context(), "dns.corp.example"); !errors.Is(err, errNobody) {
+		t.Errorf("%v", err)
+	}
+	if got := a.of("dns.corp.example."); len(got) > 0 {
+		t.Errorf("asked were %v", got)
 	}
 }
