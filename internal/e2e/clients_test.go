@@ -66,27 +66,7 @@ func TestOneTypeIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
 		t.Run(refusal, func(t *testing.T) {
-			l := newLab(t, "getent", "unbound", "dnsmasq")
-			l.systemResolver("127.0.0.124", "")
-			l.start(testkit.Binary(t), "-conf", l.write("Corefile.company", fmt.Sprintf(`corp.example:53 {
-				bind 127.0.0.12
-				template IN A {
-					answer "{{ .Name }} 60 IN A 10.1.0.10"
-				}
-				template ANY ANY {
-					rcode %s
-				}
-			}`, refusal)))
-			l.awaits("@127.0.0.12 a.corp.example")
-			l.public()
-			l.resolvConf("127.0.0.11", "127.0.0.12")
-			l.coredns(`.:53 {
-				bind 127.0.0.123
-				dnsmus resolv.conf.dnsmus
-				errors
-			}`).awaits("@127.0.0.123 . SOA")
-			l.dnsmasq("127.0.0.124", "53", "--server=127.0.0.123").awaits("@127.0.0.124 . SOA")
-
+			l := oneTypeLab(t, refusal, "127.0.0.124")
 			n := 0
 			for library, addresses := range l.libraries() {
 				for range 4 {
@@ -106,4 +86,58 @@ func TestOneTypeIsKnown(t *testing.T) {
 			l.expect("@127.0.0.124 nobody.example", "NXDOMAIN")
 		})
 	}
+}
+
+// R18: so it is with names that nobody has asked for before, when both types are asked for at
+// once, the unknown one first, or alone; with a cache in front and without.
+func TestOneTypeIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
+		for _, front := range []string{"127.0.0.123", "127.0.0.124"} {
+			t.Run(refusal+" "+front, func(t *testing.T) {
+				l := oneTypeLab(t, refusal, front)
+				for library, addresses := range l.libraries() {
+					for n := range 10 {
+						name := fmt.Sprintf("%s%d.corp.example", library, n)
+						if got := addresses(name); got != "10.1.0.10" {
+							t.Errorf("%s: %s is %q, want 10.1.0.10", library, name, got)
+						}
+					}
+				}
+				for _, qtype := range []string{"AAAA", "TYPE65", "MX"} {
+					name := "first-" + strings.ToLower(qtype) + ".corp.example"
+					l.expect("@"+front+" "+name+" "+qtype, "NOERROR")
+					l.expect("@"+front+" "+name, "NOERROR 10.1.0.10")
+				}
+			})
+		}
+	}
+}
+
+// oneTypeLab has a resolver of corp.example that refuses all types but A, one that denies
+// these names, dnsmus before both at 127.0.0.123, and dnsmasq before that at 127.0.0.124. The
+// system asks front.
+func oneTypeLab(t *testing.T, refusal, front string) *lab {
+	t.Helper()
+	l := newLab(t, "getent", "unbound", "dnsmasq")
+	l.systemResolver(front, "")
+	l.start(testkit.Binary(t), "-conf", l.write("Corefile.company", fmt.Sprintf(`corp.example:53 {
+		bind 127.0.0.12
+		template IN A {
+			answer "{{ .Name }} 60 IN A 10.1.0.10"
+		}
+		template ANY ANY {
+			rcode %s
+		}
+	}`, refusal)))
+	l.awaits("@127.0.0.12 a.corp.example")
+	l.public()
+	l.resolvConf("127.0.0.11", "127.0.0.12")
+	l.coredns(`.:53 {
+		bind 127.0.0.123
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits("@127.0.0.123 . SOA")
+	l.dnsmasq("127.0.0.124", "53", "--server=127.0.0.123").awaits("@127.0.0.124 . SOA")
+	return l
 }

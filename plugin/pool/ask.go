@@ -16,12 +16,7 @@ import (
 // own it calls look with it, unless that is nil.
 func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
-	var buf [300]byte
-	name := wire.AppendKey(buf[:0], query.Msg)
-	if query.Truncated == upstream.TruncatedNever {
-		name = append(name, "whole"...)
-	}
-	key := string(name)
+	key := keyOf(query)
 	c, first := p.calls.join(key, p, wire.Question(query.Msg))
 	if !first {
 		c.done.Wait()
@@ -42,6 +37,16 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 		look(&c.race)
 	}
 	return &c.Result, true
+}
+
+// keyOf is equal for queries that may share a race (R11).
+func keyOf(query *upstream.Query) string {
+	var buf [300]byte
+	key := wire.AppendKey(buf[:0], query.Msg)
+	if query.Truncated == upstream.TruncatedNever {
+		key = append(key, "whole"...)
+	}
+	return string(key)
 }
 
 // Start asks all upstreams in use (R1), as if nothing were known.

@@ -41,8 +41,13 @@ type call struct {
 	done sync.WaitGroup
 	Result
 	race  Race
+	pool  *Pool
 	set   *set  // that the race began with
 	older *call // of the same key, over a set that was replaced
+
+	// Guarded by calls.mu.
+	learned chan struct{} // closed when all that the race has shown is learned; nil: nobody waits for that
+	known   bool          // it is, though the call is not over
 
 	question []byte // as in [wire.Question]; nil: its zone is not learned
 	winner   int    // the leg whose good answer is given; -1: none
@@ -59,7 +64,7 @@ func (cs *calls) join(key string, p *Pool, question []byte) (c *call, first bool
 	if older != nil && older.set == now {
 		return older, false
 	}
-	c = &call{set: now, older: older}
+	c = &call{pool: p, set: now, older: older}
 	c.Members, c.race.Members, c.race.pool, c.race.set = now.members, now.members, p, now
 	c.Leg = -1 // should the race end in a panic
 	c.done.Add(1)
@@ -84,8 +89,38 @@ func (cs *calls) finish(key string, c *call) {
 	default:
 		delete(cs.underway, key)
 	}
+	c.learnedLocked()
 	cs.mu.Unlock()
 	c.done.Done()
+}
+
+// during returns what is closed when the race with that key, over the same upstreams, has
+// shown what it shows; nil: there is none under way.
+func (cs *calls) during(key string, of *set) <-chan struct{} {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c := cs.underway[key]
+	if c == nil || c.set != of || c.known {
+		return nil
+	}
+	if c.learned == nil {
+		c.learned = make(chan struct{})
+	}
+	return c.learned
+}
+
+// learned says that all that a call's race has shown is learned, though the call goes on.
+func (cs *calls) learned(c *call) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c.learnedLocked()
+}
+
+func (c *call) learnedLocked() {
+	if !c.known && c.learned != nil {
+		close(c.learned)
+	}
+	c.known = true
 }
 
 // changed tells all races under way that the upstreams in use have changed.

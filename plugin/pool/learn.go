@@ -12,7 +12,7 @@ import (
 )
 
 // learn learns from the replies. A denial of a name that is known to exist, or was when the
-// race began, becomes NODATA (R18). One at the end of a chain stays as it is: it says that
+// race began, or is found to, becomes NODATA (R18). One at the end of a chain stays as it is: it says that
 // the chain's own name exists.
 func (c *call) learn(query []byte) {
 	question := wire.Question(query)
@@ -31,7 +31,7 @@ func (c *call) learn(query []byte) {
 		}
 	}
 	denied := c.Verdict == race.NXDomain || c.Verdict == race.NXDomainSOA
-	if denied && !c.race.setup.Final && !checksSignatures(query) && c.set.names.Exists(question, c.race.Begun()) {
+	if denied && !c.race.setup.Final && !checksSignatures(query) && c.exists(question) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven = true
 	} else if c.question != nil {

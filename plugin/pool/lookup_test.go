@@ -121,6 +121,7 @@ func TestMixed(t *testing.T) {
 		}
 	}
 }
+
 // R21: the host of an upstream in a link's domain is looked up over that link alone, and one
 // elsewhere everywhere.
 func TestR21Lookup(t *testing.T) {

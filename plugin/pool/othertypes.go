@@ -1,0 +1,132 @@
+package pool
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// exists reports whether the name of a question, which was denied, is proven to exist by a
+// reply for another type (R18). Clients ask for A and AAAA at once, and some take the denial
+// of one for that of both. So if the denial is inconclusive, races for other types that are
+// under way are waited for; and without one, upstreams that failed this type are asked for
+// another. It takes no longer than the race may.
+func (c *call) exists(question []byte) bool {
+	proven := func() bool { return c.set.names.Exists(question, c.race.Begun()) }
+	if proven() {
+		return true
+	}
+	if c.Conclusive() || c.pool == nil {
+		return false
+	}
+	c.pool.calls.learned(c) // before it waits for a race that may wait for this one
+	other := otherType(wire.QuestionType(question))
+	waited := false
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		if qtype == wire.QuestionType(question) {
+			continue
+		}
+		if c.awaitType(qtype) {
+			waited = waited || qtype == other
+		}
+		if proven() {
+			return true
+		}
+	}
+	if !waited {
+		c.askType(other)
+	}
+	return proven()
+}
+
+// otherType is the type that a name is asked for to learn whether it exists.
+func otherType(qtype uint16) uint16 {
+	if qtype == dns.TypeA {
+		return dns.TypeAAAA
+	}
+	return dns.TypeA
+}
+
+// left is how long the call may still take.
+func (c *call) left() time.Duration {
+	return c.set.cfg.Rules.Timeout - time.Since(c.race.Begun())
+}
+
+// awaitType waits for the race for another type of the same name, and reports whether there
+// was one.
+func (c *call) awaitType(qtype uint16) bool {
+	learned := c.pool.calls.during(keyOf(ofType(c.race.plain, qtype)), c.set)
+	if learned == nil {
+		return false
+	}
+	timer := time.NewTimer(c.left())
+	defer timer.Stop()
+	select {
+	case <-learned:
+	case <-timer.C:
+	}
+	return true
+}
+
+// askType asks the upstreams that failed this type for another one, and learns from what they
+// say.
+func (c *call) askType(qtype uint16) {
+	var legs []int
+	r := &Race{set: c.race.set}
+	for i, err := range c.Errs {
+		if failedType(err) {
+			legs = append(legs, i)
+			r.Members = append(r.Members, c.Members[i])
+		}
+	}
+	timeout := c.left()
+	if len(legs) == 0 || timeout <= 0 {
+		return
+	}
+	q := &otherQuery{plain: ofType(c.race.plain, qtype)}
+	if c.race.encrypted != nil {
+		q.encrypted = ofType(c.race.encrypted, qtype)
+	}
+	r.prepare(q)
+	r.setup.Rules = c.race.setup.Rules
+	r.setup.Timeout, r.setup.Watched = timeout, true
+	r.begin(&c.pool.clock)
+	defer r.End()
+	r.Wait(context.Background())
+	for at, i := range legs {
+		verdict, reply := r.race.Reply(at)
+		c.set.names.Replied(wire.Question(q.plain.Msg), i, verdict, reply, time.Now())
+	}
+}
+
+// failedType reports whether an upstream that gave no opinion may give one for another type.
+func failedType(err error) bool {
+	return err != nil && slices.ContainsFunc([]error{
+		race.ErrServFail, race.ErrRefused, race.ErrUnable, race.ErrReferral, race.ErrUnreadable, race.ErrUnresponsive,
+	}, func(e error) bool { return errors.Is(err, e) })
+}
+
+// otherQuery is a [Query] of our own for another type than the client's.
+type otherQuery struct{ plain, encrypted *upstream.Query }
+
+func (q *otherQuery) Plain() *upstream.Query     { return q.plain }
+func (q *otherQuery) Encrypted() *upstream.Query { return q.encrypted }
+func (q *otherQuery) Read(reply []byte) error    { return new(dns.Msg).Unpack(reply) }
+
+// ofType is the same query for another type.
+func ofType(q *upstream.Query, qtype uint16) *upstream.Query {
+	other := *q
+	other.Msg = bytes.Clone(q.Msg)
+	question := wire.Question(other.Msg)
+	binary.BigEndian.PutUint16(question[len(question)-4:], qtype)
+	return &other
+}
