@@ -25,7 +25,7 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
 	x.query.msg, x.query.truncated, x.spare.udpSize = q.Msg, q.Truncated, q.UDPSize
-	x.probe, x.overLink, x.question = q.probe, q.OverLink, questionCount(q.Msg)
+	x.probe, x.overLink, x.question = q.probe, q.OverLink, q.questionCount()
 	u.mu.Lock()
 	x.avoidEDNS(now)
 	x.begin(q, now, out)
@@ -68,12 +68,16 @@ func (x *Exchange) Retry(now time.Time) (wake time.Time) {
 // Release says that the receiver is to be told nothing more: it may be large, and the
 // exchange stays until the reply comes or is given up.
 func (x *Exchange) Release() {
-	var out outbox
 	x.u.mu.Lock()
 	x.to = nobody{}
-	x.passTurn(time.Now(), &out)
+	var wakes Receiver
+	if next := x.leaveTurn(); next != nil {
+		next.udp.due, wakes = time.Now(), next.to
+	}
 	x.u.mu.Unlock()
-	x.u.do(&out)
+	if wakes != nil {
+		wakes.Again()
+	}
 }
 
 // Up reports whether a reply to a question of that type is to be expected: the upstream

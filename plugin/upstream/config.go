@@ -88,8 +88,9 @@ type Query struct {
 	// truncated and TCP does not help.
 	UDPSize uint16
 
-	probe     bool // nobody asks it, so it is no end of a pause
-	bothPaths bool // ask over UDP and a stream
+	probe     bool   // no client asks it, so it is no end of a pause
+	bothPaths bool   // ask over UDP and a stream
+	count     uint32 // see questionCount; 0: it was not found yet
 }
 
 // Truncated says which truncated replies are usable for the client.

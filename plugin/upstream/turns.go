@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -75,11 +76,17 @@ func (x *Exchange) passTurn(now time.Time, out *outbox) {
 	}
 }
 
-// questionCount is where exchanges of a question are counted.
-func questionCount(msg []byte) uint16 {
-	q := wire.Question(msg)
-	if q == nil {
-		return 0
+// questionCount is where exchanges of the query's question are counted. It is the same for all
+// upstreams, so it is found once a race.
+func (q *Query) questionCount() uint16 {
+	const known = 1 << 16 // it was found
+	if count := atomic.LoadUint32(&q.count); count != 0 {
+		return uint16(count)
 	}
-	return uint16(wire.QuestionHash(q) % (1 << 14))
+	count := uint16(0)
+	if question := wire.Question(q.Msg); question != nil {
+		count = uint16(wire.QuestionHash(question) % (1 << 14))
+	}
+	atomic.StoreUint32(&q.count, known|uint32(count))
+	return count
 }

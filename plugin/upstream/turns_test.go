@@ -29,7 +29,7 @@ func overUDPOf(u *Upstream, msg []byte) int {
 	same := make(map[*Exchange]bool)
 	for p := range u.tablesLocked() {
 		for _, x := range p.All() {
-			if x.phase.hearsUDP() && x.udp.packets > 0 && x.question == questionCount(msg) {
+			if x.phase.hearsUDP() && x.udp.packets > 0 && x.question == (&Query{Msg: msg}).questionCount() {
 				same[x] = true
 			}
 		}
