@@ -76,6 +76,7 @@ func (c *instantConn) Close()        {}
 func TestZipf(t *testing.T) {
 	t.Parallel()
 	const ttl = 300
+	soa, address := rr(fmt.Sprintf("example. %d IN SOA ns.example. hostmaster.example. 1 2 3 4 %[1]d", ttl)), rr(fmt.Sprintf("host. %d IN A 192.0.2.1", ttl))
 	resolver := func(q *dns.Msg) *dns.Msg {
 		name := q.Question[0].Name
 		m := new(dns.Msg).SetReply(q)
@@ -84,10 +85,12 @@ func TestZipf(t *testing.T) {
 		case strings.HasSuffix(name, ".corp.example."):
 			m.Rcode = dns.RcodeNameError
 		case q.Question[0].Qtype == dns.TypeA:
-			m.Answer = []dns.RR{rr(fmt.Sprintf("%s %d IN A 192.0.2.1", name, ttl))}
+			answer := dns.Copy(address)
+			answer.Header().Name = name
+			m.Answer = []dns.RR{answer}
 			return m
 		}
-		m.Ns = []dns.RR{rr(fmt.Sprintf("example. %d IN SOA ns.example. hostmaster.example. 1 2 3 4 %[1]d", ttl))}
+		m.Ns = []dns.RR{soa}
 		return m
 	}
 	asked := func(t *testing.T, negativeTTL time.Duration, types []uint16) (queries int64) {
