@@ -198,6 +198,9 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	case out.Away:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("the only upstream that knows the zone is away: " + reasons(out))
+	case out.Forged:
+		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
+		return dns.RcodeSuccess, errors.New("a denial that may be wrong: " + reasons(out))
 	case out.Leg < 0:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))

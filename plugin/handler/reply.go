@@ -104,7 +104,8 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 }
 
 // extendedError says why upstreams gave no opinion. It is Network Error if the network
-// failed for each of those, else No Reachable Authority (RFC 8914, section 4).
+// failed for each of those, else No Reachable Authority; where replies may be forged, Other
+// Error (RFC 8914, section 4).
 func extendedError(out *pool.Result) *dns.EDNS0_EDE {
 	text := strings.ToValidUTF8(reasons(out), "?") // RFC 8914, section 2
 	if end := maxExtraText; len(text) > end {
@@ -114,6 +115,10 @@ func extendedError(out *pool.Result) *dns.EDNS0_EDE {
 		text = text[:end] + "..."
 	}
 	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
+	if out.Forged {
+		ede.InfoCode = dns.ExtendedErrorCodeOther
+		return ede
+	}
 	if out.Away { // whatever the reason (R18)
 		ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
 	}

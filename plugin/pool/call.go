@@ -20,6 +20,9 @@ type Result struct {
 	// Away says to give SERVFAIL instead of a reply: the only upstream that knows the zone
 	// is away, and Errs says why (R18).
 	Away bool
+	// Forged says to give SERVFAIL instead of a denial: too many replies of an upstream had
+	// wrong ids (R9).
+	Forged bool
 	// Answered says that the reply denies the type, and that an upstream's answer for another
 	// type of the name is alive (R7).
 	Answered bool

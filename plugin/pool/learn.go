@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -8,12 +10,13 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // learn learns from the replies. A denial of a name that is known to exist, or was when the
-// race began, or is found to, becomes NODATA (R18). One at the end of a chain stays as it is: it says that
-// the chain's own name exists.
+// race began, or is found to, becomes NODATA (R18). One at the end of a chain stays as it is:
+// it says that the chain's own name exists.
 func (c *call) learn(query []byte) {
 	question := wire.Question(query)
 	if question == nil {
@@ -37,7 +40,20 @@ func (c *call) learn(query []byte) {
 	} else if c.question != nil {
 		c.Away = c.away(now, silent)
 	}
+	c.Forged = c.forged(question)
 	c.Answered = c.DeniesType() && c.set.names.Answered(question, now)
+}
+
+// forged turns a denial into a failure, and reports that, if replies of an upstream that gave
+// no opinion may be forged: whoever forges them wants the others to be believed (R9). A name
+// that is known to exist is not denied in any case.
+func (c *call) forged(question []byte) bool {
+	is := func(err error) bool { return errors.Is(err, upstream.ErrForged) }
+	if !c.Verdict.Negative() || c.Proven || !slices.ContainsFunc(c.Errs, is) || c.set.names.Exists(question, c.race.Begun()) {
+		return false
+	}
+	c.Result.Result = race.Result{Leg: -1, Verdict: race.ServFail, Errs: c.Errs}
+	return true
 }
 
 // learnZone learns about the zone from the replies, and from late ones as they come.

@@ -279,3 +279,26 @@ func TestLateIsNoNearMiss(t *testing.T) {
 		}
 	})
 }
+
+// R9: an exchange whose path over UDP has ended with too many wrong ids says so, also if
+// streams fail only later.
+func TestR9ForgedIsTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(func(p packet) {
+			for i := range 2 * maxWrongIDs {
+				b := replyTo(p.msg, good)
+				wire.Header(b).SetID(wire.Header(b).ID() + 1 + uint16(i))
+				p.send(b)
+			}
+		})
+		f.dial = func(network string, n int) error {
+			if network == "tcp" {
+				time.Sleep(300 * ms)
+			}
+			return noTCP(network, n)
+		}
+		if o := ask(f.upstream(t), query("host.example.")); !errors.Is(o.err, ErrForged) {
+			t.Errorf("after %v: %v", o.after, o.err)
+		}
+	})
+}
