@@ -10,6 +10,8 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // Denials as they come from upstreams, for long. All records live an hour.
@@ -153,4 +155,41 @@ func TestR7ProofIsOfNow(t *testing.T) {
 	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	time.Sleep(1100 * time.Millisecond)
 	mustLive("after the answer's life", dns.TypeAAAA, 5)
+}
+
+// R7: a denial that its upstream has truncated is no exception; one that is signed is, for
+// nobody may change it (RFC 5625, section 4.6).
+func TestR7Truncated(t *testing.T) {
+	h := started(Config{Upstreams: plain(resolver(t, denies(good))), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	t.Cleanup(func() { h.Stop() })
+	for _, denial := range []func(*dns.Msg){longNXDomain, longSOA} {
+		for _, signed := range []bool{false, true} {
+			for _, stream := range []bool{false, true} {
+				m := question("host.example.", dns.TypeA)
+				raw := asked{msg: m}.pack(func(m *dns.Msg) {
+					denial(m)
+					m.Truncated = true
+					if signed {
+						m.Extra = []dns.RR{&dns.TSIG{Hdr: dns.RR_Header{Name: "key.", Rrtype: dns.TypeTSIG, Class: dns.ClassANY}, Algorithm: dns.HmacSHA256}}
+					}
+				})
+				out := &pool.Result{Result: race.Result{Leg: 0, Verdict: race.Judge(raw, race.Policy{}), Msg: raw}, Members: h.pool.Members()}
+				if out.Verdict == race.Truncated && stream {
+					continue // they get SERVFAIL
+				}
+				w := new(wireWriter)
+				if _, err := h.finish(t.Context(), w, &client{request: m, stream: stream}, out); err != nil {
+					t.Fatal(err)
+				}
+				r, want := new(dns.Msg), 5
+				if err := r.Unpack(w.got); err != nil || len(r.Ns) != 1 {
+					t.Fatalf("%v, %v", err, r)
+				}
+				if signed {
+					want = 3600
+				}
+				mustNotOutlive(t, fmt.Sprintf("%v, signed %v, stream %v", out.Verdict, signed, stream), r.Ns, want)
+			}
+		}
+	}
 }

@@ -27,7 +27,7 @@ func (r Result) MaxTTL(negative time.Duration, exists bool) MaxTTL {
 		noData = max(short, provenTTL)
 	}
 	switch {
-	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain:
+	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain, r.Verdict == Truncated:
 		return MaxTTL{short, short}
 	case r.Verdict.Negative():
 		return MaxTTL{noData, noData}

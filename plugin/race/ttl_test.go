@@ -32,6 +32,7 @@ func TestR7MaxTTL(t *testing.T) {
 		{"NXDOMAIN", []string{"SECTION", rrSOA}, NXDomainSOA, MaxTTL{5, 5}, MaxTTL{5, 5}, MaxTTL{5, 5}},
 		{"NXDOMAIN without SOA", nil, NXDomain, MaxTTL{5, 5}, MaxTTL{5, 5}, MaxTTL{5, 5}},
 		{"NXDOMAIN of a chain", []string{rrCNAME, "SECTION", rrSOA}, NXDomainChain, MaxTTL{5, 5}, MaxTTL{5, 5}, MaxTTL{5, 5}},
+		{"truncated", []string{"SECTION", rrSOA}, Truncated, MaxTTL{5, 5}, MaxTTL{5, 5}, MaxTTL{5, 5}},
 		{"referral", []string{"SECTION", rrNS}, Referral, MaxTTL{ever, ever}, MaxTTL{ever, ever}, MaxTTL{5, 5}},
 		{"bogus", []string{rrBadA}, Bogus, MaxTTL{ever, ever}, MaxTTL{ever, ever}, MaxTTL{5, 5}},
 		{"SERVFAIL", nil, ServFail, MaxTTL{ever, ever}, MaxTTL{ever, ever}, MaxTTL{ever, ever}},
