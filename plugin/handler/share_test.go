@@ -226,46 +226,48 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-// A client that goes away (HTTPS, QUIC and gRPC clients cancel the context of
-// their query) does not end the race of others.
-func TestCancelledLeader(t *testing.T) {
+// A client that goes away (HTTPS, QUIC and gRPC clients cancel the context of their query), or
+// whose time the cancel plugin ends, does not end the race that it began: others wait for that.
+func TestLeaderGoesAway(t *testing.T) {
 	t.Parallel()
-	fast := resolver(t, denies(nxdomain))
-	knows := resolver(t, func(a asked) { a.reply(500*time.Millisecond, good) })
-	h := started(Config{Upstreams: plain(fast, knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second}})
-	t.Cleanup(func() { h.Stop() })
-	m := question("host.example.", dns.TypeA)
-	first, cancel := context.WithCancel(context.Background())
-	go h.ServeDNS(first, dnstest.NewRecorder(&test.ResponseWriter{}), m.Copy())
-	time.Sleep(100 * time.Millisecond)
-	time.AfterFunc(100*time.Millisecond, cancel)
-	w := dnstest.NewRecorder(&test.ResponseWriter{})
-	_, err := h.ServeDNS(context.Background(), w, m.Copy())
-	if err != nil || w.Rcode != dns.RcodeSuccess {
-		t.Errorf("another client's cancelled query made this one %s, %v", dns.RcodeToString[w.Rcode], err)
-	}
-}
-
-// The same by the cancel plugin: the second client's time is its own.
-func TestLeadersDeadline(t *testing.T) {
-	t.Parallel()
-	first, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
-	defer cancel()
-	arrived := make(chan struct{}, 100)
-	knows := resolver(t, func(a asked) {
-		arrived <- struct{}{}
-		context.AfterFunc(first, func() { a.reply(100*time.Millisecond, good) })
-	})
-	h := started(Config{Upstreams: plain(knows), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
-	t.Cleanup(func() { h.Stop() })
-	m := question("host.example.", dns.TypeA)
-	go h.ServeDNS(first, dnstest.NewRecorder(&test.ResponseWriter{}), m.Copy())
-	<-arrived
-	second, cancel2 := context.WithTimeout(context.Background(), testkit.Patience)
-	defer cancel2()
-	w := dnstest.NewRecorder(&test.ResponseWriter{})
-	if _, err := h.ServeDNS(second, w, m.Copy()); err != nil {
-		t.Errorf("%v", err)
+	for what, leader := range map[string]func() (context.Context, context.CancelFunc){
+		"cancelled": func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) },
+		"out of time": func() (context.Context, context.CancelFunc) {
+			return context.WithTimeout(context.Background(), 400*time.Millisecond)
+		},
+	} {
+		first, cancel := leader()
+		arrived := make(chan struct{}, 100)
+		knows := resolver(t, func(a asked) {
+			arrived <- struct{}{}
+			context.AfterFunc(first, func() { a.reply(100*time.Millisecond, good) })
+		})
+		h := started(Config{
+			Upstreams: plain(resolver(t, denies(nxdomain)), knows),
+			Values:    option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience, MaxConcurrent: 10},
+		})
+		t.Cleanup(func() { h.Stop() })
+		m := question("host.example.", dns.TypeA)
+		var clients sync.WaitGroup
+		ask := func(ctx context.Context, who string) {
+			clients.Go(func() {
+				w := dnstest.NewRecorder(&test.ResponseWriter{})
+				if _, err := h.ServeDNS(ctx, w, m.Copy()); err != nil || w.Rcode != dns.RcodeSuccess {
+					t.Errorf("%s: the %s client gets %s, %v", what, who, dns.RcodeToString[w.Rcode], err)
+				}
+			})
+		}
+		ask(first, "first")
+		<-arrived
+		ask(context.Background(), "second")
+		for first.Err() == nil && h.clients.Load() < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		if what == "cancelled" {
+			cancel()
+		}
+		clients.Wait()
+		cancel()
 	}
 }
 

@@ -86,10 +86,16 @@ func TestBadWords(t *testing.T) {
 	}
 }
 
-// Whatever an upstream is called, Caddy reads just that, and nothing else.
+// Whatever an upstream is called, Caddy reads just that, and nothing else; what it would not
+// read so is an error.
 func TestToken(t *testing.T) {
-	for _, word := range []string{"my file", " ", "a#b", "#", `C:\a b\c`, `\\a b`, `C:\a\b`, "import", "{", "errors", "é", "\u2028"} {
-		if _, err := token(word); err != nil {
+	for word, ok := range map[string]bool{
+		"my file": true, " ": true, "a#b": true, "#": true, `C:\a b\c`: true, `\\a b`: true, `C:\a\b`: true, "import": true, "errors": true, "é": true,
+		"{": false, "}": false, `a b\`: false, "a\nb": false, `a"b`: false, "{$HOME}": false, "a\xff": false, "": false, "\u2028": false,
+	} {
+		if _, err := token(word); (err == nil) != ok {
+			t.Errorf("%q: %v", word, err)
+		} else if !ok {
 			continue
 		}
 		_, lines := parsed(t, []string{"5553", word, "192.0.2.1"})
