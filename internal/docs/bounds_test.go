@@ -33,6 +33,7 @@ func bounds(code *code) map[string]bound {
 	span := func(dir, name string) string { return duration(time.Duration(code.int(dir, name))) }
 	size := func(dir, name string) string { return binary(code.int(dir, name)) }
 	const up = "plugin/upstream"
+	const pointer, longestName = 8, 255 // bytes; RFC 1035, section 2.3.4
 	names := code.int("plugin/knowledge", "shards") * code.int("plugin/knowledge", "sets") * code.int("plugin/knowledge", "ways")
 	zones := code.int("plugin/knowledge", "zoneShards") * code.int("plugin/knowledge", "zonePlaces")
 	return map[string]bound{
@@ -41,7 +42,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
 		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/known/types.go":                                {numbers: []string{count("plugin/known", "MaxTypes")}},
-		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * code.size("plugin/knowledge", "known"))}},
+		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * (code.size("plugin/knowledge", "known") + pointer + longestName))}},
 		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * code.size("plugin/knowledge", "zone")), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
 		"plugin/udp/udp.go":                                    {numbers: []string{size("plugin/udp", "buffer")}},

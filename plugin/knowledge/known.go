@@ -11,8 +11,7 @@ type known struct {
 	proofs  [2]proof   // for two types, so that one is for another type than the one asked for
 	view    proof      // the answer that a client was given
 	denials [3]denials // of the name, and of two types
-	size    uint8
-	name    [255]byte // RFC 1035, section 2.3.4
+	name    string
 }
 
 // proof is a reply of an upstream for a type, which shows that the name exists. The zero

@@ -76,11 +76,10 @@ func (n *Names) learn(question []byte, p proof, now instant) {
 	k := s.find(i, name)
 	if k == nil {
 		if s.sets == nil {
-			s.sets = make([]nameSet, sets)
+			s.sets = new([sets]nameSet)
 		}
 		k = s.sets[i].leastUseful()
-		k.size = uint8(copy(k.name[:], name))
-		k.proofs, k.view, k.denials = [2]proof{}, proof{}, [3]denials{}
+		*k = known{name: string(name)}
 	}
 	k.found(int(p.by), p.qtype)
 	k.add(p, now)

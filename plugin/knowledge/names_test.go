@@ -318,11 +318,57 @@ func TestBounded(t *testing.T) {
 	if got := count("short", 4*places); got > places-few || got < places-few-places/100 {
 		t.Errorf("%d others are known, in %d places", got, places)
 	}
-	bytes := unsafe.Sizeof(n) + shards*sets*unsafe.Sizeof(nameSet{})
-	if bytes > 3_900_000 {
+	const longest = 255 // of a name (RFC 1035, section 2.3.4)
+	bytes := unsafe.Sizeof(n) + shards*sets*unsafe.Sizeof(nameSet{}) + places*(unsafe.Sizeof(known{})+longest)
+	if bytes > 4_100_000 {
 		t.Errorf("it takes %d bytes", bytes)
 	}
-	t.Logf("%d names, %d bytes", places, bytes)
+	t.Logf("%d names, %d bytes at most", places, bytes)
+}
+
+// The table takes nothing before there is something to remember, and grows with that: many
+// server blocks have one each.
+func TestGrows(t *testing.T) {
+	var n Names
+	now := time.Now()
+	good := reply(t, []string{"x. 60 IN A 192.0.2.1"}, nil)
+	empty := int64(unsafe.Sizeof(n))
+	if empty > 4096 {
+		t.Errorf("an empty table takes %d bytes", empty)
+	}
+	n.Replied(question(t, "none.example.", dns.TypeA), company, race.NXDomain, nil, now)
+	n.Exists(question(t, "none.example.", dns.TypeA), now)
+	if got := heldBy(&n); got != 0 {
+		t.Errorf("after a denial it holds %d bytes", got)
+	}
+	for _, names := range []int{1, 10, 200, 2000} {
+		for i := range names {
+			n.Replied(question(t, fmt.Sprintf("host%d.example.", i), dns.TypeA), company, race.Good, good, now)
+		}
+		shardsUsed := min(names, shards)
+		if got, most := heldBy(&n), 300*names+1100*shardsUsed; got > most {
+			t.Errorf("%d names take %d bytes, want %d at most", names, got, most)
+		}
+	}
+}
+
+// heldBy is the bytes that a table has allocated.
+func heldBy(n *Names) (bytes int) {
+	for i := range n.shards {
+		s := &n.shards[i]
+		if s.sets == nil {
+			continue
+		}
+		bytes += int(unsafe.Sizeof(*s.sets))
+		for _, set := range s.sets {
+			for _, k := range set {
+				if k != nil {
+					bytes += int(unsafe.Sizeof(*k)) + len(k.name)
+				}
+			}
+		}
+	}
+	return bytes
 }
 
 func TestConcurrent(t *testing.T) {
