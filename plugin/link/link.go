@@ -26,7 +26,9 @@ const (
 )
 
 // String is the state in a word, which explain's JSON has.
-func (s State) String() string { return [...]string{Gone: "down", Unbound: "routed", Bound: "bound"}[s] }
+func (s State) String() string {
+	return [...]string{Gone: "down", Unbound: "routed", Bound: "bound"}[s]
+}
 
 // CanBind reports whether this system can bind sockets to interfaces.
 const CanBind = canBind
