@@ -43,7 +43,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/known/types.go":                                {numbers: []string{count("plugin/known", "MaxTypes")}},
 		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * (code.size("plugin/knowledge", "known") + pointer + longestName))}},
-		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * code.size("plugin/knowledge", "zone")), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
+		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * (code.size("plugin/knowledge", "zone") + pointer + longestName)), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
 		"plugin/udp/udp.go":                                    {numbers: []string{size("plugin/udp", "buffer")}},
 		"plugin/upstream/streams.go":                           {numbers: []string{count(up, "maxStreams"), count(up, "maxOpen"), word(code.int(up, "maxAttempts"))}, shown: []string{"TestStreamDialsOnce"}},

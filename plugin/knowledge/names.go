@@ -1,5 +1,5 @@
 // Package knowledge holds what was learned from replies: which names exist, and which
-// upstreams know which zone. Its tables have a fixed size. It knows no sockets.
+// upstreams know which zone. Its tables are bounded. It knows no sockets.
 package knowledge
 
 import (

@@ -24,8 +24,8 @@ type zone struct {
 	apart    uint8   // comparisons in a row that showed nothing in common
 	lead     int8    // the upstream that was first to answer when that was last open
 	used     bool    // since it was last considered for being replaced
-	size     uint8   // of the name; 0: the place is free
-	name     [255]byte
+	name     string
+	tallies  []tally // by upstream
 }
 
 // tally is what an upstream has replied in a zone.

@@ -58,7 +58,7 @@ func (z *Zones) Enter(question []byte, now time.Time) Standing {
 	s := Standing{Lead: -1}
 	at := instantOf(now)
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
-		e := &sh.places[i]
+		e := sh.places[i]
 		e.used = true
 		since := e.surveyed
 		s.Surveyed = at.before(since.add(z.age)) && int64(since.ran) >= z.returned.Load() && e.races < surveyEvery-1
@@ -80,7 +80,7 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 
 // read reads place i of a shard.
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
-	e := &sh.places[i]
+	e := sh.places[i]
 	s.Lead = int(e.lead)
 	differ := at.before(e.differed.add(memory))
 	for j := range z.n {
@@ -151,7 +151,7 @@ func (z *Zones) Missed(question []byte, by, winner int, replied bool, now time.T
 		}
 		t.replied = true
 		t.score -= min(t.score, knows)
-		if e := &sh.places[i]; int(e.lead) == by {
+		if e := sh.places[i]; int(e.lead) == by {
 			e.lead = int8(winner)
 		}
 	})
@@ -172,7 +172,7 @@ func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time)
 	}
 	at := instantOf(now)
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
-		e := &sh.places[i]
+		e := sh.places[i]
 		switch {
 		case d == Alike:
 			e.apart = 0
@@ -199,8 +199,8 @@ func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time)
 // is not known.
 func (z *Zones) Name(question []byte) (name string) {
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
-		e := &sh.places[i]
-		name = presentation(e.name[:e.size])
+		e := sh.places[i]
+		name = presentation([]byte(e.name))
 	})
 	return name
 }
