@@ -25,9 +25,11 @@ type lame struct {
 	hold  chan bool // unless nil, it replies to the type that it knows when this is closed
 }
 
-func newLame(t *testing.T, knows uint16, rcode int) *lame {
+func newLame(t *testing.T, knows uint16, rcode int) *lame { return heldLame(t, knows, rcode, nil) }
+
+func heldLame(t *testing.T, knows uint16, rcode int, hold chan bool) *lame {
 	t.Helper()
-	l := &lame{types: make(map[uint16]int), asked: make(chan uint16, 100)}
+	l := &lame{types: make(map[uint16]int), asked: make(chan uint16, 100), hold: hold}
 	l.Server = server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		qtype := q.Question[0].Qtype
 		l.mu.Lock()
@@ -136,8 +138,7 @@ func TestR18StillDenied(t *testing.T) {
 func TestR18RaceUnderWay(t *testing.T) {
 	for what, rcode := range lameRcodes {
 		for _, knows := range []uint16{dns.TypeA, dns.TypeAAAA} {
-			knower := newLame(t, knows, rcode)
-			knower.hold = make(chan bool)
+			knower := heldLame(t, knows, rcode, make(chan bool))
 			p := newPool(t, resolver(t, ""), knower.Server)
 			first := make(chan *Result)
 			go func() {
@@ -206,8 +207,7 @@ func TestR18BothDenied(t *testing.T) {
 // It takes no longer than the race may: a race under way that began later is not waited for to
 // its end, and an upstream that is silent to the other type is not either.
 func TestR18OtherTypeInTime(t *testing.T) {
-	knower := newLame(t, dns.TypeA, dns.RcodeServerFailure)
-	knower.hold = make(chan bool)
+	knower := heldLame(t, dns.TypeA, dns.RcodeServerFailure, make(chan bool))
 	v := option.Default()
 	v.Rules.Timeout, v.Patience = 300*time.Millisecond, 300*time.Millisecond
 	p := New(Config{Values: v})
