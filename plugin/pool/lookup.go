@@ -19,7 +19,7 @@ import (
 // 8305, section 3).
 const secondWait = 50 * time.Millisecond
 
-var errNobody = errors.New("no upstream with an address is there to be asked")
+var errNobody = errors.New("no upstream that is given by address can be asked")
 
 // resolved is the result of a lookup of one type.
 type resolved struct {
@@ -97,10 +97,13 @@ func (p *Pool) resolve(ctx context.Context, of *set, members []*Member, host str
 		return resolved{err: errors.New("no upstream replied in time")}
 	case res.Leg < 0:
 		return resolved{err: errors.New("no upstream replied")}
-	case res.Verdict != race.Good:
-		return resolved{err: fmt.Errorf("%s says %s", r.Members[res.Leg], res.Verdict)}
+	case res.Verdict == race.Good:
+		return addresses(q.reply)
+	case q.reply.Rcode == dns.RcodeSuccess:
+		return resolved{err: fmt.Errorf("%s replied NOERROR without a usable address", r.Members[res.Leg])}
 	}
-	return addresses(q.reply)
+	rcode := cmp.Or(dns.RcodeToString[q.reply.Rcode], fmt.Sprint("RCODE", q.reply.Rcode))
+	return resolved{err: fmt.Errorf("%s replied %s", r.Members[res.Leg], rcode)}
 }
 
 // packed is the query for a host's addresses of one family.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"syscall"
 )
 
 // ErrForged is why an exchange has ended in which too many replies had wrong ids.
@@ -24,9 +26,13 @@ var (
 	errNotConnected = errors.New("no connection in time")
 )
 
-// plainly is why a connection came to nothing, in words for users.
+// plainly is why a connection came to nothing, in words for users. They stand after the
+// upstream's name, so they need not repeat its address.
 func plainly(err error) error {
-	switch {
+	var number syscall.Errno
+	switch _, network := err.(*net.OpError); {
+	case network && errors.As(err, &number):
+		return number
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return errClosed
 	case errors.Is(err, context.DeadlineExceeded):
