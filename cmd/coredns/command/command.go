@@ -67,11 +67,11 @@ const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s explain NAME [TYPE] [@ADDR[:PORT] | OPTION]...
 
 The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
-to all upstreams at once. TO is the address of one, a file like resolv.conf, or
-the word links for all resolvers that the system knows. The default is the file
-/etc/resolv.conf.dnsmus, on Windows %%ProgramData%%\dnsmus\resolv.conf.
-The second form runs a Corefile. The third shows how each upstream replies for a
-name; see '%[1]s explain -h'.
+to all upstream resolvers at once. TO is the address of such a resolver, a file
+like resolv.conf that lists some, or the word links for all resolvers that the
+system knows. The default is the file /etc/resolv.conf.dnsmus, on Windows
+%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile. The third
+shows how each upstream replies to a query for a name; see '%[1]s explain -h'.
 
 `
 

@@ -14,12 +14,13 @@ func usage(name string) string {
        ` + name + ` -x ADDR [TYPE] [@ADDR[:PORT] | OPTION]...
        ` + name + ` --links [@ADDR[:PORT] | -f FILE | --json]...
 
-Asks all upstreams for NAME at once, as dnsmus does, and shows how each of them
-replies, which reply wins and why, and what dnsmus replies. TYPE is A unless
-given, or PTR with -x. NAME is absolute: search domains do not apply. It may be
-part of a URL or a mail address, and in Unicode. Options may stand anywhere.
+Asks all upstream resolvers for NAME at once, as dnsmus does, and shows how each
+of them replies, which reply wins and why, and what dnsmus replies. TYPE is A
+unless given, or PTR with -x. NAME is absolute: search domains do not apply. It
+may be part of a URL or a mail address, and in Unicode. Options may stand
+anywhere.
 
-  @ADDR[:PORT]          ask this upstream, written as in a stanza, for example
+  @ADDR[:PORT]          ask this upstream, written as in a Corefile, such as
                         @tls://192.0.2.1%dns.example; may be repeated.
                         @links stands for all resolvers that the system knows
   -f FILE               ask the upstreams of this file like resolv.conf; may be
@@ -33,8 +34,8 @@ part of a URL or a mail address, and in Unicode. Options may stand anywhere.
 ` + optionsHelp() + `  --json                print JSON, with all times in seconds
   -h, --help            print this
 
-The options mean what they do in the dnsmus stanza. Ctrl-C shows what is known
-by then. NO_COLOR or TERM=dumb in the environment turns colours off.
+The options mean what they do in a Corefile. Ctrl-C shows what is known by then.
+NO_COLOR or TERM=dumb in the environment turns colours off.
 
 Exit status, by the reply:
   0    a good answer
