@@ -6,8 +6,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/known"
 )
 
-// begin asks over the path that the query wants, or over the other one if that has brought
-// nothing lately (R6).
+// begin asks over the path that the query wants, or over the other one if the wanted path has
+// brought nothing lately (R6).
 func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 	e := startUDP
 	if x.u.cfg.ForceTCP {
@@ -34,9 +34,9 @@ func (x *Exchange) restart(now time.Time, out *outbox) {
 	x.step(e, nil, now, out)
 }
 
-// step moves the exchange on and does what is to be done then, until nothing more comes of
-// it. It is the one place where its phase is changed. Err is that of the event, if it is a
-// failure.
+// step takes an event: it changes the exchange's phase, which nothing else does, and carries
+// out the action that follows. What comes of that may be another event, and so on until
+// there is none. Err is the error that the event is about, if it is a failure.
 func (x *Exchange) step(e event, err error, now time.Time, out *outbox) {
 	for e != nothing && x.phase != ended {
 		e = x.note(e, err, now)
@@ -49,8 +49,8 @@ func (x *Exchange) step(e event, err error, now time.Time, out *outbox) {
 	}
 }
 
-// note takes down what an event says of its path. A path over UDP that fails leaves nothing
-// to try where streams have brought nothing for long.
+// note notes what an event says of its path, and returns the event to go on with. If UDP
+// fails, and streams have brought nothing for long, no stream is tried.
 func (x *Exchange) note(e event, err error, now time.Time) event {
 	switch e {
 	case udpFailed:
@@ -64,7 +64,7 @@ func (x *Exchange) note(e event, err error, now time.Time) event {
 	return e
 }
 
-// act does what is to be done, and returns what has come of it.
+// act carries out an action, and returns the event that comes of it.
 func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, error) {
 	if a != none && a != giveUp && x.cutOff() {
 		x.waitForLink()
@@ -85,28 +85,28 @@ func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, 
 	return nothing, nil
 }
 
-// giveUp ends the exchange without a reply, but for the fallback if there is one: a
-// truncated reply is asked for in a larger size before.
+// giveUp ends the exchange with the fallback as its reply, or without one if there is none.
+// If the fallback is a truncated reply, it is first asked for in a larger size.
 func (x *Exchange) giveUp(err error, now time.Time, out *outbox) event {
 	if e := x.enlarge(now); e != nothing {
 		return e
 	}
 	if x.spare.msg != nil {
-		if !x.spare.due.IsZero() { // UDP has brought this
+		if !x.spare.due.IsZero() { // it is truncated, and no stream has brought the whole one
 			x.u.known.Stream.Failed(now)
 		}
 		out.add(job{kind: replyJob, to: x.to, msg: x.spare.msg, at: now})
 		return gaveUp
 	}
-	if !x.wait.suspectReply { // else there is a reply
+	if !x.wait.suspectReply { // else there was a reply, which may be true
 		out.add(job{kind: failedJob, err: err})
 	}
 	out.add(job{kind: failJob, to: x.to, err: err})
 	return gaveUp
 }
 
-// again lets the exchange ask once more, now that the upstream replies again: also over
-// the path that it had given up, if that is where it replies.
+// again has the exchange ask once more, now that the upstream replies again: also over a path
+// that the exchange had given up, if the upstream replies over that one.
 func (x *Exchange) again(now time.Time, out *outbox) {
 	x.wait.askedAgain = true
 	x.udp.packets, x.conn.dials = min(x.udp.packets, maxPackets-1), min(x.conn.dials, maxDials-1)
@@ -124,7 +124,7 @@ func (x *Exchange) again(now time.Time, out *outbox) {
 	}
 }
 
-// spent reports whether nothing more is tried.
+// spent reports whether the exchange has sent all that it may, and only waits.
 func (x *Exchange) spent() bool {
 	return x.phase != ended && !x.phase.more(x.udp.packets, x.conn.dials)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxUnsent  = 6 // packets that never left, an exchange, before a stream is asked too
+	maxUnsent  = 6 // packets of an exchange that could not be sent, before a stream is asked too
 	unsentWait = 2 * time.Millisecond
 )
 
@@ -46,14 +46,14 @@ func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
 	return nothing, nil
 }
 
-// streamBy is when a stream is asked at the latest: it has to have its time too, before
-// the race is over or the upstream would be down.
+// streamBy is when a stream is asked at the latest, so that it has time to reply before the
+// race is over or the upstream counts as down.
 func (x *Exchange) streamBy() time.Time {
 	return x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3))
 }
 
-// packetNotSent makes a packet that did not leave due again soon; it does not count. When
-// that has been so a few times, it may be for good.
+// packetNotSent takes back a packet that could not be sent, which is then tried again soon.
+// After a few times nothing may ever get through, and a stream is asked, too.
 func (x *Exchange) packetNotSent(now time.Time) event {
 	p := &x.udp
 	p.packets--
@@ -71,8 +71,8 @@ func (x *Exchange) packetNotSent(now time.Time) event {
 	return nothing
 }
 
-// maxWrongIDs is after how many near misses the path over UDP is at its end: up to then the
-// reply that is on its way is still taken. Each is a guess at one of 65,536 ids.
+// maxWrongIDs is after how many near misses the path over UDP ends: until then the true reply,
+// which may be on its way, is still taken. Each near miss is a guess at one of 65,536 ids.
 const maxWrongIDs = 2 + 32
 
 // nearlyReplied takes note of what would be a reply but for its id, and returns what that
@@ -83,7 +83,7 @@ func (x *Exchange) nearlyReplied() (event, error) {
 	p.wrongIDs = min(p.wrongIDs+1, maxWrongIDs)
 	switch p.wrongIDs {
 	case 1:
-		p.failedSocket, p.socket = p.socket, nil // but it stays in the table of that
+		p.failedSocket, p.socket = p.socket, nil // which still has x in its table, for the true reply
 		return forged, errNearMiss
 	case maxWrongIDs:
 		return udpFailed, ErrForged
@@ -94,13 +94,13 @@ func (x *Exchange) nearlyReplied() (event, error) {
 // sendsNoMore reports whether there were so many near misses that nothing more is sent.
 func (p *datagramPath) sendsNoMore() bool { return p.wrongIDs > 1 }
 
-// distrusts reports whether a reply with the right id is not taken: there were too many with
-// wrong ids before, or some, and this one has not even the question.
+// distrusts reports whether a reply is not taken though its id is right: after too many near
+// misses, or after some, if it does not repeat the question.
 func (x *Exchange) distrusts(reply []byte) bool {
 	return x.udp.wrongIDs == maxWrongIDs || x.udp.wrongIDs > 0 && wire.Header(reply).Questions() == 0
 }
 
-// leaveSocket takes the exchange off its socket; the next packet leaves on any.
+// leaveSocket takes the exchange off its socket; the next packet may leave from any.
 func (x *Exchange) leaveSocket() {
 	if x.udp.socket != nil {
 		x.udp.socket.removeLocked(x.udp.id)
@@ -109,7 +109,7 @@ func (x *Exchange) leaveSocket() {
 }
 
 // socketFailed takes the exchange off a socket that failed, and returns what that means for
-// it: another port is tried, once, and then the path over UDP is at its end (R10).
+// it: another port is tried, once, and then the path over UDP ends (R10).
 func (x *Exchange) socketFailed(err error, now time.Time) event {
 	p := &x.udp
 	failed := p.socket

@@ -6,11 +6,11 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/known"
 )
 
-// heardLocked notes that the upstream replies, over UDP or a stream. If it was down, all
-// that still wait for it have to ask once more; and so have those that asked in vain, if
-// their last packet fell into a silence that is over now.
+// heardLocked notes that the upstream has replied, over UDP or a stream. If it was down, all
+// exchanges that still wait for it ask once more. If it was only not heard for a while, those
+// do that have nothing more to try and whose last packet fell into that while.
 func (u *Upstream) heardLocked(overUDP bool, now time.Time, out *outbox) {
-	if u.linkGone() { // it was on its way before
+	if u.linkGone() { // the reply was on its way before
 		return
 	}
 	ended := u.known.Heard(overUDP, now)
@@ -31,8 +31,8 @@ func (u *Upstream) heardLocked(overUDP bool, now time.Time, out *outbox) {
 	}
 }
 
-// silentLocked notes that x is unanswered at now, and makes the upstream down if that
-// proves it.
+// silentLocked notes that x is unanswered at now, and that the upstream is down if that proves
+// it.
 func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 	if !u.known.Silent(x.wait.silenceFrom, now, x.patience()) {
 		return
@@ -45,11 +45,11 @@ func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
 	for x := range u.waitingLocked() {
 		out.tellHealth(x)
 	}
-	u.renewAllLocked(now) // the silence may be theirs
+	u.renewAllLocked(now) // the ports or connections may be what is silent, not the upstream
 }
 
-// After a pause in which nothing was asked, what is known of a down upstream may be old, as
-// after a suspend. It is waited for as long as it usually takes, up to maxWelcome (R5).
+// After a pause in which nothing was asked, as when the machine was suspended, a down upstream
+// may be up again. It is then waited for as long as it usually takes, up to maxWelcome (R5).
 const (
 	leastPause = 5 * time.Second
 	maxWelcome = 300 * time.Millisecond
@@ -75,8 +75,9 @@ func (x *Exchange) notePause(now time.Time) {
 	}
 }
 
-// patience is the silence to the exchange that makes the upstream down. A connection that is
-// being dialled is none yet: it has a moment more, where nothing but streams is asked.
+// patience is how long a silence to the exchange makes the upstream down. It is somewhat
+// longer while a connection is being dialled, if no packet was sent over UDP: there may have
+// been nothing yet to reply to.
 func (x *Exchange) patience() time.Duration {
 	patience := x.u.patienceLocked()
 	if s := x.conn.stream; s != nil && s.state == dialling && x.conn.owed > 0 && x.udp.packets == 0 {
@@ -85,8 +86,8 @@ func (x *Exchange) patience() time.Duration {
 	return patience
 }
 
-// silenceAt is when a silence would be noticed, or the upstream probed before that; zero
-// means never.
+// silenceAt is when the upstream is to be probed or, after that, found to be down, if it does
+// not reply until then; zero means never.
 func (x *Exchange) silenceAt() time.Time {
 	if x.cutOff() {
 		return time.Time{}
@@ -99,9 +100,9 @@ func (x *Exchange) silenceAt() time.Time {
 	return silence
 }
 
-// probeIsDue reports whether it is time to ask the upstream something that takes it no
-// time, once, and not for each exchange that waits: the name asked for may be one that
-// takes long.
+// probeIsDue reports whether it is time to probe the upstream, by a question that it can answer
+// at once: the exchange's own name may be one that takes long. It does so once for each
+// exchange, and not if the upstream was probed just now for another.
 func (x *Exchange) probeIsDue(now time.Time) bool {
 	if at := x.silenceAt(); x.wait.probed || at.IsZero() || now.Before(at) {
 		return false
@@ -110,8 +111,8 @@ func (x *Exchange) probeIsDue(now time.Time) bool {
 	return now.Sub(x.u.known.Probed) >= x.u.patienceLocked()/2
 }
 
-// typeSilenceAt is when a silence to the exchange would be noticed while others are
-// answered; zero means never.
+// typeSilenceAt is when the exchange counts as one that the upstream leaves without reply
+// while it answers others, if it does so until then; zero means never.
 func (x *Exchange) typeSilenceAt() time.Time {
 	if x.wait.silenceReported || x.phase == ended || x.cutOff() {
 		return time.Time{}
@@ -119,8 +120,8 @@ func (x *Exchange) typeSilenceAt() time.Time {
 	return x.wait.silenceFrom.Add(x.u.patienceLocked())
 }
 
-// noteTypeSilence notes, once, that the exchange has stayed without reply for so long that
-// it should have had one, since others had.
+// noteTypeSilence notes, once for each exchange, that it is still without reply though others
+// were answered meanwhile.
 func (x *Exchange) noteTypeSilence(now time.Time, out *outbox) {
 	if due := x.typeSilenceAt(); due.IsZero() || now.Before(due) {
 		return

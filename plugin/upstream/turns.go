@@ -9,20 +9,22 @@ import (
 )
 
 const (
-	// maxSame is how many exchanges that ask the same are under way over UDP at a time. Each
-	// one more would be one more id that a forger may hit (RFC 5452, section 5).
+	// maxSame is how many exchanges with the same question are under way over UDP at a time.
+	// Each further one would be one more id that a forger may guess (RFC 5452, section 5).
 	maxSame = 4
-	// turnWait is after what time an exchange looks again whether it may ask, if it was not
-	// woken before.
+	// turnWait is after what time an exchange that waits for its turn looks again whether it
+	// may ask, if it was not woken before.
 	turnWait = 100 * time.Millisecond
 )
 
+// full reports whether as many exchanges as may be are under way for the question, as counted
+// by [Query.questionCount].
 func (t *turns) full(question uint16) bool {
 	return t.counts != nil && t.counts[question] >= maxSame
 }
 
 // mayAskUDP reports whether the exchange may ask over UDP now. If not, it is woken when one
-// that asks the same has ended; that is no silence.
+// with the same question has left UDP. The time until then is not silence of the upstream.
 func (x *Exchange) mayAskUDP(now time.Time) bool {
 	t := &x.u.turns
 	switch {
@@ -46,8 +48,8 @@ func (x *Exchange) mayAskUDP(now time.Time) bool {
 	return true
 }
 
-// leaveTurn gives the exchange's turn to the next one that asks the same, if there is one,
-// which it returns.
+// leaveTurn ends the exchange's turn, if it has one. It returns the exchange with the same
+// question that has waited longest for a turn; nil: none.
 func (x *Exchange) leaveTurn() (next *Exchange) {
 	if !x.udp.counted {
 		return nil
@@ -68,7 +70,7 @@ func (x *Exchange) leaveTurn() (next *Exchange) {
 	return next
 }
 
-// passTurn wakes the next one that asks the same.
+// passTurn ends the exchange's turn, and wakes the next one with the same question.
 func (x *Exchange) passTurn(now time.Time, out *outbox) {
 	if next := x.leaveTurn(); next != nil {
 		next.udp.due = now
@@ -76,10 +78,10 @@ func (x *Exchange) passTurn(now time.Time, out *outbox) {
 	}
 }
 
-// questionCount is where exchanges of the query's question are counted. It is the same for all
-// upstreams, so it is found once a race.
+// questionCount returns the index in turns.counts at which exchanges with the query's question
+// are counted: a hash. It is the same for all upstreams, so it is computed once for a race.
 func (q *Query) questionCount() uint16 {
-	const known = 1 << 16 // it was found
+	const known = 1 << 16 // it was computed before
 	if count := atomic.LoadUint32(&q.count); count != 0 {
 		return uint16(count)
 	}
