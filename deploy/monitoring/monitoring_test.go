@@ -122,6 +122,7 @@ func live(t *testing.T) map[string]exported {
 			Rules:         race.Rules{Timeout: 2 * time.Second},
 			Patience:      time.Second,
 			MaxConcurrent: 1,
+			Away:          true, // zones are kept
 		},
 	})
 	h.Start()
