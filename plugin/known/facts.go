@@ -1,18 +1,19 @@
 // Package known holds what is known of one upstream from its replies and its silences:
-// whether it is up, how long its replies take, over which path they come, and what it
-// makes of EDNS, of DNSSEC and of each type of question.
+// whether it is up, how long its replies take, over which path they come, and how it takes
+// EDNS, DNSSEC and each type of question.
 //
-// What has happened is noted, and questions are answered; what follows from it is returned,
-// for others to do. The package has no clock and no lock, sends nothing, and knows no query.
+// Some methods note what has happened, and return what follows from that, for the caller to do.
+// Others answer questions about the upstream. The package has no clock and no lock, sends
+// nothing, and knows no query. Rules, such as R5, are those of DESIGN.md.
 package known
 
 import "time"
 
-// Facts are what is known of an upstream. The zero value is that of one which was never
-// asked, and is taken to be up.
+// Facts are what is known of an upstream. The zero value is for an upstream that was never
+// asked; it counts as up.
 type Facts struct {
 	Health
-	Turn      uint64 // how often it went down or came up
+	Turn      uint64 // how often it went down or came up; it numbers these changes
 	Fastest   Latency
 	RTT       RTT // over UDP
 	StreamRTT RTT
@@ -22,15 +23,15 @@ type Facts struct {
 	DNSSEC    DNSSEC
 	Types     Types
 	Probed    time.Time // when it was last probed
-	Resumed   time.Time // when a silence over UDP ended, be it a short one
+	Resumed   time.Time // when a reply over UDP last ended a silence, even a short one
 }
 
-// Silence is what a reply has ended.
+// Silence is the silence that a reply has ended.
 type Silence struct {
 	Down    bool          // the upstream was down
-	DownFor time.Duration // for so long
-	Noticed bool          // packets may have been lost in it: the upstream was down, or not heard for a while
-	Since   time.Time     // when it was heard before
+	DownFor time.Duration // if it was, for how long
+	Noticed bool          // the upstream was down, or sent nothing for a while, in which packets may have been lost
+	Since   time.Time     // when it replied before
 }
 
 // Heard notes that the upstream replies, over UDP or a stream, and returns which silence
@@ -49,8 +50,8 @@ func (f *Facts) Heard(overUDP bool, now time.Time) Silence {
 	return ended
 }
 
-// Silent notes that an exchange begun at begun is unanswered at now. It reports whether
-// the upstream went down by that (R5).
+// Silent notes that a query that was asked at begun is unanswered at now. It reports whether
+// the upstream counts as down from now on (R5).
 func (f *Facts) Silent(begun, now time.Time, patience time.Duration) (wentDown bool) {
 	if !f.Health.silent(begun, now, patience) {
 		return false
@@ -59,8 +60,8 @@ func (f *Facts) Silent(begun, now time.Time, patience time.Duration) (wentDown b
 	return true
 }
 
-// SetDown makes the upstream down or up, for a reason of which it knows nothing. It reports
-// whether that is a change, and for how long it was the other before.
+// SetDown notes that the upstream is down, or up, for a reason other than its replies or its
+// silence. It reports whether that is a change, and how long it has been since the last one.
 func (f *Facts) SetDown(down bool, now time.Time) (changed bool, after time.Duration) {
 	if down == f.Down {
 		return false, 0
@@ -71,18 +72,18 @@ func (f *Facts) SetDown(down bool, now time.Time) (changed bool, after time.Dura
 	return true, after
 }
 
-// ForgetPaths takes both paths for ones that are expected to work, as after a change of
-// the network.
+// ForgetPaths forgets what is known of both paths, so that they are expected to work. It is
+// for after a change of the network.
 func (f *Facts) ForgetPaths() { f.UDP, f.Stream = Path{}, Path{} }
 
-// Patience is the silence that makes the upstream down: least, but more, up to most, where
-// even its fastest replies take long.
+// Patience is how long a silence makes the upstream down: least, or more if even its fastest
+// replies take long, but at most most.
 func (f *Facts) Patience(least, most time.Duration) time.Duration {
 	return f.Fastest.patience(least, most)
 }
 
-// Stall is how long a stream may leave a query without a reply before it is passed over.
+// Stall is how long a stream may leave a query without a reply before others are used instead.
 func (f *Facts) Stall() time.Duration { return max(LeastStall, f.StreamRTT.Timeout()) }
 
-// LeastStall is that of an upstream which replies quickly, or never did.
+// LeastStall is the Stall of an upstream that replies quickly, or never did.
 const LeastStall = 500 * time.Millisecond

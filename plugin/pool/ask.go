@@ -10,10 +10,10 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Ask runs a race for the query, or waits for that of an equal one under way (R11; RFC
-// 5452, section 5). Equal queries are the same in all that changes the answer. It reports
-// whether the race was this query's own; if not, q.Read was not called. After a race of its
-// own it calls look with it, unless that is nil.
+// Ask runs a race for the query. If an equal query is in flight, it waits for the race of that
+// one instead (R11; RFC 5452, section 5). Queries are equal if they are the same in all that
+// changes the answer. First reports whether the race was the query's own; if not, q.Read was
+// not called. If look is not nil, it is called with a race of the query's own, when that is over.
 func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
 	key := keyOf(query)
@@ -39,7 +39,7 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	return &c.Result, true
 }
 
-// keyOf is equal for queries that may share a race (R11).
+// keyOf returns a key that is the same for queries that may share a race (R11).
 func keyOf(query *upstream.Query) string {
 	var buf [300]byte
 	key := wire.AppendKey(buf[:0], query.Msg)
@@ -49,7 +49,8 @@ func keyOf(query *upstream.Query) string {
 	return string(key)
 }
 
-// Start asks all upstreams in use (R1), as if nothing were known.
+// Start begins a race of all upstreams in use (R1), as if nothing were known of the zone, and
+// returns it.
 func (p *Pool) Start(q Query) *Race {
 	r := &Race{set: p.set.Load().route(wire.Question(q.Plain().Msg))}
 	r.Members = r.set.members

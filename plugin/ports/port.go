@@ -17,10 +17,11 @@ type port struct {
 	ports    *Ports
 	born     time.Time
 	life     time.Duration
-	retiring atomic.Bool // another is to take its place
+	retiring atomic.Bool // another port is to take its place
 
-	// sockets are listed by peer. There may be more than one with a peer: one that is given
-	// up, and another that took its place. Replaced under ports.mu.
+	// The sockets on the port, by peer. A peer may have several: those of upstreams with the
+	// same address, or one that is given up and its replacement. The map is not changed but
+	// replaced, under ports.mu.
 	sockets atomic.Pointer[map[udp.Peer][]*Socket]
 }
 
@@ -72,7 +73,7 @@ func (p *port) changeLocked(peer udp.Peer, change func([]*Socket) []*Socket) {
 	p.sockets.Store(&sockets)
 }
 
-// received takes packets. Whom one is from is looked at before anything else: what does
+// received takes packets. The source of a packet is checked before anything else: what does
 // not come from an upstream's address and port, and over its link, is dropped (R9).
 func (p *port) received(packets []udp.Packet) {
 	now := time.Now()
@@ -80,7 +81,7 @@ func (p *port) received(packets []udp.Packet) {
 	for i := range packets {
 		packet := &packets[i]
 		from := sockets[packet.Peer]
-		if packet.Peer.Link != 0 && !link.Scoped(packet.Peer.Addr.Addr()) { // it may be for who is bound to no link
+		if packet.Peer.Link != 0 && !link.Scoped(packet.Peer.Addr.Addr()) { // it may be for a socket that is bound to no link
 			if any := sockets[packet.Peer.AnyLink()]; len(any) > 0 {
 				from = append(slices.Clip(from), any...)
 			}
@@ -97,8 +98,9 @@ func (p *port) received(packets []udp.Packet) {
 	}
 }
 
-// deliver hands a message to the socket for which it is. Where several are with one peer, that
-// is the one that waits for its id and asked its question; if none waits, the one that did.
+// deliver hands a message to the owner of the socket that it is for. If several sockets have
+// the same peer, that is the one whose owner waits for the id and asked the question. If none
+// waits for the id, it is the one whose owner waited for it before.
 func deliver(sockets []*Socket, msg []byte, now time.Time) {
 	who, id := sockets[0], wire.Header(msg).ID()
 	if len(sockets) > 1 {

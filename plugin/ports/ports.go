@@ -1,10 +1,11 @@
-// Package ports has what queries over UDP leave from: a few ports with unpredictable numbers
-// that the upstreams of a pool share, and tables of unpredictable ids (RFC 5452, section
-// 9.2). It also bounds the file descriptors that sockets take. It knows nothing of queries.
+// Package ports has the UDP ports and the ids of queries, which a forger has to guess (RFC
+// 5452, section 9.2): a few ports with unpredictable numbers, which the upstreams of a pool
+// share, and tables of unpredictable ids. It also bounds how many file descriptors sockets
+// take. It knows nothing of what a query asks.
 //
-// An upstream has a [Socket] on a port, and says as its [Owner] which ids it waits for. So
-// a reply cannot get to an upstream that does not wait for it, also where two have the
-// same address.
+// An upstream has a [Socket] on a port. It is the socket's [Owner], which is asked which ids
+// it waits for. So even where two upstreams have the same address, a reply gets only to the
+// one that waits for it.
 package ports
 
 import (
@@ -18,23 +19,24 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
-// How many ports are used at a time for each family of addresses. More are harder to hit
-// (RFC 5452, section 9.2), and cost more: packets from one port leave, and are read, together.
+// How many ports are used at a time for each family of addresses. The more there are, the
+// harder a forger finds the right one (RFC 5452, section 9.2), and the more system calls are
+// made: packets that leave from one port are sent, and read, together.
 const (
 	InUse     = 16  // at most
-	BusyInUse = 4   // of a pool that makes many races, or while descriptors run low
-	BusyRate  = 200 // races a second from which on that is so
+	BusyInUse = 4   // in a pool with many races, or while file descriptors run low
+	BusyRate  = 200 // more races a second than this are many
 )
 
 // A port is in use for between half of MaxAge and MaxAge, drawn at random, so that ports are
 // not replaced all at once.
 const MaxAge = 10 * time.Second
 
-// Errors and silence have ports replaced, so often at once and then so often over time:
-// an upstream that always fails must not cost the others theirs.
+// After errors and silence ports are replaced, but not always: an upstream that fails again
+// and again must not cost the others their ports.
 const (
-	RenewBurst = 4
-	renewEvery = time.Second
+	RenewBurst = 4           // times at once
+	renewEvery = time.Second // after that
 )
 
 // Listen opens a UDP socket for IPv6 or for IPv4, and has received take what comes.
@@ -44,30 +46,31 @@ type Listen func(v6 bool, received udp.Receiver) (udp.Conn, error)
 // numbers, that are soon replaced by others. Its methods may be called from any goroutine.
 type Ports struct {
 	listen   Listen
-	fallback *Ports // serve where there are no descriptors for others; nil: none
+	fallback *Ports // used while there are no file descriptors for ports of its own; nil: none
 	renewals *rate.Limiter
 
-	second atomic.Int64 // in which draws are counted
-	draws  atomic.Int64
-	busy   atomic.Bool // there were many in the second before
-	short  func() bool // descriptors run low; nil: they never do
+	second atomic.Int64 // the Unix time of which draws are counted
+	draws  atomic.Int64 // in that second
+	busy   atomic.Bool  // there were many in the second counted before
+	short  func() bool  // file descriptors run low; nil: they never do
 
 	mu    sync.Mutex
-	inUse [2][InUse]*port // of IPv4, of IPv6
-	open  []*port         // these, and those that only wait for late replies
+	inUse [2][InUse]*port // for IPv4, for IPv6
+	open  []*port         // those in use, and those that only wait for late replies
 }
 
-// New returns ports, of which none is open before it is needed.
+// New returns ports, each of which is opened when it is first needed.
 func New() *Ports { return process.Ports() }
 
-// Over returns ports that listen opens.
+// Over returns ports that are opened by listen.
 func Over(listen Listen) *Ports { return over(listen, nil) }
 
 func over(listen Listen, fallback *Ports) *Ports {
 	return &Ports{listen: listen, fallback: fallback, renewals: rate.NewLimiter(rate.Every(renewEvery), RenewBurst)}
 }
 
-// Draw draws which of the ports in use a race's packets leave from.
+// Draw draws at random from which of the ports in use a race's packets leave, and returns its
+// index for Join.
 func (ps *Ports) Draw(random *Random, now time.Time) int {
 	if second := now.Unix(); ps.second.Swap(second) != second {
 		ps.busy.Store(ps.draws.Swap(0) > BusyRate)
@@ -79,8 +82,9 @@ func (ps *Ports) Draw(random *Random, now time.Time) int {
 	return int(random.Uint16()) % n
 }
 
-// Join returns a socket with a peer on the i-th port in use, which is opened if need be; an
-// older port serves where that cannot be, as for lack of file descriptors.
+// Join returns a socket with a peer on the i-th port in use. If that port is not open, or is to
+// be replaced, another is opened in its place. If that fails, as for lack of file
+// descriptors, another port that is open already is used.
 func (ps *Ports) Join(owner Owner, peer udp.Peer, i int, now time.Time) (*Socket, error) {
 	s := &Socket{Peer: peer, owner: owner}
 	if err := ps.join(s, i, now); err != nil {
@@ -115,7 +119,7 @@ func (ps *Ports) join(s *Socket, i int, now time.Time) error {
 	return nil
 }
 
-// youngest is that of the ports, or nil if there is none.
+// youngest returns the port that was opened last, or nil if none is open.
 func youngest(ports *[InUse]*port) (youngest *port) {
 	for _, p := range ports {
 		if p != nil && (youngest == nil || p.born.After(youngest.born)) {
@@ -137,8 +141,8 @@ func (ps *Ports) openLocked(v6 bool, now time.Time) (*port, error) {
 	return p, nil
 }
 
-// Renew has other ports take the place of all that are open. It reports whether it does:
-// not too often.
+// Renew has other ports take the place of all that are open. It reports false, and does
+// nothing, if it is called too often.
 func (ps *Ports) Renew(now time.Time) bool {
 	if !ps.renewals.AllowN(now, 1) {
 		return false

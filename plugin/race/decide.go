@@ -5,15 +5,16 @@ import "time"
 // decision is what decide returns.
 type decision struct {
 	over   bool
-	winner int  // the leg whose reply is given; -1: none
-	sure   bool // no other reply would have changed that
+	winner int  // the leg whose reply is given to the client; -1: none
+	sure   bool // whatever the other legs reply, the winner stays the same
 
 	// If it is not over.
 	ask   bool          // the legs that were put off are to be asked now
 	again time.Duration // when to decide again, if nothing happens before
 }
 
-// decide says whether a race is over and who has won it. These are all the rules of that.
+// decide says whether a race is over, and which leg has won it. All rules about that are here;
+// their numbers are those of DESIGN.md.
 func decide(s *state, now time.Duration) decision {
 	t := s.tally()
 	won := t.filtered >= 0 || t.good >= 0 && !s.Final
@@ -43,7 +44,7 @@ func decide(s *state, now time.Duration) decision {
 	return s.end(&t)
 }
 
-// waitUntil is the decision to wait until then, or until the deadline.
+// waitUntil is the decision to wait until that time, but not beyond the deadline.
 func (s *state) waitUntil(until time.Duration) decision {
 	return decision{winner: -1, again: min(until, s.deadline)}
 }
@@ -66,11 +67,11 @@ func (s *state) end(t *tally) decision {
 
 // tally sums up the legs.
 type tally struct {
-	waiting, down, unasked, replied bool // there is such a leg
+	waiting, down, unasked, replied bool // there is a leg with this status
 	denied                          bool // a reply denies the name or the type
 
-	good     int // the first good reply, or the first with a signature if there is one; -1: none
-	filtered int // the first denial by a filter; -1: none
+	good     int // the leg with the first good reply, or with the first that is signed if there is one; -1: none
+	filtered int // the leg with the first denial by a filter; -1: none
 }
 
 func (s *state) tally() tally {
@@ -102,7 +103,7 @@ func (s *state) tally() tally {
 	return t
 }
 
-// goodBefore reports whether one good reply is given rather than another (R2, R19).
+// goodBefore reports whether l's good reply is given rather than other's (R2, R19).
 func (l *legState) goodBefore(other *legState) bool {
 	if l.signed != other.signed {
 		return l.signed
@@ -110,8 +111,8 @@ func (l *legState) goodBefore(other *legState) bool {
 	return l.at < other.at
 }
 
-// best is the leg with the best reply, of all or of the denials only; -1: none. Of equals it
-// is the first in the list, or with DO the first that is signed (R3).
+// best is the leg with the best reply, of all or of the denials only; -1: none. Of equal replies
+// it is the first in the list or, with DO, the first that is signed (R3).
 func (s *state) best(denials bool) int {
 	best, most := -1, 0
 	for i := range s.legs {
@@ -130,8 +131,8 @@ func (s *state) best(denials bool) int {
 	return best
 }
 
-// denialKnown reports whether the first leg of the plan has replied NODATA, and the others
-// need not be asked, because they have all denied the name lately (R16).
+// denialKnown reports whether the plan's first leg has replied NODATA, and that is enough
+// because all others have lately denied the name (R16).
 func (s *state) denialKnown() bool {
 	if !s.Plan.Final {
 		return false
@@ -141,9 +142,9 @@ func (s *state) denialKnown() bool {
 }
 
 // othersUntil is how long a race without a good reply waits for legs that have not replied
-// (R4); 0: not at all. Legs that are down are waited for if there are only such and no
-// reply (R5), or if they were put off: without the plan they would have had the time that
-// the first leg took.
+// (R4); 0: not at all. Legs that are down are waited for in two cases: no leg has replied, and
+// all that have not failed are down (R5); or the plan has put them off. Had they been asked
+// with the first leg, they would have had as long as that one took, so they get it now.
 func (s *state) othersUntil(t *tally) time.Duration {
 	switch {
 	case t.waiting:

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	restTime = 2 * time.Second // without a change, before a file counts that may be half written
-	restMost = 4 * time.Second // until it counts anyway, if it goes on changing
+	restTime = 2 * time.Second // without a change, after which a file counts that may have been half written
+	restMost = 4 * time.Second // after which it counts even if it goes on changing
 )
 
 // reading is the result of reading a source: what it names, or why it is unusable.
@@ -19,19 +19,20 @@ type reading struct {
 	err error
 }
 
-// settling decides when a file that is written in place counts. One that only adds servers
-// counts at once. One that may be half written counts when it has not changed for restTime;
-// if it goes on changing for restMost, the fullest reading of that time counts. The zero
-// value is a file that has settled.
+// settling decides when a file that is written in place counts: when the servers that it names
+// take the place of those in use. If it only adds servers, it counts at once. If it may be
+// half written, it counts when it has not changed for restTime. If it goes on changing for
+// restMost, the fullest reading of that time counts. The zero value is for a file that has
+// settled: nothing in it is waiting to count.
 type settling struct {
 	began   time.Time // since when the file may be half written; zero: it is not
 	last    reading
-	changed time.Time // when last was first read
-	fullest reading   // since began
+	changed time.Time // when last was read for the first time
+	fullest reading   // the one since began that is least likely to be a half
 }
 
-// add takes a reading of the file, of which inUse are the servers that count so far. It
-// returns the reading that counts now, or false if the file is to be read again.
+// add takes a new reading of the file; inUse are the servers of the reading that counts so far.
+// It returns the reading that counts now, or false if the file has to be read again first.
 func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts reading, settled bool) {
 	if !now.maybeHalf(inUse) {
 		*s = settling{}
@@ -58,14 +59,14 @@ func (s *settling) add(now reading, inUse []server.Server, at time.Time) (counts
 	return counts, true
 }
 
-// rested reports whether the file was last modified so long ago that nobody is writing it,
-// which can be told only by the file where it was not read before.
+// rested reports whether the file was last modified so long ago that nobody is writing it. It
+// is for a file that is read for the first time: add would have to wait to find that out.
 func (r reading) rested(at time.Time) bool {
 	return !r.Modified.IsZero() && at.Sub(r.Modified) >= restTime
 }
 
-// maybeHalf reports whether the file may be half written: it is unusable, or lacks servers
-// that are in use, or its last line has no end and is not about a server that is in use.
+// maybeHalf reports whether the file may be half written: it is unusable, or lacks servers that
+// are in use, or its last line has no end and does not name a server that is in use.
 func (r reading) maybeHalf(inUse []server.Server) bool {
 	if r.err != nil || !includes(r.Servers, inUse) {
 		return true
@@ -84,7 +85,7 @@ func (r reading) lessThan(other reading) bool {
 	return len(r.Servers) < len(other.Servers)
 }
 
-// equal reports whether the file was the same both times.
+// equal reports whether the file was the same when other was read.
 func (r reading) equal(other reading) bool {
 	if !r.Modified.Equal(other.Modified) {
 		return false
