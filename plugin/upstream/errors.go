@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// ErrForged is why an exchange has ended in which too many replies had wrong ids.
+// ErrForged is why an exchange failed that got too many replies with wrong ids.
 var ErrForged = errors.New("too many replies with wrong ids; they may be forged")
 
-// ErrLinkGone is why an upstream is not asked.
+// ErrLinkGone is why an upstream is not asked at all.
 var ErrLinkGone = errors.New("its interface is down or missing")
 
-// ErrUnbound is why one is not asked over its link alone.
+// ErrUnbound is why an upstream cannot be asked over its own link alone.
 var ErrUnbound = errors.New("its interface has no route to it")
 
 var (
