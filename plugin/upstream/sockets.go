@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -137,15 +138,32 @@ func (s *socket) nearMissesLocked(reply []byte) (missed []*Exchange) {
 	case !all && !s.hasQuestionLocked(wire.Question(reply)):
 		return nil
 	}
-	for _, x := range s.pending.All() {
-		if !x.phase.hearsUDP() || all && x.udp.wrongIDs > 0 {
-			continue
-		}
-		if all || matches(x.query.msg, reply) {
-			missed = append(missed, x)
+	if all {
+		return s.answeredByLocked(nil, func(x *Exchange) bool { return x.udp.wrongIDs == 0 })
+	}
+	same := func(x *Exchange) bool { return matches(x.query.msg, reply) }
+	if missed = s.answeredByLocked(nil, same); len(missed) == 0 {
+		return nil
+	}
+	for _, list := range [][]*socket{s.u.sockets[:], s.u.retired} { // whoever guesses may guess at all that ask this
+		for _, other := range list {
+			if other != nil && other != s && other.hasQuestionLocked(wire.Question(reply)) {
+				missed = other.answeredByLocked(missed, func(x *Exchange) bool { return same(x) && !slices.Contains(missed, x) }) // one may be on several
+			}
 		}
 	}
 	return missed
+}
+
+// answeredByLocked appends to those found the exchanges on the socket that take replies over
+// UDP and that pass the test.
+func (s *socket) answeredByLocked(found []*Exchange, test func(*Exchange) bool) []*Exchange {
+	for _, x := range s.pending.All() {
+		if x.phase.hearsUDP() && test(x) {
+			found = append(found, x)
+		}
+	}
+	return found
 }
 
 // hasQuestionLocked reports whether an exchange may be pending that asks this. It
