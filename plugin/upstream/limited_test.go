@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -30,9 +31,9 @@ func TestStreamOnlyOneAllowed(t *testing.T) {
 				})
 				u := f.upstream(t, forceTCP, func(c *Config) {
 					dial := c.Dial
-					n := 0
+					var dials atomic.Int32
 					c.Dial = func(ctx context.Context, to udp.Peer) (net.Conn, error) {
-						n++
+						n := dials.Add(1)
 						if n > 1 && way == "refused" {
 							return nil, syscall.ECONNRESET
 						}
@@ -68,11 +69,11 @@ func TestRoundTripperOnlyOneAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &single{answer: func(ctx context.Context, _ *singleConn, msg []byte) ([]byte, error) { return slowly(ctx, 100*ms, msg) }}
 		s.t = t
-		n := 0 // connections tried
+		var n atomic.Int32 // connections tried
 		u := newFake(nil).upstream(t, func(c *Config) {
 			c.ForceTCP, c.Warm = true, time.Minute
 			c.DialRoundTripper = func(ctx context.Context, a udp.Peer) (RoundTripper, error) {
-				if n++; n > 1 {
+				if n.Add(1) > 1 {
 					return nil, syscall.ECONNREFUSED
 				}
 				return s.dial(ctx, a)

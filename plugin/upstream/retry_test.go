@@ -3,6 +3,7 @@ package upstream
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,18 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
+// lockedRand draws for whoever calls.
+type lockedRand struct {
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+func (r *lockedRand) IntN(n int) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rng.IntN(n)
+}
+
 // Whatever the network does, and whenever Retry is called, also late or for nothing, it
 // never wants to be called in the past: that would be a busy loop. And whatever has happened
 // before, a reply that comes is taken.
@@ -20,7 +33,7 @@ func TestRetryRandomly(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rng := rand.New(rand.NewPCG(seed, 1))
+				rng := &lockedRand{rng: rand.New(rand.NewPCG(seed, 1))}
 				pick := func() string { return states[rng.IntN(len(states))] }
 				n := newNetwork(pick(), pick())
 				answer := n.answer

@@ -139,13 +139,12 @@ func TestHandshakeIsNoSilence(t *testing.T) {
 func TestDialTakesLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(20*ms, nil))
-		n := 0
+		var n atomic.Int32
 		u := f.upstream(t, forceTCP, func(c *Config) {
 			c.Patience = 3500 * ms
 			dial := c.Dial
 			c.Dial = func(ctx context.Context, to udp.Peer) (net.Conn, error) {
-				n++
-				if n == 1 {
+				if n.Add(1) == 1 {
 					<-ctx.Done()
 					return nil, ctx.Err()
 				}
@@ -154,7 +153,7 @@ func TestDialTakesLong(t *testing.T) {
 		})
 		o := ask(u, query("host.example."))
 		if !o.good() {
-			t.Errorf("%v after %v (dials %d)", o.err, o.after, n)
+			t.Errorf("%v after %v (dials %d)", o.err, o.after, n.Load())
 		}
 	})
 }

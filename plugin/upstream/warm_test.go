@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,17 +182,17 @@ func TestWarmStays(t *testing.T) {
 // anybody asks.
 func TestWarmAfterRestart(t *testing.T) {
 	eachKind(t, func(t *testing.T, tripper bool) {
-		refuse := false
-		u, w := warmUpstream(t, tripper, 20*time.Second, func() bool { return refuse })
+		var refuse atomic.Bool
+		u, w := warmUpstream(t, tripper, 20*time.Second, refuse.Load)
 		ask(u, query("host.example."))
 		time.Sleep(19 * time.Second)
-		refuse = true
+		refuse.Store(true)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if open, dials, _ := w.now(); open != 0 || dials > 4 {
 			t.Errorf("%d connections are open, %d dials", open, dials)
 		}
-		refuse = false
+		refuse.Store(false)
 		time.Sleep(rewarmEvery + time.Second)
 		synctest.Wait()
 		if open, _, _ := w.now(); open != 1 {
