@@ -21,7 +21,7 @@ race:
 fuzz:
 	@set -e; for dir in $$(go list -f '{{.Dir}}' ./...); do \
 		for target in $$(cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p'); do \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 100000x "$$dir"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 100000x -fuzzminimizetime 100x "$$dir"; \
 		done; \
 	done
 
