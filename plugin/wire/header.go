@@ -44,6 +44,12 @@ func (h Header) SetTruncated(tc bool) {
 	}
 }
 
+// RecursionDesired reports the RD bit.
+func (h Header) RecursionDesired() bool { return h[2]&0x01 != 0 }
+
+// CheckingDisabled reports the CD bit.
+func (h Header) CheckingDisabled() bool { return h[3]&0x10 != 0 }
+
 // RecursionAvailable reports the RA bit.
 func (h Header) RecursionAvailable() bool { return h[3]&0x80 != 0 }
 

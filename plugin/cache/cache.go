@@ -1,0 +1,174 @@
+// Package cache keeps replies for as long as they may be believed. It knows who gave each, among
+// whom, and when, so a change of the network ends what was kept before; and an answer whose
+// giver is away may be given after its end (RFC 8767). It knows no sockets, and upstreams as
+// values of the caller's choice.
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	store "github.com/coredns/coredns/plugin/pkg/cache"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// DefaultEntries is how many replies are kept unless another number is set.
+const DefaultEntries = 10_000
+
+// Config says what a cache asks of its owner. U is an upstream.
+type Config[U any] struct {
+	Entries int
+	// Same reports whether two are one upstream.
+	Same func(a, b U) bool
+	// MayKnow reports whether an upstream may know the names in the zone of a question, which
+	// is as in [wire.Question].
+	MayKnow func(u U, question []byte) bool
+	// Ended is called when a reply that a change has ended is first asked for again, Evicted
+	// when one makes room for another; nil: nothing is.
+	Ended, Evicted func()
+}
+
+// Cache keeps replies. Its methods may be called from any goroutine.
+type Cache[U any] struct {
+	cfg     Config[U]
+	entries *store.Cache[*Entry[U]]
+	changes atomic.Pointer[changes[U]]
+	mu      sync.Mutex // held while changes is replaced
+}
+
+// New returns an empty cache.
+func New[U any](cfg Config[U]) *Cache[U] {
+	c := &Cache[U]{cfg: cfg, entries: store.New[*Entry[U]](cfg.Entries)}
+	c.changes.Store(new(changes[U]))
+	return c
+}
+
+// Len is the number of replies that are kept, whether or not they are of any use still.
+func (c *Cache[U]) Len() int { return c.entries.Len() }
+
+// State is what may be done with a reply that is kept.
+type State uint8
+
+const (
+	None  State = iota // there is none
+	Alive              // it is the reply
+	Held               // its life is over, but it is the reply: its giver was away just now
+	Ended              // its life is over: it is the reply if the giver is found to be away
+)
+
+// Get returns what is kept for a question, which is as in [wire.Question], how old it is, and
+// what may be done with it.
+func (c *Cache[U]) Get(question []byte, f Flags, now time.Time) (e *Entry[U], age time.Duration, s State) {
+	var buf [maxKey]byte
+	e = c.find(appendKey(buf[:0], question, f))
+	if e == nil {
+		return nil, 0, None
+	}
+	age = since(e.kept, now)
+	changes := c.changes.Load()
+	if age < e.life && e.epoch.Load() == changes.next {
+		return e, age, Alive
+	}
+	if s = c.afterLife(e, question, changes, age, now); s == None {
+		return nil, 0, None
+	}
+	return e, age, s
+}
+
+// afterLife is what may be done with a reply whose time is over, or which is from before a
+// change.
+func (c *Cache[U]) afterLife(e *Entry[U], question []byte, all *changes[U], age time.Duration, now time.Time) State {
+	end := e.life
+	switch at, ends := c.endedBy(e, question, all); {
+	case ends:
+		end = min(end, since(e.kept, at))
+		if age < e.life && !e.counted.Swap(true) && c.cfg.Ended != nil {
+			c.cfg.Ended()
+		}
+	case age < e.life:
+		e.epoch.Store(all.next)
+		return Alive
+	}
+	switch {
+	case e.Kind != Answer || age-end >= staleFor:
+		return None
+	case e.heldAt(now, all.next):
+		return Held
+	}
+	return Ended
+}
+
+// find returns the entry with that key, or nil.
+func (c *Cache[U]) find(key []byte) *Entry[U] {
+	if e, ok := c.entries.Get(hash(key)); ok && e.key == string(key) {
+		return e
+	}
+	return nil
+}
+
+// Put keeps a reply to a question, if it may be kept, in the place of what was kept before. A
+// good answer that may not be kept takes its place, too.
+func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
+	e := newEntry(question, f, r, now)
+	if e != nil && e.Kind != Answer && r.Epoch != c.Epoch() { // an opinion of upstreams as they were
+		return
+	}
+	var buf [maxKey]byte
+	key := appendKey(buf[:0], question, f)
+	old := c.find(key)
+	switch {
+	case old != nil && old.epoch.Load() > r.Epoch: // it is of later upstreams
+	case e != nil:
+		if c.entries.Add(hash(key), e) && c.cfg.Evicted != nil {
+			c.cfg.Evicted()
+		}
+	case old != nil && r.Verdict == race.Good: // which knows better
+		c.entries.Remove(hash(key))
+	}
+}
+
+// Denied says that an upstream denies what a question asks for. If it gave the answer that is
+// kept, that goes.
+func (c *Cache[U]) Denied(question []byte, by U) {
+	for f := range flags {
+		c.removeIf(question, f, func(e *Entry[U]) bool {
+			if e.Kind == Answer {
+				for _, giver := range e.Givers {
+					if c.cfg.Same(giver, by) {
+						return true
+					}
+				}
+			}
+			return false
+		})
+	}
+}
+
+// Heard says that an upstream that was silent has given its opinion of a question. A denial
+// without it goes.
+func (c *Cache[U]) Heard(question []byte) {
+	for f := range flags {
+		c.removeIf(question, f, func(e *Entry[U]) bool { return e.Kind == Denial && e.Inconclusive })
+	}
+}
+
+func (c *Cache[U]) removeIf(question []byte, f Flags, goes func(*Entry[U]) bool) {
+	var buf [maxKey]byte
+	key := appendKey(buf[:0], question, f)
+	if e := c.find(key); e != nil && goes(e) {
+		c.entries.Remove(hash(key))
+	}
+}
+
+var seed = maphash.MakeSeed()
+
+func hash(key []byte) uint64 { return maphash.Bytes(seed, key) }
+
+// since is how long after a time another one is. The monotonic clock cannot be set, and the
+// wall clock goes on while the machine sleeps: what is over on either is over.
+func since(t, now time.Time) time.Duration {
+	return max(now.Sub(t), time.Duration(now.UnixNano()-t.UnixNano()))
+}
