@@ -51,7 +51,7 @@ var Table = []Option{
 		About: "where answers differ, choose that of the upstream listed first, or one with private addresses", set: setPrefer},
 	{Name: "away", set: flag(func(v *Values) *bool { return &v.Away })},
 	{Name: "filtered", Flag: "filtered",
-		About: "a denial made by a filter is the reply, even if another upstream would answer",
+		About: "the reply of a filter is given, even if another upstream would answer otherwise",
 		set:   flag(func(v *Values) *bool { return &v.Rules.Filtered })},
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in an interface's own domains over that interface only",

@@ -31,7 +31,7 @@ func decide(s *state, now time.Duration) decision {
 		if until := s.othersUntil(&t); now < until { // R4, R5, R14
 			return s.waitUntil(until)
 		}
-	case t.good < 0: // R4: a filter's denial
+	case t.good < 0: // R4: a filter's reply
 	case s.Prefer != nil:
 		if until := s.betterUntil(s.legs[t.good].at); now < until { // R17
 			return s.waitUntil(until)
@@ -71,7 +71,7 @@ type tally struct {
 	denied                          bool // a reply denies the name or the type
 
 	good     int // the leg with the first good reply, or with the first that is signed if there is one; -1: none
-	filtered int // the leg with the first denial by a filter; -1: none
+	filtered int // the leg with the first reply of a filter, which is not counted as good; -1: none
 }
 
 func (s *state) tally() tally {
@@ -87,15 +87,15 @@ func (s *state) tally() tally {
 			t.unasked = true
 		case replied:
 			t.replied = true
+			t.denied = t.denied || l.verdict.Negative()
 			switch {
+			case l.filtered:
+				if t.filtered < 0 || l.at < s.legs[t.filtered].at {
+					t.filtered = i
+				}
 			case l.verdict == Good:
 				if t.good < 0 || l.goodBefore(&s.legs[t.good]) {
 					t.good = i
-				}
-			case l.verdict.Negative():
-				t.denied = true
-				if l.filtered && (t.filtered < 0 || l.at < s.legs[t.filtered].at) {
-					t.filtered = i
 				}
 			}
 		}

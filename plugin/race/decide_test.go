@@ -114,6 +114,9 @@ func TestDecide(t *testing.T) {
 		{"R4: it is before better ones", stateOf(filters, got(1*ms, NoDataSOA), got(2*ms, NXDomain).ofFilter(), is(waiting)), 2 * ms, won(1)},
 		{"R4: the first of several", stateOf(filters, got(2*ms, NoDataSOA).ofFilter(), got(1*ms, NXDomain).ofFilter(), is(waiting)), 2 * ms, won(1)},
 		{"R4: the other way round", stateOf(filters, got(1*ms, NXDomain).ofFilter(), got(2*ms, NoDataSOA).ofFilter(), is(waiting)), 2 * ms, won(0)},
+		{"R4: a filter's answer", stateOf(filters, is(waiting), got(1*ms, Good).ofFilter(), is(down)), 1 * ms, won(1)},
+		{"R4: it waits for no better one", stateOf(Setup{Rules: filters.Rules, Prefer: inOrder(true).Prefer}, is(waiting), got(1*ms, Good).ofFilter(), is(waiting)), 1 * ms, won(1)},
+		{"R4: nor for a signature", stateOf(Setup{Rules: filters.Rules, DNSSEC: true}, got(1*ms, Good).ofFilter(), is(waiting).signing(sign)), 1 * ms, won(0)},
 		{"R4: a good answer is before it", stateOf(filters, got(1*ms, NXDomain).ofFilter(), got(2*ms, Good), is(waiting)), 2 * ms, won(1)},
 
 		// Those that are down.
@@ -241,7 +244,7 @@ func anyState(g *rand.Rand) (state, time.Duration) {
 	putOff := setup.Plan.Hedge > 0 && g.IntN(2) == 0
 	for i := range legs {
 		l := got(time.Duration(g.Int64N(int64(now+1))), Verdict(g.IntN(int(Good)+1)))
-		l.signed, l.filtered = setup.DNSSEC && g.IntN(2) == 0, setup.Filtered && l.verdict.Negative() && g.IntN(2) == 0
+		l.signed, l.filtered = setup.DNSSEC && g.IntN(2) == 0, setup.Filtered && (l.verdict == Good || l.verdict.Negative()) && g.IntN(2) == 0
 		if s := status(g.IntN(int(replied) + 1)); s != replied && s != unasked {
 			l = is(s)
 		}

@@ -56,7 +56,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 func (s *state) judge(msg []byte, stream bool) judged {
 	j := judged{msg: msg, verdict: Judge(msg, s.Policy), stream: stream}
 	j.signed = s.DNSSEC && wire.Signed(msg)
-	j.filtered = s.Filtered && j.verdict.Negative() && Filtered(msg)
+	j.filtered = s.Filtered && Filtered(msg, j.verdict)
 	if s.Prefer != nil && s.Prefer.Private && j.verdict == Good {
 		j.private, j.addressed = Privacy(msg)
 	}

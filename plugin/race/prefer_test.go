@@ -14,9 +14,9 @@ var (
 )
 
 // withEDE is a reply with an extended error.
-func withEDE(rcode int, soa bool, code uint16) []byte {
+func withEDE(rcode int, soa bool, code uint16, answers ...dns.RR) []byte {
 	m := new(dns.Msg)
-	if err := m.Unpack(reply(rcode, soa)); err != nil {
+	if err := m.Unpack(reply(rcode, soa, answers...)); err != nil {
 		panic(err)
 	}
 	m.SetEdns0(1232, false)
@@ -95,10 +95,18 @@ func TestR17Preference(t *testing.T) {
 	}
 }
 
-// A denial that says it is a filter's ends the race, unless a good answer came before.
+// A reply that says it is a filter's ends the race, unless a good answer came before.
 func TestR4Filtered(t *testing.T) {
 	blocked := withEDE(dns.RcodeNameError, true, dns.ExtendedErrorCodeBlocked)
 	prohibited := withEDE(dns.RcodeSuccess, false, dns.ExtendedErrorCodeProhibited)
+	answering := func(code uint16, addresses ...string) []byte {
+		var rrs []dns.RR
+		for _, a := range addresses {
+			rrs = append(rrs, answer("host.example. 60 IN "+a))
+		}
+		return withEDE(dns.RcodeSuccess, false, code, rrs...)
+	}
+	blackhole := answering(dns.ExtendedErrorCodeFiltered, "A 0.0.0.0")
 	for _, tc := range []struct {
 		what      string
 		off       bool
@@ -110,6 +118,16 @@ func TestR4Filtered(t *testing.T) {
 		{"at once", false, [][]event{nil, says(5*ms, blocked), says(10*ms, goodReply)}, 1, NXDomainSOA, 5 * ms},
 		{"NODATA too", false, [][]event{nil, says(5*ms, prohibited), says(10*ms, goodReply)}, 1, NoData, 5 * ms},
 		{"after better ones", false, [][]event{says(3*ms, nodata), says(5*ms, blocked), says(10*ms, goodReply)}, 1, NXDomainSOA, 5 * ms},
+		{"with a null address", false, [][]event{nil, says(5*ms, blackhole), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"with one of IPv6", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeBlocked, "AAAA ::")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"with the address of a page", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeCensored, "A 192.0.2.80")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"by a failure", false, [][]event{nil, says(5*ms, withEDE(dns.RcodeServerFailure, false, dns.ExtendedErrorCodeBlocked)), says(10*ms, goodReply)}, 1, ServFail, 5 * ms},
+		{"with a forged null address", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeForgedAnswer, "A 0.0.0.0", "AAAA ::ffff:0.0.0.0")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"not with a null address alone", false, [][]event{says(3*ms, nxdomain), says(5*ms, reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 0.0.0.0"))), says(10*ms, nxdomain)}, 1, Good, 5 * ms},
+		{"a forged address is an answer as any", false, [][]event{says(3*ms, goodReply), says(5*ms, answering(dns.ExtendedErrorCodeForgedAnswer, "A 192.0.2.80")), nil}, 0, Good, 3 * ms},
+		{"a null address not after a good one", false, [][]event{says(3*ms, goodReply), says(5*ms, blackhole), nil}, 0, Good, 3 * ms},
+		{"nor if it is bogus", false, [][]event{says(20*ms, goodReply), says(5*ms, answering(dns.ExtendedErrorCodeBlocked, "A 203.0.113.80")), nil}, 0, Good, 20 * ms},
+		{"nor where it is refused", false, [][]event{says(20*ms, goodReply), says(5*ms, withEDE(dns.RcodeRefused, false, dns.ExtendedErrorCodeBlocked)), nil}, 0, Good, 20 * ms},
 		{"not after a good one", false, [][]event{says(3*ms, goodReply), says(5*ms, blocked), nil}, 0, Good, 3 * ms},
 		{"not for another reason", false, [][]event{says(20*ms, goodReply), says(5*ms, withEDE(dns.RcodeNameError, true, dns.ExtendedErrorCodeStaleNXDOMAINAnswer)), nil}, 0, Good, 20 * ms},
 		{"nor for a failure", false, [][]event{says(20*ms, goodReply), says(5*ms, withEDE(dns.RcodeRefused, false, dns.ExtendedErrorCodeProhibited)), nil}, 0, Good, 20 * ms},
@@ -119,7 +137,7 @@ func TestR4Filtered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
 				start := time.Now()
-				r := begin(Setup{Rules: Rules{Filtered: !tc.off}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Rules: Rules{Filtered: !tc.off, Policy: bogusPolicy}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})

@@ -6,7 +6,7 @@ import "time"
 type Rules struct {
 	Timeout  time.Duration // a race's end at the latest
 	Policy   Policy
-	Filtered bool // a denial by a filter (RFC 8914) ends the race (R4)
+	Filtered bool // the reply of a filter (RFC 8914) ends the race (R4)
 }
 
 // Setup says how one race is run.

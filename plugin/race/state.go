@@ -34,7 +34,7 @@ type judged struct {
 	verdict   Verdict
 	stream    bool // it came over a stream
 	signed    bool // it has a signature, and the client asked for one
-	filtered  bool // it is a denial by a filter, and the rules ask for that
+	filtered  bool // it is a filter's, and the rules ask for that
 	addressed bool // it is good and has addresses, and the preference is by these
 	private   bool // one of them is private
 }

@@ -103,7 +103,7 @@ func (a *liveRace) decided(res race.Result, reply *dns.Msg, took time.Duration, 
 		cfg: a.cfg, over: true, took: took, reply: reply, known: known,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
 		interrupted: stopped && !res.Conclusive(),
-		filtered:    a.cfg.Rules.Filtered && race.Filtered(res.Msg),
+		filtered:    a.cfg.Rules.Filtered && race.Filtered(res.Msg, res.Verdict),
 	}
 	for i, err := range res.Errs {
 		if err != nil {

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -72,12 +73,17 @@ func TestPrefer(t *testing.T) {
 	}
 	filter := func(_ string, m *dns.Msg) bool {
 		m.Rcode = dns.RcodeNameError
+		if len(m.Question) > 0 && m.Question[0].Name == "ads.example." {
+			m.Rcode, m.Answer = dns.RcodeSuccess, []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "ads.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: net.IPv4zero}}
+		}
 		m.SetEdns0(1232, false)
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
 		return true
 	}
-	_, out, _ := command(t, "host.example", "--filtered", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
-	if !strings.Contains(out, "Final: the reply says that a filter made it.") {
-		t.Errorf("got\n%s", out)
+	for _, name := range []string{"host.example", "ads.example"} {
+		_, out, _ := command(t, name, "--filtered", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
+		if !strings.Contains(out, "Final: the reply says that a filter made it.") || name == "ads.example" && !strings.Contains(out, "a filter's answer") {
+			t.Errorf("got\n%s", out)
+		}
 	}
 }

@@ -69,11 +69,13 @@ func summary(o *outcome, s style) []string {
 func (o *outcome) trust() []string {
 	var lines []string
 	switch {
+	case o.verdict == race.Good && o.filtered:
+		return []string{"Final: the reply says that a filter made it."}
 	case o.verdict == race.Good && o.cfg.Prefer != option.None:
 		return []string{"Conclusive: the best good answer that came in time is the reply; other replies do not matter."}
 	case o.verdict == race.Good:
 		return []string{"Conclusive: the first good answer is the reply; other replies do not matter."}
-	case o.verdict.Negative() && o.filtered:
+	case o.filtered:
 		lines = append(lines, "Final: the reply says that a filter made it.")
 	case o.verdict.Negative() && o.conclusive:
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")

@@ -46,6 +46,8 @@ func (o *outcome) describe(i int) string {
 	switch res.verdict {
 	case race.Good:
 		switch {
+		case i == o.winner && o.filtered:
+			return "a filter's answer"
 		case i == o.winner && o.outrun():
 			return "preferred answer"
 		case i == o.winner:
