@@ -41,6 +41,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/option/table.go":                               {numbers: []string{span("plugin/option", "minWait"), span("plugin/option", "maxWait")}},
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
 		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
+		"plugin/upstream/look.go":                              {numbers: []string{span(up, "lookEvery")}, shown: []string{"TestR20FewLooks"}},
 		"plugin/known/types.go":                                {numbers: []string{count("plugin/known", "MaxTypes")}},
 		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * (code.size("plugin/knowledge", "known") + pointer + longestName))}},
 		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * (code.size("plugin/knowledge", "zone") + pointer + longestName)), megabytes(zones * code.size("plugin/knowledge", "tally"))}},

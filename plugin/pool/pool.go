@@ -111,6 +111,9 @@ func (p *Pool) newMember(s server.Server) *Member {
 	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
 		cfg.Suspect = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
 	}
+	if s.Link != "" {
+		cfg.LookAtLink = func() { p.links.lookAt(m) }
+	}
 	if s.Transport.Encrypted() {
 		cfg.Warm = warm
 		id := s.ID

@@ -17,6 +17,10 @@ func BreaksSocket(err error) bool { return !oneOf(err, refusals) }
 // lost then, no more (R6).
 func IsTransient(err error) bool { return oneOf(err, transients) }
 
+// Unreachable reports whether an error of sending or connecting says that nothing leads to the
+// peer just then, as while its link or this side's address is missing.
+func Unreachable(err error) bool { return oneOf(err, detachments) }
+
 // exhausted reports whether there is no file descriptor for another socket.
 func exhausted(err error) bool { return oneOf(err, exhaustions) }
 

@@ -38,6 +38,11 @@ type Config struct {
 	// welcome after it. It is called with locks held; nil suspects none.
 	Suspect func(reply []byte) bool
 
+	// LookAtLink looks at the upstream's link anew and calls [Upstream.Link], before it
+	// returns, with what it has found. It is called without locks held. Nil: there is no
+	// link, or its changes are all told by themselves.
+	LookAtLink func()
+
 	// Observer takes note of what happens, unless it is nil.
 	Observer Observer
 

@@ -23,6 +23,7 @@ func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 // restart has the exchange begin anew when Retry is called next.
 func (x *Exchange) restart(now time.Time, out *outbox) {
 	x.passTurn(now, out)
+	x.u.looks.forget(x)
 	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
 	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, suspectReply: x.wait.suspectReply}
@@ -68,6 +69,7 @@ func (x *Exchange) note(e event, err error, now time.Time) event {
 func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, error) {
 	if a != none && a != giveUp && x.cutOff() {
 		x.waitForLink()
+		x.waitForLook(nil, now)
 		return nothing, nil
 	}
 	switch a {
@@ -86,7 +88,8 @@ func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, 
 }
 
 // giveUp ends the exchange with the fallback as its reply, or without one if there is none.
-// If the fallback is a truncated reply, it is first asked for in a larger size.
+// If the fallback is a truncated reply, it is first asked for in a larger size; and before it
+// fails its link is looked at.
 func (x *Exchange) giveUp(err error, now time.Time, out *outbox) event {
 	if e := x.enlarge(now); e != nothing {
 		return e
@@ -98,6 +101,20 @@ func (x *Exchange) giveUp(err error, now time.Time, out *outbox) event {
 		out.add(job{kind: replyJob, to: x.to, msg: x.spare.msg, at: now})
 		return gaveUp
 	}
+	if !x.cutOff() {
+		again := x.u.looks.waits(x)
+		if x.waitForLook(err, now) {
+			if !again {
+				x.waitForLink()
+			}
+			return nothing
+		}
+	}
+	return x.fail(err, out)
+}
+
+// fail ends the exchange without a reply.
+func (x *Exchange) fail(err error, out *outbox) event {
 	if !x.wait.suspectReply { // else there was a reply, which may be true
 		out.add(job{kind: failedJob, err: err})
 	}

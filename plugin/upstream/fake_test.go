@@ -34,6 +34,7 @@ type fake struct {
 	answer func(p packet)                    // called for each query, in order
 	dial   func(network string, n int) error // may refuse the n-th socket
 	write  func(network string, conn int) error
+	over   func(link uint32) error // may fail what leaves over a link
 
 	once    sync.Once
 	mu      sync.Mutex
@@ -64,6 +65,9 @@ func (f *fake) opens() {
 
 func (f *fake) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 	n, err := f.dialled("tcp")
+	if err == nil && f.over != nil {
+		err = f.over(to.Link)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -192,6 +196,11 @@ func (s *fakeSocket) Send(packets []udp.Packet) {
 		p := &packets[i]
 		if s.fake.write != nil {
 			if p.Err = s.fake.write("udp", s.n); p.Err != nil {
+				continue
+			}
+		}
+		if s.fake.over != nil {
+			if p.Err = s.fake.over(p.Peer.Link); p.Err != nil {
 				continue
 			}
 		}
@@ -364,6 +373,13 @@ func (o *outcome) good() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.reply != nil && wire.Header(o.reply).Answers() > 0
+}
+
+// failure is why it failed, and after how long; nil: it did not.
+func (o *outcome) failure() (after time.Duration, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.after, o.err
 }
 
 // drive waits for x as a race does: it calls Retry at next, whenever Retry wants

@@ -63,13 +63,18 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 		u.waitingForLink = ports.Table[Exchange]{}
 	}
 	for _, x := range waiting.All() {
-		out.tellHealth(x)
+		cutOff := x.cutOff()
 		switch {
-		case u.linkGone():
-		case x.cutOff():
-			x.waitForLink()
-		default:
+		case !cutOff:
 			x.restart(now, out)
+		case !u.looks.waits(x):
+			x.waitForLook(nil, now)
+		}
+		if cutOff && !u.linkGone() { // the table is a new one
+			x.waitForLink()
+		}
+		out.tellHealth(x)
+		if !cutOff {
 			out.add(job{kind: againJob, to: x.to})
 		}
 	}

@@ -81,8 +81,12 @@ func (o *outbox) send(x *Exchange) {
 	o.add(job{kind: sendJob, s: x.udp.socket, id: x.udp.id, msg: x.query.msg})
 }
 
-// tellHealth tells the receiver of an exchange whether its upstream is down to it.
+// tellHealth tells the receiver of an exchange whether its upstream is down to it. If that is
+// for want of the link, the look comes first that the exchange waits for.
 func (o *outbox) tellHealth(x *Exchange) {
+	if x.cutOff() && x.u.looks.waits(x) {
+		return
+	}
 	o.add(job{kind: healthJob, to: x.to, is: x.down(), turn: x.u.known.Turn})
 }
 

@@ -39,6 +39,7 @@ type Upstream struct {
 	retired        []*socket // no longer sent on, still read from
 	conns          connections
 	waitingForLink ports.Table[Exchange]
+	looks          looks
 	turns          turns
 	random         *ports.Random
 	asked          time.Time   // when a query, not a probe, last was
@@ -136,6 +137,7 @@ type wait struct {
 	probed          bool      // whether the upstream replies at all
 	silenceReported bool      // its silence was noticed while others were answered
 	askedAgain      bool      // after a silence
+	triedAgain      bool      // after a look at the link
 	suspectReply    bool      // there was a reply, but it may be forged
 }
 

@@ -14,6 +14,7 @@
 //	path_udp.go, path_stream.go, fallback.go   its two paths, and the reply that is better than none
 //	wording.go                                 its message, with EDNS or without
 //	sockets.go, streams.go, stream.go          the sockets and connections to use
+//	look.go                                    a look at the link, before an exchange goes without its upstream
 //	waiting.go, outbox.go                      the exchanges that wait; work for when the lock is released
 //	state.go                                   all that the lock guards
 //	phase.go, stream_state.go, match.go        tables and rules without state
