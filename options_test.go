@@ -12,6 +12,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 func prefixes(words ...string) (list []netip.Prefix) {
@@ -74,6 +75,10 @@ func TestOptions(t *testing.T) {
 		"prefer private": func(c *handler.Config) { c.Prefer = option.Private },
 		"away":           func(c *handler.Config) { c.Away = true },
 		"filtered":       func(c *handler.Config) { c.Rules.Filtered = true },
+
+		"private_from private vpn 10.1.0.0/16 tls://dns.example": func(c *handler.Config) {
+			c.PrivateFrom = option.PrivateFrom{Private: true, VPN: true, Prefixes: prefixes("10.1.0.0/16"), Servers: []server.ID{servers("tls://dns.example")[0].ID}}
+		},
 
 		"# first\n force_tcp # why\n\n patience 3s\n timeout 3s": func(c *handler.Config) {
 			c.ForceTCP, c.Patience, c.Rules.Timeout = true, 3*time.Second, 3*time.Second
@@ -168,6 +173,8 @@ func TestOptionErrors(t *testing.T) {
 		{"filtered final", []string{"filtered: " + count, "write: filtered"}},
 		{"prefer_udp yes", []string{"prefer_udp: " + count, "write: prefer_udp"}},
 		{"forward_special yes", []string{"forward_special: " + count, "write: forward_special"}},
+		{"private_from", []string{"private_from: " + count, "write: private_from private|vpn|ADDR..."}},
+		{"private_from 10.0.0.0/33", []string{"private_from: '10.0.0.0/33' is no upstream"}},
 		{"private_links yes", []string{"private_links: " + count, "write: private_links"}},
 	} {
 		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
@@ -176,7 +183,7 @@ func TestOptionErrors(t *testing.T) {
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
 		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "tls", "tls_servername dns.example",
-		"learn", "prefer order", "away", "filtered",
+		"learn", "prefer order", "away", "filtered", "private_from vpn",
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true

@@ -20,7 +20,7 @@ var mayImport = map[string][]string{
 	"plugin/handler":      {"plugin/link", "plugin/option", "plugin/pool", "plugin/ports", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/cache":        {"plugin/race", "plugin/wire"},
 	"plugin/knowledge":    {"plugin/race", "plugin/wire"},
-	"plugin/option":       {"plugin/race"},
+	"plugin/option":       {"plugin/race", "plugin/server"},
 	"plugin/pool":         {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/ports", "plugin/race", "plugin/secure", "plugin/server", "plugin/upstream", "plugin/wire"},
 	"plugin/race":         {"plugin/wire"},
 	"plugin/secure":       {"plugin/server", "plugin/udp", "plugin/upstream"},

@@ -201,6 +201,9 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	case out.Forged:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("a denial that may be wrong: " + reasons(out))
+	case out.Verdict == race.Untrusted:
+		w.WriteMsg(untrusted(c.request, out))
+		return dns.RcodeSuccess, nil
 	case out.Leg < 0:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))

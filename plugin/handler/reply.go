@@ -92,6 +92,16 @@ func addOption(m *dns.Msg, asked *dns.OPT, option dns.EDNS0) {
 	to.Option = append(to.Option, option)
 }
 
+// untrusted is the reply to r if the only answers are those of upstreams that may not give
+// them: NODATA, for the name exists.
+func untrusted(r *dns.Msg, out *pool.Result) *dns.Msg {
+	m := synthesized(r, dns.RcodeSuccess, out)
+	if opt := r.IsEdns0(); opt != nil {
+		addOption(m, opt, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked, ExtraText: "answered only by upstreams that private_from leaves out"})
+	}
+	return m
+}
+
 // noneKnown is the reply to r while there are no upstreams.
 func noneKnown(r *dns.Msg) *dns.Msg {
 	m := new(dns.Msg)

@@ -25,6 +25,7 @@ type Values struct {
 	ForceTCP       bool          // ask over TCP only
 	PreferUDP      bool          // ask over UDP even for a client on TCP
 	ForwardSpecial bool          // ask upstreams for special names too (R14)
+	PrivateFrom    PrivateFrom   // which upstreams may give private addresses
 	PrivateLinks   bool          // ask for names in the domains of an interface over that interface only (R21)
 	TLS            *tls.Config   // of encrypted upstreams; nil: trust what the system trusts
 	ServerName     string        // in the certificates of upstreams written without a name; empty: their address

@@ -53,6 +53,8 @@ var Table = []Option{
 	{Name: "filtered", Flag: "filtered",
 		About: "the reply of a filter is given, even if another upstream would answer otherwise",
 		set:   flag(func(v *Values) *bool { return &v.Rules.Filtered })},
+	{Name: "private_from", Args: "private|vpn|ADDR...", Flag: "private-from",
+		About: "which upstreams may give private addresses: private, vpn, an address or range, a host, or an upstream as written", set: addPrivateFrom},
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in an interface's own domains over that interface only",
 		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},

@@ -34,4 +34,5 @@ type Member struct {
 	*upstream.Upstream
 	Server   server.Server
 	Observer upstream.Observer // what Config.Observe returned
+	trust    trust
 }

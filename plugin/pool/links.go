@@ -8,9 +8,9 @@ import (
 )
 
 // links keeps upstreams up to date on their network interfaces, which are watched from the
-// first query on, if any upstream has one.
+// first query on, if they matter to any upstream.
 type links struct {
-	wanted   atomic.Bool // some upstream has an interface
+	wanted   atomic.Bool // it matters over which interface some upstream is reached
 	watching atomic.Bool
 
 	mu     sync.Mutex // held while an upstream is told
@@ -19,7 +19,7 @@ type links struct {
 }
 
 // watch has lookAtAll called whenever an interface may have changed, unless it does so
-// already or no upstream has one. It returns why changes are noticed late, if they are.
+// already or they matter to none. It returns why changes are noticed late, if they are.
 func (l *links) watch(lookAtAll func()) error {
 	if !l.wanted.Load() || l.watching.Load() || l.watching.Swap(true) {
 		return nil
@@ -37,13 +37,19 @@ func (l *links) watch(lookAtAll func()) error {
 
 // lookAt tells an upstream how its interface leads to it now.
 func (l *links) lookAt(m *Member) {
-	if m.Server.Link == "" {
+	if !m.onLink() {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m.Link(link.To(m.Server.Link, m.Server.Addr.Addr()))
+	m.trust.lookAt(m.Server)
+	if m.Server.Link != "" {
+		m.Link(link.To(m.Server.Link, m.Server.Addr.Addr()))
+	}
 }
+
+// onLink reports whether it matters over which interface an upstream is reached.
+func (m *Member) onLink() bool { return m.Server.Link != "" || m.trust.byLink }
 
 // close ends the watching.
 func (l *links) close() {

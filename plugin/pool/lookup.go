@@ -93,6 +93,8 @@ func (p *Pool) resolve(ctx context.Context, of *set, members []*Member, host str
 	defer r.End()
 	res := r.Wait(ctx)
 	switch {
+	case res.Verdict == race.Untrusted:
+		return resolved{err: errors.New("no upstream that private_from allows knows a private address")}
 	case res.Leg < 0 && ctx.Err() != nil:
 		return resolved{err: errors.New("no upstream replied in time")}
 	case res.Leg < 0:

@@ -56,6 +56,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
 		if at >= 0 {
 			now[i] = old[at]
+			now[i].trust.ofVPN.Store(s.VPN)
 			continue
 		}
 		now[i] = p.newMember(s)
@@ -69,7 +70,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	for _, m := range added {
 		p.links.lookAt(m) // again: a change meanwhile did not reach it
 	}
-	p.links.wanted.Store(slices.ContainsFunc(now, func(m *Member) bool { return m.Server.Link != "" }))
+	p.links.wanted.Store(slices.ContainsFunc(now, (*Member).onLink))
 	for _, m := range old {
 		if !slices.Contains(now, m) {
 			m.Close()
@@ -90,6 +91,7 @@ func (p *Pool) Close() {
 // newMember is the one place where upstreams are made.
 func (p *Pool) newMember(s server.Server) *Member {
 	m := &Member{Server: s}
+	m.trust.init(&p.cfg.PrivateFrom, s)
 	if p.cfg.Observe != nil {
 		m.Observer = p.cfg.Observe(s)
 	}
@@ -108,9 +110,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 	if m.Observer != nil && p.cfg.Learns() {
 		cfg.Observer = noticing{m.Observer, p.returned}
 	}
-	if policy := p.cfg.Rules.Policy; len(policy.Bogus) > 0 {
-		cfg.Suspect = func(reply []byte) bool { return race.Judge(reply, policy) == race.Bogus }
-	}
+	cfg.Suspect = m.suspects(p.cfg.Rules.Policy)
 	if s.Link != "" {
 		cfg.LookAtLink = func() { p.links.lookAt(m) }
 	}

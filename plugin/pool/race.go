@@ -66,6 +66,9 @@ func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 		}
 		leg.Signs(known, wait)
 	}
+	if !r.Members[i].MayGivePrivate() {
+		leg.NoPrivate()
+	}
 	if r.batch == nil {
 		r.batch = upstream.NewBatch()
 	}

@@ -14,6 +14,7 @@ type Leg struct {
 	exchange Exchange
 	due      time.Time   // when exchange.Retry should be called; zero means never
 	again    atomic.Bool // it is due at once
+	public   bool        // its upstream may give no private addresses
 	turn     uint64      // of the last report on its health; guarded by race.mu, as is the leg's state
 }
 
@@ -26,6 +27,10 @@ func (l *Leg) Signs(known bool, wait time.Duration) {
 	s.signs, s.signWait = known, wait
 }
 
+// NoPrivate says that the upstream may give no private addresses. It is called before the
+// leg's exchange begins.
+func (l *Leg) NoPrivate() { l.public = true }
+
 // Reply takes the upstream's reply, which came at that time, over a stream or over
 // UDP. It replaces a bogus one, which may be forged, while the race goes on.
 func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
@@ -34,10 +39,10 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 		return
 	}
 	r := l.race
-	reply, now := r.state.judge(msg, stream), at.Sub(r.begun)
+	reply, now := l.judge(msg, stream), at.Sub(r.begun)
 	r.mu.Lock()
 	s := l.stateLocked()
-	if s.status == failed || s.status == replied && (s.verdict != Bogus || r.decided) {
+	if s.status == failed || s.status == replied && (!s.verdict.IsBogus() || r.decided) {
 		r.mu.Unlock()
 		return
 	}
@@ -53,14 +58,21 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 }
 
 // judge finds out what a reply is, as far as that is of interest in this race.
-func (s *state) judge(msg []byte, stream bool) judged {
-	j := judged{msg: msg, verdict: Judge(msg, s.Policy), stream: stream}
+func (l *Leg) judge(msg []byte, stream bool) judged {
+	s := &l.race.state
+	j := judged{msg: msg, verdict: l.verdict(msg), stream: stream}
 	j.signed = s.DNSSEC && wire.Signed(msg)
 	j.filtered = s.Filtered && Filtered(msg, j.verdict)
 	if s.Prefer != nil && s.Prefer.Private && j.verdict == Good {
 		j.private, j.addressed = Privacy(msg)
 	}
 	return j
+}
+
+func (l *Leg) verdict(msg []byte) Verdict {
+	policy := l.race.state.Policy
+	policy.NoPrivate = l.public
+	return Judge(msg, policy)
 }
 
 // Fail says that no reply will come.
@@ -115,7 +127,7 @@ func (l *Leg) reportLate(msg []byte, at time.Time) {
 	r.mu.Lock()
 	sink, asked := r.sink, l.stateLocked().asked
 	r.mu.Unlock()
-	sink.TakeReply(l.index, Judge(msg, r.state.Policy), msg, at.Sub(r.begun)-asked, true)
+	sink.TakeReply(l.index, l.verdict(msg), msg, at.Sub(r.begun)-asked, true)
 }
 
 func (l *Leg) stateLocked() *legState { return &l.race.state.legs[l.index] }

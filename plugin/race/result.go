@@ -56,7 +56,7 @@ func (r Result) Conclusive() bool {
 // Inconclusive reports whether the reply is a denial, a referral or bogus, which caches
 // keep, though some upstream gave no opinion (R7).
 func (r Result) Inconclusive() bool {
-	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict == Bogus) && !r.Conclusive()
+	return (r.Verdict.Negative() || r.Verdict == Referral || r.Verdict.IsBogus()) && !r.Conclusive()
 }
 
 // result describes the end of a race.
@@ -64,6 +64,9 @@ func (s *state) result(d decision) Result {
 	res := Result{Leg: d.winner}
 	if d.winner >= 0 {
 		res.Verdict, res.Msg = s.legs[d.winner].verdict, s.legs[d.winner].msg
+	}
+	if res.Verdict == Untrusted {
+		res.Leg, res.Msg = -1, nil
 	}
 	if d.sure {
 		return res

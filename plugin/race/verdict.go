@@ -21,6 +21,7 @@ type Verdict uint8
 // says that its own name does, so it is better than a plain NXDOMAIN.
 const (
 	None          Verdict = iota // no reply
+	Untrusted                    // an answer that its upstream may not give, by the policy; it is never the reply (R22)
 	Bogus                        // an answer with an address that is bogus by the policy
 	Refused                      // REFUSED
 	Error                        // NOTIMP, FORMERR or any other code
@@ -40,6 +41,7 @@ const (
 // for people; there TYPE stands for the type asked for, and RCODE for that of the reply.
 var verdicts = [...]struct{ name, words string }{
 	None:          {"none", "no reply"},
+	Untrusted:     {"bogus", "not good: private address, and private_from leaves this upstream out"},
 	Bogus:         {"bogus", "not good: bogus address"},
 	Refused:       {"refused", "replied RCODE"},
 	Error:         {"error", "replied RCODE"},
@@ -63,14 +65,18 @@ func (v Verdict) Words(qtype, rcode string) string {
 	return strings.NewReplacer("TYPE", qtype, "RCODE", rcode).Replace(verdicts[v].words)
 }
 
+// IsBogus reports whether the reply is an answer that the policy rules out.
+func (v Verdict) IsBogus() bool { return v == Bogus || v == Untrusted }
+
 // Negative reports whether the reply denies the name or the type asked for.
 func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
 
 // Policy says what a good answer needs besides NOERROR and at least one record. Its zero
 // value asks for nothing more.
 type Policy struct {
-	NeedType bool           // one record must be of the type asked for, and of the name or what its CNAME chain leads to
-	Bogus    []netip.Prefix // no A or AAAA record may hold one of these addresses
+	NeedType  bool           // one record must be of the type asked for, and of the name or what its CNAME chain leads to
+	Bogus     []netip.Prefix // no record of an answer may hold one of these addresses
+	NoPrivate bool           // nor a private one, for the upstream may give none
 }
 
 // ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; a single
@@ -100,12 +106,11 @@ func Judge(reply []byte, p Policy) Verdict {
 	if h.Rcode() == dns.RcodeSuccess && h.Answers() > 0 {
 		return p.judgeAnswers(reply)
 	}
-	rcode, soa, chain, bogus := h.Rcode(), false, false, false
+	rcode, soa, chain := h.Rcode(), false, false
 	wire.Records(reply, func(r wire.Record) bool {
 		switch {
 		case r.Section == wire.Answer:
 			chain = chain || r.Type == dns.TypeCNAME || r.Type == dns.TypeDNAME
-			bogus = bogus || p.bogus(r)
 		case r.Section == wire.Authority && r.Type == dns.TypeSOA:
 			soa = true
 		case r.Section == wire.Additional && r.Type == dns.TypeOPT:
@@ -122,7 +127,7 @@ func Judge(reply []byte, p Policy) Verdict {
 		return Referral
 	case rcode == dns.RcodeSuccess:
 		return NoData
-	case rcode == dns.RcodeNameError && chain && !bogus:
+	case rcode == dns.RcodeNameError && chain && p.bogus(reply) == None:
 		return NXDomainChain
 	case rcode == dns.RcodeNameError && soa:
 		return NXDomainSOA
@@ -137,27 +142,16 @@ func Judge(reply []byte, p Policy) Verdict {
 }
 
 func (p Policy) judgeAnswers(reply []byte) Verdict {
-	if p.bogusAnswers(reply) {
-		return Bogus
-	}
+	bogus := p.bogus(reply)
 	switch {
+	case bogus != None:
+		return bogus
 	case !p.NeedType || answersQuestion(reply):
 		return Good
 	case wire.Header(reply).Truncated():
 		return Truncated
 	}
 	return CNAMEOnly
-}
-
-func (p Policy) bogusAnswers(reply []byte) (bogus bool) {
-	if len(p.Bogus) == 0 {
-		return false
-	}
-	wire.Records(reply, func(r wire.Record) bool {
-		bogus = r.Section == wire.Answer && p.bogus(r)
-		return !bogus && r.Section == wire.Answer
-	})
-	return bogus
 }
 
 // maxChain is how far a CNAME chain is followed; resolvers do not go as far.
@@ -199,22 +193,6 @@ func answersQuestion(reply []byte) (found bool) {
 			return found
 		}
 		name = next
-	}
-	return false
-}
-
-func (p Policy) bogus(r wire.Record) bool {
-	if r.Type != dns.TypeA && r.Type != dns.TypeAAAA {
-		return false
-	}
-	addr, ok := netip.AddrFromSlice(r.Data)
-	if !ok {
-		return false
-	}
-	for _, prefix := range p.Bogus {
-		if prefix.Contains(addr.Unmap()) {
-			return true
-		}
 	}
 	return false
 }

@@ -2,6 +2,7 @@ package race
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -376,14 +377,17 @@ func TestR3Order(t *testing.T) {
 		{Error, [][]byte{r(dns.RcodeNotImplemented, nil, nil, nil), r(dns.RcodeFormatError, nil, nil, nil), r(dns.RcodeYXDomain, nil, nil, nil), r(dns.RcodeBadVers, nil, nil, rrs{rrOPT})}},
 		{Refused, [][]byte{r(dns.RcodeRefused, nil, nil, nil)}},
 		{Bogus, [][]byte{r(dns.RcodeSuccess, rrs{rrBadA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA, rrBadAAAA}, nil, nil)}},
+		{Untrusted, [][]byte{r(dns.RcodeSuccess, rrs{"host.example. 60 IN A 10.0.0.1"}, nil, nil)}},
 		{None, [][]byte{nil}},
 	}
+	policy := bothPolicy
+	policy.NoPrivate = true
 	for i, place := range order {
 		if i > 0 && place.verdict >= order[i-1].verdict {
 			t.Errorf("%d %v is not below %d %v", place.verdict, place.verdict, order[i-1].verdict, order[i-1].verdict)
 		}
 		for _, b := range place.replies {
-			wantVerdict(t, fmt.Sprintf("place %d, % x", i, b), b, bothPolicy, place.verdict)
+			wantVerdict(t, fmt.Sprintf("place %d, % x", i, b), b, policy, place.verdict)
 		}
 	}
 	if len(order) != len(verdicts) {
@@ -414,6 +418,7 @@ func TestVerdict(t *testing.T) {
 		negative bool
 	}{
 		{None, "none", false},
+		{Untrusted, "bogus", false},
 		{Bogus, "bogus", false},
 		{Refused, "refused", false},
 		{Error, "error", false},
@@ -447,7 +452,7 @@ func FuzzJudge(f *testing.F) {
 		if readable && len(m.Question) > 0 && wire.Question(b) == nil {
 			readable = false // a compressed question, which no upstream is let through with
 		}
-		for _, p := range []Policy{{}, typePolicy, bogusPolicy, bothPolicy} {
+		for _, p := range []Policy{{}, typePolicy, bogusPolicy, bothPolicy, {Bogus: bogusPolicy.Bogus, NoPrivate: true}} {
 			got := Judge(b, p)
 			if !readable {
 				continue
@@ -465,21 +470,28 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 	ofType := func(typ uint16) func(dns.RR) bool {
 		return func(rr dns.RR) bool { return rr.Header().Rrtype == typ }
 	}
-	bogus := func(rr dns.RR) bool {
-		var addr netip.Addr
-		switch rr := rr.(type) {
-		case *dns.A:
-			addr, _ = netip.AddrFromSlice(rr.A)
-		case *dns.AAAA:
-			addr, _ = netip.AddrFromSlice(rr.AAAA)
+	bad := None
+	for _, rr := range m.Answer {
+		for _, ip := range addressesIn(rr) {
+			addr, _ := netip.AddrFromSlice(ip)
+			switch addr = addr.Unmap(); {
+			case slices.ContainsFunc(p.Bogus, func(prefix netip.Prefix) bool { return prefix.Contains(addr) }):
+				bad = Bogus
+			case p.NoPrivate && PrivateAddress(addr):
+				bad = max(bad, Untrusted)
+			}
 		}
-		return slices.ContainsFunc(p.Bogus, func(prefix netip.Prefix) bool { return prefix.Contains(addr.Unmap()) })
+	}
+	if p.NoPrivate && len(m.Question) > 0 {
+		if labels := dns.SplitDomainName(m.Question[0].Name); len(labels) > 0 && (strings.EqualFold(labels[0], "wpad") || strings.EqualFold(labels[0], "isatap")) {
+			bad = Untrusted
+		}
 	}
 	// An answer is one whatever OPT adds to its rcode.
 	if m.Rcode&0xf == dns.RcodeSuccess && len(m.Answer) > 0 {
 		switch {
-		case has(m.Answer, bogus):
-			return Bogus
+		case bad != None:
+			return bad
 		case p.NeedType && len(m.Question) > 0 && !answered(m):
 			if m.Truncated {
 				return Truncated
@@ -500,7 +512,7 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 	if rcode == dns.RcodeSuccess && !has(m.Ns, ofType(dns.TypeSOA)) && !m.Authoritative && !m.RecursionAvailable {
 		return Referral
 	}
-	if rcode == dns.RcodeNameError && (has(m.Answer, ofType(dns.TypeCNAME)) || has(m.Answer, ofType(dns.TypeDNAME))) && !has(m.Answer, bogus) {
+	if rcode == dns.RcodeNameError && (has(m.Answer, ofType(dns.TypeCNAME)) || has(m.Answer, ofType(dns.TypeDNAME))) && bad == None {
 		return NXDomainChain
 	}
 	bySOA := map[bool]map[int]Verdict{
@@ -511,6 +523,32 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 		return v
 	}
 	return Error
+}
+
+// addressesIn are those of a record.
+func addressesIn(rr dns.RR) (all []net.IP) {
+	var svcb *dns.SVCB
+	switch rr := rr.(type) {
+	case *dns.A:
+		return []net.IP{rr.A}
+	case *dns.AAAA:
+		return []net.IP{rr.AAAA}
+	case *dns.SVCB:
+		svcb = rr
+	case *dns.HTTPS:
+		svcb = &rr.SVCB
+	default:
+		return nil
+	}
+	for _, param := range svcb.Value {
+		switch param := param.(type) {
+		case *dns.SVCBIPv4Hint:
+			all = append(all, param.Hint...)
+		case *dns.SVCBIPv6Hint:
+			all = append(all, param.Hint...)
+		}
+	}
+	return all
 }
 
 // answered reports whether a chain leads from the question to a record that it asks for.

@@ -31,6 +31,7 @@ func (id ID) Zoned() netip.AddrPort {
 type Server struct {
 	ID
 	Domains []string // that the system asks it for, as "corp.example." or ".", in small letters
+	VPN     bool     // the system says that it is a VPN's
 
 	_ [0]func() // makes == an error of the compiler
 }

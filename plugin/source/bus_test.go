@@ -605,5 +605,10 @@ func TestManaged(t *testing.T) {
 		"[fe80::1%eth0]:53",
 		"tls://[192.0.2.3%eth0]:853",
 		"192.0.2.9:53")
+	for i, s := range servers {
+		if s.VPN != (i < 9) {
+			t.Errorf("%s is of a VPN: %v", s, s.VPN)
+		}
+	}
 	expect(t, "left out", whatAndWhy(skipped), `"x": not a valid address`, `"dns+tls://x": not a valid address`, `"sdns://x": not a valid address`, `"": not a valid address`)
 }

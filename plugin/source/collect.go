@@ -47,14 +47,15 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 			continue
 		}
 		if i := slices.IndexFunc(r.Servers, s.Equal); i >= 0 {
-			r.Servers[i].Domains = union(r.Servers[i].Domains, s.Domains)
+			one := &r.Servers[i]
+			one.Domains, one.VPN = union(one.Domains, s.Domains), one.VPN || s.VPN
 			continue
 		}
 		r.Servers = append(r.Servers, s)
 	}
 	var text strings.Builder
 	for _, s := range r.Servers {
-		fmt.Fprintln(&text, s, s.Domains)
+		fmt.Fprintln(&text, s, s.Domains, s.VPN)
 	}
 	for _, s := range r.Skipped {
 		fmt.Fprintln(&text, s.What, s.Why)

@@ -91,9 +91,10 @@ func TestCollect(t *testing.T) {
 			servers[0].Domains = []string{"x.example."}
 			return servers
 		},
-		"no domain":       func(servers []server.Server) []server.Server { servers[0].Domains = nil; return servers },
-		"what is left":    func(servers []server.Server) []server.Server { return servers[:len(servers)-2] },
-		"the link of one": func(servers []server.Server) []server.Server { servers[0].Link = "eth0"; return servers },
+		"no domain":            func(servers []server.Server) []server.Server { servers[0].Domains = nil; return servers },
+		"that one is of a VPN": func(servers []server.Server) []server.Server { servers[0].VPN = true; return servers },
+		"what is left":         func(servers []server.Server) []server.Server { return servers[:len(servers)-2] },
+		"the link of one":      func(servers []server.Server) []server.Server { servers[0].Link = "eth0"; return servers },
 	} {
 		if other := collect(change(slices.Clone(servers)), nil, someLinks); bytes.Equal(r.Text, other.Text) {
 			t.Errorf("%s changes, but not the text", what)

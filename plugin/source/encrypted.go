@@ -41,6 +41,7 @@ func (l *List) resolve(by *entry, s server.Server) server.Server {
 	} else {
 		over.Domains = nil
 	}
+	over.VPN = over.VPN || s.VPN
 	return over
 }
 

@@ -23,7 +23,7 @@ func merge(all []server.Server) (kept []server.Server) {
 			kept = append(kept, s)
 			continue
 		}
-		kept[i].Domains = union(kept[i].Domains, s.Domains)
+		kept[i].Domains, kept[i].VPN = union(kept[i].Domains, s.Domains), kept[i].VPN || s.VPN
 	}
 	return kept
 }

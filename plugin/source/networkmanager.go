@@ -39,6 +39,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, skip
 		link, _ := of["interface"].Value().(string)
 		searched, _ := of["domains"].Value().([]string)
 		words, _ := of["nameservers"].Value().([]string)
+		vpn, _ := of["vpn"].Value().(bool)
 		for _, word := range words {
 			s, err := managedServer(word)
 			if err != nil {
@@ -48,7 +49,7 @@ func managed(configuration []map[string]dbus.Variant) (all []server.Server, skip
 			if s.Link == "" {
 				s.Link = link
 			}
-			s.Domains = domains(searched...)
+			s.Domains, s.VPN = domains(searched...), vpn
 			all = append(all, s)
 		}
 	}

@@ -60,7 +60,10 @@ func (a *liveRace) ask(ctx context.Context) *outcome {
 	defer r.End()
 	a.change(func() { a.race = r })
 	res := r.Wait(ctx)
-	if res.Leg < 0 {
+	switch {
+	case res.Verdict == race.Untrusted:
+		q.reply = new(dns.Msg)
+	case res.Leg < 0:
 		q.reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
 	}
 	o := a.decided(res, q.reply, time.Since(r.Begun()), ctx.Err() != nil)

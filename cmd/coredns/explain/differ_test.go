@@ -58,6 +58,33 @@ func TestR17Differ(t *testing.T) {
 	}
 }
 
+// R22: whose answer is left out, and why, and that this is no reply at all.
+func TestR22Untrusted(t *testing.T) {
+	t.Parallel()
+	knows := func(_ string, m *dns.Msg) bool {
+		ip := net.IPv4(10, 1, 0, 10)
+		if m.Question[0].Name != "host.example." {
+			ip = net.IPv4(192, 0, 2, 1)
+		}
+		m.Answer = []dns.RR{&dns.A{Hdr: dns.RR_Header{Name: m.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: ip}}
+		return true
+	}
+	public := "@" + resolver(t, knows).String()
+	for _, tc := range []struct{ name, from, want string }{
+		{"host.example", "192.0.2.53", "private address, and private_from leaves this upstream out"},
+		{"wpad.example", "192.0.2.53", "private_from leaves this upstream out for such names"},
+		{"www.example", "192.0.2.53", "first good answer"},
+		{"host.example", "127.0.0.0/8", "first good answer"},
+		{"host.example", "private", "first good answer"},
+	} {
+		_, out, _ := command(t, tc.name, "--private-from", "vpn", "--private-from", tc.from, public)
+		left := strings.Contains(out, "dnsmus replies NODATA") && strings.Contains(out, "private_from leaves out all upstreams that answered.")
+		if !strings.Contains(out, tc.want) || left != (tc.want != "first good answer") {
+			t.Errorf("%s, %s:\n%s", tc.name, tc.from, out)
+		}
+	}
+}
+
 // The options of the stanza are flags. The preferred answer is taken, and shown as such.
 func TestPrefer(t *testing.T) {
 	t.Parallel()

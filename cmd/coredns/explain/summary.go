@@ -29,7 +29,7 @@ func asText(o *outcome, s style) string {
 func summary(o *outcome, s style) []string {
 	var lines []string
 	what := rcodeName(o.reply.Rcode)
-	if o.verdict == race.NoData || o.verdict == race.NoDataSOA {
+	if o.verdict == race.NoData || o.verdict == race.NoDataSOA || o.verdict == race.Untrusted {
 		what = "NODATA"
 	}
 	if o.verdict == race.Truncated {
@@ -45,6 +45,9 @@ func summary(o *outcome, s style) []string {
 		return []string{"Interrupted after " + span(o.took) + ", before any upstream replied."}
 	case o.interrupted:
 		head = fmt.Sprintf("Interrupted after %s. If nothing better comes, dnsmus replies %s", span(o.took), what)
+	}
+	if o.verdict == race.Untrusted {
+		return append(lines, head+": private_from leaves out all upstreams that answered.")
 	}
 	if o.winner < 0 {
 		return append(lines, head+": no upstream replied.")

@@ -57,6 +57,10 @@ func (o *outcome) describe(i int) string {
 		case o.over && o.verdict == race.Good:
 			return "good, but not first"
 		}
+	case race.Untrusted:
+		if !private(res.msg) {
+			return "not good: private_from leaves this upstream out for such names"
+		}
 	case race.CNAMEOnly:
 		if slices.ContainsFunc(res.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
 			return "not good: only a CNAME"
