@@ -104,7 +104,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Observer: m.Observer,
 		Ports:    p.ports,
 	}
-	if p.cfg.Prefer != option.None { // upstreams are trusted differently: who sees the port of one must not know another's
+	if p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet() { // upstreams are trusted differently: who sees the port of one must not know another's
 		cfg.Ports = ports.New()
 	}
 	if m.Observer != nil && p.cfg.Learns() {
