@@ -39,7 +39,10 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	return &c.Result, true
 }
 
-// keyOf returns a key that is the same for queries that may share a race (R11).
+// keyOf returns a key that is the same for queries that may share a race (R11). It is not
+// inlined, for stacks of those that ask are small.
+//
+//go:noinline
 func keyOf(query *upstream.Query) string {
 	var buf [300]byte
 	key := wire.AppendKey(buf[:0], query.Msg)

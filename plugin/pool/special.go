@@ -31,6 +31,14 @@ var specials = map[string]struct {
 	"\x07mask-h2\x06icloud\x03com\x00": {DenialFinal, false},
 }
 
+// specialLengths are those of the names in specials: most names need no look into the map.
+var specialLengths = func() (is [32]bool) {
+	for name := range specials {
+		is[len(name)] = true
+	}
+	return is
+}()
+
 // Special returns what happens to a question, which is as in [wire.Question], and the zone
 // that makes it special, in wire format.
 func (p *Pool) Special(question []byte) (special Special, zone []byte) {
@@ -40,6 +48,9 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	var buf [255]byte
 	name := wire.AppendName(buf[:0], question)
 	for at := 0; at < len(name); at += 1 + int(name[at]) {
+		if n := len(name) - at; n >= len(specialLengths) || !specialLengths[n] {
+			continue
+		}
 		if s, ok := specials[string(name[at:])]; ok && (s.below || at == 0) {
 			return s.special, append(zone, name[at:]...)
 		}

@@ -32,11 +32,8 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	if !q.probe {
 		x.notePause(now)
 	}
-	if x.down() && x.wait.downAt.IsZero() {
-		out.tellHealth(x)
-	}
-	if len(u.known.Types) > 0 && u.known.Types.Unresponsive(x.qtype()) {
-		out.add(job{kind: unresponsiveJob, to: to})
+	if x.down() || len(u.known.Types) > 0 {
+		x.tellNotWaitedFor(out)
 	}
 	wake = x.wakeAt()
 	u.mu.Unlock()
@@ -45,6 +42,19 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 		out.empty()
 	}
 	return x, wake
+}
+
+// tellNotWaitedFor tells the receiver of an exchange that begins if it need not wait for a
+// reply. It is not inlined, for stacks of those that ask are small.
+//
+//go:noinline
+func (x *Exchange) tellNotWaitedFor(out *outbox) {
+	if x.down() && x.wait.downAt.IsZero() {
+		out.tellHealth(x)
+	}
+	if x.u.known.Types.Unresponsive(x.qtype()) {
+		out.add(job{kind: unresponsiveJob, to: x.to})
+	}
 }
 
 // Retry does what is due at now: it sends an unanswered query again, goes over

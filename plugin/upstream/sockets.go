@@ -21,7 +21,7 @@ func (u *Upstream) socketLocked(now time.Time, failed *socket, out *outbox) (*so
 	if err == nil {
 		return fresh, nil
 	}
-	for _, s := range u.sockets {
+	for _, s := range u.sockets[:] { // not of a copy: stacks of those that ask are small
 		if s != nil && s != failed && !s.pending.Full() {
 			return s, nil
 		}
