@@ -67,6 +67,7 @@ func TestOptions(t *testing.T) {
 		"prefer_udp":      func(c *handler.Config) { c.PreferUDP = true },
 		"forward_special": func(c *handler.Config) { c.ForwardSpecial = true },
 		"private_links":   func(c *handler.Config) { c.PrivateLinks = true },
+		"trust_ad":        func(c *handler.Config) { c.TrustAD = true },
 
 		"learn":          func(c *handler.Config) { c.Learn = 10 * time.Minute },
 		"learn 1s":       func(c *handler.Config) { c.Learn = time.Second },
@@ -176,13 +177,14 @@ func TestOptionErrors(t *testing.T) {
 		{"private_from", []string{"private_from: " + count, "write: private_from private|vpn|ADDR..."}},
 		{"private_from 10.0.0.0/33", []string{"private_from: '10.0.0.0/33' is no upstream"}},
 		{"private_links yes", []string{"private_links: " + count, "write: private_links"}},
+		{"trust_ad yes", []string{"trust_ad: " + count, "write: trust_ad"}},
 	} {
 		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
 	}
 	given := make(map[string]bool)
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
-		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "tls", "tls_servername dns.example",
+		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "trust_ad", "tls", "tls_servername dns.example",
 		"learn", "prefer order", "away", "filtered", "private_from vpn",
 	} {
 		name, _, _ := strings.Cut(option, " ")

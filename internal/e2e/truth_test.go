@@ -239,6 +239,7 @@ func (l *lab) truthServers() {
 			bind 127.0.0.1
 			dnsmus %[1]s %[4]s {
 				negative_ttl 1h
+				trust_ad
 			}
 			errors
 		}

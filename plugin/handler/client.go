@@ -16,6 +16,7 @@ type client struct {
 	request        *dns.Msg
 	stream         bool // on a transport without truncation
 	canPassThrough bool // its reply need not be unpacked
+	trustsAD       bool // the AD bit of its reply is the upstream's (R13)
 	query          upstream.Query
 	reply          incoming // empty if the race was another client's, or while it need not be unpacked
 }
@@ -23,7 +24,7 @@ type client struct {
 // newClient prepares what upstreams are asked for the query r.
 func newClient(w dns.ResponseWriter, r *dns.Msg, v *option.Values) (c *client, err error) {
 	state := request.Request{W: w}
-	c = &client{request: r, stream: state.Proto() == "tcp"}
+	c = &client{request: r, stream: state.Proto() == "tcp", trustsAD: v.TrustAD}
 	c.canPassThrough = canPassThrough(w, r, c.stream)
 	c.query.Stream = c.stream && !v.PreferUDP
 	switch {
@@ -65,10 +66,14 @@ func (c *client) Read(reply []byte) error {
 
 // passThrough returns the reply that the race chose as the client gets it, or nil if it has
 // to be unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond
-// doubt. Nothing but its TTLs differs then.
+// doubt. Nothing but its TTLs and the AD bit differs then.
 func (c *client) passThrough(out *pool.Result) []byte {
 	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
 		return nil
 	}
-	return passThrough(out.Msg, c.request, wire.Question(c.query.Msg))
+	msg := passThrough(out.Msg, c.request, wire.Question(c.query.Msg))
+	if msg != nil && !c.trustsAD {
+		wire.Header(msg).ClearAD()
+	}
+	return msg
 }

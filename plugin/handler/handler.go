@@ -215,7 +215,7 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	}
 	ttl.Cut(c.reply.msg)
 	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
-	c.reply.write(w, c.request, c.stream)
+	c.write(w)
 	return dns.RcodeSuccess, nil
 }
 

@@ -140,7 +140,7 @@ func TestBytes(t *testing.T) {
 				if err := slow.reply.unpack(raw); err != nil {
 					t.Fatal(err)
 				}
-				slow.reply.write(request.NewScrubWriter(slow.request, w), slow.request, false)
+				slow.write(request.NewScrubWriter(slow.request, w))
 				var a, b dns.Msg
 				if err := a.Unpack(got); err != nil {
 					t.Fatal(err)

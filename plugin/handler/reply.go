@@ -30,20 +30,27 @@ func (in *incoming) unpack(raw []byte) error {
 	return in.msg.Unpack(raw)
 }
 
-// write sends the reply to the client that asked r, with r's id and question.
-func (in *incoming) write(w dns.ResponseWriter, r *dns.Msg, stream bool) {
+// write sends the client the reply, with the id and the question of its query.
+func (c *client) write(w dns.ResponseWriter) {
+	in, r := &c.reply, c.request
 	if in.msg.IsTsig() != nil {
 		// Unpacking and packing again would break the signature.
 		raw := bytes.Clone(in.raw)
 		wire.Header(raw).SetID(r.Id)
+		if !c.trustsAD && r.IsTsig() == nil { // who has not signed cannot check it
+			wire.Header(raw).ClearAD()
+		}
 		w.Write(raw)
 		return
 	}
 	in.edns(r.IsEdns0() != nil)
 	in.msg.Id = r.Id
 	in.msg.Question = slices.Clone(r.Question) // in the client's case; an error may come without
-	if stream {
+	if c.stream {
 		in.msg.Truncated = false // TC has no meaning over TCP
+	}
+	if !c.trustsAD {
+		in.msg.AuthenticatedData = false
 	}
 	w.WriteMsg(in.msg)
 }

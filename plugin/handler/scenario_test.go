@@ -284,7 +284,7 @@ func TestReplyIsPassedOn(t *testing.T) {
 			m.Extra = append(m.Extra, rr("ns.example. 60 IN A 192.0.2.53"))
 		})),
 		resolver(t, denies(code(dns.RcodeNameError))),
-	}, nil)
+	}, nil, func(c *Config) { c.TrustAD = true })
 	m := question("HoSt.ExAmPlE.", dns.TypeA)
 	m.SetEdns0(4096, true)
 	for _, network := range []string{"udp", "tcp"} {

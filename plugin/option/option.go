@@ -26,6 +26,7 @@ type Values struct {
 	PreferUDP      bool          // ask over UDP even for a client on TCP
 	ForwardSpecial bool          // ask upstreams for special names too (R14)
 	PrivateFrom    PrivateFrom   // which upstreams may give private addresses
+	TrustAD        bool          // clients get the AD bit of replies as upstreams set it (R13)
 	PrivateLinks   bool          // ask for names in the domains of an interface over that interface only (R21)
 	TLS            *tls.Config   // of encrypted upstreams; nil: trust what the system trusts
 	ServerName     string        // in the certificates of upstreams written without a name; empty: their address

@@ -58,6 +58,7 @@ var Table = []Option{
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in an interface's own domains over that interface only",
 		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},
+	{Name: "trust_ad", set: flag(func(v *Values) *bool { return &v.TrustAD })},
 }
 
 func setZones(v *Values, args []string, r Reader) error {

@@ -50,6 +50,10 @@ func (h Header) RecursionDesired() bool { return h[2]&0x01 != 0 }
 // CheckingDisabled reports the CD bit.
 func (h Header) CheckingDisabled() bool { return h[3]&0x10 != 0 }
 
+// ClearAD clears, in place, the AD bit: it says that the data is authentic (RFC 6840, section
+// 5.8).
+func (h Header) ClearAD() { h[3] &^= 0x20 }
+
 // RecursionAvailable reports the RA bit.
 func (h Header) RecursionAvailable() bool { return h[3]&0x80 != 0 }
 
