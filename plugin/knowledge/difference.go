@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
 
@@ -57,3 +58,27 @@ func network(addr netip.Addr) netip.Prefix {
 	prefix, _ := addr.Prefix(bits)
 	return prefix
 }
+
+// sampleOf is what is remembered of an upstream's answer.
+func sampleOf(answer []byte, by int) sample {
+	s := sample{by: int32(by)}
+	var room [maxCompared]netip.Addr
+	for i, addr := range addresses(room[:0], answer) {
+		if i == len(s.networks) {
+			break
+		}
+		s.networks[i] = hashOf(addr)
+	}
+	return s
+}
+
+// like reports whether an answer has an address in one of the networks.
+func (s *sample) like(answer []byte) bool {
+	var room [maxCompared]netip.Addr
+	return slices.ContainsFunc(addresses(room[:0], answer), func(addr netip.Addr) bool {
+		return slices.Contains(s.networks[:], hashOf(addr))
+	})
+}
+
+// hashOf is a hash of an address's network; 0 is that of none.
+func hashOf(addr netip.Addr) uint32 { return uint32(maphash.Comparable(seed, network(addr))) | 1 }

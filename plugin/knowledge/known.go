@@ -11,13 +11,23 @@ type known struct {
 	proofs  [2]proof   // for two types, so that one is for another type than the one asked for
 	view    proof      // the answer that a client was given
 	denials [3]denials // of the name, and of two types
+	owners  Set        // upstreams that have answered the name, and not denied it since though another one has it
+	first   sample     // of the answer of the first of these
 	name    string
+}
+
+// sample is what is remembered of an upstream's answer: hashes of up to two networks of its
+// addresses.
+type sample struct {
+	networks [2]uint32
+	by       int32
 }
 
 // proof is a reply of an upstream for a type, which shows that the name exists. The zero
 // proof shows nothing.
 type proof struct {
 	ends   instant
+	all    Set // upstreams that gave such an answer while it lived
 	by     int32
 	qtype  uint16
 	answer bool // with a record of that type
@@ -42,9 +52,14 @@ func (k *known) add(p proof, now instant) {
 	for i := range k.proofs {
 		old := &k.proofs[i]
 		if old.qtype == p.qtype && old.alive(now) {
+			all := old.all | p.all
+			if !p.answer {
+				all &^= Only(int(p.by))
+			}
 			if old.by == p.by || old.ends.ran < p.ends.ran {
 				*old = p
 			}
+			old.all = all
 			return
 		}
 		if old.yields(first, now) {

@@ -37,7 +37,11 @@ func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []b
 		if life, ok := lifetime(reply, verdict); ok {
 			now := instantOf(now)
 			answer := verdict == race.Good && !race.Result{Verdict: verdict, Msg: reply}.DeniesType()
-			n.learn(question, proof{now.add(life), int32(by), wire.QuestionType(question), answer}, now)
+			p := proof{ends: now.add(life), by: int32(by), qtype: wire.QuestionType(question), answer: answer}
+			if answer {
+				p.all = Only(by)
+			}
+			n.learn(question, p, now)
 		}
 	case race.NXDomain, race.NXDomainSOA:
 		n.unlearn(question, int32(by))
@@ -53,6 +57,19 @@ func (n *Names) Exists(question []byte, now time.Time) bool {
 // Answered is Exists, by an answer.
 func (n *Names) Answered(question []byte, now time.Time) bool {
 	return n.proven(question, now, func(p *proof) bool { return p.answer })
+}
+
+// AnsweredBy returns the upstreams whose answers for other types of the name are alive.
+func (n *Names) AnsweredBy(question []byte, now time.Time) (by Set) {
+	at, qtype := instantOf(now), wire.QuestionType(question)
+	n.with(question, func(k *known) {
+		for i := range k.proofs {
+			if p := &k.proofs[i]; p.qtype != qtype && p.alive(at) {
+				by |= p.all
+			}
+		}
+	})
+	return by
 }
 
 // proven reports whether a proof of another type than the one asked for is alive, and counts.
@@ -87,6 +104,9 @@ func (n *Names) learn(question []byte, p proof, now instant) {
 
 func (n *Names) unlearn(question []byte, by int32) {
 	n.with(question, func(k *known) {
+		for i := range k.proofs {
+			k.proofs[i].all &^= Only(int(by))
+		}
 		for j := range k.proofs {
 			if k.proofs[j].by == by {
 				k.proofs[j] = proof{}
@@ -96,6 +116,32 @@ func (n *Names) unlearn(question []byte, by int32) {
 			k.view = proof{}
 		}
 	})
+}
+
+// Owned notes that an upstream has given that answer to a question. It counts for names that
+// are known to exist.
+func (n *Names) Owned(question []byte, by int, answer []byte) {
+	if by >= MaxUpstreams {
+		return
+	}
+	n.with(question, func(k *known) {
+		if k.owners&^Only(by) == 0 {
+			k.first = sampleOf(answer, by)
+		}
+		k.owners |= Only(by)
+	})
+}
+
+// Disowned notes that an upstream denies a name for which another one gives that answer. It reports whether the upstream had answered the name before, and whether with
+// addresses that the other's are like.
+func (n *Names) Disowned(question []byte, by int, answer []byte) (own, alike bool) {
+	n.with(question, func(k *known) {
+		if own = k.owners.Has(by); own {
+			alike = k.first.by == int32(by) && k.first.like(answer)
+			k.owners &^= Only(by)
+		}
+	})
+	return own, alike
 }
 
 // Denied takes NXDOMAIN or NODATA in reply to a question. It is remembered for as long as
@@ -122,23 +168,30 @@ func (n *Names) Denied(question []byte, by int, verdict race.Verdict, reply []by
 	n.with(question, func(k *known) { k.denialsOf(qtype).add(by, qtype, at, at.add(min(life, longest))) })
 }
 
-// DeniedBy returns which upstreams have lately denied the name of a question or its type,
-// and the time of the first of these denials.
-func (n *Names) DeniedBy(question []byte, now time.Time) (by Set, since time.Time) {
+// Past is what upstreams have said of a name before.
+type Past struct {
+	Denied Set       // those that have lately denied the name, or the type asked for
+	Since  time.Time // when the first of these did
+	Owners Set       // those that have answered the name, for whatever type
+}
+
+// Past returns what upstreams have said of the name of a question before.
+func (n *Names) Past(question []byte, now time.Time) (past Past) {
 	at, qtype := instantOf(now), wire.QuestionType(question)
 	n.with(question, func(k *known) {
+		past.Owners = k.owners
 		for i := range k.denials {
 			d := &k.denials[i]
 			if d.by == 0 || i > 0 && d.qtype != qtype || !at.before(d.ends) {
 				continue
 			}
-			if begun := epoch.Add(d.begun.ran); by == 0 || begun.Before(since) {
-				since = begun
+			if begun := epoch.Add(d.begun.ran); past.Denied == 0 || begun.Before(past.Since) {
+				past.Since = begun
 			}
-			by |= d.by
+			past.Denied |= d.by
 		}
 	})
-	return by, since
+	return past
 }
 
 // Given notes whose answer to a question was given to a client. Good answers and NODATA

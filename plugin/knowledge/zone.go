@@ -1,13 +1,21 @@
 package knowledge
 
 import (
+	"hash/maphash"
 	"strings"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // memory is how long it is remembered which upstream knew a zone, though it may be away (R18),
 // and that answers in a zone differ (R17).
 const memory = time.Hour
+
+// Whoever first answered in a zone stays its leader for so long after its last answer there:
+// while it is away, nobody takes its place by answering names that it might deny. In a zone
+// below, where it has answered nothing itself, it is for as long as memory.
+const leads = 24 * time.Hour
 
 // Scores say how certain it is that an upstream knows the names of a zone.
 const (
@@ -22,7 +30,7 @@ type zone struct {
 	differed instant // when answers were last seen to differ
 	races    uint8   // since then
 	apart    uint8   // comparisons in a row that showed nothing in common
-	lead     int8    // the upstream that was first to answer when that was last open
+	lead     int8    // the upstream that was first to answer, or took the place of that; -1: none
 	used     bool    // since it was last considered for being replaced
 	name     string
 	tallies  []tally // by upstream
@@ -32,6 +40,9 @@ type zone struct {
 type tally struct {
 	good    instant // when its last good answer came; zero: there was none
 	score   uint8
+	knower  bool // it was the first to answer, or has answered as a knower did
+	alone   bool // it is the leader, and has answered what other knowers denied
+	above   bool // all this is of the zone above
 	replied bool // it has given an opinion of a name that exists
 	differs bool // its answers differ from others'
 	private bool // they have private addresses
@@ -39,6 +50,31 @@ type tally struct {
 
 // within reports whether the last good answer is not older than age.
 func (t *tally) within(age time.Duration, at instant) bool { return at.before(t.good.add(age)) }
+
+// leader is the upstream that leads the zone, or -1.
+func (e *zone) leader(at instant) int {
+	if e.lead < 0 {
+		return -1
+	}
+	t, life := &e.tallies[e.lead], leads
+	if t.above {
+		life = memory
+	}
+	if !t.knower || !t.within(life, at) {
+		return -1
+	}
+	return int(e.lead)
+}
+
+// hasKnower reports whether an upstream knows the names of the zone.
+func (e *zone) hasKnower(age time.Duration, at instant) bool {
+	for j := range e.tallies {
+		if t := &e.tallies[j]; t.knower && t.score >= knows && t.within(age, at) {
+			return true
+		}
+	}
+	return false
+}
 
 // presentation is a name in presentation format (RFC 1035, section 5.1), with question marks
 // for odd characters.
@@ -59,4 +95,28 @@ func presentation(name []byte) string {
 		return "."
 	}
 	return b.String()
+}
+
+// oneDraw is how long a name's draw counts for races for other types of it.
+const oneDraw = time.Second
+
+// draw is whether a race for a name asked all upstreams.
+type draw struct {
+	name   uint64 // its hash
+	at     instant
+	qtype  uint16
+	survey bool
+}
+
+// draw returns the draw of a question's name, and whether it was made a moment ago for another
+// type; else it is to be made.
+func (z *Zones) draw(sh *zoneShard, question []byte, at instant) (d *draw, made bool) {
+	var buf [255]byte
+	name, qtype := maphash.Bytes(seed, wire.AppendName(buf[:0], question)), wire.QuestionType(question)
+	d = &sh.draws[name%uint64(len(sh.draws))]
+	if d.name == name && d.qtype != qtype && at.before(d.at.add(oneDraw)) && int64(d.at.ran) >= z.returned.Load() {
+		return d, true
+	}
+	*d = draw{name: name, at: at, qtype: qtype}
+	return d, false
 }

@@ -26,7 +26,8 @@ type Zones struct {
 // Standing is what is known of a zone.
 type Standing struct {
 	Surveyed bool // all upstreams were asked not long ago
-	Lead     int  // the upstream that was first to answer; -1: nothing is known
+	Lead     int  // the upstream that was first to answer, or took the place of that; -1: nothing is known
+	Alone    bool // it knows names that other knowers do not
 	Knows    Set  // those that know the names
 	Lately   Set  // those that have answered within an hour
 	Replied  Set  // those that have given an opinion of a name that exists
@@ -53,18 +54,24 @@ func (z *Zones) ReturnedSince(since time.Time) bool {
 }
 
 // Enter counts a race, and returns what is known of the question's zone. If that is not
-// surveyed, the caller has to ask all upstreams.
+// surveyed, the caller has to ask all upstreams. Races for several types of a name within a
+// moment count as one.
 func (z *Zones) Enter(question []byte, now time.Time) Standing {
 	s := Standing{Lead: -1}
 	at := instantOf(now)
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
 		e := sh.places[i]
 		e.used = true
-		since := e.surveyed
-		s.Surveyed = at.before(since.add(z.age)) && int64(since.ran) >= z.returned.Load() && e.races < surveyEvery-1
-		e.races++
-		if !s.Surveyed {
-			e.surveyed, e.races = at, 0
+		if d, again := z.draw(sh, question, at); again {
+			s.Surveyed = !d.survey
+		} else {
+			since := e.surveyed
+			s.Surveyed = at.before(since.add(z.age)) && int64(since.ran) >= z.returned.Load() && e.races < surveyEvery-1
+			e.races++
+			if !s.Surveyed {
+				e.surveyed, e.races = at, 0
+			}
+			d.survey = !s.Surveyed
 		}
 		s.read(z, sh, i, at)
 	})
@@ -81,11 +88,13 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 // read reads place i of a shard.
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	e := sh.places[i]
-	s.Lead = int(e.lead)
+	if s.Lead = e.leader(at); s.Lead >= 0 {
+		s.Alone = e.tallies[s.Lead].alone
+	}
 	differ := at.before(e.differed.add(memory))
 	for j := range z.n {
 		t := z.tally(sh, i, j)
-		if t.score >= knows && t.within(z.age, at) {
+		if t.knower && t.score >= knows && t.within(z.age, at) {
 			s.Knows |= Only(j)
 		}
 		if t.within(memory, at) && t.score > 0 {
@@ -103,26 +112,31 @@ func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	}
 }
 
-// Good notes a good answer of an upstream, with private addresses or without.
+// Good notes a good answer of an upstream, with private addresses or without. In a zone that
+// nobody leads it becomes the leader. Elsewhere one answer shows nothing of the zone: whoever
+// answers every name would know all zones.
 func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 	if by >= z.n {
 		return
 	}
 	at := instantOf(now)
 	hit := func(sh *zoneShard, i int) {
-		t := z.tally(sh, i, by)
+		e, t := sh.places[i], z.tally(sh, i, by)
 		switch {
 		case t.score == 0 && !t.replied, !t.within(max(z.age, memory), at):
 			t.score = knows
 		default:
 			t.score = min(t.score+1, bestScore)
 		}
-		t.good, t.replied = at, true
+		if e.leader(at) < 0 && (t.knower || !e.hasKnower(z.age, at)) {
+			e.lead, t.knower, t.alone = int8(by), true, false
+		}
+		t.good, t.replied, t.above = at, true, false
 		t.private = t.private || private
 	}
 	done := false
 	var above []tally
-	lead := int8(by)
+	lead := int8(-1)
 	z.find(question, func(sh *zoneShard, i int, exact bool) {
 		if exact || z.sole(sh, i, at) == by {
 			hit(sh, i)
@@ -130,6 +144,9 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 			return
 		}
 		above = append(above, z.of(sh, i)...) // a zone of its own inherits them
+		for j := range above {
+			above[j].above = true
+		}
 		lead = sh.places[i].lead
 	})
 	if !done {
@@ -137,22 +154,40 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 	}
 }
 
-// Missed notes that an upstream had no good answer for a name that the winner knows: it has
-// replied otherwise, or else it was slow.
-func (z *Zones) Missed(question []byte, by, winner int, replied bool, now time.Time) {
+// Miss is how an upstream had no good answer for a name that another one has.
+type Miss struct {
+	Denied bool // it denied the name
+	Silent bool // it was slow; else it has replied otherwise
+	Own    bool // it has answered the name before
+	Alike  bool // and as the other one does now
+}
+
+// Missed notes that an upstream had no good answer for a name that the winner has. It counts
+// against the upstream only if the name was its own: others may make up names, and answers for
+// them.
+func (z *Zones) Missed(question []byte, by, winner int, m Miss, now time.Time) {
 	if by >= z.n || winner >= z.n {
 		return
 	}
+	at := instantOf(now)
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
-		t := z.tally(sh, i, by)
-		if !replied {
+		e, t, w := sh.places[i], z.tally(sh, i, by), z.tally(sh, i, winner)
+		lead := e.leader(at)
+		t.replied = t.replied || m.Denied
+		switch {
+		case m.Own && m.Silent:
 			t.score -= min(t.score, 1)
-			return
-		}
-		t.replied = true
-		t.score -= min(t.score, knows)
-		if e := sh.places[i]; int(e.lead) == by {
-			e.lead = int8(winner)
+		case m.Own:
+			t.score -= min(t.score, knows)
+			switch {
+			case !m.Denied || lead != by:
+			case m.Alike: // the zone has moved
+				e.lead, w.knower = int8(winner), true
+			case t.score < knows:
+				e.lead, t.knower = -1, false
+			}
+		case m.Denied && lead == winner:
+			w.alone = true
 		}
 	})
 }
@@ -164,8 +199,8 @@ func (z *Zones) Replied(question []byte, by int, now time.Time) {
 	}
 }
 
-// Compared notes how the answers of two upstreams differ. It reports whether answers in this
-// zone are known to differ since now.
+// Compared notes how the answers of two upstreams differ: one that answers as a knower did is
+// a knower, too. It reports whether answers in this zone are known to differ since now.
 func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time) (turned bool) {
 	if a >= z.n || b >= z.n || d == Incomparable {
 		return false
@@ -173,9 +208,12 @@ func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time)
 	at := instantOf(now)
 	z.find(question, func(sh *zoneShard, i int, _ bool) {
 		e := sh.places[i]
+		ta, tb := z.tally(sh, i, a), z.tally(sh, i, b)
 		switch {
 		case d == Alike:
 			e.apart = 0
+			known := ta.knower || tb.knower
+			ta.knower, tb.knower = known, known
 			return
 		case d == Apart && e.apart < farApart:
 			e.apart++
@@ -190,7 +228,13 @@ func (z *Zones) Compared(question []byte, a, b int, d Difference, now time.Time)
 			}
 		}
 		e.differed = at
-		z.tally(sh, i, a).differs, z.tally(sh, i, b).differs = true, true
+		ta.differs, tb.differs = true, true
+		switch e.leader(at) { // whoever differs from the leader knows the zone otherwise
+		case a:
+			tb.knower = false
+		case b:
+			ta.knower = false
+		}
 	})
 	return turned
 }

@@ -26,9 +26,11 @@ func who(s Set) string {
 	return fmt.Sprint(list)
 }
 
-// A story is told word by word: "good 1 NAME", "miss 0 1 NAME" (who, winner), "slow 0 1
-// NAME", "wait DURATION", "back"; "knows NAME", "lately NAME", "lead NAME", "surveyed
-// NAME" give what is known then.
+// A story is told word by word: "good 1 NAME", "miss 0 1 NAME" (who, winner), "own 0 1 NAME"
+// (the same for a name that it has answered), "moved 0 1 NAME" (and as the winner does now),
+// "fail 0 1 NAME", "slow 0 1 NAME" (likewise a name of its own), "same 0 1 NAME", "apart 0 1
+// NAME", "wait DURATION", "back"; "knows NAME", "lately NAME", "lead NAME", "surveyed NAME"
+// give what is known then.
 func tell(t *testing.T, z *Zones, story string) (got string) {
 	t.Helper()
 	var a, b int
@@ -39,11 +41,22 @@ func tell(t *testing.T, z *Zones, story string) (got string) {
 		name = words[len(words)-1]
 		q := func() []byte { return question(t, name, dns.TypeA) }
 		fmt.Sscan(strings.Join(words[1:], " "), &a, &b)
+		miss, isMiss := map[string]Miss{
+			"miss": {Denied: true}, "own": {Denied: true, Own: true}, "moved": {Denied: true, Own: true, Alike: true},
+			"fail": {Own: true}, "slow": {Silent: true, Own: true}, "late": {Silent: true},
+		}[words[0]]
+		difference, isCompared := map[string]Difference{"same": Alike, "apart": Apart, "opposed": Opposed}[words[0]]
+		switch {
+		case isMiss:
+			z.Missed(q(), a, b, miss, now)
+			continue
+		case isCompared:
+			z.Compared(q(), a, b, difference, now)
+			continue
+		}
 		switch words[0] {
 		case "good":
 			z.Good(q(), a, false, now)
-		case "miss", "slow":
-			z.Missed(q(), a, b, words[0] == "miss", now)
 		case "wait":
 			d, err := time.ParseDuration(name)
 			if err != nil {
@@ -60,6 +73,8 @@ func tell(t *testing.T, z *Zones, story string) (got string) {
 			got += who(z.Standing(q(), now).Replied)
 		case "lead":
 			got += fmt.Sprint(z.Standing(q(), now).Lead)
+		case "alone":
+			got += fmt.Sprint(z.Standing(q(), now).Alone)
 		case "surveyed":
 			got += fmt.Sprint(z.Enter(q(), now).Surveyed)
 		default:
@@ -76,22 +91,46 @@ func TestR16Zones(t *testing.T) {
 		{"the first good answer is enough", "good 1 a.x.; knows b.x.; lead b.x.", "[1]1"},
 		{"in any case of letters", "good 1 a.X.; knows b.x.", "[1]"},
 		{"of this zone", "good 1 a.x.; knows a.y.; knows x.; knows .", "[][][]"},
-		{"several know", "good 1 a.x.; good 0 a.x.; knows a.x.; lead a.x.", "[0 1]1"},
-		{"one miss ends what one answer began", "good 1 a.x.; good 0 b.x.; miss 1 0 b.x.; knows a.x.; lead a.x.", "[0]0"},
-		{"two misses end what many have shown", "good 1 a.x.; good 1 a.x.; good 1 a.x.; good 1 a.x.; good 0 b.x.; miss 1 0 b.x.; knows a.x.; miss 1 0 b.x.; knows a.x.", "[0 1][0]"},
-		{"silence counts less", "good 1 a.x.; good 1 a.x.; good 0 a.x.; slow 1 0 a.x.; knows a.x.; slow 1 0 a.x.; knows a.x.; lead a.x.", "[0 1][0]1"},
-		{"who alternates is no knower", "good 1 a.x.; good 0 b.x.; miss 1 0 b.x.; good 1 a.x.; miss 0 1 a.x.; knows a.x.; good 0 b.x.; miss 1 0 b.x.; knows a.x.", "[][]"},
+
+		{"who comes later agrees with a knower", "good 1 a.x.; good 0 a.x.; knows a.x.; same 1 0 a.x.; knows a.x.; lead a.x.", "[1][0 1]1"},
+		{"whoever of them was faster", "good 1 a.x.; good 0 a.x.; same 0 1 a.x.; knows a.x.; lead a.x.", "[0 1]1"},
+		{"or with one that does", "good 1 a.x.; good 0 a.x.; same 0 1 a.x.; good 2 b.x.; same 2 0 b.x.; knows a.x.", "[0 1 2]"},
+		{"two that are none make no knower", "good 1 a.x.; good 0 b.x.; good 2 b.x.; same 0 2 b.x.; knows a.x.", "[1]"},
+		{"answers of its own make none, however many", "good 1 a.x.; good 0 b.x.; good 0 c.x.; good 0 d.x.; good 0 e.x.; good 0 f.x.; knows a.x.; lead a.x.", "[1]1"},
+		{"nor do other answers", "good 1 a.x.; good 0 a.x.; apart 1 0 a.x.; knows a.x.", "[1]"},
+		{"who is found to answer otherwise is none any more", "good 1 a.x.; good 0 a.x.; same 1 0 a.x.; opposed 0 1 b.x.; knows a.x.; lead a.x.", "[1]1"},
+		{"one rotation is not otherwise", "good 1 a.x.; good 0 a.x.; same 1 0 a.x.; apart 0 1 b.x.; knows a.x.", "[0 1]"},
+		{"three are", "good 1 a.x.; good 0 a.x.; same 1 0 a.x.; apart 0 1 b.x.; apart 0 1 b.x.; apart 0 1 b.x.; knows a.x.", "[1]"},
+
+		{"a denial of made-up names costs nothing", "good 1 a.x.; good 0 b.x.; miss 1 0 b.x.; good 0 c.x.; miss 1 0 c.x.; good 0 d.x.; miss 1 0 d.x.; knows a.x.; lead a.x.", "[1]1"},
+		{"nor does silence to them", "good 1 a.x.; late 1 0 b.x.; late 1 0 c.x.; late 1 0 d.x.; knows a.x.; lead a.x.", "[1]1"},
+		{"a denial of its only name does", "good 1 a.x.; good 0 a.x.; own 1 0 a.x.; knows a.x.; lead a.x.", "[]-1"},
+		{"then the next one leads", "good 1 a.x.; good 0 a.x.; own 1 0 a.x.; good 0 b.x.; knows a.x.; lead a.x.", "[0]0"},
+		{"be it the same", "good 1 a.x.; good 0 a.x.; own 1 0 a.x.; good 1 b.x.; good 1 b.x.; knows a.x.; lead a.x.", "[1]1"},
+		{"where many were answered, of two names", "good 1 a.x.; good 1 b.x.; good 1 c.x.; good 0 b.x.; own 1 0 b.x.; good 0 b.x.; knows a.x.; own 1 0 a.x.; knows a.x.", "[1][]"},
+		{"what moves is known at once", "good 1 a.x.; good 1 a.x.; good 1 a.x.; good 0 a.x.; moved 1 0 a.x.; knows a.x.; lead a.x.", "[0 1]0"},
+		{"silence counts less", "good 1 a.x.; good 1 a.x.; slow 1 0 a.x.; knows a.x.; slow 1 0 a.x.; knows a.x.; lead a.x.", "[1][]1"},
+		{"who fails leads again when it answers", "good 1 a.x.; fail 1 0 a.x.; knows a.x.; good 0 b.x.; good 0 c.x.; knows a.x.; lead a.x.; good 1 a.x.; good 1 a.x.; knows a.x.", "[][]1[1]"},
+		{"who alternates is no knower", "good 1 a.x.; good 0 b.x.; own 1 0 b.x.; good 1 a.x.; own 0 1 a.x.; knows a.x.; good 0 b.x.; own 1 0 b.x.; knows a.x.", "[][]"},
+		{"the leader knows more than others", "good 1 a.x.; good 0 a.x.; same 1 0 a.x.; alone a.x.; good 1 b.x.; miss 0 1 b.x.; alone a.x.; knows a.x.", "falsetrue[0 1]"},
+		{"others do not", "good 1 a.x.; good 0 a.x.; same 1 0 a.x.; good 0 b.x.; miss 1 0 b.x.; alone a.x.; knows a.x.; lead a.x.", "false[0 1]1"},
+
 		{"a zone below", "good 1 a.x.y.; knows b.c.x.y.; surveyed b.c.x.y.", "[1]true"},
 		{"not that of several", "good 1 a.x.y.; good 0 a.x.y.; knows b.c.x.y.", "[]"},
 		{"nor the root", "good 1 x.; knows y.; knows a.y.", "[1][]"},
 		{"the sole knower needs no more places", "good 1 a.x.y.; good 1 b.c.x.y.; good 0 d.x.y.; knows b.c.x.y.", "[]"},
-		{"another gets one, and it knows of above", "good 1 a.x.y.; good 0 b.c.x.y.; knows e.c.x.y.; lead e.c.x.y.; knows b.x.y.", "[0 1]1[1]"},
+		{"another gets one, which is the first's for a while", "good 1 a.x.y.; good 0 b.c.x.y.; knows e.c.x.y.; lead e.c.x.y.; knows b.x.y.", "[1]1[1]"},
+		{"and its own if that has nothing there", "good 1 a.x.y.; good 0 b.c.x.y.; wait 1h; good 0 d.c.x.y.; knows e.c.x.y.; lead e.c.x.y.", "[0]0"},
+		{"that of one that others answer in, too, if they deny names in it", "good 1 a.x.y.; good 0 b.x.y.; miss 2 1 a.x.y.; knows b.c.x.y.", "[1]"},
+		{"not if they know it", "good 1 a.x.y.; good 0 a.x.y.; miss 2 1 a.x.y.; same 0 1 a.x.y.; knows b.c.x.y.", "[]"},
+
 		{"age", "good 1 a.x.; wait 599s; knows a.x.; surveyed a.x.; wait 2s; knows a.x.; surveyed a.x.; lately a.x.", "[1]true[]false[1]"},
 		{"for an hour it is known who knew", "good 1 a.x.; wait 3599s; lately a.x.; wait 2s; lately a.x.", "[1][]"},
+		{"for a day who led", "good 1 a.x.; wait 23h; good 0 b.x.; knows a.x.; lead a.x.; good 1 a.x.; knows a.x.; wait 24h; good 0 b.x.; lead a.x.", "[]1[1]0"},
 		{"a survey counts until somebody returns", "good 1 a.x.; surveyed a.x.; wait 1s; back; wait 1s; surveyed a.x.; surveyed a.x.", "truefalsetrue"},
 		{"whoever replies has replied", "good 1 a.x.; replies a.x.; miss 0 1 a.x.; slow 2 1 a.x.; replies a.x.; knows a.x.", "[1][0 1][1]"},
 		{"a miss makes no zone", "miss 0 1 a.x.; replies a.x.", "[]"},
-		{"who is beyond the bound is not known", "good 64 a.x.; good 70 a.x.; miss 64 1 a.x.; knows a.x.; good 2 a.x.; miss 2 64 a.x.; knows a.x.", "[][2]"},
+		{"who is beyond the bound is not known", "good 64 a.x.; good 70 a.x.; own 64 1 a.x.; knows a.x.; good 2 a.x.; own 2 64 a.x.; knows a.x.", "[][2]"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			z := NewZones(100, age)
@@ -100,6 +139,45 @@ func TestR16Zones(t *testing.T) {
 			}
 		})
 	}
+}
+
+// R16: the types of a name that are asked within a moment are of one survey, or of none.
+func TestR16OneDraw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := NewZones(2, age)
+		z.Good(question(t, "a.x.", dns.TypeA), 1, false, time.Now())
+		all := 0
+		for i := range 500 {
+			name := fmt.Sprintf("n%d.x.", i)
+			first := z.Enter(question(t, name, dns.TypeHTTPS), time.Now())
+			for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+				time.Sleep(time.Millisecond)
+				if s := z.Enter(question(t, strings.ToUpper(name), qtype), time.Now()); s.Surveyed != first.Surveyed || who(s.Knows) != "[1]" {
+					t.Fatalf("question %d: surveyed %v, and then for type %d %v", i, first.Surveyed, qtype, s.Surveyed)
+				}
+			}
+			if !first.Surveyed {
+				all++
+			}
+		}
+		if all != 10 {
+			t.Errorf("%d of 500 names were asked of everybody", all)
+		}
+		q := func(qtype uint16) []byte { return question(t, "last.x.", qtype) }
+		z.Enter(q(dns.TypeA), time.Now())
+		z.Returned(time.Now().Add(time.Nanosecond))
+		time.Sleep(time.Millisecond)
+		if z.Enter(q(dns.TypeAAAA), time.Now()).Surveyed {
+			t.Error("somebody has returned")
+		}
+		if z.Enter(q(dns.TypeHTTPS), time.Now()).Surveyed {
+			t.Error("it is still that survey")
+		}
+		time.Sleep(oneDraw)
+		if !z.Enter(q(dns.TypeAAAA), time.Now()).Surveyed {
+			t.Error("a moment has passed")
+		}
+	})
 }
 
 // R16: one race in fifty asks everybody.
@@ -212,7 +290,7 @@ func TestR15Bounded(t *testing.T) {
 	if n := z.Len(); n > most {
 		t.Errorf("%d zones are known", n)
 	}
-	if size, most := unsafe.Sizeof(*z)+most*(unsafe.Sizeof(zone{})+unsafe.Sizeof(&zone{})+255), uintptr(1_420_000); size > most {
+	if size, most := unsafe.Sizeof(*z)+most*(unsafe.Sizeof(zone{})+unsafe.Sizeof(&zone{})+255), uintptr(1_430_000); size > most {
 		t.Errorf("the zones take %d bytes", size)
 	}
 	if size := most * unsafe.Sizeof(tally{}); size > 100_000 {
@@ -260,10 +338,11 @@ func TestR16Property(t *testing.T) {
 					z.Good(q, by, false, now)
 					last[by] = now
 				case 2:
-					z.Missed(q, by, rand.IntN(upstreams), rand.IntN(2) == 0, now)
+					z.Missed(q, by, rand.IntN(upstreams), Miss{rand.IntN(2) == 0, rand.IntN(2) == 0, rand.IntN(2) == 0, rand.IntN(2) == 0}, now)
 					if rand.IntN(2) == 0 {
-						z.Missed(q, by, rand.IntN(upstreams), true, now)
-						z.Missed(q, by, rand.IntN(upstreams), true, now)
+						own := Miss{Denied: rand.IntN(2) == 0, Own: true, Alike: rand.IntN(2) == 0}
+						z.Missed(q, by, rand.IntN(upstreams), own, now)
+						z.Missed(q, by, rand.IntN(upstreams), own, now)
 						if z.Standing(q, now).Knows.Has(by) {
 							t.Error("two misses in a row, and it is a knower")
 						}
@@ -284,7 +363,7 @@ func TestR16Property(t *testing.T) {
 						t.Fatalf("upstream %d never answered", i)
 					}
 				}
-				if s.Knows != 0 && (s.Lead < 0 || s.Lead >= upstreams) {
+				if s.Lead >= upstreams || s.Lead >= 0 && last[s.Lead].IsZero() {
 					t.Fatalf("the lead is %d", s.Lead)
 				}
 			}
@@ -323,7 +402,7 @@ func TestZonesConcurrent(t *testing.T) {
 				q := question(t, fmt.Sprintf("a.z%d.", r.IntN(100)), dns.TypeA)
 				now := time.Now()
 				z.Good(q, r.IntN(3), false, now)
-				z.Missed(q, r.IntN(3), r.IntN(3), true, now)
+				z.Missed(q, r.IntN(3), r.IntN(3), Miss{Denied: true, Own: r.IntN(2) == 0}, now)
 				z.Enter(q, now)
 				z.Compared(q, 0, 1, Opposed, now)
 				z.Returned(now)

@@ -33,6 +33,7 @@ type zoneShard struct {
 	mu     sync.Mutex
 	places []*zone         // empty before the first zone; those that are nil are free
 	hands  [zoneSets]uint8 // of a set: the next place to be considered for being replaced
+	draws  [8]draw         // the latest of names in zones that are here, by name
 }
 
 // tally is that of upstream j in place i.
@@ -41,7 +42,7 @@ func (z *zoneTable) tally(sh *zoneShard, i, j int) *tally { return &sh.places[i]
 func (z *zoneTable) of(sh *zoneShard, i int) []tally { return sh.places[i].tallies }
 
 // find calls f with the place of a question's zone, or else of the nearest known zone above
-// it that a single upstream answers for, except the root. It says whether that is the zone
+// it that is a single upstream's, except the root. It says whether that is the zone
 // itself.
 func (z *zoneTable) find(question []byte, f func(sh *zoneShard, i int, exact bool)) {
 	var buf [255]byte
@@ -64,16 +65,21 @@ func (z *zoneTable) find(question []byte, f func(sh *zoneShard, i int, exact boo
 	}
 }
 
-// inherited reports whether unknown zones below count as place i: a single upstream has ever
-// answered in it.
+// inherited reports whether unknown zones below count as place i: a single upstream knows it,
+// and it is its own. So it is if no other has ever answered there; if others have denied names
+// in it; or if its addresses are private. For others might answer whatever they are asked.
 func (z *zoneTable) inherited(sh *zoneShard, i int) bool {
-	n := 0
+	knowers, answered, own := 0, 0, false
 	for _, t := range z.of(sh, i) {
 		if t.good != (instant{}) {
-			n++
+			answered++
+		}
+		if t.knower {
+			knowers++
+			own = t.alone || t.private
 		}
 	}
-	return n == 1
+	return knowers == 1 && (own || answered == 1)
 }
 
 // create finds or makes a place for a question's zone, a new one with these tallies, and

@@ -62,13 +62,13 @@ func (c *call) learnZone(now time.Time) {
 	c.Unasked = c.race.race.Unasked()
 	if c.Verdict == race.Good {
 		c.winner = c.Leg
-		private, _ := race.Privacy(c.Msg)
-		c.set.zones.Good(c.question, c.winner, private, now)
+		c.learnGood(c.winner, c.Msg, now)
 	}
 	c.race.race.ReportTo(c)
 	if first := c.Plan.First; c.Plan.Alone && c.winner >= 0 && c.winner != first {
 		if verdict, _ := c.race.race.Reply(first); verdict == race.None {
-			c.set.zones.Missed(c.question, first, c.winner, false, now)
+			own := c.set.names.Past(c.question, now).Owners.Has(first)
+			c.set.zones.Missed(c.question, first, c.winner, knowledge.Miss{Silent: true, Own: own}, now)
 		}
 	}
 	if c.Leg >= 0 && c.set.cfg.Prefer != option.None {
@@ -91,8 +91,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 		if i == c.winner {
 			return
 		}
-		private, _ := race.Privacy(reply)
-		zones.Good(c.question, i, private, now)
+		c.learnGood(i, reply, now)
 		c.compare(i, reply, now)
 	case race.NoDataSOA:
 		names.Denied(c.question, i, verdict, reply, c.set.cfg.Age(), now)
@@ -102,7 +101,8 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 	case race.NXDomain, race.NXDomainSOA:
 		names.Denied(c.question, i, verdict, reply, c.set.cfg.Age(), now)
 		if c.winner >= 0 {
-			zones.Missed(c.question, i, c.winner, true, now)
+			own, alike := names.Disowned(c.question, i, c.Msg)
+			zones.Missed(c.question, i, c.winner, knowledge.Miss{Denied: true, Own: own, Alike: alike}, now)
 		}
 	case race.NXDomainChain, race.NoData, race.CNAMEOnly:
 		if c.winner >= 0 {
@@ -110,9 +110,17 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 		}
 	default: // no opinion
 		if c.winner >= 0 && c.Plan.Alone && i == c.Plan.First {
-			zones.Missed(c.question, i, c.winner, true, now)
+			own := names.Past(c.question, now).Owners.Has(i)
+			zones.Missed(c.question, i, c.winner, knowledge.Miss{Own: own}, now)
 		}
 	}
+}
+
+// learnGood notes a good answer.
+func (c *call) learnGood(by int, answer []byte, now time.Time) {
+	private, _ := race.Privacy(answer)
+	c.set.zones.Good(c.question, by, private, now)
+	c.set.names.Owned(c.question, by, answer)
 }
 
 // compare compares the answer of leg i with the winner's.

@@ -222,8 +222,8 @@ type outcome struct {
 const worldHedge, worldGrace = 100 * time.Millisecond, 20 * time.Millisecond
 
 // worlds holds races in random worlds, each with knowledge and without. Judge says what
-// is wrong with one.
-func worlds(t *testing.T, seeds int, change func(seed int, c *Config), judge func(o *outcome) string) {
+// is wrong with one. So many queries a race are saved at the least.
+func worlds(t *testing.T, seeds int, least float64, change func(seed int, c *Config), judge func(o *outcome) string) {
 	saved, races := 0, 0
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
@@ -271,7 +271,7 @@ func worlds(t *testing.T, seeds int, change func(seed int, c *Config), judge fun
 		}
 	}
 	t.Logf("%d races, %d queries saved", races, saved)
-	if saved < races/2 {
+	if float64(saved) < least*float64(races) {
 		t.Errorf("of %d races only %d queries were saved", races, saved)
 	}
 }
@@ -284,7 +284,7 @@ func (o *outcome) denied() (denied, left bool) {
 // R15: whatever the world, with what was learned a reply is never worse than without,
 // nobody who is up is left out of a denial, and no reply comes later than by the hedge.
 func TestR15Property(t *testing.T) {
-	worlds(t, testkit.Times(60, 2000), func(int, *Config) {}, func(o *outcome) string {
+	worlds(t, testkit.Times(60, 2000), 0.5, func(int, *Config) {}, func(o *outcome) string {
 		verdict := o.Verdict
 		if o.Proven {
 			verdict = race.NoDataSOA
@@ -314,7 +314,7 @@ func TestR17Property(t *testing.T) {
 		c.Away = seed%2 == 0
 		c.Prefer = []option.Preference{option.Order, option.Private}[seed/2%2]
 	}
-	worlds(t, testkit.Times(60, 1000), change, func(o *outcome) string {
+	worlds(t, testkit.Times(60, 1000), 0.4, change, func(o *outcome) string {
 		switch {
 		case o.off.Verdict == race.Good && o.Verdict != race.Good && o.Verdict != race.NoDataSOA:
 			return fmt.Sprintf("%v, and it was there to be found", o.Verdict)

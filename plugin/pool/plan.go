@@ -54,28 +54,27 @@ func (s *set) standing(question []byte, plans bool, now time.Time) knowledge.Sta
 
 // plan says whom to ask first (R16).
 func (s *set) plan(question []byte, known knowledge.Standing, view int, now time.Time) race.Plan {
-	if hint, ok := s.hints.find(question); ok && known.Replied == 0 {
-		known.Surveyed, known.Knows = true, hint
-	}
 	if !known.Surveyed || known.Knows == 0 {
 		return race.Plan{}
 	}
-	denied, since := s.names.DeniedBy(question, now)
-	if s.zones.ReturnedSince(since) {
-		denied = 0
+	past := s.names.Past(question, now)
+	if s.zones.ReturnedSince(past.Since) {
+		past.Denied = 0
 	}
 	cfg, qtype := s.cfg, wire.QuestionType(question)
+	inOrder := cfg.Prefer == option.Order
 	var buf [8]race.Candidate
 	candidates := buf[:0]
 	for i, m := range s.members {
-		c := race.Candidate{Knows: known.Knows.Has(i), Denied: denied.Has(i)}
+		c := race.Candidate{Knows: known.Knows.Has(i), Owner: past.Owners.Has(i), Denied: past.Denied.Has(i)}
+		c.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
 		if c.Knows {
-			c.Up, c.Median, c.P95 = m.Up(qtype), s.latencies[i].Median(), s.latencies[i].P95()
-			c.View = i == view || cfg.Prefer == option.Private && known.Private.Has(i) && known.Differ.Has(i)
+			c.Median, c.P95 = s.latencies[i].Median(), s.latencies[i].P95()
 		}
+		c.Up = (c.Knows || c.View || c.Owner || inOrder) && m.Up(qtype)
 		candidates = append(candidates, c)
 	}
-	plan := race.Basis{Surveyed: true, Lead: known.Lead, InOrder: cfg.Prefer == option.Order, Candidates: candidates}.Plan()
+	plan := race.Basis{Surveyed: true, Lead: known.Lead, LeadAlone: known.Alone, InOrder: inOrder, Candidates: candidates}.Plan()
 	plan.Hedge = cmp.Or(cfg.Hedge, plan.Hedge)
 	return plan
 }

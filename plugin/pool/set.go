@@ -15,11 +15,10 @@ type set struct {
 	zones     *knowledge.Zones    // nil: nothing is learned about them
 	latencies []knowledge.Latency // by member; likewise
 
-	domains [][]string             // of the members' interfaces
-	private domains[*set]          // which upstreams alone are asked for names in a domain (R21)
-	parts   []*set                 // the values of private
-	part    bool                   // it is one of these
-	hints   domains[knowledge.Set] // which upstreams may know the names in a domain
+	domains [][]string    // of the members' interfaces
+	private domains[*set] // which upstreams alone are asked for names in a domain (R21)
+	parts   []*set        // the values of private
+	part    bool          // it is one of these
 }
 
 // newSet returns a set that has learned nothing yet. It knows the domains of the upstreams'
@@ -30,26 +29,10 @@ func newSet(cfg *Config, members []*Member, domainsOf [][]string) *set {
 		s.zones = knowledge.NewZones(len(members), cfg.Age())
 		s.latencies = make([]knowledge.Latency, len(members))
 	}
-	if of := byDomain(domainsOf); cfg.PrivateLinks {
-		s.split(of)
-	} else {
-		s.hint(of)
+	if cfg.PrivateLinks {
+		s.split(byDomain(domainsOf))
 	}
 	return s
-}
-
-// hint notes which upstreams may know the names in a domain, for as long as nothing is known
-// about their zones (R21).
-func (s *set) hint(of domains[[]int]) {
-	delete(of, "\x00") // that would be a hint about every name
-	s.hints = make(domains[knowledge.Set], len(of))
-	for domain, some := range of {
-		for _, i := range some {
-			if i < knowledge.MaxUpstreams {
-				s.hints[domain] |= knowledge.Only(i)
-			}
-		}
-	}
 }
 
 // split makes a set of the upstreams of each domain, which alone are asked for names in it

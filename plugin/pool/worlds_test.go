@@ -374,3 +374,29 @@ func TestR18Away(t *testing.T) {
 		})
 	}
 }
+
+// R16: a zone that moves to another upstream is relearned from what its former knower denies of
+// what it had, also if all is renumbered.
+func TestR16Renumbered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &simple{delay: 10 * ms, says: always("10.0.0.1")}, &simple{delay: 20 * ms, says: always("NXDOMAIN")}
+		w := newSmall(t, []*simple{a, b, {delay: ms, says: always("NXDOMAIN")}})
+		for i := range 20 {
+			w.ask(fmt.Sprintf("host%d.x.", i%10), dns.TypeA)
+		}
+		a.says, b.says = always("NXDOMAIN"), always("10.7.7.7")
+		everybody := 0
+		for i := range 20 {
+			f, _, asked := w.ask(fmt.Sprintf("host%d.x.", i), dns.TypeA)
+			if f.Leg != 1 {
+				t.Errorf("question %d: %v of %d", i, f.Verdict, f.Leg)
+			}
+			if slices.Contains(asked, 2) { // a name that a had is still asked of it
+				everybody++
+			}
+		}
+		if everybody > 4 { // one is a survey
+			t.Errorf("%d of 20 questions were asked of others", everybody)
+		}
+	})
+}

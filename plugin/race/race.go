@@ -98,7 +98,7 @@ func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
 	if plan := &setup.Plan; plan.Alone { // R16
 		r.state.hedgeEnds = min(plan.Hedge, setup.Timeout/4)
 		for i := range r.state.legs {
-			if i != plan.First {
+			if !plan.atOnce(i) {
 				r.state.legs[i].status = unasked
 			}
 		}
@@ -111,7 +111,7 @@ func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
 	r.sleeper = c.sleeper()
 	r.mu.Unlock()
 	for i := range r.legs {
-		if !setup.Plan.Alone || i == setup.Plan.First {
+		if setup.Plan.atOnce(i) {
 			r.ask(i)
 		}
 	}
