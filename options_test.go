@@ -69,6 +69,9 @@ func TestOptions(t *testing.T) {
 		"private_links":   func(c *handler.Config) { c.PrivateLinks = true },
 		"trust_ad":        func(c *handler.Config) { c.TrustAD = true },
 
+		"cache":          func(c *handler.Config) { c.Cache = 10_000 },
+		"cache 1024":     func(c *handler.Config) { c.Cache = 1024 },
+		"cache 1000000":  func(c *handler.Config) { c.Cache = 1_000_000 },
 		"learn":          func(c *handler.Config) { c.Learn = 10 * time.Minute },
 		"learn 1s":       func(c *handler.Config) { c.Learn = time.Second },
 		"learn 24h":      func(c *handler.Config) { c.Learn = 24 * time.Hour },
@@ -114,7 +117,7 @@ func TestOptionErrors(t *testing.T) {
 		option string
 		words  []string
 	}{
-		{"timout 4s", []string{"unknown option 'timout'", "bogus, except,", "timeout"}},
+		{"timout 4s", []string{"unknown option 'timout'", "bogus, cache, except,", "timeout"}},
 		{"Timeout 4s", []string{"unknown option 'Timeout'"}},
 		{"192.0.2.2", []string{"unknown option '192.0.2.2'"}},
 
@@ -165,7 +168,10 @@ func TestOptionErrors(t *testing.T) {
 		{"learn 1s 2s", []string{"learn: " + count, "write: learn [DURATION]"}},
 		{"learn soon", []string{"learn: 'soon' " + duration}},
 		{"learn 0s", []string{"learn: '0s' is not between 1s and 24h0m0s"}},
-		{"hedge auto", []string{"unknown option 'hedge'", "the options are away, bogus, except,"}},
+		{"cache 1000 2000", []string{"cache: " + count, "write: cache [ENTRIES]"}},
+		{"cache much", []string{"cache: 'much' is not a number of replies", "write: cache [ENTRIES]"}},
+		{"cache 0", []string{"cache: '0' is not between 1024 and 1000000"}},
+		{"hedge auto", []string{"unknown option 'hedge'", "the options are away, bogus, cache, except,"}},
 		{"spread", []string{"unknown option 'spread'"}},
 		{"prefer", []string{"prefer: " + count, "write: prefer order|private"}},
 		{"prefer public", []string{"prefer: 'public' is unknown"}},
@@ -185,7 +191,7 @@ func TestOptionErrors(t *testing.T) {
 	for _, option := range []string{
 		"except a.example", "good answer", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
 		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "trust_ad", "tls", "tls_servername dns.example",
-		"learn", "prefer order", "away", "filtered", "private_from vpn",
+		"cache", "learn", "prefer order", "away", "filtered", "private_from vpn",
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true

@@ -123,6 +123,7 @@ func live(t *testing.T) map[string]exported {
 			Patience:      time.Second,
 			MaxConcurrent: 1,
 			Away:          true, // zones are kept
+			Cache:         10_000,
 		},
 	})
 	h.Start()

@@ -41,7 +41,7 @@ func newBody(reply, question []byte, rcode int) (b body, ok bool) {
 			}
 		case opt > 0: // it is the last record, and has no options
 			b.msg = bytes.Clone(reply[:opt-1])
-			binary.BigEndian.PutUint16(b.msg[10:], uint16(wire.Header(b.msg).Additionals()-1))
+			wire.Header(b.msg).SetAdditionals(wire.Header(b.msg).Additionals() - 1)
 		default:
 			b.msg = bytes.Clone(reply)
 		}

@@ -6,6 +6,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
-
-// DefaultEntries is how many replies are kept unless another number is set.
-const DefaultEntries = 10_000
 
 // Config says what a cache asks of its owner. U is an upstream.
 type Config[U any] struct {
@@ -133,33 +131,29 @@ func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
 // Denied says that an upstream denies what a question asks for. If it gave the answer that is
 // kept, that goes.
 func (c *Cache[U]) Denied(question []byte, by U) {
-	for f := range flags {
-		c.removeIf(question, f, func(e *Entry[U]) bool {
-			if e.Kind == Answer {
-				for _, giver := range e.Givers {
-					if c.cfg.Same(giver, by) {
-						return true
-					}
-				}
-			}
-			return false
-		})
-	}
+	c.removeIf(question, func(e *Entry[U]) bool { return e.Kind == Answer && c.gave(e, by) })
+}
+
+// gave reports whether a reply, or a part of it, is that of an upstream.
+func (c *Cache[U]) gave(e *Entry[U], u U) bool {
+	return slices.ContainsFunc(e.Givers, func(giver U) bool { return c.cfg.Same(giver, u) })
 }
 
 // Heard says that an upstream that was silent has given its opinion of a question. A denial
 // without it goes.
 func (c *Cache[U]) Heard(question []byte) {
-	for f := range flags {
-		c.removeIf(question, f, func(e *Entry[U]) bool { return e.Kind == Denial && e.Inconclusive })
-	}
+	c.removeIf(question, func(e *Entry[U]) bool { return e.Kind == Denial && e.Inconclusive })
 }
 
-func (c *Cache[U]) removeIf(question []byte, f Flags, goes func(*Entry[U]) bool) {
+// removeIf removes what is kept for a question, whatever the flags, if goes says so.
+func (c *Cache[U]) removeIf(question []byte, goes func(*Entry[U]) bool) {
 	var buf [maxKey]byte
-	key := appendKey(buf[:0], question, f)
-	if e := c.find(key); e != nil && goes(e) {
-		c.entries.Remove(hash(key))
+	key := appendKey(buf[:0], question, 0)
+	for f := range flags {
+		key[len(key)-1] = byte(f)
+		if e := c.find(key); e != nil && goes(e) {
+			c.entries.Remove(hash(key))
+		}
 	}
 }
 

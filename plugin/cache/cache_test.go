@@ -66,12 +66,12 @@ const (
 func outcome(msg []byte, by string) Reply[string] {
 	r := Reply[string]{Negative: 5 * time.Second, Givers: []string{by}, Among: []string{by}}
 	r.Result = race.Result{Msg: msg, Verdict: race.Judge(msg, race.Policy{})}
-	r.Max = r.MaxTTL(r.Negative, false)
+	r.Max = r.MaxTTL(r.Negative, false, false)
 	return r
 }
 
 func newCache(cfg ...func(*Config[string])) *Cache[string] {
-	c := Config[string]{Entries: DefaultEntries, Same: func(a, b string) bool { return a == b }, MayKnow: func(string, []byte) bool { return true }}
+	c := Config[string]{Entries: 10_000, Same: func(a, b string) bool { return a == b }, MayKnow: func(string, []byte) bool { return true }}
 	for _, set := range cfg {
 		set(&c)
 	}
@@ -113,6 +113,7 @@ func TestLives(t *testing.T) {
 		{"truncated", []string{address}, 0, odd(func(msg []byte) { msg[2] |= 2 }), Answer, nothing},
 		{"malformed", []string{address}, 0, odd(func(msg []byte) { msg[len(msg)-5] = 3 }), Answer, nothing},
 		{"with an address that is bogus", []string{address}, 0, func(r *Reply[string]) { r.Verdict = race.Bogus }, Failure, nothing},
+		{"with an address that its upstream may not give", []string{address}, 0, func(r *Reply[string]) { r.Verdict = race.Untrusted }, Failure, nothing},
 
 		{"NXDOMAIN", []string{"authority", soa}, 3, nil, Denial, time.Minute},
 		{"short MINIMUM", []string{"authority", strings.Replace(soa, " 900", " 20", 1)}, 3, nil, Denial, 20 * time.Second},
@@ -284,6 +285,7 @@ func TestKeyed(t *testing.T) {
 		"EDNS":           {edns(false), 0, true},
 		"DO":             {edns(true), DO, true},
 		"CD":             {func(m *dns.Msg) { m.CheckingDisabled = true }, CD, true},
+		"AD":             {func(m *dns.Msg) { m.AuthenticatedData = true }, AD, true},
 		"DO and CD":      {func(m *dns.Msg) { edns(true)(m); m.CheckingDisabled = true }, DO | CD, true},
 		"client subnet":  {edns(false, &dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: net.IPv4(192, 0, 2, 0)}), 0, false},
 		"unknown option": {edns(false, &dns.EDNS0_LOCAL{Code: dns.EDNS0LOCALSTART}), 0, false},

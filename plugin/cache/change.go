@@ -63,10 +63,5 @@ func (c *Cache[U]) ends(is change[U], e *Entry[U], question []byte) bool {
 	if is.all || e.Kind != Answer {
 		return true
 	}
-	for _, giver := range e.Givers {
-		if c.cfg.Same(giver, is.who) {
-			return true
-		}
-	}
-	return is.up && c.cfg.MayKnow(is.who, question)
+	return c.gave(e, is.who) || is.up && c.cfg.MayKnow(is.who, question)
 }

@@ -115,6 +115,9 @@ func (e *Entry[U]) AppendStale(b []byte) []byte {
 	return b
 }
 
+// Len is the length of the reply in bytes.
+func (e *Entry[U]) Len() int { return len(e.body.msg) }
+
 // Options are the options of the reply, for clients with EDNS (RFC 6891, section 6.1.2).
 func (e *Entry[U]) Options() []byte { return e.body.options }
 
@@ -143,7 +146,7 @@ func (e *Entry[U]) heldAt(now time.Time, epoch uint64) bool {
 // kindOf is what the outcome of a race says, and whether it may be kept.
 func kindOf(r race.Result) (k Kind, keep bool) {
 	switch {
-	case r.Msg != nil && wire.Header(r.Msg).Truncated(), r.Verdict == race.Truncated, r.Verdict == race.Referral, r.Verdict == race.Bogus:
+	case r.Msg != nil && wire.Header(r.Msg).Truncated(), r.Verdict == race.Truncated, r.Verdict == race.Referral, r.Verdict.IsBogus():
 		return Failure, false
 	case r.Verdict.Negative(), r.DeniesType():
 		return Denial, true

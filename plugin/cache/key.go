@@ -10,6 +10,7 @@ type Flags uint8
 const (
 	DO Flags = 1 << iota // signatures are wanted (RFC 3225, section 3)
 	CD                   // and so is what fails validation (RFC 4035, section 3.2.2)
+	AD                   // whether data is authentic is of interest (RFC 6840, section 5.7)
 
 	flags Flags = 1 << iota // so many values
 )
@@ -39,6 +40,9 @@ func Keyed(query []byte) (question []byte, f Flags, ok bool) {
 	}
 	if h.CheckingDisabled() {
 		f |= CD
+	}
+	if h.AuthenticData() {
+		f |= AD
 	}
 	ok, n := true, 0
 	err := wire.Records(query, func(r wire.Record) bool {

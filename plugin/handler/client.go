@@ -54,6 +54,13 @@ func (c *client) Encrypted() *upstream.Query {
 	return &padded
 }
 
+// Detached implements pool.Query: who serves the client may change its query afterwards.
+func (c *client) Detached() pool.Query {
+	detached := *c
+	detached.request, detached.reply = c.request.Copy(), incoming{}
+	return &detached
+}
+
 // Read implements pool.Query.
 func (c *client) Read(reply []byte) error {
 	if c.canPassThrough {

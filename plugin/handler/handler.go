@@ -47,7 +47,7 @@ type Handler struct {
 func New(cfg Config) *Handler { return &Handler{cfg: cfg, pool: pool.New(poolConfig(cfg.Values))} }
 
 func poolConfig(v option.Values) pool.Config {
-	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Late: func(err error) { log.Warning(err) }}
+	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Ended: ended.Inc, Evicted: evicted.Inc, Late: func(err error) { log.Warning(err) }}
 }
 
 // SetTap has each leg shown to a dnstap plugin. It must not be called once there
@@ -136,6 +136,9 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if countOPT(r) > 1 { // RFC 6891, section 6.1.1
 		return dns.RcodeFormatError, nil
 	}
+	if h.cfg.Cache > 0 && h.answerKept(ctx, w, r) {
+		return dns.RcodeSuccess, nil
+	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
 		defer h.clients.Add(-1)
 		if h.clients.Add(1) > limit {
@@ -175,7 +178,11 @@ func (h *Handler) count(ctx context.Context, out *pool.Result) {
 // finish answers the client with the outcome of its race. What is written already, for the
 // extended error, is reported as success; the errors plugin logs the rest.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Result) (int, error) {
-	ttl := out.MaxTTL(h.cfg.NegativeTTL, out.Answered)
+	if out.Stale != nil {
+		h.metrics.of(ctx).stale.Inc()
+		return dns.RcodeSuccess, h.writeKept(ctx, w, c.request, out.Stale, stale)
+	}
+	ttl := out.MaxTTL(h.cfg.NegativeTTL)
 	if msg := c.passThrough(out); msg != nil {
 		ttl.CutBytes(msg)
 		if metadata.ValueFuncs(ctx) != nil {
@@ -197,19 +204,19 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		return dns.RcodeSuccess, nil
 	case out.Away:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("the only upstream that knows the zone is away: " + reasons(out))
+		return dns.RcodeSuccess, errors.New("the only upstream that knows the zone is away: " + out.Reasons())
 	case out.Forged:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("a denial that may be wrong: " + reasons(out))
+		return dns.RcodeSuccess, errors.New("a denial that may be wrong: " + out.Reasons())
 	case out.Verdict == race.Untrusted:
 		w.WriteMsg(untrusted(c.request, out))
 		return dns.RcodeSuccess, nil
 	case out.Leg < 0:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("no upstream replied: " + reasons(out))
+		return dns.RcodeSuccess, errors.New("no upstream replied: " + out.Reasons())
 	case out.Verdict == race.Truncated && c.stream: // such a client cannot ask for more than it did
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("truncated replies, and TCP failed: " + reasons(out))
+		return dns.RcodeSuccess, errors.New("truncated replies, and TCP failed: " + out.Reasons())
 	case out.Inconclusive():
 		addExtendedError(c.reply.msg, c.request, out)
 	}

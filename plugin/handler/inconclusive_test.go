@@ -1,14 +1,12 @@
 package handler
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/cache"
@@ -16,9 +14,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
-	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // R7: a denial on which not every upstream gave an opinion lives for a few seconds, as any
@@ -163,38 +159,5 @@ func TestBogusTTL(t *testing.T) {
 	r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	if ttl := r.Answer[0].Header().Ttl; ttl > 5 {
 		t.Errorf("a bogus answer on which one upstream gave no opinion lives %d s", ttl)
-	}
-}
-
-// What clients see of an upstream does not have its path, which may be a key.
-func TestReasonsKeepPaths(t *testing.T) {
-	s, err := server.Parse("https://192.0.2.1%dns.example/secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := &pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
-	if got := reasons(out); strings.Contains(got, "secret") || !strings.Contains(got, "192.0.2.1") {
-		t.Errorf("got %q", got)
-	}
-}
-
-// The text of an extended error is UTF-8, also where it is cut.
-func TestExtendedErrorIsText(t *testing.T) {
-	s, err := server.Parse("192.0.2.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, char := range []string{"x", "é", "€", "𝄞"} {
-		for lead := range 4 {
-			why := errors.New(strings.Repeat("x", lead) + strings.Repeat(char, 300))
-			text := extendedError(&pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{why}}}).ExtraText
-			cut, dots := strings.CutSuffix(text, "...")
-			if !utf8.ValidString(text) || !dots || len(cut) > maxExtraText || len(cut) < maxExtraText-utf8.UTFMax+1 {
-				t.Errorf("%d bytes %q", len(text), text)
-			}
-		}
-	}
-	if text := extendedError(&pool.Result{Members: []*pool.Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("a \xff")}}}).ExtraText; text != "192.0.2.1:53: a ?" {
-		t.Errorf("got %q", text)
 	}
 }

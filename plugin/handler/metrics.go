@@ -146,6 +146,41 @@ var (
 		Help:      "Counter of zones in which two upstreams were found to give different answers.",
 	})
 
+	hits = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "cache_hits_total",
+		Help:      "Counter of queries answered with what was kept, by what that was: an answer, a denial, a failure, or a stale answer.",
+	}, []string{"server", "type"})
+
+	misses = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "cache_misses_total",
+		Help:      "Counter of queries for which nothing was kept.",
+	}, []string{"server"})
+
+	ended = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "cache_ended_total",
+		Help:      "Counter of kept replies that were asked for again after a change of the network had ended their life.",
+	})
+
+	renewed = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "cache_refreshed_total",
+		Help:      "Counter of kept replies that were asked for again in the background, before their end.",
+	})
+
+	evicted = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "cache_evicted_total",
+		Help:      "Counter of kept replies that made room for others.",
+	})
+
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

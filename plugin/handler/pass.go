@@ -27,32 +27,41 @@ func passThrough(reply []byte, r *dns.Msg, question []byte) []byte {
 	if !whole || opt > 0 && (edns == nil || reply[opt+4] != 0) { // bits of an rcode above 15
 		return nil
 	}
-	const optSize = 11
 	msg := append(make([]byte, 0, len(reply)+optSize), reply...)
 	if edns != nil {
 		ttl := edns.Hdr.Ttl
 		if opt == 0 { // as CoreDNS's own writer adds one
 			opt = len(msg) + 1
 			msg = append(msg, 0, 0, byte(dns.TypeOPT), 0, 0, 0, 0, 0, 0, 0, 0)
-			binary.BigEndian.PutUint16(msg[10:], uint16(wire.Header(msg).Additionals()+1))
+			wire.Header(msg).SetAdditionals(wire.Header(msg).Additionals() + 1)
 		} else {
 			ttl = binary.BigEndian.Uint32(msg[opt+4:])
 		}
 		binary.BigEndian.PutUint16(msg[opt+2:], edns.UDPSize())
 		ttl &= 0xff00 // without version and bits of the rcode
 		if edns.Do() {
-			ttl |= 1 << 15
+			ttl |= doBit
 		}
 		binary.BigEndian.PutUint32(msg[opt+4:], ttl)
 	}
-	size := dns.MinMsgSize
-	if edns != nil {
-		size = max(size, int(edns.UDPSize()))
-	}
-	if len(msg) > min(size, upstream.MaxUDPSize) || len(question) != len(wire.Question(msg)) {
+	if len(msg) > maxReply(r) || len(question) != len(wire.Question(msg)) {
 		return nil
 	}
 	wire.Header(msg).SetID(r.Id)
 	copy(msg[wire.HeaderSize:], question)
 	return msg
+}
+
+const (
+	optSize = 11      // of an OPT without options
+	doBit   = 1 << 15 // of its TTL (RFC 3225, section 3)
+)
+
+// maxReply is how long a reply to r over UDP may be.
+func maxReply(r *dns.Msg) int {
+	size := dns.MinMsgSize
+	if edns := r.IsEdns0(); edns != nil {
+		size = max(size, int(edns.UDPSize()))
+	}
+	return min(size, upstream.MaxUDPSize)
 }

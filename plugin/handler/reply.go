@@ -2,21 +2,13 @@ package handler
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-// maxExtraText bounds the text of an extended error, in bytes, so that it does not fill a
-// small reply; the log has all of it.
-const maxExtraText = 200
 
 // incoming is the reply that a race chose.
 type incoming struct {
@@ -88,7 +80,8 @@ func addExtendedError(m, r *dns.Msg, out *pool.Result) {
 	if opt == nil || out.Conclusive() {
 		return
 	}
-	addOption(m, opt, extendedError(out))
+	code, text := out.ExtendedError()
+	addOption(m, opt, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
 }
 
 func addOption(m *dns.Msg, asked *dns.OPT, option dns.EDNS0) {
@@ -118,45 +111,4 @@ func noneKnown(r *dns.Msg) *dns.Msg {
 		addOption(m, opt, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNoReachableAuthority, ExtraText: "no upstream is known yet"})
 	}
 	return m
-}
-
-// extendedError says why upstreams gave no opinion. It is Network Error if the network
-// failed for each of those, else No Reachable Authority; where replies may be forged, Other
-// Error (RFC 8914, section 4).
-func extendedError(out *pool.Result) *dns.EDNS0_EDE {
-	text := strings.ToValidUTF8(reasons(out), "?") // RFC 8914, section 2
-	if end := maxExtraText; len(text) > end {
-		for !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end] + "..."
-	}
-	ede := &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeNetworkError, ExtraText: text}
-	if out.Forged {
-		ede.InfoCode = dns.ExtendedErrorCodeOther
-		return ede
-	}
-	if out.Away { // whatever the reason (R18)
-		ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
-	}
-	for _, err := range out.Errs {
-		if err != nil && !race.NetworkFailed(err) {
-			ede.InfoCode = dns.ExtendedErrorCodeNoReachableAuthority
-		}
-	}
-	return ede
-}
-
-// reasons says which upstreams gave no opinion, and why, without the path of their URL: it
-// may identify an account, and clients see this.
-func reasons(out *pool.Result) string {
-	var parts []string
-	for i, err := range out.Errs {
-		if err != nil {
-			server := out.Members[i].Server
-			server.Path = ""
-			parts = append(parts, fmt.Sprintf("%s: %v", server, err))
-		}
-	}
-	return strings.Join(parts, "; ")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
@@ -43,6 +44,9 @@ type serverMetrics struct {
 	saved        prometheus.Counter
 	hedges       prometheus.Counter
 	hedgesWon    prometheus.Counter
+	hits         [cache.Failure + 1]prometheus.Counter // by kind
+	stale        prometheus.Counter
+	misses       prometheus.Counter
 }
 
 func newServerMetrics(name string) *serverMetrics {
@@ -55,6 +59,11 @@ func newServerMetrics(name string) *serverMetrics {
 		saved:        saved.WithLabelValues(name),
 		hedges:       hedges.WithLabelValues(name),
 		hedgesWon:    hedgesWon.WithLabelValues(name),
+		stale:        hits.WithLabelValues(name, "stale"),
+		misses:       misses.WithLabelValues(name),
+	}
+	for kind, word := range []string{cache.Answer: "answer", cache.Denial: "denial", cache.Failure: "failure"} {
+		m.hits[kind] = hits.WithLabelValues(name, word)
 	}
 	for v := range m.races {
 		m.races[v] = races.WithLabelValues(name, race.Verdict(v).String())

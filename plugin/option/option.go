@@ -31,6 +31,7 @@ type Values struct {
 	TLS            *tls.Config   // of encrypted upstreams; nil: trust what the system trusts
 	ServerName     string        // in the certificates of upstreams written without a name; empty: their address
 
+	Cache  int           // how many replies are kept (R24); 0: none
 	Learn  time.Duration // how long what was learned decides which upstream is asked first (R16); 0: it does not
 	Prefer Preference    // which of several different answers is given (R17)
 	Away   bool          // a denial becomes SERVFAIL while the only upstream that knows the zone is away (R18)
@@ -46,7 +47,7 @@ const (
 )
 
 // Learns reports whether anything is learned about zones.
-func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer != None || v.Away }
+func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer != None || v.Away || v.Cache > 0 }
 
 // Age is how long what was learned is used.
 func (v *Values) Age() time.Duration { return cmp.Or(v.Learn, defaultLearn) }

@@ -17,6 +17,9 @@ const (
 	minLearn       = time.Second
 	maxLearn       = 24 * time.Hour
 	defaultLearn   = 10 * time.Minute
+	minCache       = 1024 // what the store takes at least
+	maxCache       = 1_000_000
+	defaultCache   = 10_000
 )
 
 // Table lists all options, in the order in which people are shown them.
@@ -45,6 +48,7 @@ var Table = []Option{
 		set:   flag(func(v *Values) *bool { return &v.ForwardSpecial })},
 	{Name: "tls", Args: "[CERT KEY] [CA]", set: setTLS},
 	{Name: "tls_servername", Args: "NAME", set: setServerName},
+	{Name: "cache", Args: "[ENTRIES]", set: setCache},
 	{Name: "learn", Args: "[DURATION]",
 		set: optional(defaultLearn, duration(func(v *Values) *time.Duration { return &v.Learn }, minLearn, maxLearn))},
 	{Name: "prefer", Args: "order|private", Flag: "prefer",
@@ -98,6 +102,22 @@ func setMaxConcurrent(v *Values, args []string, _ Reader) error {
 		return &ArgError{Arg: args[0], Is: "is not a number of queries, or 0 for no limit"}
 	}
 	v.MaxConcurrent = n
+	return nil
+}
+
+func setCache(v *Values, args []string, _ Reader) error {
+	v.Cache = defaultCache
+	if len(args) == 0 {
+		return nil
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return &ArgError{Arg: args[0], Is: "is not a number of replies"}
+	}
+	if n < minCache || n > maxCache {
+		return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between %d and %d", minCache, maxCache)}
+	}
+	v.Cache = n
 	return nil
 }
 

@@ -19,24 +19,63 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	key := keyOf(query)
 	c, first := p.calls.join(key, p, wire.Question(query.Msg))
 	if !first {
-		c.done.Wait()
-		return &c.Result, false
+		return c.outcome(), false
 	}
-	defer p.calls.finish(key, c)
+	return p.run(c, key, q, look), true
+}
+
+// run runs the race of a new call, and returns what its clients get. If it takes long, and
+// there is something to give them meanwhile, it goes on in the background (R24).
+func (p *Pool) run(c *call, key string, q Query, look func(*Race)) *Result {
+	defer c.close(key)
 	p.prepare(&c.race, q)
 	c.plan(look != nil)
+	c.keeping.of(c.race.plain.Msg, p.cfg.TrustAD)
 	c.race.begin(&p.clock)
-	defer c.race.End()
-	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
-	// wait for.
-	c.Result.Result = c.race.Wait(context.Background())
-	c.Members = c.race.Members
-	c.Took = time.Since(c.race.Begun())
-	c.learn(query.Msg)
+	over := c.await(c.keeping.wait())
 	if look != nil {
 		look(&c.race)
 	}
-	return &c.Result, true
+	if over {
+		return &c.Result
+	}
+	c.race.query = q.Detached()
+	res := c.goesOn()
+	go func() {
+		defer c.end(key)
+		c.await(race.Forever)
+	}()
+	return res
+}
+
+// await waits for the end of the race, no longer than that after its beginning, and takes down
+// what came of it. It reports whether the race is over.
+func (c *call) await(until time.Duration) (over bool) {
+	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
+	// wait for.
+	res, over := c.race.waitUntil(context.Background(), until)
+	if !over {
+		return false
+	}
+	c.Result.Result = res
+	c.Members = c.race.Members
+	c.Took = time.Since(c.race.Begun())
+	c.learn(c.race.plain.Msg)
+	c.keep(time.Now())
+	return true
+}
+
+// close ends a call, unless it goes on in the background.
+func (c *call) close(key string) {
+	if c.early == nil {
+		c.end(key)
+	}
+}
+
+// end ends a call.
+func (c *call) end(key string) {
+	c.race.End()
+	c.pool.calls.finish(key, c)
 }
 
 // keyOf returns a key that is the same for queries that may share a race (R11). It is not

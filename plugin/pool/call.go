@@ -26,9 +26,19 @@ type Result struct {
 	// Answered says that the reply denies the type, and that an upstream's answer for another
 	// type of the name is alive (R7).
 	Answered bool
+	// Differ says that upstreams are known to give different answers in the zone (R17).
+	Differ bool
+	// Stale, unless it is nil, is the answer that is given instead of a reply: its life has
+	// ended, but its giver is away, or takes long (R24).
+	Stale *Kept
 
 	Plan    race.Plan
 	Unasked int // upstreams that were not asked
+}
+
+// MaxTTL says how long caches may keep the reply (R7); negative is how long a denial.
+func (r *Result) MaxTTL(negative time.Duration) race.MaxTTL {
+	return r.Result.MaxTTL(negative, r.Answered, r.Differ)
 }
 
 // calls are the races under way, by query. Package singleflight would put its frames below
@@ -48,6 +58,9 @@ type call struct {
 	set   *set  // that the race began with
 	older *call // of the same key, over a set that was replaced
 
+	keeping keeping
+	early   *Result // what clients get while the race goes on; nil: they wait for its end
+
 	// Guarded by calls.mu.
 	learned chan struct{} // closed when all that the race has shown is learned; nil: nobody waits for that
 	known   bool          // it is, though the call is not over
@@ -62,12 +75,13 @@ type call struct {
 func (cs *calls) join(key string, p *Pool, question []byte) (c *call, first bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	keeping := p.keeping()
 	now := p.set.Load().route(question) // with the lock, so that changed reaches the call if that is replaced
 	older := cs.underway[key]
 	if older != nil && older.set == now {
 		return older, false
 	}
-	c = &call{pool: p, set: now, older: older}
+	c = &call{pool: p, set: now, older: older, keeping: keeping}
 	c.Members, c.race.Members, c.race.pool, c.race.set = now.members, now.members, p, now
 	c.Leg = -1 // should the race end in a panic
 	c.done.Add(1)
@@ -76,6 +90,22 @@ func (cs *calls) join(key string, p *Pool, question []byte) (c *call, first bool
 	}
 	cs.underway[key] = c
 	return c, true
+}
+
+// outcome waits for a call, and returns what clients get.
+func (c *call) outcome() *Result {
+	c.done.Wait()
+	if c.early != nil {
+		return c.early
+	}
+	return &c.Result
+}
+
+// goesOn ends the waiting for a call whose race goes on: clients get what was kept.
+func (c *call) goesOn() *Result {
+	c.early = &Result{Result: race.Result{Leg: -1}, Members: c.race.Members, Took: time.Since(c.race.Begun()), Stale: c.keeping.old}
+	c.done.Done()
+	return c.early
 }
 
 // finish ends the waiting for a call.
@@ -94,7 +124,9 @@ func (cs *calls) finish(key string, c *call) {
 	}
 	c.learnedLocked()
 	cs.mu.Unlock()
-	c.done.Done()
+	if c.early == nil {
+		c.done.Done()
+	}
 }
 
 // during returns what is closed when the race with that key, over the same upstreams, has

@@ -1,11 +1,15 @@
 package pool
 
 import (
+	"context"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
@@ -18,6 +22,9 @@ type Config struct {
 	// Differ is called once when two upstreams are found to give different answers in a
 	// zone (R17), unless it is nil.
 	Differ func(zone string, a, b *Member)
+	// Ended is called when a reply that is kept is asked for the first time after a change has
+	// ended its life, Evicted when one makes room for another, unless they are nil (R24).
+	Ended, Evicted func()
 	// Late is called once if changes of network interfaces are noticed late, with the
 	// reason, unless it is nil.
 	Late func(error)
@@ -27,6 +34,8 @@ type Config struct {
 	Grace  time.Duration // how long a better answer is (R17)
 	Second time.Duration // how long the addresses of one family wait for those of the other
 	Ports  *ports.Ports  // that queries leave from, in virtual time; nil is what users have
+	// Dial opens streams in virtual time; nil is what users have.
+	Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
 }
 
 // Member is an upstream in use.
@@ -35,4 +44,6 @@ type Member struct {
 	Server   server.Server
 	Observer upstream.Observer // what Config.Observe returned
 	trust    trust
+
+	left atomic.Pointer[time.Time] // when it left the list; nil: it has not
 }

@@ -29,6 +29,9 @@ func (c *call) learn(query []byte) {
 	}
 	if c.question != nil {
 		c.learnZone(now)
+		if c.outlived(now) {
+			return
+		}
 		if c.Away = c.away(now, unreachable); c.Away {
 			return
 		}
@@ -78,6 +81,7 @@ func (c *call) learnZone(now time.Time) {
 
 // TakeReply implements race.ReplySink.
 func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
+	c.keeping.hear(c.Members[i], verdict, late)
 	if i >= len(c.set.members) { // it came later, and has no number in that set
 		return
 	}
@@ -92,7 +96,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 			return
 		}
 		c.learnGood(i, reply, now)
-		c.compare(i, reply, now)
+		c.compare(i, reply, now, late)
 	case race.NoDataSOA:
 		names.Denied(c.question, i, verdict, reply, c.set.cfg.Age(), now)
 		if c.winner >= 0 {
@@ -124,12 +128,15 @@ func (c *call) learnGood(by int, answer []byte, now time.Time) {
 }
 
 // compare compares the answer of leg i with the winner's.
-func (c *call) compare(i int, reply []byte, now time.Time) {
+func (c *call) compare(i int, reply []byte, now time.Time, late bool) {
 	if c.winner < 0 {
 		return
 	}
 	zones, differ := c.set.zones, c.set.cfg.Differ
 	turned := zones.Compared(c.question, c.winner, i, knowledge.Compare(c.Msg, reply), now)
+	if turned && !late {
+		c.Differ = true
+	}
 	if turned && differ != nil {
 		differ(zones.Name(c.question), c.Members[c.winner], c.Members[i])
 	}

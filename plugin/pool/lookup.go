@@ -141,6 +141,7 @@ type hostQuery struct {
 
 func (q *hostQuery) Plain() *upstream.Query     { return &q.Query }
 func (q *hostQuery) Encrypted() *upstream.Query { return &q.Query }
+func (q *hostQuery) Detached() Query            { return q }
 
 func (q *hostQuery) Read(reply []byte) error {
 	q.reply = new(dns.Msg)

@@ -121,6 +121,7 @@ type otherQuery struct{ plain, encrypted *upstream.Query }
 func (q *otherQuery) Plain() *upstream.Query     { return q.plain }
 func (q *otherQuery) Encrypted() *upstream.Query { return q.encrypted }
 func (q *otherQuery) Read(reply []byte) error    { return new(dns.Msg).Unpack(reply) }
+func (q *otherQuery) Detached() Query            { return q }
 
 // ofType is the same query for another type.
 func ofType(q *upstream.Query, qtype uint16) *upstream.Query {

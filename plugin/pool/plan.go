@@ -31,6 +31,7 @@ func (c *call) plan(watched bool) {
 func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
 	cfg := c.set.cfg
 	s := c.set.standing(c.question, cfg.Learn > 0, now)
+	c.Differ = s.Differ != 0
 	view := -1
 	if s.Differ != 0 {
 		if by, ok := c.set.names.View(c.question, now); ok {

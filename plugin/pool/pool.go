@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -28,6 +29,9 @@ type Pool struct {
 	set   atomic.Pointer[set] // stored by Replace alone
 	calls calls
 	links links
+
+	cache    *cache.Cache[*Member] // nil: nothing is kept
+	renewals atomic.Int64          // under way
 }
 
 // New returns a pool without upstreams.
@@ -37,6 +41,7 @@ func New(cfg Config) *Pool {
 		p.ports = ports.New()
 	}
 	p.set.Store(newSet(&p.cfg, nil, nil))
+	p.cache = p.newCache()
 	return p
 }
 
@@ -67,6 +72,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	}
 	p.set.Store(newSet(&p.cfg, now, domainsOf))
 	p.calls.changed()
+	p.changed(old, now)
 	for _, m := range added {
 		p.links.lookAt(m) // again: a change meanwhile did not reach it
 	}
@@ -103,12 +109,13 @@ func (p *Pool) newMember(s server.Server) *Member {
 		ForceTCP: p.cfg.ForceTCP,
 		Observer: m.Observer,
 		Ports:    p.ports,
+		Dial:     p.cfg.Dial,
 	}
 	if p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet() { // upstreams are trusted differently: who sees the port of one must not know another's
 		cfg.Ports = ports.New()
 	}
 	if m.Observer != nil && p.cfg.Learns() {
-		cfg.Observer = noticing{m.Observer, p.returned}
+		cfg.Observer = noticing{m.Observer, p, m}
 	}
 	cfg.Suspect = m.suspects(p.cfg.Rules.Policy)
 	if s.Link != "" {
@@ -123,13 +130,6 @@ func (p *Pool) newMember(s server.Server) *Member {
 	m.Upstream = upstream.New(cfg)
 	p.links.lookAt(m)
 	return m
-}
-
-// returned notes that an upstream is back, so that all are asked again in each zone.
-func (p *Pool) returned() {
-	for _, z := range p.set.Load().allZones() {
-		z.Returned(time.Now())
-	}
 }
 
 // KnownZones is the number of zones that something is known about.

@@ -58,6 +58,7 @@ func ask(t *testing.T, name string) *query {
 
 func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg} }
 func (q *query) Encrypted() *upstream.Query { return q.Plain() }
+func (q *query) Detached() Query            { return &query{msg: q.msg} }
 
 func (q *query) Read(reply []byte) error {
 	q.read++

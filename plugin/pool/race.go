@@ -20,6 +20,8 @@ type Query interface {
 	// Read unpacks the reply that would be given. If it returns an error, the race goes on
 	// without that reply.
 	Read(reply []byte) error
+	// Detached is the same query for a race that goes on when the client has its reply.
+	Detached() Query
 }
 
 // Race is a race over the upstreams of a pool. Its methods are for one goroutine,
@@ -126,17 +128,24 @@ func (r *Race) Query(i int) *upstream.Query {
 
 // Wait returns how the race ends.
 func (r *Race) Wait(ctx context.Context) race.Result {
-	res := r.race.Wait(ctx)
+	res, _ := r.waitUntil(ctx, race.Forever)
+	return res
+}
+
+// waitUntil is Wait, but no longer than that after the race's beginning. It reports whether the
+// race is over.
+func (r *Race) waitUntil(ctx context.Context, until time.Duration) (res race.Result, over bool) {
+	res, over = r.race.WaitUntil(ctx, until)
 	for res.Leg >= 0 && r.query.Read(res.Msg) != nil {
 		r.race.Discard(res.Leg)
-		res = r.race.Wait(ctx)
+		res, over = r.race.WaitUntil(ctx, until)
 	}
 	for i, err := range res.Errs {
 		if gone := r.Members[i].LinkError(r.OverLink()); err == race.ErrDown && gone != nil {
 			res.Errs[i] = gone
 		}
 	}
-	return res
+	return res, over
 }
 
 // Linger waits, after Wait, for late replies.

@@ -1,28 +1,80 @@
 package pool
 
 import (
+	"slices"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-// noticing is an observer that notices when an upstream returns.
+// noticing is an observer that notices when an upstream falls silent or returns.
 type noticing struct {
 	upstream.Observer
-	returned func()
+	pool   *Pool
+	member *Member
+}
+
+// Down implements upstream.Observer.
+func (n noticing) Down(turn uint64, silence time.Duration, unanswered int) {
+	n.pool.fell(n.member)
+	n.Observer.Down(turn, silence, unanswered)
 }
 
 // Up implements upstream.Observer.
 func (n noticing) Up(turn uint64, after time.Duration) {
-	n.returned()
+	n.pool.returned(n.member)
 	n.Observer.Up(turn, after)
 }
 
 // Link implements upstream.Observer.
 func (n noticing) Link(state link.State, turn uint64) {
-	if turn > 0 && state != link.Gone {
-		n.returned()
+	if state == link.Gone {
+		n.pool.fell(n.member)
+	} else {
+		n.pool.returned(n.member)
+		n.pool.ended(time.Now())
 	}
 	n.Observer.Link(state, turn)
+}
+
+// fell notes that an upstream does not reply any more. While none else does, what is kept is
+// better than nothing.
+func (p *Pool) fell(m *Member) {
+	others := func(o *Member) bool { return o != m && o.Up(dns.TypeA) }
+	if p.cache != nil && slices.ContainsFunc(p.Members(), others) {
+		p.cache.Fell(m, time.Now())
+	}
+}
+
+// returned notes that an upstream is back, so that all are asked again in each zone.
+func (p *Pool) returned(m *Member) {
+	now := time.Now()
+	for _, z := range p.set.Load().allZones() {
+		z.Returned(now)
+	}
+	if p.cache != nil {
+		p.cache.Returned(m, now)
+	}
+}
+
+// changed notes that these upstreams were replaced by those.
+func (p *Pool) changed(old, by []*Member) {
+	now := time.Now()
+	for _, m := range old {
+		if !slices.Contains(by, m) {
+			m.left.Store(&now)
+		}
+	}
+	p.ended(now)
+}
+
+// ended notes that upstreams may be others, or are reached in another way: what was kept of
+// them ends.
+func (p *Pool) ended(now time.Time) {
+	if p.cache != nil {
+		p.cache.Changed(now)
+	}
 }

@@ -13,18 +13,25 @@ import (
 // exist: hosts without an IPv6 address are asked for one all the time.
 const provenTTL = 60
 
+// differTTL is how long caches may keep an answer, in seconds, where upstreams are known to give
+// different ones: which is right changes with the network.
+const differTTL = 30
+
 // MaxTTL is how long caches may keep the records of a reply, in seconds (R7).
 type MaxTTL struct{ Answer, Authority uint32 }
 
 // MaxTTL says how long caches may keep the reply. A denial is the opinion of the upstreams
 // of this moment, and caches cannot be told when that changes; so they may keep it for
 // negative only, or a minute if exists says that an upstream's answer for another type of
-// the name is alive.
-func (r Result) MaxTTL(negative time.Duration, exists bool) MaxTTL {
+// the name is alive. Differ says that answers in the zone are known to differ.
+func (r Result) MaxTTL(negative time.Duration, exists, differ bool) MaxTTL {
 	short := uint32(negative / time.Second)
-	noData := short
+	noData, answer := short, uint32(math.MaxUint32)
 	if exists && r.Conclusive() {
 		noData = max(short, provenTTL)
+	}
+	if differ {
+		answer = differTTL
 	}
 	switch {
 	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain, r.Verdict == Truncated:
@@ -32,9 +39,9 @@ func (r Result) MaxTTL(negative time.Duration, exists bool) MaxTTL {
 	case r.Verdict.Negative():
 		return MaxTTL{noData, noData}
 	case r.deniesEnd():
-		return MaxTTL{math.MaxUint32, noData}
+		return MaxTTL{answer, noData}
 	}
-	return MaxTTL{math.MaxUint32, math.MaxUint32}
+	return MaxTTL{answer, math.MaxUint32}
 }
 
 // DeniesType reports whether the reply says that the name has no record of the type asked

@@ -64,16 +64,21 @@ func TestR7MaxTTL(t *testing.T) {
 				continue // then nobody asks
 			}
 			r := Result{Verdict: tc.verdict, Msg: raw, Errs: is.errs}
-			if got := r.MaxTTL(5*time.Second, is.exists); got != is.want {
+			if got := r.MaxTTL(5*time.Second, is.exists, false); got != is.want {
 				t.Errorf("%s, errors %v, exists %v: %v, want %v", tc.what, is.errs, is.exists, got, is.want)
 			}
 		}
 	}
 	noData := Result{Verdict: NoDataSOA}
-	if got := noData.MaxTTL(5*time.Minute, true); got.Authority != 300 {
+	if got := noData.MaxTTL(5*time.Minute, true, false); got.Authority != 300 {
 		t.Errorf("a name that exists lives %d s, shorter than one that may not", got.Authority)
 	}
-	if got := noData.MaxTTL(0, false); got.Authority != 0 {
+	if got := noData.MaxTTL(0, false, false); got.Authority != 0 {
 		t.Errorf("with negative_ttl 0 a denial lives %d s", got.Authority)
+	}
+	for verdict, want := range map[Verdict]uint32{Good: 30, NoDataSOA: 60, NXDomainSOA: 5} {
+		if got := (Result{Verdict: verdict}).MaxTTL(5*time.Second, true, true); got.Answer != want {
+			t.Errorf("%v, where answers differ: it lives %d s", verdict, got.Answer)
+		}
 	}
 }

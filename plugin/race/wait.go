@@ -2,6 +2,7 @@ package race
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -10,21 +11,33 @@ import (
 // meanwhile are not read yet.
 const pausedFor = time.Second
 
+// Forever is longer than any race takes.
+const Forever time.Duration = math.MaxInt64
+
 // Wait returns when the race is over, at the latest after the timeout or when
 // ctx is done. If the reply cannot be unpacked, [Race.Discard] it and wait again.
 func (r *Race) Wait(ctx context.Context) Result {
+	res, _ := r.WaitUntil(ctx, Forever)
+	return res
+}
+
+// WaitUntil is Wait, but no longer than that after the race's beginning: it reports whether
+// the race is over. If not, it may be waited for again, also by another goroutine.
+func (r *Race) WaitUntil(ctx context.Context, until time.Duration) (res Result, over bool) {
 	for {
 		now := r.wake()
 		switch res, d := r.look(now); {
 		case d.over && d.sure:
-			return res
+			return res, true
 		case (d.over || r.upset.Swap(false)) && r.askMore(now):
 		case d.over:
-			return res
+			return res, true
 		case d.ask:
 			r.askOthers(now)
+		case now >= until:
+			return Result{Leg: -1}, false
 		default:
-			r.sleep(ctx, now, d.again)
+			r.sleep(ctx, now, min(d.again, until))
 		}
 	}
 }

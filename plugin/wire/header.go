@@ -38,9 +38,13 @@ func (h Header) Truncated() bool { return h[2]&0x02 != 0 }
 
 // SetTruncated changes the TC bit in place.
 func (h Header) SetTruncated(tc bool) {
-	h[2] &^= 0x02
-	if tc {
-		h[2] |= 0x02
+	h.set(2, 0x02, tc)
+}
+
+func (h Header) set(at int, bit byte, is bool) {
+	h[at] &^= bit
+	if is {
+		h[at] |= bit
 	}
 }
 
@@ -50,9 +54,18 @@ func (h Header) RecursionDesired() bool { return h[2]&0x01 != 0 }
 // CheckingDisabled reports the CD bit.
 func (h Header) CheckingDisabled() bool { return h[3]&0x10 != 0 }
 
+// AuthenticData reports the AD bit.
+func (h Header) AuthenticData() bool { return h[3]&0x20 != 0 }
+
 // ClearAD clears, in place, the AD bit: it says that the data is authentic (RFC 6840, section
 // 5.8).
 func (h Header) ClearAD() { h[3] &^= 0x20 }
+
+// SetRecursionDesired changes the RD bit in place.
+func (h Header) SetRecursionDesired(rd bool) { h.set(2, 0x01, rd) }
+
+// SetCheckingDisabled changes the CD bit in place.
+func (h Header) SetCheckingDisabled(cd bool) { h.set(3, 0x10, cd) }
 
 // RecursionAvailable reports the RA bit.
 func (h Header) RecursionAvailable() bool { return h[3]&0x80 != 0 }
@@ -68,6 +81,9 @@ func (h Header) Answers() int { return int(binary.BigEndian.Uint16(h[6:])) }
 
 // Additionals is ARCOUNT.
 func (h Header) Additionals() int { return h.records(Additional) }
+
+// SetAdditionals changes ARCOUNT in place.
+func (h Header) SetAdditionals(n int) { binary.BigEndian.PutUint16(h[10:], uint16(n)) }
 
 func (h Header) records(section int) int {
 	return int(binary.BigEndian.Uint16(h[6+2*section:]))

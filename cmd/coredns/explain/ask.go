@@ -81,6 +81,7 @@ type query struct {
 
 func (q *query) Plain() *upstream.Query     { return &q.Query }
 func (q *query) Encrypted() *upstream.Query { return &q.Query }
+func (q *query) Detached() pool.Query       { return q }
 
 func (q *query) Read(reply []byte) error {
 	q.reply = new(dns.Msg)
@@ -99,9 +100,9 @@ func (a *liveRace) decided(res race.Result, reply *dns.Msg, took time.Duration, 
 	var known *dns.Msg
 	if res.DeniesType() {
 		known = reply.Copy()
-		res.MaxTTL(a.cfg.NegativeTTL, true).Cut(known)
+		res.MaxTTL(a.cfg.NegativeTTL, true, false).Cut(known)
 	}
-	res.MaxTTL(a.cfg.NegativeTTL, false).Cut(reply)
+	res.MaxTTL(a.cfg.NegativeTTL, false, false).Cut(reply)
 	o := &outcome{
 		cfg: a.cfg, over: true, took: took, reply: reply, known: known,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
