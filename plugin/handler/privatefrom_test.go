@@ -16,14 +16,18 @@ import (
 func private(m *dns.Msg) {
 	q := m.Question[0]
 	data := map[uint16]string{dns.TypeA: "A 10.1.0.10", dns.TypeAAAA: "AAAA fd00::10", dns.TypeHTTPS: "HTTPS 1 . ipv4hint=10.1.0.10"}[q.Qtype]
-	m.Answer = []dns.RR{rr(q.Name + " 60 IN " + data)}
+	if data != "" { // else it is a probe
+		m.Answer = []dns.RR{rr(q.Name + " 60 IN " + data)}
+	}
 }
 
 // rebinding is another one, at the end of a chain.
 func rebinding(m *dns.Msg) {
 	q := m.Question[0]
 	data := map[uint16]string{dns.TypeA: "A 192.168.1.1", dns.TypeAAAA: "AAAA ::ffff:192.168.1.1", dns.TypeHTTPS: "HTTPS 1 . ipv6hint=fe80::1"}[q.Qtype]
-	m.Answer = []dns.RR{rr(q.Name + " 60 IN CNAME evil.example."), rr("evil.example. 60 IN " + data)}
+	if data != "" {
+		m.Answer = []dns.RR{rr(q.Name + " 60 IN CNAME evil.example."), rr("evil.example. 60 IN " + data)}
+	}
 }
 
 // A public resolver that gives a private address beside the company's: the company's answer or
