@@ -43,6 +43,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/upstream/look.go":                              {numbers: []string{span(up, "lookEvery")}, shown: []string{"TestR20FewLooks"}},
 		"plugin/known/types.go":                                {numbers: []string{count("plugin/known", "MaxTypes")}},
+		"plugin/known/zones.go":                                {numbers: []string{count("plugin/known", "MaxZones")}, shown: []string{"TestZonesBound"}},
 		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * (code.size("plugin/knowledge", "known") + pointer + longestName))}},
 		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * (code.size("plugin/knowledge", "zone") + pointer + longestName)), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
 		"plugin/cache/body.go":                                 {numbers: []string{thousands(code.int("plugin/option", "defaultCache")), size("plugin/cache", "maxSize")}, shown: []string{"TestEntries"}},

@@ -55,6 +55,13 @@ var (
 		Help:      "Gauge that is 1 while an upstream does not reply to questions of this type, though it does to others, and is not waited for.",
 	}, []string{"to", "type"})
 
+	upstreamUnresponsiveIn = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "upstream_zones_unresponsive",
+		Help:      "Gauge of zones in which an upstream does not reply to questions, though it does elsewhere, and is not waited for.",
+	}, []string{"to"})
+
 	retransmits = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

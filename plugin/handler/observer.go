@@ -115,6 +115,16 @@ func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 	}
 }
 
+// UnresponsiveIn implements upstream.Observer.
+func (o *observer) UnresponsiveIn(zone string, unresponsive bool) {
+	o.series.setUnresponsiveIn(zone, unresponsive)
+	if unresponsive {
+		o.log(log.Warningf, "Upstream %s never answers questions for %s or names below it, though it answers others; such queries no longer wait for it", o.name, zone)
+	} else {
+		o.log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
+	}
+}
+
 // conflictLog has the lines about zones in which answers differ.
 var conflictLog = limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
 

@@ -87,7 +87,7 @@ func TestSeriesGo(t *testing.T) {
 	other := started(Config{Upstreams: plain(two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	late := observerOf(h.pool.Members()[0])
 	late.Replied(dns.RcodeSuccess, time.Second)
-	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up wins_total"
+	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up upstream_zones_unresponsive wins_total"
 	if got := strings.Join(seriesWith(t, one.String()), " "); got != all {
 		t.Errorf("series are %s", got)
 	}
@@ -275,6 +275,39 @@ func TestUnresponsiveIsOfAll(t *testing.T) {
 	if got := seriesWith(t, addr.String()); got == nil {
 		t.Error("no series are left to the one that goes on")
 	}
+	fresh.Stop()
+	if got := seriesWith(t, addr.String()); got != nil {
+		t.Errorf("of nobody's upstream there are %v", got)
+	}
+}
+
+// The zones in which an upstream is unresponsive to some server block are counted, once each.
+func TestUnresponsiveZonesAreOfAll(t *testing.T) {
+	addr := netip.MustParseAddrPort("192.0.2.117:53")
+	start := func() (*Handler, *observer) {
+		h := started(Config{Upstreams: plain(addr), Values: option.Values{Rules: testRules, Patience: time.Second}})
+		return h, observerOf(h.pool.Members()[0])
+	}
+	shows := func(what string, want float64) {
+		t.Helper()
+		if got := testutil.ToFloat64(upstreamUnresponsiveIn.WithLabelValues(addr.String())); got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	one, o1 := start()
+	two, o2 := start()
+	o1.UnresponsiveIn("local.", true)
+	o2.UnresponsiveIn("local.", true)
+	o2.UnresponsiveIn("ads.example.", true)
+	shows("one to both, and one to one", 2)
+	o1.UnresponsiveIn("local.", false)
+	shows("one has found it well again", 2)
+	fresh, _ := start()
+	two.Stop()
+	shows("the one that found them was reloaded", 0)
+	o2.UnresponsiveIn("local.", true)
+	shows("the old one reports late", 0)
+	one.Stop()
 	fresh.Stop()
 	if got := seriesWith(t, addr.String()); got != nil {
 		t.Errorf("of nobody's upstream there are %v", got)

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ type series struct {
 	to          string
 	wins        prometheus.Counter
 	up          prometheus.Gauge
+	zones       prometheus.Gauge // in which it is unresponsive
 	retransmits prometheus.Counter
 	nearMisses  prometheus.Counter
 	failures    prometheus.Counter
@@ -29,6 +31,7 @@ type seriesUser struct {
 	turn         uint64          // of the last change between up and down
 	down         bool            // since that
 	unresponsive map[string]bool // types of questions that it does not reply to, to this user
+	silentIn     map[string]bool // zones in which it does not
 }
 
 var allSeries = struct {
@@ -46,6 +49,7 @@ func useSeries(to string) *seriesUser {
 			to:          to,
 			wins:        wins.WithLabelValues(to),
 			up:          upstreamUp.WithLabelValues(to),
+			zones:       upstreamUnresponsiveIn.WithLabelValues(to),
 			retransmits: retransmits.WithLabelValues(to),
 			nearMisses:  nearMisses.WithLabelValues(to),
 			failures:    failures.WithLabelValues(to),
@@ -53,7 +57,7 @@ func useSeries(to string) *seriesUser {
 		}
 		allSeries.by[to] = s
 	}
-	u := &seriesUser{series: s, unresponsive: make(map[string]bool)}
+	u := &seriesUser{series: s, unresponsive: make(map[string]bool), silentIn: make(map[string]bool)}
 	s.users[u] = struct{}{}
 	s.showLocked()
 	return u
@@ -106,6 +110,31 @@ func (s *series) showTypeLocked(name string) {
 	upstreamUnresponsive.DeleteLabelValues(s.to, name)
 }
 
+// setUnresponsiveIn notes whether the upstream answers no questions in a zone. The zones are
+// counted: clients could make up a series for each.
+func (u *seriesUser) setUnresponsiveIn(zone string, unresponsive bool) {
+	allSeries.Lock()
+	defer allSeries.Unlock()
+	if !u.usesLocked() {
+		return
+	}
+	if unresponsive {
+		u.silentIn[zone] = true
+	} else {
+		delete(u.silentIn, zone)
+	}
+	u.showZonesLocked()
+}
+
+// showZonesLocked counts the zones in which the upstream is unresponsive to one of the users.
+func (s *series) showZonesLocked() {
+	all := make(map[string]bool)
+	for u := range s.users {
+		maps.Copy(all, u.silentIn)
+	}
+	s.zones.Set(float64(len(all)))
+}
+
 // showLocked sets the metric that tells up from down: an upstream that is down to one of the
 // users is.
 func (s *series) showLocked() {
@@ -129,6 +158,7 @@ func (u *seriesUser) release() {
 		for name := range u.unresponsive {
 			u.showTypeLocked(name)
 		}
+		u.showZonesLocked()
 		return
 	}
 	if allSeries.by[u.to] != u.series {
@@ -138,7 +168,7 @@ func (u *seriesUser) release() {
 	label := prometheus.Labels{"to": u.to}
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{wins, upstreamUp, upstreamUnresponsive, retransmits, nearMisses, failures, requestDuration} {
+	}{wins, upstreamUp, upstreamUnresponsive, upstreamUnresponsiveIn, retransmits, nearMisses, failures, requestDuration} {
 		vec.DeletePartialMatch(label)
 	}
 }

@@ -1,6 +1,6 @@
 // Package known holds what is known of one upstream from its replies and its silences:
 // whether it is up, how long its replies take, over which path they come, and how it takes
-// EDNS, DNSSEC and each type of question.
+// EDNS, DNSSEC, each type of question and zones.
 //
 // Some methods note what has happened, and return what follows from that, for the caller to do.
 // Others answer questions about the upstream. The package has no clock and no lock, sends
@@ -22,6 +22,7 @@ type Facts struct {
 	EDNS      EDNS
 	DNSSEC    DNSSEC
 	Types     Types
+	Zones     Zones
 	Probed    time.Time // when it was last probed
 	Resumed   time.Time // when a reply over UDP last ended a silence, even a short one
 }

@@ -32,5 +32,7 @@ func (c *call) away(now time.Time, such func(error) bool) bool {
 // replied, or has not replied to this query alone.
 func unreachable(err error) bool { return errors.Is(err, race.ErrDown) || race.NetworkFailed(err) }
 
-// silent reports whether an upstream did not reply in time.
-func silent(err error) bool { return errors.Is(err, race.ErrSilent) }
+// silent reports whether an upstream did not reply in time, or never replies in this zone.
+func silent(err error) bool {
+	return errors.Is(err, race.ErrSilent) || errors.Is(err, race.ErrUnresponsiveIn)
+}

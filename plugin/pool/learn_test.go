@@ -47,7 +47,7 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 		leg.Health(true, 1)
 	}
 	if d.unresponsive {
-		leg.Unresponsive()
+		leg.Unresponsive(false)
 	}
 	if d.falls > 0 {
 		time.AfterFunc(d.falls, func() { leg.Health(true, 1) })

@@ -62,7 +62,7 @@ func (s *set) plan(question []byte, known knowledge.Standing, view int, now time
 	if s.zones.ReturnedSince(past.Since) {
 		past.Denied = 0
 	}
-	cfg, qtype := s.cfg, wire.QuestionType(question)
+	cfg := s.cfg
 	inOrder := cfg.Prefer == option.Order
 	var buf [8]race.Candidate
 	candidates := buf[:0]
@@ -72,7 +72,7 @@ func (s *set) plan(question []byte, known knowledge.Standing, view int, now time
 		if c.Knows {
 			c.Median, c.P95 = s.latencies[i].Median(), s.latencies[i].P95()
 		}
-		c.Up = (c.Knows || c.View || c.Owner || inOrder) && m.Up(qtype)
+		c.Up = (c.Knows || c.View || c.Owner || inOrder) && m.Up(question)
 		candidates = append(candidates, c)
 	}
 	plan := race.Basis{Surveyed: true, Lead: known.Lead, LeadAlone: known.Alone, InOrder: inOrder, Candidates: candidates}.Plan()

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -43,7 +41,7 @@ func (n noticing) Link(state link.State, turn uint64) {
 // fell notes that an upstream does not reply any more. While none else does, what is kept is
 // better than nothing.
 func (p *Pool) fell(m *Member) {
-	others := func(o *Member) bool { return o != m && o.Up(dns.TypeA) }
+	others := func(o *Member) bool { return o != m && o.Up(nil) }
 	if p.cache != nil && slices.ContainsFunc(p.Members(), others) {
 		p.cache.Fell(m, time.Now())
 	}

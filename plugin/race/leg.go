@@ -84,7 +84,7 @@ func (l *Leg) Fail(err error) {
 // older than one before is ignored.
 func (l *Leg) Health(isDown bool, turn uint64) {
 	l.settle(func(s *legState, _ time.Duration) {
-		if turn <= l.turn || s.unresponsive {
+		if turn <= l.turn || s.unresponsive != nil {
 			return
 		}
 		l.turn = turn
@@ -95,10 +95,14 @@ func (l *Leg) Health(isDown bool, turn uint64) {
 	})
 }
 
-// Unresponsive says that the upstream never answers questions of this type: it is not
-// waited for (R5).
-func (l *Leg) Unresponsive() {
-	l.settle(func(s *legState, _ time.Duration) { s.status, s.unresponsive = down, true })
+// Unresponsive says that the upstream never answers questions of this type, or for this name
+// or its zone: it is not waited for (R5).
+func (l *Leg) Unresponsive(forName bool) {
+	why := ErrUnresponsive
+	if forName {
+		why = ErrUnresponsiveIn
+	}
+	l.settle(func(s *legState, _ time.Duration) { s.status, s.unresponsive = down, why })
 }
 
 // Again says that the exchange has something to do at once.

@@ -46,7 +46,7 @@ func (r *Race) Legs() []LegReport {
 		s := &r.state.legs[i]
 		all[i] = LegReport{
 			Stream: s.stream, Err: s.err, Late: s.late,
-			Down: s.status == down && !s.unresponsive, Unasked: s.status == unasked,
+			Down: s.status == down && s.unresponsive == nil, Unasked: s.status == unasked,
 		}
 		if s.status != unasked {
 			all[i].Asked = r.begun.Add(s.asked)

@@ -10,23 +10,24 @@ import (
 
 // Why a leg gave no opinion, other than errors of its exchange.
 var (
-	ErrServFail     = errors.New("SERVFAIL")
-	ErrRefused      = errors.New("REFUSED")
-	ErrTruncated    = errors.New("truncated reply, and the whole cannot be had")
-	ErrReferral     = errors.New("referral")
-	ErrUnable       = errors.New("query not understood")
-	ErrSilent       = errors.New("no reply in time")
-	ErrUnasked      = errors.New("not asked yet")
-	ErrDown         = errors.New("no reply in time, nor to other queries")
-	ErrUnresponsive = errors.New("no reply to questions of this type")
-	ErrUnreadable   = errors.New("reply that cannot be unpacked")
+	ErrServFail       = errors.New("SERVFAIL")
+	ErrRefused        = errors.New("REFUSED")
+	ErrTruncated      = errors.New("truncated reply, and the whole cannot be had")
+	ErrReferral       = errors.New("referral")
+	ErrUnable         = errors.New("query not understood")
+	ErrSilent         = errors.New("no reply in time")
+	ErrUnasked        = errors.New("not asked yet")
+	ErrDown           = errors.New("no reply in time, nor to other queries")
+	ErrUnresponsive   = errors.New("no reply to questions of this type")
+	ErrUnresponsiveIn = errors.New("no reply to questions for this name or in its zone")
+	ErrUnreadable     = errors.New("reply that cannot be unpacked")
 )
 
 // NetworkFailed reports whether a leg's error is none of those above: its upstream could
 // not be reached.
 func NetworkFailed(err error) bool {
 	return err != nil && !slices.ContainsFunc([]error{
-		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnreadable,
+		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnresponsiveIn, ErrUnreadable,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
@@ -90,8 +91,8 @@ func (s *state) noOpinion(leg int) error {
 		}
 		return ErrUnasked
 	case down:
-		if l.unresponsive {
-			return ErrUnresponsive
+		if l.unresponsive != nil {
+			return l.unresponsive
 		}
 		return ErrDown
 	case failed:

@@ -18,7 +18,7 @@ type state struct {
 // legState is what has become of a leg so far.
 type legState struct {
 	status       status
-	unresponsive bool          // its upstream never answers questions of this type
+	unresponsive error         // its upstream never answers such questions
 	signs        bool          // its upstream is known to do DNSSEC
 	late         bool          // the race was decided before the reply or the failure came
 	asked        time.Duration // when it was asked, if it was

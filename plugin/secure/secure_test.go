@@ -246,7 +246,7 @@ func (r receiver) Reply(msg []byte, _ time.Time, _ bool) { r.reply <- msg }
 func (r receiver) Fail(err error)                        { r.fail <- err }
 func (receiver) Health(bool, uint64)                     {}
 func (receiver) Again()                                  {}
-func (receiver) Unresponsive()                           {}
+func (receiver) Unresponsive(bool)                       {}
 func (receiver) Waiting() bool                           { return true }
 
 // Many queries share few connections, replies come in any order, and each has the

@@ -63,5 +63,5 @@ func (f failure) Fail(err error)                { f <- err }
 func (f failure) Reply([]byte, time.Time, bool) {}
 func (f failure) Health(bool, uint64)           {}
 func (f failure) Again()                        {}
-func (f failure) Unresponsive()                 {}
+func (f failure) Unresponsive(bool)             {}
 func (f failure) Waiting() bool                 { return true }

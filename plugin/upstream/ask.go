@@ -32,7 +32,7 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake t
 	if !q.probe {
 		x.notePause(now)
 	}
-	if x.down() || len(u.known.Types) > 0 {
+	if x.down() || len(u.known.Types)+len(u.known.Zones) > 0 {
 		x.tellNotWaitedFor(out)
 	}
 	wake = x.wakeAt()
@@ -52,8 +52,8 @@ func (x *Exchange) tellNotWaitedFor(out *outbox) {
 	if x.down() && x.wait.downAt.IsZero() {
 		out.tellHealth(x)
 	}
-	if x.u.known.Types.Unresponsive(x.qtype()) {
-		out.add(job{kind: unresponsiveJob, to: x.to})
+	if forType, forName := x.u.unresponsive(wire.Question(x.query.msg)); forType || forName {
+		out.add(job{kind: unresponsiveJob, to: x.to, is: !forType})
 	}
 }
 
@@ -90,12 +90,13 @@ func (x *Exchange) Release() {
 	}
 }
 
-// Up reports whether a reply to a question of that type is to be expected: the upstream
-// is neither down nor unresponsive for the type (R5).
-func (u *Upstream) Up(qtype uint16) bool {
+// Up reports whether a reply to a question, which is as in [wire.Question], is to be expected:
+// the upstream is neither down nor unresponsive for its type or its name (R5). Nil is any.
+func (u *Upstream) Up(question []byte) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return !u.known.Down && !u.known.Types.Unresponsive(qtype)
+	forType, forName := u.unresponsive(question)
+	return !u.known.Down && !forType && !forName
 }
 
 // Signs reports whether the upstream is known to do DNSSEC, and how long its reply to q,
@@ -133,8 +134,8 @@ func (u *Upstream) doJob(j *job) {
 		alone.Send()
 	case probeJob:
 		u.probe()
-	case probeTypeJob:
-		u.Ask(&Query{Msg: rootQuery(j.qtype), probe: true}, prober{})
+	case probeOneJob:
+		u.Ask(&Query{Msg: j.msg, probe: true}, prober{})
 	case replyJob:
 		msg := j.msg
 		if j.s != nil { // it is in the buffer that the next packet is read into
@@ -148,7 +149,7 @@ func (u *Upstream) doJob(j *job) {
 	case againJob:
 		j.to.Again()
 	case unresponsiveJob:
-		j.to.Unresponsive()
+		j.to.Unresponsive(j.is)
 	case repliedJob:
 		u.cfg.Observer.Replied(wire.Header(j.msg).Rcode(), j.took)
 	case failedJob:
@@ -165,6 +166,8 @@ func (u *Upstream) doJob(j *job) {
 		u.cfg.Observer.Link(j.link, j.turn)
 	case typeJob:
 		u.cfg.Observer.Unresponsive(j.qtype, j.is)
+	case zoneJob:
+		u.cfg.Observer.UnresponsiveIn(presentation(j.msg), j.is)
 	}
 }
 

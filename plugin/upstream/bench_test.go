@@ -13,7 +13,7 @@ func (s signal) Reply([]byte, time.Time, bool) { s <- struct{}{} }
 func (s signal) Fail(error)                    { s <- struct{}{} }
 func (s signal) Health(bool, uint64)           {}
 func (s signal) Again()                        {}
-func (s signal) Unresponsive()                 {}
+func (s signal) Unresponsive(bool)             {}
 func (s signal) Waiting() bool                 { return true }
 
 // BenchmarkExchange is a query's way to a resolver on loopback and back, over a

@@ -26,7 +26,7 @@ func (x *Exchange) restart(now time.Time, out *outbox) {
 	x.u.looks.forget(x)
 	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
-	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, suspectReply: x.wait.suspectReply}
+	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, zoneReported: x.wait.zoneReported, suspectReply: x.wait.suspectReply}
 	x.spare.due = time.Time{}
 	e := restartUDP
 	if x.u.cfg.ForceTCP {

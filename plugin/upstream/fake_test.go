@@ -318,6 +318,7 @@ type outcome struct {
 	done             chan struct{}
 	back             chan struct{} // Again was called
 	toldUnresponsive bool
+	forName          bool   // it is so for the name, not the type
 	turn             uint64 // of the last word on the upstream
 	lastDown         bool   // that word
 }
@@ -354,10 +355,10 @@ func (o *outcome) Health(down bool, turn uint64) {
 // isDown reports the last word on the upstream.
 func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lastDown }
 
-func (o *outcome) Unresponsive() {
+func (o *outcome) Unresponsive(forName bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.toldUnresponsive = true
+	o.toldUnresponsive, o.forName = true, forName
 }
 
 func (o *outcome) Again() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/udp"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // pendingAsk asks u, and goes on waiting in the background.
@@ -240,7 +241,7 @@ func TestR21OverLink(t *testing.T) {
 					t.Error("another query is not asked as routes decide")
 				}
 				time.Sleep(u.cfg.Patience)
-				if !u.Up(1) {
+				if !u.Up(wire.Question(query("host.example.").Msg)) {
 					t.Error("the upstream is down though it was not asked")
 				}
 				if before.good() || during.good() || len(before.done)+len(during.done) > 0 {

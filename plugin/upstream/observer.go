@@ -32,6 +32,8 @@ type Observer interface {
 	// Unresponsive reports that the upstream became unresponsive for a type of question,
 	// which it never answers while it answers others, or that it answered one again.
 	Unresponsive(qtype uint16, is bool)
+	// UnresponsiveIn reports the same of questions for a name, or in a zone.
+	UnresponsiveIn(zone string, is bool)
 }
 
 // unobserved is the Observer of an upstream without one.
@@ -45,3 +47,4 @@ func (unobserved) Down(uint64, time.Duration, int) {}
 func (unobserved) Up(uint64, time.Duration)        {}
 func (unobserved) Link(link.State, uint64)         {}
 func (unobserved) Unresponsive(uint16, bool)       {}
+func (unobserved) UnresponsiveIn(string, bool)     {}

@@ -38,6 +38,9 @@ func (n *notes) Link(state link.State, turn uint64) { n.add("link %v, turn %d", 
 func (n *notes) Unresponsive(qtype uint16, unresponsive bool) {
 	n.add("unresponsive for %d: %v", qtype, unresponsive)
 }
+func (n *notes) UnresponsiveIn(zone string, unresponsive bool) {
+	n.add("unresponsive in %s: %v", zone, unresponsive)
+}
 
 // An exchange that is released tells its receiver nothing more; that the reply came is
 // still counted, and shows that the upstream replies.

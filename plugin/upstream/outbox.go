@@ -27,14 +27,14 @@ type job struct {
 	kind   jobKind
 	s      *socket // of sendJob, and of replyJob if the reply came over one
 	to     Receiver
-	msg    []byte // of sendJob, replyJob and repliedJob
+	msg    []byte // of sendJob, probeOneJob, replyJob and repliedJob; of zoneJob, the zone
 	id     uint16 // of sendJob
 	stream bool   // of replyJob: it came over one
 	err    error
 	at     time.Time     // of the reply
 	took   time.Duration // a reply, a silence
 	n      int           // exchanges that wait
-	is     bool          // down, or unresponsive
+	is     bool          // down, or unresponsive; of unresponsiveJob: for the name, not the type
 	qtype  uint16
 	turn   uint64
 	link   link.State
@@ -45,7 +45,7 @@ type jobKind uint8
 const (
 	sendJob jobKind = iota
 	probeJob
-	probeTypeJob
+	probeOneJob
 	// To a Receiver.
 	replyJob
 	failJob
@@ -61,6 +61,7 @@ const (
 	upJob
 	linkJob
 	typeJob
+	zoneJob
 )
 
 func (o *outbox) add(j job) {

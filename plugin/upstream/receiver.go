@@ -19,9 +19,9 @@ type Receiver interface {
 	Health(down bool, turn uint64)
 	// Again says that Retry has something to do now.
 	Again()
-	// Unresponsive says that the upstream never answers questions of this type, though it
-	// answers others. A reply may come all the same.
-	Unresponsive()
+	// Unresponsive says that the upstream never answers questions of this type, or for this
+	// name or its zone, though it answers others. A reply may come all the same.
+	Unresponsive(forName bool)
 	// Waiting reports whether a reply is still waited for. It is called with locks
 	// held, and must do no more than look.
 	Waiting() bool
@@ -48,7 +48,7 @@ func (nobody) Reply([]byte, time.Time, bool) {}
 func (nobody) Fail(error)                    {}
 func (nobody) Health(bool, uint64)           {}
 func (nobody) Again()                        {}
-func (nobody) Unresponsive()                 {}
+func (nobody) Unresponsive(bool)             {}
 func (nobody) Waiting() bool                 { return false }
 
 // prober is the Receiver of probes.

@@ -128,13 +128,16 @@ func (x *Exchange) noteTypeSilence(now time.Time, out *outbox) {
 	}
 	x.wait.silenceReported = true
 	u := x.u
+	if x.isZoneProbe() {
+		return
+	}
 	if u.known.Down || !u.known.Last.After(x.wait.silenceFrom) {
 		return
 	}
 	qtype := x.qtype()
 	became, probe := u.known.Types.Unanswered(qtype, now, u.cfg.Patience/2)
 	if probe {
-		out.add(job{kind: probeTypeJob, qtype: qtype})
+		out.add(job{kind: probeOneJob, msg: rootQuery(qtype)})
 	}
 	if !became {
 		return

@@ -136,6 +136,7 @@ type wait struct {
 	downAt          time.Time // when the receiver is to be told that the upstream is down; zero: it was, or need not be
 	probed          bool      // whether the upstream replies at all
 	silenceReported bool      // its silence was noticed while others were answered
+	zoneReported    bool      // and that it lasted as long as a reply was of use
 	askedAgain      bool      // after a silence
 	triedAgain      bool      // after a look at the link
 	suspectReply    bool      // there was a reply, but it may be forged

@@ -56,6 +56,7 @@ func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
 			s.closeLocked()
 		}
 	}
+	u.known.Zones.Forget(now)
 	if !u.conns.rewarmAt.IsZero() {
 		u.rewarmDueLocked(now)
 	}
@@ -97,9 +98,10 @@ func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now 
 			continue
 		}
 		if paused { // then it was this side that did not listen
-			x.wait.silenceReported = true
+			x.wait.silenceReported, x.wait.zoneReported = true, true
 		}
 		x.noteTypeSilence(now, out)
+		x.noteZoneSilence(now, out)
 		_, probe := x.to.(prober)
 		age := now.Sub(x.begun)
 		switch {

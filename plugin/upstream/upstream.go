@@ -8,7 +8,7 @@
 //	upstream.go, batch.go, link.go, tidy.go    what others call, and the clock once a second
 //	incoming.go, conn.go, workers.go           what comes from the network
 //	ask.go                                     a query begins; work that is done without the lock
-//	retry.go, reply.go, silence.go             what is due, what a reply means, up and down
+//	retry.go, reply.go, silence.go, zones.go   what is due, what a reply means, up and down
 //	turns.go                                   how many ask the same question at a time
 //	exchange.go                                one query: the only file that decides what is next
 //	path_udp.go, path_stream.go, fallback.go   its two paths, and the reply that is better than none
@@ -64,7 +64,7 @@
 // decided it is probed, by a question that it can answer at once: where there are few
 // queries, one for a name that takes long would look like silence. An upstream that leaves
 // only questions of one type without reply is unresponsive for that type, and is not waited
-// for when it is asked. A down upstream is sent one packet for each query, and is probed once a
+// for when it is asked; and so it is for a name, or a zone. A down upstream is sent one packet for each query, and is probed once a
 // second: below a cache, a name that only it knows is asked for too seldom to show that it
 // is back, and the first query after that would be denied once more. When it replies, all
 // exchanges that still wait for it ask once more at once.

@@ -325,8 +325,12 @@ func TestBackAndSilent(t *testing.T) {
 	_, until, end, _ := begin(t, "--timeout 4s --patience 500ms", nodata, probed)
 	until(func(o *outcome) bool { return o.results[1].down })
 	close(back)
-	if o := end(); o.why(1) != "no reply in 4s, though it answers other queries" || o.results[1].late {
+	o := end()
+	if o.why(1) != "no reply in 4s, though it answers other queries" || o.results[1].late {
 		t.Errorf("%s, %+v", o.why(1), o)
+	}
+	if text := asText(o, style{}); !o.conclusive && !strings.Contains(text, "The server stops waiting for an upstream that leaves a name without reply") {
+		t.Errorf("got\n%s", text)
 	}
 }
 

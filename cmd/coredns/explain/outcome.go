@@ -76,6 +76,12 @@ func (o *outcome) outrun() bool {
 	})
 }
 
+// silent reports whether upstream i left the question without reply, though it is up.
+func (o *outcome) silent(i int) bool {
+	res := &o.results[i]
+	return res.pending() && !res.down && o.cfg.Patience < o.cfg.Rules.Timeout // else it would be down
+}
+
 // ttl is how many seconds a cache may keep the reply.
 func (o *outcome) ttl() (seconds uint32, keep bool) { return o.ttlOf(o.reply) }
 

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +85,9 @@ func (o *outcome) trust() []string {
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
 	case o.verdict.Negative():
 		lines = append(lines, "Inconclusive: "+o.missed()+".")
+		if slices.ContainsFunc(o.missing, o.silent) {
+			lines = append(lines, "The server stops waiting for an upstream that leaves a name without reply, or several names of a zone and the zone's own, until it answers one.")
+		}
 	case o.verdict == race.Truncated:
 		return []string{"The answer is too long for UDP, and TCP failed: clients on TCP get SERVFAIL."}
 	case !o.conclusive:

@@ -25,7 +25,7 @@ func (o *outcome) why(i int) string {
 		return "waiting"
 	case res.msg == nil && o.since < o.cfg.Rules.Timeout:
 		return "no reply yet"
-	case res.msg == nil && o.cfg.Patience < o.cfg.Rules.Timeout: // else it would be down
+	case o.silent(i):
 		return fmt.Sprintf("no reply in %v, though it answers other queries", o.cfg.Rules.Timeout)
 	case res.msg == nil:
 		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
