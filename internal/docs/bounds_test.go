@@ -62,6 +62,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/handler/follow.go":                             {numbers: []string{span("plugin/handler", "firstWait")}},
 		"plugin/handler/observer.go":                           {numbers: []string{count("plugin/handler", "logBurst"), span("plugin/handler", "logEvery")}},
 		"plugin/pool/reasons.go":                               {numbers: []string{count("plugin/pool", "maxExtraText") + " bytes"}},
+		"plugin/printable/printable.go":                        {numbers: []string{count("plugin/printable", "maxShort") + " bytes"}},
 		"plugin/handler/series.go":                             {shown: []string{"TestSeriesGo"}},
 		"plugin/source/settle.go":                              {numbers: []string{span("plugin/source", "restMost"), thousands(int64(time.Second) / code.int("plugin/source", "rereadTime"))}},
 		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "slowPoll")}, shown: []string{"TestBusSilent"}},

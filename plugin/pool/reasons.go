@@ -3,10 +3,10 @@ package pool
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -18,13 +18,7 @@ const maxExtraText = 200
 // failed for each of those, else No Reachable Authority; where replies may be forged, Other
 // Error (RFC 8914, section 4).
 func (r *Result) ExtendedError() (code uint16, text string) {
-	text = strings.ToValidUTF8(r.Reasons(), "?") // RFC 8914, section 2
-	if end := maxExtraText; len(text) > end {
-		for !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = text[:end] + "..."
-	}
+	text = printable.Cut(r.Reasons(), maxExtraText)
 	code = dns.ExtendedErrorCodeNetworkError
 	if r.Forged {
 		return dns.ExtendedErrorCodeOther, text

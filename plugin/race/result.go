@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -116,7 +117,7 @@ func (s *state) noOpinion(leg int) error {
 // because adds to err the cause that the reply itself gives.
 func because(err error, reply []byte) error {
 	if why := wire.ExtendedErrorText(reply); why != "" {
-		return fmt.Errorf("%w: %s", err, why)
+		return printable.Error(fmt.Errorf("%w: %s", err, why))
 	}
 	return err
 }

@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 const (
@@ -50,12 +51,9 @@ func validPath(s string) bool {
 // Quote quotes a user's word for an error or a log line: escaped, and cut if it is
 // long.
 func Quote(word string) string {
-	if len(word) <= maxQuoted {
+	begin := printable.Begin(word, maxQuoted)
+	if begin == word {
 		return strconv.Quote(word)
 	}
-	end := maxQuoted
-	for end > 0 && !utf8.RuneStart(word[end]) {
-		end--
-	}
-	return strconv.Quote(word[:end]) + "..."
+	return strconv.Quote(begin) + "..."
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -57,7 +58,7 @@ func (s *service) Read() (Reading, error) {
 			// dbus-daemon does so with users that have no name for it, as with DynamicUser of systemd.
 			return Reading{}, fmt.Errorf("%s unavailable: D-Bus rejected uid %d (not in passwd); run CoreDNS as a user that is in /etc/passwd", s.name, os.Getuid())
 		case err != nil:
-			return Reading{}, absent{fmt.Errorf("%s unavailable: cannot connect to D-Bus: %w", s.name, err)}
+			return Reading{}, absent{fmt.Errorf("%s unavailable: cannot connect to D-Bus: %w", s.name, printable.Error(err))}
 		}
 		defer conn.Close()
 	}
@@ -77,7 +78,7 @@ func (s *service) Read() (Reading, error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Reading{}, fmt.Errorf("%s did not answer on D-Bus within %v", s.name, callTime)
 	case err != nil:
-		return Reading{}, fmt.Errorf("cannot read the resolvers of %s: %w", s.name, err)
+		return Reading{}, fmt.Errorf("cannot read the resolvers of %s: %w", s.name, printable.Error(err))
 	}
 	r := collect(servers, skipped, present)
 	r.Warming = !started.IsZero() && time.Since(started) < s.warming

@@ -79,6 +79,7 @@ func (b *busDaemon) kill() {
 type object struct {
 	mu    sync.Mutex
 	calls int
+	fails *dbus.Error                        // nil: it does not
 	props map[string]map[string]dbus.Variant // by interface and name
 }
 
@@ -87,6 +88,9 @@ func (o *object) GetAll(of string) (map[string]dbus.Variant, *dbus.Error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.calls++
+	if o.fails != nil {
+		return nil, o.fails
+	}
 	all, ok := o.props[of]
 	if !ok {
 		return nil, dbus.MakeFailedError(fmt.Errorf("no interface %s", of))
@@ -443,6 +447,30 @@ func TestBusSilent(t *testing.T) {
 	s.address = b.address()
 	if _, err := s.Read(); err == nil || isAbsent(err) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// What a program on the bus says, as an error or in names, is fit to be shown.
+func TestBusHostile(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	m := b.manager()
+	m.set(connected(hostile, []string{hostile, "corp.example"}, "10.0.0.2", hostile, "dns+tls://10.0.0.3#"+hostile))
+	m.appear()
+	s := newNetworkManager()
+	s.address = b.address()
+	reading, err := s.Read()
+	if err != nil || len(reading.Servers) != 0 || len(reading.Skipped) != 3 {
+		t.Errorf("%+v, %v", reading, err)
+	}
+	mustShow(t, whatAndWhy(reading.Skipped)...)
+	m.mu.Lock()
+	m.fails = dbus.NewError("org.example.Failed", []any{hostile})
+	m.mu.Unlock()
+	if _, err := s.Read(); err == nil {
+		t.Error("no error")
+	} else {
+		mustShow(t, err.Error())
 	}
 }
 

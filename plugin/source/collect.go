@@ -7,14 +7,23 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 // collect makes a reading of the servers that some part of the system names. It skips those
 // that cannot be asked, and those on loopback: these ask other servers, and perhaps
-// dnsmus itself.
-func collect(servers []server.Server, skipped []Skipped, present interfaces) Reading {
-	r := Reading{Skipped: skipped}
+// dnsmus itself. What is skipped may be anything, as the name of an interface is.
+func collect(servers []server.Server, skipped []Skipped, present interfaces) (r Reading) {
+	skip := func(s Skipped) {
+		s = Skipped{printable.Text(s.What), printable.Text(s.Why)}
+		if !slices.Contains(r.Skipped, s) {
+			r.Skipped = append(r.Skipped, s)
+		}
+	}
+	for _, s := range skipped {
+		skip(s)
+	}
 	for _, s := range servers {
 		addr := s.Addr.Addr()
 		linked := true
@@ -41,9 +50,7 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 			}
 		}
 		if why != "" {
-			if one := (Skipped{s.String(), why}); !slices.Contains(r.Skipped, one) {
-				r.Skipped = append(r.Skipped, one)
-			}
+			skip(Skipped{s.String(), why})
 			continue
 		}
 		if i := slices.IndexFunc(r.Servers, s.Equal); i >= 0 {
@@ -64,12 +71,12 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) Rea
 	return r
 }
 
-// domains returns valid domains as [server.Server] has them. Those of systemd-resolved
+// domains returns valid domains, of printable characters, as [server.Server] has them. Those of systemd-resolved
 // and NetworkManager may begin with "~": they route queries, but are not searched.
 func domains(words ...string) (all []string) {
 	for _, word := range words {
 		word = strings.TrimPrefix(word, "~")
-		if _, ok := dns.IsDomainName(word); !ok || word == "" {
+		if _, ok := dns.IsDomainName(word); !ok || word == "" || printable.Text(word) != word {
 			continue
 		}
 		all = union(all, []string{dns.CanonicalName(word)})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -103,6 +104,47 @@ func TestCollect(t *testing.T) {
 	if r := collect(parsed(t, "10.0.0.53%tun0"), nil, nil); len(r.Servers) != 1 {
 		t.Errorf("where links cannot be listed: %+v", r)
 	}
+}
+
+// hostile would forge a line, change a terminal, and turn the direction of writing.
+const hostile = "\n[ERROR] forged line \x1b[31m\u009b1m\u202e"
+
+// mustShow requires that all texts can be shown.
+func mustShow(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if text != printable.Text(text) {
+			t.Errorf("%q cannot be shown", text)
+		}
+	}
+}
+
+// Other programs choose the names of interfaces, servers and domains; all that is kept of them can be
+// shown.
+func TestCollectHostile(t *testing.T) {
+	of := func(text string, change func(*server.Server)) server.Server {
+		s, err := server.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&s)
+		return s
+	}
+	r := collect([]server.Server{
+		of("10.0.0.1", func(s *server.Server) { s.Link = hostile }),
+		of("10.0.0.2", func(s *server.Server) { s.Link = "lan" + hostile }),
+		of("tls://10.0.0.3", func(s *server.Server) { s.Name = hostile }),
+		of("tls://10.0.0.4", func(s *server.Server) { s.Name = "dns.example:1" }),
+		of("https://10.0.0.5", func(s *server.Server) { s.Path = "/" + hostile }),
+		of("10.0.0.6", func(s *server.Server) {
+			s.Domains = domains(hostile, "a\x1b.example", "corp.example", "b\u00fccher.example")
+		}),
+	}, []Skipped{{"a" + hostile, "b" + hostile}}, interfaces{5: "lan" + hostile})
+	expect(t, "servers", written(r.Servers), "[10.0.0.2%5]:53", "10.0.0.6:53 corp.example. b\u00fccher.example.")
+	if len(r.Skipped) != 5 {
+		t.Errorf("left out are %q", whatAndWhy(r.Skipped))
+	}
+	mustShow(t, append(whatAndWhy(r.Skipped), written(r.Servers)...)...)
 }
 
 func TestMerge(t *testing.T) {

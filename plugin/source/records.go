@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -92,7 +93,7 @@ func (r *records) Read() (Reading, error) {
 			named, found := record(f.Name(), text, present)
 			servers = append(servers, named...)
 			for _, w := range found {
-				warnings = append(warnings, fmt.Sprintf("%s:%d: %s", file, w.Line, w.Text))
+				warnings = append(warnings, fmt.Sprintf("%s:%d: %s", printable.Text(file), w.Line, w.Text))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,22 @@ func TestRecords(t *testing.T) {
 	if w := reading.Warnings; len(w) != 2 || !strings.HasPrefix(w[0], d.path("interfaces/eth0.100.ip6")+":2: ") || !strings.HasPrefix(w[1], d.path("interfaces/eth0.dhclient")+":4: ") {
 		t.Errorf("warnings are %q", w)
 	}
+}
+
+// The names of records are those of interfaces, and may be anything; so may their lines.
+func TestRecordsHostile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such names")
+	}
+	d := tree{t, t.TempDir()}
+	d.mkdir("interfaces")
+	d.write("interfaces/"+hostile, "nameserver 10.0.0.1"+hostile+"\nnameserver \x1b[31m\nport \x1b\nnameserver\x1b 10.0.0.2\nsearch a\x1b.example\nnameserver 10.0.0.3\n")
+	d.mkdir("interfaces/odd" + hostile)
+	reading, err := d.records("interfaces").Read()
+	if err != nil || len(reading.Servers) != 2 || len(reading.Skipped) != 1 || len(reading.Warnings) < 3 {
+		t.Errorf("%+v, %v", reading, err)
+	}
+	mustShow(t, append(append(whatAndWhy(reading.Skipped), written(reading.Servers)...), reading.Warnings...)...)
 }
 
 // Records are followed, also where their directory is not there at first.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // ErrForged is why an exchange failed that got too many replies with wrong ids.
@@ -27,7 +29,8 @@ var (
 )
 
 // plainly is why a connection came to nothing, in words for users. They stand after the
-// upstream's name, so they need not repeat its address.
+// upstream's name, so they need not repeat its address. Some of them are the upstream's own,
+// as names in a certificate or the reason for which it closes a connection.
 func plainly(err error) error {
 	var number syscall.Errno
 	switch _, network := err.(*net.OpError); {
@@ -38,5 +41,5 @@ func plainly(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return errNotConnected
 	}
-	return err
+	return printable.Error(err)
 }

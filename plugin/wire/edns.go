@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 const typeOPT = 41 // RFC 6891, section 6.1.2
 
@@ -77,11 +74,11 @@ func WithUDPSize(query []byte, size uint16) (changed []byte) {
 	return changed
 }
 
-// ExtendedErrorText returns the text of msg's extended error (RFC 8914, section 2), with what is
-// no printable ASCII replaced by question marks. It is empty if there is none.
+// ExtendedErrorText returns the text of msg's extended error (RFC 8914, section 2), as it is. It
+// is empty if there is none.
 func ExtendedErrorText(msg []byte) (text string) {
 	ExtendedErrors(msg, func(_ uint16, extra []byte) bool {
-		text = string(bytes.Map(printable, extra))
+		text = string(extra)
 		return text == ""
 	})
 	return text
@@ -104,11 +101,4 @@ func ExtendedErrors(msg []byte, f func(code uint16, text []byte) bool) {
 		}
 		return false
 	})
-}
-
-func printable(r rune) rune {
-	if r < ' ' || r > '~' {
-		return '?'
-	}
-	return r
 }

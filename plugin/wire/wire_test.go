@@ -140,7 +140,7 @@ func TestExtendedErrorText(t *testing.T) {
 		{with(nsid), ""},
 		{with(ede("")), ""},
 		{with(nsid, ede("no route"), ede("second")), "no route"},
-		{with(ede("a\nb\x1b[1m\u00e4")), "a?b?[1m?"},
+		{with(ede("a\nb\x1b[1m\u00e4")), "a\nb\x1b[1mä"},
 		{with(ede("cut"))[:50], ""},
 		{nil, ""},
 	} {

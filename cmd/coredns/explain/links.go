@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -76,8 +77,8 @@ func linksText(rows []linkRow) []byte {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SOURCE\tINTERFACE\tSERVER\tDOMAINS\tSTATUS")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", plain(r.Source), plain(cmp.Or(r.Link, "-")), plain(cmp.Or(r.Server, "-")),
-			plain(cmp.Or(strings.Join(r.Domains, " "), "-")), plain(r.status()))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable.Text(r.Source), printable.Text(cmp.Or(r.Link, "-")), printable.Text(cmp.Or(r.Server, "-")),
+			printable.Text(cmp.Or(strings.Join(r.Domains, " "), "-")), printable.Text(r.status()))
 	}
 	t.Flush()
 	return b.Bytes()

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // asText is the outcome for people.
 func asText(o *outcome, s style) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n\n", plain(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
+	fmt.Fprintf(&b, "%s %s\n\n", printable.Text(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
 	if !o.special {
 		for _, line := range table(o, s) {
 			b.WriteString(line + "\n")

@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // recordsText is the records of a reply in short: the data of as many answers as fit into
@@ -48,7 +49,7 @@ func recordsText(m *dns.Msg, qtype uint16, width int) string {
 // data is a record's data as text.
 func data(rr dns.RR) string {
 	fields := strings.SplitN(rr.String(), "\t", 5) // owner, TTL, class, type, data
-	return plain(fields[len(fields)-1])
+	return printable.Text(fields[len(fields)-1])
 }
 
 // cut shortens text to width bytes.
@@ -59,19 +60,6 @@ func cut(text string, width int) string {
 		return text
 	}
 	return string(runes[:width-len(dots)]) + dots
-}
-
-// plain makes text from upstreams safe for a terminal: without control characters.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, text)
 }
 
 func typeName(t uint16) string { return dns.Type(t).String() }
@@ -95,5 +83,5 @@ func span(d time.Duration) string {
 
 // recordText is a record on one line.
 func recordText(rr dns.RR) string {
-	return plain(rr.String())
+	return printable.Text(rr.String())
 }

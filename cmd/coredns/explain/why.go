@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -85,7 +86,7 @@ func short(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "connection timed out"
 	}
-	return plain(err.Error())
+	return printable.Text(err.Error())
 }
 
 // extendedErrors are those in a reply (RFC 8914), as text.
@@ -104,7 +105,7 @@ func extendedErrors(m *dns.Msg) (list []string) {
 			text = fmt.Sprintf("extended error %d", e.InfoCode)
 		}
 		if e.ExtraText != "" {
-			text += " (" + plain(e.ExtraText) + ")"
+			text += " (" + printable.Short(e.ExtraText) + ")"
 		}
 		list = append(list, text)
 	}
