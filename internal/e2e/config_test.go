@@ -44,7 +44,7 @@ func TestBadConfiguration(t *testing.T) {
 		{"duration without unit", "dnsmus good.conf {\n patience 2\n}", []string{"Corefile:3", "patience", "2"}},
 		{"duration too long", "dnsmus good.conf {\n timeout 4h\n}", []string{"Corefile:3", "timeout", "4h"}},
 		{"option without value", "dnsmus good.conf {\n bogus\n}", []string{"Corefile:3", "bogus", "CIDR"}},
-		{"bad value", "dnsmus good.conf {\n good enough\n}", []string{"Corefile:3", "good", "enough", "answer|qtype"}},
+		{"bad value", "dnsmus good.conf {\n prefer enough\n}", []string{"Corefile:3", "prefer", "enough", "order|private"}},
 		{"contradiction", "dnsmus good.conf {\n force_tcp\n prefer_udp\n}", []string{"Corefile", "force_tcp", "prefer_udp"}},
 		{"two stanzas", "dnsmus good.conf\ndnsmus good.conf", []string{"Corefile:3", "dnsmus", "once"}},
 		{"zone as in forward", "dnsmus . 192.0.2.1", []string{"Corefile:2", "'.'", "leave it out", "forward"}},

@@ -129,9 +129,11 @@ func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
 }
 
 // Denied says that an upstream denies what a question asks for. If it gave the answer that is
-// kept, that goes.
+// kept, or the alias that this begins with, that goes.
 func (c *Cache[U]) Denied(question []byte, by U) {
-	c.removeIf(question, func(e *Entry[U]) bool { return e.Kind == Answer && c.gave(e, by) })
+	c.removeIf(question, func(e *Entry[U]) bool {
+		return e.Kind == Answer && len(e.Givers) > 0 && c.cfg.Same(e.Givers[0], by)
+	})
 }
 
 // gave reports whether a reply, or a part of it, is that of an upstream.

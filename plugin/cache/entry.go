@@ -25,7 +25,7 @@ type Entry[U any] struct {
 	Kind         Kind
 	Verdict      race.Verdict
 	Inconclusive bool
-	Givers       []U // whose reply it is; none: of no upstream
+	Givers       []U // whose reply it is, in the order of its parts; none: of no upstream
 	Among        []U // who was asked
 
 	key  string
@@ -150,7 +150,7 @@ func kindOf(r race.Result) (k Kind, keep bool) {
 		return Failure, false
 	case r.Verdict.Negative(), r.DeniesType():
 		return Denial, true
-	case r.Verdict == race.Good:
+	case r.Verdict.Wins():
 		return Answer, true
 	}
 	return Failure, true

@@ -28,7 +28,7 @@ func newClient(w dns.ResponseWriter, r *dns.Msg, v *option.Values) (c *client, e
 	c.canPassThrough = canPassThrough(w, r, c.stream)
 	c.query.Stream = c.stream && !v.PreferUDP
 	switch {
-	case c.stream, v.Rules.Policy.NeedType: // what is needed may have been cut off
+	case c.stream: // what is needed may have been cut off
 		c.query.Truncated = upstream.TruncatedNever
 	case r.IsTsig() != nil:
 		c.query.Truncated = upstream.TruncatedAlways
@@ -61,6 +61,16 @@ func (c *client) Detached() pool.Query {
 	return &detached
 }
 
+// Named implements pool.Query. It may outlive the client's own.
+func (c *client) Named(name string) (pool.Query, error) {
+	other := *c
+	other.request, other.reply = c.request.Copy(), incoming{}
+	other.request.Question[0].Name = name
+	msg, err := outgoing(other.request, false)
+	other.query.Msg = msg
+	return &other, err
+}
+
 // Read implements pool.Query.
 func (c *client) Read(reply []byte) error {
 	if c.canPassThrough {
@@ -75,7 +85,7 @@ func (c *client) Read(reply []byte) error {
 // to be unpacked for that: it is not conclusive, long, truncated, or not well-formed beyond
 // doubt. Nothing but its TTLs and the AD bit differs then.
 func (c *client) passThrough(out *pool.Result) []byte {
-	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
+	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Verdict == race.Broken || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
 		return nil
 	}
 	msg := passThrough(out.Msg, c.request, wire.Question(c.query.Msg))

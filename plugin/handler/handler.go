@@ -187,12 +187,12 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		ttl.CutBytes(msg)
 		if metadata.ValueFuncs(ctx) != nil {
 			metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
-			metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
+			metadata.SetValueFunc(ctx, "dnsmus/upstream", func() string { return pool.Names(out.Givers()) })
 		}
 		w.Write(msg)
 		return dns.RcodeSuccess, nil
 	}
-	if c.reply.raw == nil && out.Leg >= 0 {
+	if c.reply.raw == nil && out.Leg >= 0 && out.Verdict != race.Broken {
 		if err := c.reply.unpack(out.Msg); err != nil {
 			return dns.RcodeServerFailure, err
 		}
@@ -211,6 +211,9 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	case out.Verdict == race.Untrusted:
 		w.WriteMsg(untrusted(c.request, out))
 		return dns.RcodeSuccess, nil
+	case out.Verdict == race.Broken:
+		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
+		return dns.RcodeSuccess, errors.New("an alias without an end: " + out.Reasons())
 	case out.Leg < 0:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
 		return dns.RcodeSuccess, errors.New("no upstream replied: " + out.Reasons())
@@ -221,7 +224,7 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		addExtendedError(c.reply.msg, c.request, out)
 	}
 	ttl.Cut(c.reply.msg)
-	metadata.SetValueFunc(ctx, "dnsmus/upstream", out.Members[out.Leg].String)
+	metadata.SetValueFunc(ctx, "dnsmus/upstream", func() string { return pool.Names(out.Givers()) })
 	c.write(w)
 	return dns.RcodeSuccess, nil
 }

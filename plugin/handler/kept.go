@@ -102,7 +102,7 @@ func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 	if metadata.ValueFuncs(ctx) != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", kept.Verdict.String)
 		if len(kept.Givers) > 0 {
-			metadata.SetValueFunc(ctx, "dnsmus/upstream", kept.Givers[0].String)
+			metadata.SetValueFunc(ctx, "dnsmus/upstream", func() string { return pool.Names(kept.Givers) })
 		}
 	}
 	msg := keptFor(r, kept, age)

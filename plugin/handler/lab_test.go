@@ -257,7 +257,13 @@ func rr(s string) dns.RR {
 	return r
 }
 
-func good(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A 192.0.2.1")} }
+func good(m *dns.Msg) {
+	record, ok := map[uint16]string{dns.TypeAAAA: "AAAA 2001:db8::1", dns.TypeHTTPS: "HTTPS 1 .", dns.TypeTXT: "TXT x", dns.TypeMX: "MX 1 ."}[m.Question[0].Qtype]
+	if !ok {
+		record = "A 192.0.2.1"
+	}
+	m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN " + record)}
+}
 
 func soa(m *dns.Msg) {
 	m.Ns = []dns.RR{rr("example. 60 IN SOA ns.example. hostmaster.example. 1 2 3 4 60")}

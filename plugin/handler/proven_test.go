@@ -151,7 +151,11 @@ func TestR18Unproven(t *testing.T) {
 		t.Errorf("a bogus answer is a proof:\n%v", r)
 	}
 
-	gone := func(m *dns.Msg) { nxdomain(m); m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }
+	gone := func(m *dns.Msg) {
+		if nxdomain(m); m.Question[0].Name == "host.example." {
+			m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")}
+		}
+	}
 	knows := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: gone}))
 	addr = serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), knows}, nil)
 	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))

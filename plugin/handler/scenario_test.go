@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -116,9 +114,12 @@ func TestR6LossIsNoDenial(t *testing.T) {
 // R3: which reply is given when none is good, whatever their order.
 func TestR3BestOfTheRest(t *testing.T) {
 	t.Parallel()
-	cname := func(m *dns.Msg) { m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")} }
-	gone := func(m *dns.Msg) { cname(m); nxdomain(m) }
-	qtype := func(c *Config) { c.Rules.Policy.NeedType = true }
+	toEmpty := func(m *dns.Msg) {
+		if m.Question[0].Name == "host.example." {
+			m.Answer = []dns.RR{rr("host.example. 60 IN CNAME empty.example.")}
+		}
+	}
+	gone := func(m *dns.Msg) { toEmpty(m); nxdomain(m) }
 	bogus := func(c *Config) { c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} }
 	for _, tc := range []struct {
 		what        string
@@ -130,16 +131,12 @@ func TestR3BestOfTheRest(t *testing.T) {
 	}{
 		{"NODATA, NXDOMAIN", soa, nxdomain, dns.RcodeSuccess, 0, 1, nil},
 		{"bare NODATA, NXDOMAIN", nil, nxdomain, dns.RcodeSuccess, 0, 0, nil},
-		{"NODATA, CNAME only", soa, cname, dns.RcodeSuccess, 0, 1, qtype},
-		{"CNAME only, NXDOMAIN", cname, nxdomain, dns.RcodeSuccess, 1, 0, qtype},
+		{"bare NODATA of a chain, NXDOMAIN", toEmpty, nxdomain, dns.RcodeSuccess, 1, 0, nil},
 		{"chain to nowhere, NXDOMAIN", gone, nxdomain, dns.RcodeNameError, 1, 1, nil},
 		{"chain to nowhere, bare NXDOMAIN", gone, code(dns.RcodeNameError), dns.RcodeNameError, 1, 1, nil},
-		{"chain to nowhere, NXDOMAIN, qtype", gone, nxdomain, dns.RcodeNameError, 1, 1, qtype},
-		{"bare NODATA, chain to nowhere", nil, gone, dns.RcodeSuccess, 0, 0, nil},
 		{"NXDOMAIN, referral", nxdomain, referral, dns.RcodeNameError, 0, 1, nil},
 		{"NXDOMAIN, bare referral", nxdomain, idle, dns.RcodeNameError, 0, 1, nil},
 		{"NODATA, bare referral", soa, idle, dns.RcodeSuccess, 0, 1, nil},
-		{"NXDOMAIN, bare referral, qtype", nxdomain, idle, dns.RcodeNameError, 0, 1, qtype},
 		{"referral, SERVFAIL", referral, code(dns.RcodeServerFailure), dns.RcodeSuccess, 0, 1, nil},
 		{"NXDOMAIN, SERVFAIL", nxdomain, code(dns.RcodeServerFailure), dns.RcodeNameError, 0, 1, nil},
 		{"NXDOMAIN, bare NXDOMAIN", nxdomain, code(dns.RcodeNameError), dns.RcodeNameError, 0, 1, nil},
@@ -316,28 +313,6 @@ func TestQuestionIsTheClients(t *testing.T) {
 		m := question("HoSt.ExAmPlE.", dns.TypeA)
 		if r := mustExchange(t, "udp", addr, m); len(r.Question) != 1 || r.Question[0] != m.Question[0] {
 			t.Errorf("%s: got\n%v", what, r)
-		}
-	}
-}
-
-// The example of a policy: with qtype a lone CNAME waits for a real answer.
-func TestGoodQtype(t *testing.T) {
-	var sent events
-	first := resolver(t, func(a asked) {
-		a.reply(0, func(m *dns.Msg) { m.Answer = []dns.RR{rr(a.name() + " 60 IN CNAME gone.example.")} })
-		sent.happened(a.name())
-	})
-	second := resolver(t, func(a asked) {
-		go func() {
-			<-sent.of(a.name())
-			a.reply(100*time.Millisecond, good)
-		}()
-	})
-	for _, need := range []bool{false, true} {
-		addr := serve(t, []netip.AddrPort{first, second}, nil, func(c *Config) { c.Rules.Policy = race.Policy{NeedType: need} })
-		r := mustExchange(t, "udp", addr, question(fmt.Sprintf("host-%v.example.", need), dns.TypeA))
-		if len(r.Answer) != 1 || (r.Answer[0].Header().Rrtype == dns.TypeA) != need {
-			t.Errorf("need the type %v: got\n%v", need, r)
 		}
 	}
 }

@@ -28,17 +28,16 @@ type Names struct {
 }
 
 // Replied takes an upstream's reply to a question, which is as in [wire.Question], with its
-// verdict. A good answer or NODATA with SOA proves that the name exists while a cache would
+// verdict. A good answer, an alias or NODATA with SOA proves that the name exists while a cache would
 // keep it, at most for an hour; a denial by the same upstream ends that. Upstreams have
 // numbers of the caller's choice.
 func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
 	switch verdict {
-	case race.Good, race.NoDataSOA:
+	case race.Good, race.Alias, race.NoDataSOA:
 		if life, ok := lifetime(reply, verdict); ok {
 			now := instantOf(now)
-			answer := verdict == race.Good && !race.Result{Verdict: verdict, Msg: reply}.DeniesType()
-			p := proof{ends: now.add(life), by: int32(by), qtype: wire.QuestionType(question), answer: answer}
-			if answer {
+			p := proof{ends: now.add(life), by: int32(by), qtype: wire.QuestionType(question), answer: verdict == race.Good}
+			if p.answer {
 				p.all = Only(by)
 			}
 			n.learn(question, p, now)
@@ -198,7 +197,7 @@ func (n *Names) Past(question []byte, now time.Time) (past Past) {
 // count, for as long as they prove that the name exists.
 func (n *Names) Given(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
 	life, ok := lifetime(reply, verdict)
-	if !ok || verdict != race.Good && verdict != race.NoDataSOA {
+	if !ok || !verdict.Wins() && verdict != race.NoDataSOA {
 		return
 	}
 	at := instantOf(now)
@@ -226,7 +225,7 @@ func lifetime(reply []byte, verdict race.Verdict) (life time.Duration, ok bool) 
 	err := wire.Records(reply, func(r wire.Record) bool {
 		ttl := r.TTL
 		switch {
-		case verdict == race.Good && r.Section != wire.Answer, r.Section == wire.Additional:
+		case verdict.Wins() && r.Section != wire.Answer, r.Section == wire.Additional:
 			return false
 		case verdict == race.NoDataSOA && r.Type != dns.TypeSOA:
 			return true

@@ -71,7 +71,7 @@ func TestTakes(t *testing.T) {
 // An argument that is wrong is an error, and changes nothing.
 func TestArgErrors(t *testing.T) {
 	for _, tc := range []struct{ name, arg, want, remedy string }{
-		{"good", "any", "'any' is unknown", "write answer or qtype"},
+		{"prefer", "any", "'any' is unknown", "write order or private"},
 		{"private_from", "a b", "'a b' is no upstream", "write private, vpn, an address or range of addresses such as 10.1.0.0/16, a host name, or an upstream as it is written elsewhere"},
 		{"bogus", "x", "'x' is not an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32", "write an address range such as 192.0.2.0/24, 192.0.2.1 or 2001:db8::/32"},
 		{"timeout", "4", "'4' is not a duration such as 4s or 500ms", "write a duration such as 4s or 500ms"},

@@ -25,8 +25,6 @@ const (
 // Table lists all options, in the order in which people are shown them.
 var Table = []Option{
 	{Name: "except", Args: "ZONE...", set: setZones},
-	{Name: "good", Args: "answer|qtype", Default: "answer", Flag: "good",
-		About: "what counts as a good answer: any, or one of the type asked for", set: setGood},
 	{Name: "bogus", Args: "CIDR...", Flag: "bogus",
 		About: "an answer with an address in this range is not good", set: addBogus},
 	{Name: "timeout", Args: "DURATION", Default: "4s", Flag: "timeout",
@@ -73,14 +71,6 @@ func setZones(v *Values, args []string, r Reader) error {
 		}
 		v.Except = append(v.Except, zones...)
 	}
-	return nil
-}
-
-func setGood(v *Values, args []string, _ Reader) error {
-	if args[0] != "answer" && args[0] != "qtype" {
-		return &ArgError{Arg: args[0], Is: "is unknown", Remedy: "write answer or qtype"}
-	}
-	v.Rules.Policy.NeedType = args[0] == "qtype"
 	return nil
 }
 

@@ -12,15 +12,22 @@ import (
 
 // Ask runs a race for the query. If an equal query is in flight, it waits for the race of that
 // one instead (R11; RFC 5452, section 5). Queries are equal if they are the same in all that
-// changes the answer. First reports whether the race was the query's own; if not, q.Read was
-// not called. If look is not nil, it is called with a race of the query's own, when that is over.
+// changes the answer. First reports whether the race is to be counted for this query; if it
+// was begun by another, q.Read was not called. If look is not nil, it is called with a race of
+// the query's own, when that is over.
 func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
 	key := keyOf(query)
 	c, first := p.calls.join(key, p, wire.Question(query.Msg))
 	if !first {
-		return c.outcome(), false
+		if res = c.outcome(); !c.cut(res, nil) {
+			return res, !c.asked.Swap(true)
+		}
+		if c, first = p.calls.join(key, p, wire.Question(query.Msg)); !first {
+			return c.outcome(), !c.asked.Swap(true)
+		}
 	}
+	c.asked.Store(true)
 	return p.run(c, key, q, look), true
 }
 
@@ -60,6 +67,7 @@ func (c *call) await(until time.Duration) (over bool) {
 	c.Result.Result = res
 	c.Members = c.race.Members
 	c.Took = time.Since(c.race.Begun())
+	c.race.AddEnds(&c.Result)
 	c.learn(c.race.plain.Msg)
 	c.keep(time.Now())
 	return true
@@ -94,7 +102,7 @@ func keyOf(query *upstream.Query) string {
 // Start begins a race of all upstreams in use (R1), as if nothing were known of the zone, and
 // returns it.
 func (p *Pool) Start(q Query) *Race {
-	r := &Race{set: p.set.Load().route(wire.Question(q.Plain().Msg))}
+	r := &Race{pool: p, set: p.set.Load().route(wire.Question(q.Plain().Msg))}
 	r.Members = r.set.members
 	p.prepare(r, q)
 	if r.setup.Watched = true; !r.setup.Final {
@@ -110,7 +118,7 @@ func (p *Pool) prepare(r *Race, q Query) {
 		p.cfg.Late(err)
 	}
 	r.prepare(q)
-	r.setup = race.Setup{Rules: p.cfg.Rules, DNSSEC: wire.DO(r.plain.Msg)}
+	r.setup = race.Setup{Rules: p.cfg.Rules, Aliases: true, DNSSEC: wire.DO(r.plain.Msg)}
 	if question := wire.Question(r.plain.Msg); question != nil {
 		special, _ := p.Special(question)
 		r.setup.Final = special == DenialFinal

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -11,8 +12,12 @@ import (
 // be changed.
 type Result struct {
 	race.Result
-	Members []*Member     // by leg
+	Members []*Member     // by leg; after those, others that were asked for the end of an alias
 	Took    time.Duration // the time of the race
+
+	// Parts are those of a reply that is an alias and what it leads to, as other replies say
+	// (R23). Without any the reply is that of the leg's upstream.
+	Parts []Part
 
 	// Proven says to give NODATA without SOA instead of a reply: the name was denied, but
 	// is proven to exist (R18).
@@ -54,6 +59,7 @@ type call struct {
 	done sync.WaitGroup
 	Result
 	race  Race
+	asked atomic.Bool // for a client, not only as the end of an alias
 	pool  *Pool
 	set   *set  // that the race began with
 	older *call // of the same key, over a set that was replaced
@@ -75,6 +81,10 @@ type call struct {
 func (cs *calls) join(key string, p *Pool, question []byte) (c *call, first bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	return cs.joinLocked(key, p, question)
+}
+
+func (cs *calls) joinLocked(key string, p *Pool, question []byte) (c *call, first bool) {
 	keeping := p.keeping()
 	now := p.set.Load().route(question) // with the lock, so that changed reaches the call if that is replaced
 	older := cs.underway[key]
@@ -123,6 +133,10 @@ func (cs *calls) finish(key string, c *call) {
 		delete(cs.underway, key)
 	}
 	c.learnedLocked()
+	c.race.waits = nil
+	if asked := c.race.asksFor; asked != nil && asked.of == &c.race {
+		asked.over = true
+	}
 	cs.mu.Unlock()
 	if c.early == nil {
 		c.done.Done()

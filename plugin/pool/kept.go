@@ -148,19 +148,32 @@ func (c *call) outlived(now time.Time) bool {
 }
 
 // giversAway reports whether some giver of an answer said nothing about its name in this race,
-// and none denies it: it is down, failed or was silent, or has left the list just now.
+// and none denies it: it is down, failed or was silent, or has left the list just now. Of an
+// alias and its end those say something who still have the alias.
 func (c *call) giversAway(old *Kept, now time.Time) (away bool) {
 	if len(c.Errs) == 0 { // the outcome is final
 		return false
 	}
 	for _, giver := range old.Givers {
 		i := slices.IndexFunc(c.Members[:len(c.Errs)], giver.same)
+		if i >= 0 && c.Errs[i] == nil && len(old.Givers) > 1 && c.hasAlias(i) {
+			continue
+		}
 		if i >= 0 && c.Errs[i] == nil || i < 0 && !giver.leftWithin(leftFor, now) {
 			return false
 		}
 		away = true
 	}
 	return away
+}
+
+// hasAlias reports whether a leg's upstream itself has said that the name is an alias.
+func (c *call) hasAlias(leg int) bool {
+	if leg >= len(c.race.Members) { // it was asked for the end alone
+		return false
+	}
+	verdict, _ := c.race.race.Reply(leg)
+	return verdict.Wins() || verdict == race.NXDomainChain
 }
 
 // leftWithin reports whether the upstream has left the list, not longer ago than that.
@@ -172,7 +185,7 @@ func (m *Member) leftWithin(d time.Duration, now time.Time) bool {
 // keep keeps the outcome of the race.
 func (c *call) keep(now time.Time) {
 	k := &c.keeping
-	if k.cache == nil || c.Stale != nil || c.race.setup.Final {
+	if k.cache == nil || c.Stale != nil || c.race.setup.Final || c.race.hasStaleEnd(c.Leg) {
 		return
 	}
 	r := cache.Reply[*Member]{
@@ -184,7 +197,7 @@ func (c *call) keep(now time.Time) {
 	}
 	switch {
 	case c.Leg >= 0:
-		r.Givers = c.Members[c.Leg : c.Leg+1 : c.Leg+1]
+		r.Givers = c.Givers()
 	case !c.Proven:
 		r.Rcode = dns.RcodeServerFailure
 	}

@@ -27,6 +27,9 @@ func (c *call) learn(query []byte) {
 		verdict, reply := c.race.race.Reply(i)
 		c.set.names.Replied(question, i, verdict, reply, now)
 	}
+	if c.Verdict == race.Good && c.race.endOf(c.Leg) != nil {
+		c.set.names.Replied(question, c.Leg, c.Verdict, c.Msg, now)
+	}
 	if c.question != nil {
 		c.learnZone(now)
 		if c.outlived(now) {
@@ -63,9 +66,10 @@ func (c *call) forged(question []byte) bool {
 func (c *call) learnZone(now time.Time) {
 	c.winner = -1
 	c.Unasked = c.race.race.Unasked()
-	if c.Verdict == race.Good {
+	if c.Verdict.Wins() {
 		c.winner = c.Leg
-		c.learnGood(c.winner, c.Msg, now)
+		_, own := c.race.race.Reply(c.Leg) // the end of an alias may be another's
+		c.learnGood(c.winner, own, now)
 	}
 	c.race.race.ReportTo(c)
 	if first := c.Plan.First; c.Plan.Alone && c.winner >= 0 && c.winner != first {
@@ -90,7 +94,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 		names.Replied(c.question, i, verdict, reply, now)
 	}
 	switch verdict {
-	case race.Good:
+	case race.Good, race.Alias:
 		c.set.latencies[i].Sample(took)
 		if i == c.winner {
 			return
@@ -108,7 +112,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 			own, alike := names.Disowned(c.question, i, c.Msg)
 			zones.Missed(c.question, i, c.winner, knowledge.Miss{Denied: true, Own: own, Alike: alike}, now)
 		}
-	case race.NXDomainChain, race.NoData, race.CNAMEOnly:
+	case race.NXDomainChain, race.NoData:
 		if c.winner >= 0 {
 			zones.Replied(c.question, i, now)
 		}
@@ -129,7 +133,7 @@ func (c *call) learnGood(by int, answer []byte, now time.Time) {
 
 // compare compares the answer of leg i with the winner's.
 func (c *call) compare(i int, reply []byte, now time.Time, late bool) {
-	if c.winner < 0 {
+	if c.winner < 0 || c.race.endOf(c.winner) != nil { // whose answer is in part another's
 		return
 	}
 	zones, differ := c.set.zones, c.set.cfg.Differ

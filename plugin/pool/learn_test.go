@@ -40,6 +40,8 @@ type acting struct {
 func (a *acting) Asked()    {}
 func (a *acting) More() int { return 0 }
 
+func (a *acting) Follow(int, *race.Leg, []byte) bool { return false }
+
 func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	a.asked[i] = true
 	d := a.do[i]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -19,7 +20,10 @@ import (
 // 8305, section 3).
 const secondWait = 50 * time.Millisecond
 
-var errNobody = errors.New("no upstream that is given by address can be asked")
+var (
+	errNobody    = errors.New("no upstream that is given by address can be asked")
+	errUntrusted = errors.New("no upstream that private_from allows knows a private address")
+)
 
 // resolved is the result of a lookup of one type.
 type resolved struct {
@@ -36,21 +40,14 @@ func (p *Pool) bootstrap(ctx context.Context, host string) ([]netip.Addr, time.D
 	if err != nil {
 		return nil, 0, err
 	}
-	set := p.set.Load().route(wire.Question(question))
-	var members []*Member
-	for _, m := range set.members {
-		if !m.Server.NeedsBootstrap() {
-			members = append(members, m)
-		}
-	}
-	if len(members) == 0 {
+	if len(p.givenByAddress(question)) == 0 {
 		return nil, 0, errNobody
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan resolved, 2)
 	for _, qtype := range []uint16{dns.TypeAAAA, dns.TypeA} {
-		go func() { results <- p.resolve(ctx, set, members, host, qtype) }()
+		go func() { results <- p.resolve(ctx, host, qtype) }()
 	}
 	first := <-results
 	if len(first.addrs) > 0 {
@@ -79,33 +76,66 @@ func mixed(a, b []netip.Addr) (all []netip.Addr) {
 	return all
 }
 
-// resolve races a question for the host's addresses of one family.
-func (p *Pool) resolve(ctx context.Context, of *set, members []*Member, host string, qtype uint16) resolved {
-	msg, err := packed(host, qtype)
+// givenByAddress are the upstreams to ask a question that need not be looked up themselves.
+func (p *Pool) givenByAddress(query []byte) (members []*Member) {
+	for _, m := range p.set.Load().route(wire.Question(query)).members {
+		if !m.Server.NeedsBootstrap() {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// resolve finds the host's addresses of one family. An alias is followed when all have
+// replied, not beside the race as for clients: so no upstream is asked that waits for this.
+func (p *Pool) resolve(ctx context.Context, host string, qtype uint16) (res resolved) {
+	trusted := true // with private addresses, by all whose aliases lead there (R22)
+	for range 1 + maxEnds {
+		var giver *Member
+		if res, host, giver = p.resolveName(ctx, host, qtype); host == "" {
+			if !trusted && slices.ContainsFunc(res.addrs, race.PrivateAddress) {
+				return resolved{err: errUntrusted}
+			}
+			return res
+		}
+		trusted = trusted && giver.MayGivePrivate()
+	}
+	return resolved{err: race.ErrEndless}
+}
+
+// resolveName races a question for the addresses of a name. It returns the name that this one
+// is an alias of, if that was all that was found, and who says so.
+func (p *Pool) resolveName(ctx context.Context, name string, qtype uint16) (found resolved, alias string, giver *Member) {
+	msg, err := packed(name, qtype)
 	if err != nil {
-		return resolved{err: err}
+		return resolved{err: err}, "", nil
 	}
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
-	r := &Race{Members: members, pool: p, set: of, forHost: true}
+	r := &Race{Members: p.givenByAddress(msg), pool: p, set: p.set.Load().route(wire.Question(msg)), forHost: true}
 	p.prepare(r, q)
-	r.setup.Policy.NeedType, r.setup.Watched = true, true
+	r.setup.Aliases, r.setup.Answers, r.setup.Watched = false, true, true
 	r.begin(nil)
 	defer r.End()
 	res := r.Wait(ctx)
 	switch {
 	case res.Verdict == race.Untrusted:
-		return resolved{err: errors.New("no upstream that private_from allows knows a private address")}
+		return resolved{err: errUntrusted}, "", nil
 	case res.Leg < 0 && ctx.Err() != nil:
-		return resolved{err: errors.New("no upstream replied in time")}
+		return resolved{err: errors.New("no upstream replied in time")}, "", nil
 	case res.Leg < 0:
-		return resolved{err: errors.New("no upstream replied")}
+		return resolved{err: errors.New("no upstream replied")}, "", nil
 	case res.Verdict == race.Good:
-		return addresses(q.reply)
-	case q.reply.Rcode == dns.RcodeSuccess:
-		return resolved{err: fmt.Errorf("%s replied NOERROR without a usable address", r.Members[res.Leg])}
+		return addresses(q.reply), "", nil
+	}
+	var buf [255]byte
+	if to := wire.FollowAliases(res.Msg, buf[:0], nil); to.Followed > 0 && !to.Endless && res.Verdict != race.Bogus {
+		return resolved{}, nameOf(to.End), r.Members[res.Leg]
+	}
+	if q.reply.Rcode == dns.RcodeSuccess {
+		return resolved{err: fmt.Errorf("%s replied NOERROR without a usable address", r.Members[res.Leg])}, "", nil
 	}
 	rcode := cmp.Or(dns.RcodeToString[q.reply.Rcode], fmt.Sprint("RCODE", q.reply.Rcode))
-	return resolved{err: fmt.Errorf("%s replied %s", r.Members[res.Leg], rcode)}
+	return resolved{err: fmt.Errorf("%s replied %s", r.Members[res.Leg], rcode)}, "", nil
 }
 
 // packed is the query for a host's addresses of one family.
@@ -142,6 +172,8 @@ type hostQuery struct {
 func (q *hostQuery) Plain() *upstream.Query     { return &q.Query }
 func (q *hostQuery) Encrypted() *upstream.Query { return &q.Query }
 func (q *hostQuery) Detached() Query            { return q }
+
+func (q *hostQuery) Named(string) (Query, error) { return nil, errors.ErrUnsupported }
 
 func (q *hostQuery) Read(reply []byte) error {
 	q.reply = new(dns.Msg)

@@ -63,7 +63,7 @@ func TestLookup(t *testing.T) {
 		{silentOnOther, []server.Server{knows(t, &asked, true, a)}, "dns.example", "192.0.2.1", time.Minute},
 		{"one of two knows", []server.Server{denier, hosted, knows(t, &asked, false, a)}, "dns.example", "192.0.2.1", time.Minute},
 		{"at the end of a chain", []server.Server{knows(t, &asked, false, "dns.example. 10 IN CNAME x.example.", "x.example. 60 IN A 192.0.2.7")}, "dns.example", "192.0.2.7", 10 * time.Second},
-		{"nothing but a chain", []server.Server{knows(t, &asked, false, "dns.example. 10 IN CNAME x.example.")}, "dns.example", "replied NOERROR without a usable address", 0},
+		{"nothing but a chain", []server.Server{knows(t, &asked, false, "dns.example. 10 IN CNAME x.example.")}, "dns.example", "replied NXDOMAIN", 0},
 		{"denied", []server.Server{denier}, "dns.example", "replied NXDOMAIN", 0},
 		{"of no use", []server.Server{knows(t, &asked, false, "dns.example. 60 IN A 0.0.0.0", "dns.example. 60 IN AAAA ff02::1")}, "dns.example", "no address", 0},
 		{"nobody to ask", []server.Server{hosted}, "dns.example", "no upstream that is given by address", 0},

@@ -123,6 +123,8 @@ func (q *otherQuery) Encrypted() *upstream.Query { return q.encrypted }
 func (q *otherQuery) Read(reply []byte) error    { return new(dns.Msg).Unpack(reply) }
 func (q *otherQuery) Detached() Query            { return q }
 
+func (q *otherQuery) Named(string) (Query, error) { return nil, errors.ErrUnsupported }
+
 // ofType is the same query for another type.
 func ofType(q *upstream.Query, qtype uint16) *upstream.Query {
 	other := *q

@@ -60,6 +60,16 @@ func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg}
 func (q *query) Encrypted() *upstream.Query { return q.Plain() }
 func (q *query) Detached() Query            { return &query{msg: q.msg} }
 
+func (q *query) Named(name string) (Query, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(q.msg); err != nil {
+		return nil, err
+	}
+	m.Question[0].Name = name
+	msg, err := m.Pack()
+	return &query{msg: msg}, err
+}
+
 func (q *query) Read(reply []byte) error {
 	q.read++
 	return new(dns.Msg).Unpack(reply)

@@ -22,6 +22,8 @@ type Query interface {
 	Read(reply []byte) error
 	// Detached is the same query for a race that goes on when the client has its reply.
 	Detached() Query
+	// Named asks the same of another name.
+	Named(name string) (Query, error)
 }
 
 // Race is a race over the upstreams of a pool. Its methods are for one goroutine,
@@ -31,13 +33,18 @@ type Race struct {
 
 	query            Query
 	plain, encrypted *upstream.Query
-	pool             *Pool // whose upstreams that come later are asked too; nil: none are
+	pool             *Pool // whose upstreams that come later are asked too, and for the ends of aliases; nil: none are
 	set              *set  // of upstreams, when that was last looked at
 	begunWith        int   // so many members; those that came later follow
 	forHost          bool  // it looks up the host of an upstream, so it asks none that needs that itself
 	setup            race.Setup
 	batch            *upstream.Batch
 	race             race.Race
+
+	// Guarded by calls.mu.
+	asksFor *ends   // nil: there was no alias yet
+	ends    []*end  // of aliases among the replies; added by the goroutine that waits
+	waits   []*call // for what comes of these
 }
 
 // prepare sets what is asked.

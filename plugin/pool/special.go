@@ -1,6 +1,14 @@
 package pool
 
-import "github.com/dnsmus/dnsmus/plugin/wire"
+import (
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+// specialTTL is how long a denial of our own may be cached, in seconds.
+const specialTTL = 300
 
 // Special is what happens to queries for a name (R14).
 type Special uint8
@@ -56,4 +64,27 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 		}
 	}
 	return NotSpecial, nil
+}
+
+// Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for
+// all others. It has no id and no question.
+func (p *Pool) Denial(question []byte) (m *dns.Msg, verdict race.Verdict) {
+	special, zone := p.Special(question)
+	rcode := dns.RcodeSuccess
+	switch special {
+	case NoDataHere:
+		verdict = race.NoDataSOA
+	case NXDomainHere:
+		verdict, rcode = race.NXDomainSOA, dns.RcodeNameError
+	default:
+		return nil, race.None
+	}
+	owner := nameOf(zone)
+	m = new(dns.Msg)
+	m.Response, m.Rcode, m.Authoritative, m.RecursionAvailable = true, rcode, true, true
+	m.Ns = []dns.RR{&dns.SOA{ // RFC 6303, section 3
+		Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: specialTTL},
+		Ns:  owner, Mbox: "nobody.invalid.", Serial: 1, Refresh: 3600, Retry: 1200, Expire: 604800, Minttl: specialTTL,
+	}}
+	return m, verdict
 }

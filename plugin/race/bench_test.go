@@ -44,7 +44,7 @@ func BenchmarkJudge(b *testing.B) {
 		policy Policy
 	}{
 		{"good", goodReply, Policy{}},
-		{"good,qtype", goodReply, Policy{NeedType: true}},
+		{"good,alias", wholeAlias, Policy{}},
 		{"nxdomain", nxdomain, Policy{}},
 	} {
 		b.Run(bc.what, func(b *testing.B) {

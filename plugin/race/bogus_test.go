@@ -59,8 +59,8 @@ func TestJudgePrivate(t *testing.T) {
 		if netip.MustParseAddr(addr).Is6() {
 			typ = "AAAA"
 		}
-		last := fmt.Sprintf("real.example. 60 IN %s %s", typ, addr)
-		for what, answer := range map[string]rrs{"alone": {last}, "at the end of a chain": {rrCNAME, last}, "before the chain": {last, rrCNAME}, "among others": {rrA, rrAAAA, last}} {
+		own, last := fmt.Sprintf("host.example. 60 IN %s %s", typ, addr), fmt.Sprintf("real.example. 60 IN %s %s", typ, addr)
+		for what, answer := range map[string]rrs{"alone": {own}, "at the end of a chain": {rrCNAME, last}, "before the chain": {last, rrCNAME}, "among others": {rrA, rrAAAA, own}} {
 			b := packReply(t, dns.StringToType[typ], dns.RcodeSuccess, answer, nil, rrs{rrOPT})
 			wantVerdict(t, addr+" "+what, b, publicPolicy, want)
 			wantVerdict(t, addr+" "+what, b, Policy{}, Good)
@@ -72,7 +72,7 @@ func TestJudgePrivate(t *testing.T) {
 	}
 	both := packReply(t, dns.TypeA, dns.RcodeSuccess, rrs{"host.example. 60 IN A 10.0.0.1", rrBadA}, nil, nil)
 	wantVerdict(t, "private and bogus", both, Policy{Bogus: bogusPolicy.Bogus, NoPrivate: true}, Bogus)
-	wantVerdict(t, "an address that private_from does not concern", packReply(t, dns.TypeA, dns.RcodeSuccess, rrs{rrBadA}, nil, nil), publicPolicy, Good)
+	wantVerdict(t, "an address that private_from does not concern", packReply(t, dns.TypeA, dns.RcodeSuccess, rrs{rrCNAME, rrBadA}, nil, nil), publicPolicy, Good)
 }
 
 // Names by which machines find a proxy or a router are answered by those that may give private

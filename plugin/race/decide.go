@@ -9,26 +9,33 @@ type decision struct {
 	sure   bool // whatever the other legs reply, the winner stays the same
 
 	// If it is not over.
-	ask   bool          // the legs that were put off are to be asked now
-	again time.Duration // when to decide again, if nothing happens before
+	ask    bool          // the legs that were put off are to be asked now
+	follow bool          // the ends of aliases are to be asked for now
+	again  time.Duration // when to decide again, if nothing happens before
 }
 
 // decide says whether a race is over, and which leg has won it. All rules about that are here;
 // their numbers are those of DESIGN.md.
 func decide(s *state, now time.Duration) decision {
 	t := s.tally()
+	d := s.decide(&t, now)
+	d.follow = t.aliased && !d.over // R23
+	return d
+}
+
+func (s *state) decide(t *tally, now time.Duration) decision {
 	won := t.filtered >= 0 || t.good >= 0 && !s.Final
 	switch {
 	case s.cancelled:
 	case s.Final && t.denied: // R14
 	case t.unasked && !won && !s.denialKnown(): // R16
-		if s.legs[s.Plan.First].status != waiting || now >= s.hedgeEnds {
+		if !s.legs[s.Plan.First].pending() || now >= s.hedgeEnds {
 			return decision{winner: -1, ask: true}
 		}
 		return s.waitUntil(s.hedgeEnds)
 	case now >= s.deadline && !t.unasked: // R4
 	case !won:
-		if until := s.othersUntil(&t); now < until { // R4, R5, R14
+		if until := s.othersUntil(t); now < until { // R4, R5, R14
 			return s.waitUntil(until)
 		}
 	case t.good < 0: // R4: a filter's reply
@@ -37,11 +44,11 @@ func decide(s *state, now time.Duration) decision {
 			return s.waitUntil(until)
 		}
 	default: // R2
-		if until := s.signedUntil(&t); now < until { // R19
+		if until := s.signedUntil(t); now < until { // R19
 			return s.waitUntil(until)
 		}
 	}
-	return s.end(&t)
+	return s.end(t)
 }
 
 // waitUntil is the decision to wait until that time, but not beyond the deadline.
@@ -68,6 +75,7 @@ func (s *state) end(t *tally) decision {
 // tally sums up the legs.
 type tally struct {
 	waiting, down, unasked, replied bool // there is a leg with this status
+	aliased                         bool // there is an alias whose end is to be asked for
 	denied                          bool // a reply denies the name or the type
 
 	good     int // the leg with the first good reply, or with the first that is signed if there is one; -1: none
@@ -79,8 +87,10 @@ func (s *state) tally() tally {
 	for i := range s.legs {
 		l := &s.legs[i]
 		switch l.status {
-		case waiting:
+		case waiting, following:
 			t.waiting = true
+		case aliased:
+			t.waiting, t.aliased = true, true
 		case down:
 			t.down = true
 		case unasked:
@@ -93,7 +103,7 @@ func (s *state) tally() tally {
 				if t.filtered < 0 || l.at < s.legs[t.filtered].at {
 					t.filtered = i
 				}
-			case l.verdict == Good:
+			case l.verdict.Wins():
 				if t.good < 0 || l.goodBefore(&s.legs[t.good]) {
 					t.good = i
 				}
@@ -108,6 +118,9 @@ func (l *legState) goodBefore(other *legState) bool {
 	if l.signed != other.signed {
 		return l.signed
 	}
+	if l.verdict != other.verdict {
+		return l.verdict > other.verdict
+	}
 	return l.at < other.at
 }
 
@@ -117,10 +130,11 @@ func (s *state) best(denials bool) int {
 	best, most := -1, 0
 	for i := range s.legs {
 		l := &s.legs[i]
-		if l.status != replied || denials && !l.verdict.Negative() {
+		verdict, ok := l.final()
+		if !ok || denials && !verdict.Negative() {
 			continue
 		}
-		rank := 2 * int(l.verdict)
+		rank := 2 * int(verdict)
 		if l.signed {
 			rank++
 		}
@@ -129,6 +143,15 @@ func (s *state) best(denials bool) int {
 		}
 	}
 	return best
+}
+
+// final is the verdict on a leg's reply when the race is over, if there is a reply. What
+// nothing was heard of until then is the end of an alias in vain.
+func (l *legState) final() (v Verdict, ok bool) {
+	if l.status == aliased || l.status == following {
+		return Broken, true
+	}
+	return l.verdict, l.status == replied
 }
 
 // denialKnown reports whether the plan's first leg has replied NODATA, and that is enough

@@ -33,6 +33,10 @@ func waits(until time.Duration) decision {
 	return decision{winner: -1, again: until}
 }
 
+func follows(until time.Duration) decision {
+	return decision{winner: -1, again: until, follow: true}
+}
+
 var asksOthers = decision{winner: -1, ask: true}
 
 // stateOf is a race that has the timeout. With a hedge it has a plan.
@@ -139,6 +143,28 @@ func TestDecide(t *testing.T) {
 		{"R14: nor is a truncated reply", stateOf(final, got(1*ms, Truncated), is(waiting)), 1 * ms, waits(timeout)},
 		{"R14: it waits for no signature", stateOf(Setup{Final: true, DNSSEC: true}, got(1*ms, Good), got(2*ms, NXDomain), is(waiting).signing(sign)), 2 * ms, won(1)},
 
+		// Ends of aliases.
+		{"R23: the end of an alias is asked for", stateOf(all, is(aliased), is(waiting)), 1 * ms, follows(timeout)},
+		{"R23: even if all have replied", stateOf(all, is(aliased), got(1*ms, NXDomainSOA)), 1 * ms, follows(timeout)},
+		{"R23: beside the plan", stateOf(first, is(unasked), is(aliased)), 1 * ms, follows(hedge)},
+		{"R23: it is not for one that came after a good answer", stateOf(all, got(1*ms, Good), is(aliased)), 2 * ms, won(0)},
+		{"R23: nor at the end", stateOf(all, is(aliased), is(waiting)), timeout, inconclusive(0)},
+		{"R23: it is waited for like a reply", stateOf(all, is(following), got(1*ms, NXDomainSOA)), 2 * ms, waits(timeout)},
+		{"R23: another's good answer is not held up", stateOf(all, is(following), got(9*ms, Good)), 9 * ms, won(1)},
+		{"R23: the end gives a good answer", stateOf(all, got(9*ms, Good), is(waiting)), 9 * ms, won(0)},
+		{"R23: it is denied", stateOf(all, got(9*ms, NXDomainChain), got(1*ms, NXDomainSOA)), 9 * ms, inconclusive(0)},
+		{"R23: nothing is known of it, which is no denial", stateOf(all, got(9*ms, Broken), got(1*ms, NoDataSOA)), 9 * ms, inconclusive(0)},
+		{"R23: and others are waited for", stateOf(all, got(9*ms, Broken), is(waiting)), 9 * ms, waits(timeout)},
+		{"R23: no reply for it comes in time", stateOf(all, got(1*ms, NoDataSOA), is(following)), timeout, inconclusive(1)},
+		{"R23: an answer that cannot be had is more", stateOf(all, got(1*ms, Truncated), is(following)), timeout, inconclusive(0)},
+		{"R23: an alias that the client follows is good", stateOf(all, got(1*ms, Alias), is(waiting)), 1 * ms, won(0)},
+		{"R23: if nothing better is there", stateOf(all, got(1*ms, Alias), got(2*ms, Good), is(waiting)), 2 * ms, won(1)},
+		{"R23: the others are not asked for what the first has an alias of", stateOf(first, is(unasked), is(following)), 1 * ms, waits(hedge)},
+		{"R23: but when the hedge is over", stateOf(first, is(unasked), is(following)), hedge, asksOthers},
+		{"R23: or when its end is denied", stateOf(first, is(unasked), got(9*ms, NXDomainChain)), 9 * ms, asksOthers},
+		{"R23: a better answer may come of it", stateOf(inOrder(false), is(following), got(5*ms, Good), is(waiting)), 5 * ms, waits(5*ms + grace)},
+		{"R23: who waits goes away", stateOf(all, is(following), got(1*ms, NXDomainSOA)).cancel(), 2 * ms, inconclusive(0)},
+
 		// Those that are put off.
 		{"R16: the others wait for the hedge", stateOf(first, is(unasked), is(waiting), is(unasked)), 1 * ms, waits(hedge)},
 		{"R16: then they are asked", stateOf(first, is(unasked), is(waiting), is(unasked)), hedge, asksOthers},
@@ -220,7 +246,7 @@ func (d decision) text() string {
 	case d.ask:
 		return "the others are asked"
 	}
-	return fmt.Sprintf("waits until %v", d.again)
+	return fmt.Sprintf("waits until %v, ends are to be asked for: %v", d.again, d.follow)
 }
 
 // anyState is a race as it may be at some time, and that time.
@@ -269,9 +295,11 @@ func TestDecideProperty(t *testing.T) {
 		s, now := anyState(g)
 		legs := fmt.Sprint(s.legs)
 		d := decide(&s, now)
-		replies := slices.ContainsFunc(s.legs, func(l legState) bool { return l.status == replied })
+		replies := slices.ContainsFunc(s.legs, func(l legState) bool {
+			return l.status == replied || l.status == aliased || l.status == following
+		})
 		switch {
-		case d.over && (d.winner >= 0) != replies, d.winner >= 0 && s.legs[d.winner].status != replied:
+		case d.over && (d.winner >= 0) != replies, d.winner >= 0 && (s.legs[d.winner].status < aliased || s.legs[d.winner].status == failed):
 			t.Errorf("seed %d: %s, of %+v", seed, d.text(), s)
 		case !d.over && !d.ask:
 			if d.again <= now {

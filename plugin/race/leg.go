@@ -42,11 +42,14 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	reply, now := l.judge(msg, stream), at.Sub(r.begun)
 	r.mu.Lock()
 	s := l.stateLocked()
-	if s.status == failed || s.status == replied && (!s.verdict.IsBogus() || r.decided) {
+	if s.status > unasked && (s.status != replied || !s.verdict.IsBogus() || s.said != nil || r.decided) {
 		r.mu.Unlock()
 		return
 	}
 	s.status, s.at, s.judged = replied, now, reply
+	if reply.alias {
+		s.status = aliased
+	}
 	if won := l.settledLocked(now); won && r.staysWinner(reply) {
 		r.wants.Store(noUse)
 	}
@@ -57,10 +60,49 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 	}
 }
 
+// Followed takes what has come of a leg's alias: the reply with the name that it leads to, and
+// the verdict on that. An error says why there is none; without a reply and an error the
+// alias stays as it is.
+func (l *Leg) Followed(msg []byte, verdict Verdict, err error) {
+	r := l.race
+	now := time.Since(r.begun)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := l.stateLocked()
+	if s.status != following || r.wants.Load() != toWin {
+		return
+	}
+	switch {
+	case err != nil:
+		s.verdict, s.err = Broken, err
+	case msg != nil:
+		if verdict == Good { // to other upstreams; this one has its own say
+			verdict = l.verdict(msg)
+		}
+		s.judged = r.state.weigh(msg, verdict, s.stream)
+	default:
+		s.said = nil
+	}
+	s.status, s.at = replied, now
+	l.settledLocked(now)
+}
+
 // judge finds out what a reply is, as far as that is of interest in this race.
 func (l *Leg) judge(msg []byte, stream bool) judged {
 	s := &l.race.state
-	j := judged{msg: msg, verdict: l.verdict(msg), stream: stream}
+	j := s.weigh(msg, l.verdict(msg), stream)
+	if s.Answers && j.verdict == Alias {
+		j.verdict = NoData
+	}
+	if s.Aliases && !s.DNSSEC && !j.filtered {
+		j.alias = j.verdict == Alias || !s.Final && j.verdict.mayBeAlias() && wire.Header(msg).Answers() > 0
+	}
+	return j
+}
+
+// weigh is judge of a reply with that verdict.
+func (s *state) weigh(msg []byte, verdict Verdict, stream bool) judged {
+	j := judged{msg: msg, verdict: verdict, stream: stream}
 	j.signed = s.DNSSEC && wire.Signed(msg)
 	j.filtered = s.Filtered && Filtered(msg, j.verdict)
 	if s.Prefer != nil && s.Prefer.Private && j.verdict == Good {
@@ -160,11 +202,11 @@ func (l *Leg) settledLocked(now time.Duration) (won bool) {
 		return false
 	}
 	s := &r.state
-	if plan := &s.Plan; plan.Alone && !s.firstIdle && s.legs[plan.First].status != waiting {
+	if plan := &s.Plan; plan.Alone && !s.firstIdle && !s.legs[plan.First].pending() {
 		s.firstDone, s.firstIdle = now, true
 	}
 	d := decide(s, now)
-	if d.over || d.ask || d.again < r.lookAt {
+	if d.over || d.ask || d.follow || d.again < r.lookAt {
 		r.wakeLocked()
 	}
 	return d.over && d.winner == l.index

@@ -19,6 +19,7 @@ type growing struct {
 
 func (g *growing) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return g.scripts[i].ask(leg) }
 func (g *growing) Asked()                                       {}
+func (g *growing) Follow(int, *Leg, []byte) bool                { return false }
 
 func (g *growing) More() int {
 	more := int(g.here.Load()) - g.known

@@ -18,13 +18,13 @@ func (s *state) preferred() (best, rank int) {
 func (s *state) preference(i int) (rank int, ok bool) {
 	l, prefer := &s.legs[i], s.Prefer
 	expected := prefer.expected(i)
-	noRecord := l.verdict == NoDataSOA || l.verdict == CNAMEOnly
+	noRecord := l.verdict == NoDataSOA
 	switch {
 	case l.status != replied:
 		return 0, false
 	case noRecord && expected.Differs:
 		return expected.Rank, true
-	case l.verdict != Good:
+	case !l.verdict.Wins():
 		return 0, false
 	case expected.Rank == ViewRank:
 		return ViewRank, true
@@ -41,7 +41,7 @@ func (s *state) preference(i int) (rank int, ok bool) {
 func (s *state) betterUntil(first time.Duration) time.Duration {
 	_, rank := s.preferred()
 	for i := range s.legs {
-		if s.legs[i].status == waiting && s.Prefer.expected(i).Rank < rank {
+		if s.legs[i].pending() && s.Prefer.expected(i).Rank < rank {
 			return first + s.Prefer.Grace
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 var (
 	private   = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 10.1.0.1"))
-	addressed = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN HTTPS 1 ."))
+	addressed = withType(dns.TypeHTTPS, reply(dns.RcodeSuccess, false, answer("host.example. 60 IN HTTPS 1 .")))
 )
 
 // withEDE is a reply with an extended error.
@@ -119,7 +119,7 @@ func TestR4Filtered(t *testing.T) {
 		{"NODATA too", false, [][]event{nil, says(5*ms, prohibited), says(10*ms, goodReply)}, 1, NoData, 5 * ms},
 		{"after better ones", false, [][]event{says(3*ms, nodata), says(5*ms, blocked), says(10*ms, goodReply)}, 1, NXDomainSOA, 5 * ms},
 		{"with a null address", false, [][]event{nil, says(5*ms, blackhole), says(10*ms, goodReply)}, 1, Good, 5 * ms},
-		{"with one of IPv6", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeBlocked, "AAAA ::")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"with one of IPv6", false, [][]event{nil, says(5*ms, withType(dns.TypeAAAA, answering(dns.ExtendedErrorCodeBlocked, "AAAA ::"))), says(10*ms, goodReply)}, 1, Good, 5 * ms},
 		{"with the address of a page", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeCensored, "A 192.0.2.80")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
 		{"by a failure", false, [][]event{nil, says(5*ms, withEDE(dns.RcodeServerFailure, false, dns.ExtendedErrorCodeBlocked)), says(10*ms, goodReply)}, 1, ServFail, 5 * ms},
 		{"with a forged null address", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeForgedAnswer, "A 0.0.0.0", "AAAA ::ffff:0.0.0.0")), says(10*ms, goodReply)}, 1, Good, 5 * ms},

@@ -34,6 +34,10 @@ type Asker interface {
 	// AskLeg asks upstream i what the race asks. It also returns when Retry should be
 	// called first; zero means never.
 	AskLeg(i int, leg *Leg) (Exchange, time.Time)
+	// Follow asks for the end of the alias that leg i replied with, in the background, if it is to be
+	// asked for, and reports that. What comes of it is handed to leg.Followed, which may be
+	// called before Follow returns. It is called by the goroutine that waits.
+	Follow(i int, leg *Leg, reply []byte) bool
 	// Asked is called after the last AskLeg of those that are called at one time.
 	Asked()
 	// More returns how many upstreams have come that are to be asked too: the numbers of
@@ -165,7 +169,7 @@ func (r *Race) End() {
 		r.sleeper = nil
 	}
 	for i := range r.legs {
-		r.state.legs[i].msg = nil
+		r.state.legs[i].msg, r.state.legs[i].said = nil, nil
 		if r.sink != nil || !r.state.legs[i].open() {
 			r.legs[i].exchange = nil
 		}

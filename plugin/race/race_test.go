@@ -2,6 +2,7 @@ package race
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -90,6 +91,13 @@ func reply(rcode int, soa bool, answers ...dns.RR) []byte {
 	return b
 }
 
+// withType is the reply to a question for another type.
+func withType(qtype uint16, reply []byte) []byte {
+	question := wire.Question(reply)
+	binary.BigEndian.PutUint16(question[len(question)-4:], qtype)
+	return reply
+}
+
 // referralTo is the reply of a server that knows others which may know the name, or
 // does not even do that.
 func referralTo(ns ...string) []byte {
@@ -117,6 +125,7 @@ func answer(rr string) dns.RR {
 var (
 	goodReply  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.1"))
 	otherGood  = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 192.0.2.2"))
+	wholeAlias = reply(dns.RcodeSuccess, false, answer("host.example. 60 IN CNAME real.example."), answer("real.example. 60 IN A 192.0.2.1"))
 	nxdomain   = reply(dns.RcodeNameError, true)
 	truncated  = func() []byte { b := reply(dns.RcodeSuccess, false); wire.Header(b).SetTruncated(true); return b }()
 	chain      = reply(dns.RcodeNameError, true, answer("host.example. 60 IN CNAME gone.example."))
@@ -134,6 +143,15 @@ type askFunc func(i int, leg *Leg) (Exchange, time.Time)
 func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return f(i, leg) }
 func (f askFunc) Asked()                                       {}
 func (f askFunc) More() int                                    { return 0 }
+func (f askFunc) Follow(int, *Leg, []byte) bool                { return false }
+
+// finder is an Asker that finds the ends of aliases.
+type finder struct {
+	askFunc
+	end func(i int, leg *Leg, reply []byte) bool
+}
+
+func (f finder) Follow(i int, leg *Leg, reply []byte) bool { return f.end(i, leg, reply) }
 
 // begin begins a race that is watched, with a timer of its own.
 func begin(setup Setup, n int, ask askFunc) *Race {

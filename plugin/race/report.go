@@ -5,25 +5,30 @@ import "time"
 // ReportTo hands each reply to the sink once: those that have come, and those that still
 // come, also after End. It is called after Wait.
 func (r *Race) ReportTo(sink ReplySink) {
+	type report struct {
+		leg int
+		said
+		took time.Duration
+	}
 	r.mu.Lock()
 	r.sink = sink
-	there := make([]int, 0, 8)
+	there := make([]report, 0, 8)
 	for i := range r.state.legs {
-		if r.state.legs[i].status == replied {
-			there = append(there, i)
+		if s := &r.state.legs[i]; s.own().verdict != None {
+			there = append(there, report{i, s.own(), s.own().at - s.asked})
 		}
 	}
 	r.mu.Unlock()
-	for _, i := range there { // they change no more
-		s := &r.state.legs[i]
-		sink.TakeReply(i, s.verdict, s.msg, s.at-s.asked, false)
+	for _, its := range there {
+		sink.TakeReply(its.leg, its.verdict, its.msg, its.took, false)
 	}
 }
 
 // LegReport is the state of a leg.
 type LegReport struct {
-	Verdict Verdict       // of the reply; None: there is none
+	Verdict Verdict       // of the reply, or of what its alias leads to; None: there is none
 	Msg     []byte        // the reply
+	Alias   bool          // the end of its alias is or was asked for
 	Stream  bool          // it came over a stream, not over UDP
 	Err     error         // why there is no reply; nil: it may still come
 	At      time.Time     // of the reply or the failure; zero: nothing has come yet
@@ -51,25 +56,26 @@ func (r *Race) Legs() []LegReport {
 		if s.status != unasked {
 			all[i].Asked = r.begun.Add(s.asked)
 		}
-		if s.status == replied {
-			all[i].Verdict, all[i].Msg = s.verdict, s.msg
-		}
-		if s.status >= failed {
+		if own := s.own(); own.verdict != None {
+			all[i].Verdict, all[i].Msg, all[i].Alias = own.verdict, own.msg, s.said != nil
+			all[i].At, all[i].After = r.begun.Add(own.at), own.at
+			if s.status == replied {
+				all[i].Verdict = s.verdict
+			}
+		} else if s.status == failed {
 			all[i].At, all[i].After = r.begun.Add(s.at), s.at
 		}
 	}
 	return all
 }
 
-// Reply returns the reply of a leg and its verdict, which is None if there is no reply. It
+// Reply returns what the upstream of a leg has replied and the verdict on that, which is None if there is no reply. It
 // must not be called after End.
 func (r *Race) Reply(leg int) (Verdict, []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := &r.state.legs[leg]; s.status == replied {
-		return s.verdict, s.msg
-	}
-	return None, nil
+	own := r.state.legs[leg].own()
+	return own.verdict, own.msg
 }
 
 // Unasked is the number of legs that were not asked.

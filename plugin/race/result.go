@@ -22,6 +22,10 @@ var (
 	ErrUnresponsive   = errors.New("no reply to questions of this type")
 	ErrUnresponsiveIn = errors.New("no reply to questions for this name or in its zone")
 	ErrUnreadable     = errors.New("reply that cannot be unpacked")
+	ErrEndless        = errors.New("alias that leads back, or too far")
+	ErrEndSilent      = errors.New("alias, and no reply in time for its end")
+	ErrEndUnknown     = errors.New("alias, and no upstream tells of its end")
+	ErrTooLong        = errors.New("alias, and its end does not fit into a message with it")
 )
 
 // NetworkFailed reports whether a leg's error is none of those above: its upstream could
@@ -29,6 +33,7 @@ var (
 func NetworkFailed(err error) bool {
 	return err != nil && !slices.ContainsFunc([]error{
 		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnresponsiveIn, ErrUnreadable,
+		ErrEndless, ErrEndSilent, ErrEndUnknown, ErrTooLong,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
@@ -65,7 +70,8 @@ func (r Result) Inconclusive() bool {
 func (s *state) result(d decision) Result {
 	res := Result{Leg: d.winner}
 	if d.winner >= 0 {
-		res.Verdict, res.Msg = s.legs[d.winner].verdict, s.legs[d.winner].msg
+		res.Verdict, _ = s.legs[d.winner].final()
+		res.Msg = s.legs[d.winner].msg
 	}
 	if res.Verdict == Untrusted {
 		res.Leg, res.Msg = -1, nil
@@ -98,8 +104,12 @@ func (s *state) noOpinion(leg int) error {
 		return ErrDown
 	case failed:
 		return l.err
+	case aliased, following:
+		return ErrEndSilent
 	}
 	switch l.verdict {
+	case Broken:
+		return l.err
 	case ServFail:
 		return because(ErrServFail, l.msg)
 	case Refused: // that is about the client, or about load (RFC 9520, section 2.2)

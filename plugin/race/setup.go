@@ -12,6 +12,8 @@ type Rules struct {
 // Setup says how one race is run.
 type Setup struct {
 	Rules
+	Aliases bool        // the end of an alias is asked for, unless the client asks for signatures
+	Answers bool        // an alias does not win, though its end is not asked for
 	DNSSEC  bool        // the client asks for signatures (DO), so of equal replies a signed one is given (R19)
 	Final   bool        // a denial is given at once, and a good answer waits for all that are up (R14)
 	Plan    Plan        // whom to ask first (R16)

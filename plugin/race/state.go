@@ -25,13 +25,22 @@ type legState struct {
 	signWait     time.Duration // how long an answer without signature waits for its reply (R19)
 	at           time.Duration // of the reply or the failure
 	err          error         // the failure
+	said         *said         // an alias whose end was asked for; then the reply is what came of that
 	judged                     // the reply
+}
+
+// said is what an upstream itself has replied, and when.
+type said struct {
+	msg     []byte
+	verdict Verdict
+	at      time.Duration
 }
 
 // judged is a reply, and what it is.
 type judged struct {
 	msg       []byte
 	verdict   Verdict
+	alias     bool // it is one of a name that is to be asked for
 	stream    bool // it came over a stream
 	signed    bool // it has a signature, and the client asked for one
 	filtered  bool // it is a filter's, and the rules ask for that
@@ -42,12 +51,30 @@ type judged struct {
 type status uint8
 
 const (
-	waiting status = iota
-	down           // not waited for, but a reply may come
-	unasked        // it is put off
-	failed         // no reply will come
+	waiting   status = iota
+	down             // not waited for, but a reply may come
+	unasked          // it is put off
+	aliased          // it has replied with an alias, whose end is to be asked for
+	following        // it was
+	failed           // no reply will come
 	replied
 )
+
+// pending reports whether a leg is waited for.
+func (l *legState) pending() bool {
+	return l.status == waiting || l.status == aliased || l.status == following
+}
+
+// own is what the leg's upstream itself has replied; verdict None: nothing.
+func (l *legState) own() said {
+	switch {
+	case l.said != nil:
+		return *l.said
+	case l.status == replied, l.status == aliased:
+		return said{l.msg, l.verdict, l.at}
+	}
+	return said{}
+}
 
 // open reports whether something may yet come of a leg that was asked.
 func (l *legState) open() bool { return l.status == waiting || l.status == down }

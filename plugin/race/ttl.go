@@ -36,28 +36,18 @@ func (r Result) MaxTTL(negative time.Duration, exists, differ bool) MaxTTL {
 	switch {
 	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain, r.Verdict == Truncated:
 		return MaxTTL{short, short}
+	case (r.Verdict == NoDataSOA || r.Verdict == Alias) && wire.AuthorityHasSOA(r.Msg) && wire.Header(r.Msg).Answers() > 0:
+		return MaxTTL{answer, noData}
 	case r.Verdict.Negative():
 		return MaxTTL{noData, noData}
-	case r.deniesEnd():
-		return MaxTTL{answer, noData}
 	}
 	return MaxTTL{answer, math.MaxUint32}
 }
 
 // DeniesType reports whether the reply says that the name has no record of the type asked
-// for, at the end of its chain if there is one.
+// for, or that the name has none that it is an alias of.
 func (r Result) DeniesType() bool {
-	switch r.Verdict {
-	case NoData, NoDataSOA, CNAMEOnly:
-		return true
-	}
-	return r.deniesEnd()
-}
-
-// deniesEnd reports whether the reply is good, but with NODATA at the end of a chain (RFC
-// 2308, section 2.2): caches keep that as a denial of what the chain leads to.
-func (r Result) deniesEnd() bool {
-	return r.Verdict == Good && wire.AuthorityHasSOA(r.Msg) && !answersQuestion(r.Msg)
+	return r.Verdict == NoData || r.Verdict == NoDataSOA || r.Verdict == Alias && wire.AuthorityHasSOA(r.Msg)
 }
 
 // Cut lowers the TTLs of a reply that is longer.

@@ -1,7 +1,6 @@
 package race
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
 
@@ -31,9 +30,10 @@ const (
 	NXDomainSOA                  // NXDOMAIN with SOA
 	NXDomainChain                // NXDOMAIN at the end of a CNAME or DNAME chain (RFC 6604, section 3)
 	NoData                       // NOERROR without answer and SOA
-	CNAMEOnly                    // NOERROR with answers, none of the type asked for, with Policy.NeedType
 	NoDataSOA                    // NOERROR without answer, with SOA (RFC 2308, section 2.2)
-	Truncated                    // NOERROR with TC=1, without answer, or with Policy.NeedType without one of the type asked for
+	Broken                       // an alias of a name that was asked for in vain
+	Truncated                    // NOERROR with TC=1, without answer
+	Alias                        // NOERROR with an alias of a name of which it says nothing
 	Good                         // NOERROR with an answer
 )
 
@@ -51,9 +51,10 @@ var verdicts = [...]struct{ name, words string }{
 	NXDomainSOA:   {"nxdomain", "no such name"},
 	NXDomainChain: {"nxdomain", "no such name at the end of its CNAME chain"},
 	NoData:        {"nodata", "no TYPE record, without SOA"},
-	CNAMEOnly:     {"cname", "not good: no TYPE record"},
 	NoDataSOA:     {"nodata", "no TYPE record"},
+	Broken:        {"servfail", "alias without an end"},
 	Truncated:     {"truncated", "truncated, and TCP failed"},
+	Alias:         {"cname", "alias of another name"},
 	Good:          {"good", "good answer"},
 }
 
@@ -69,12 +70,21 @@ func (v Verdict) Words(qtype, rcode string) string {
 func (v Verdict) IsBogus() bool { return v == Bogus || v == Untrusted }
 
 // Negative reports whether the reply denies the name or the type asked for.
-func (v Verdict) Negative() bool { return v > Referral && v < Truncated }
+func (v Verdict) Negative() bool { return v > Referral && v < Broken }
 
-// Policy says what a good answer needs besides NOERROR and at least one record. Its zero
-// value asks for nothing more.
+// Wins reports whether a reply wins a race: a good one, or an alias that the client follows
+// itself.
+func (v Verdict) Wins() bool { return v >= Alias }
+
+// mayBeAlias reports whether a reply that has answers, though not to the question, may hold
+// an alias: its rcode is that of the end (RFC 6604, section 3).
+func (v Verdict) mayBeAlias() bool {
+	return v == NXDomainChain || v == ServFail || v == Refused || v == Error
+}
+
+// Policy says what a good answer needs besides NOERROR and a record of the type asked for.
+// Its zero value asks for nothing more.
 type Policy struct {
-	NeedType  bool           // one record must be of the type asked for, and of the name or what its CNAME chain leads to
 	Bogus     []netip.Prefix // no record of an answer may hold one of these addresses
 	NoPrivate bool           // nor a private one, for the upstream may give none
 }
@@ -95,9 +105,8 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// Judge returns the verdict on a well-formed reply. Unless the policy asks for more, the
-// header alone shows a good one. A truncated reply without answers gets here only if the
-// whole one cannot be had (R8).
+// Judge returns the verdict on a well-formed reply. A truncated reply without answers gets
+// here only if the whole one cannot be had (R8).
 func Judge(reply []byte, p Policy) Verdict {
 	if len(reply) < wire.HeaderSize {
 		return None
@@ -142,57 +151,32 @@ func Judge(reply []byte, p Policy) Verdict {
 }
 
 func (p Policy) judgeAnswers(reply []byte) Verdict {
-	bogus := p.bogus(reply)
-	switch {
-	case bogus != None:
+	if bogus := p.bogus(reply); bogus != None {
 		return bogus
-	case !p.NeedType || answersQuestion(reply):
+	}
+	if wire.AnswersAtOnce(reply) {
 		return Good
+	}
+	var buf [255]byte
+	switch aliases := wire.FollowAliases(reply, buf[:0], nil); {
+	case aliases.Answered:
+		return Good
+	case aliases.Followed > 0 && (!endsWithoutAddress(reply) || !wire.AuthorityHasSOA(reply)):
+		return Alias
 	case wire.Header(reply).Truncated():
 		return Truncated
+	case wire.AuthorityHasSOA(reply):
+		return NoDataSOA
 	}
-	return CNAMEOnly
+	return NoData
 }
 
-// maxChain is how far a CNAME chain is followed; resolvers do not go as far.
-const maxChain = 32
-
-// answersQuestion reports whether a record has the type asked for, and is of the name
-// asked for or of the end of its CNAME chain (RFC 1034, section 4.3.2). The records may be
-// in any order. Without a question any record counts.
-func answersQuestion(reply []byte) (found bool) {
-	question := wire.Question(reply)
-	if question == nil {
+// endsWithoutAddress reports whether a reply is for a type that most names with an address
+// lack: what it says of the end of an alias is believed as it is of any name.
+func endsWithoutAddress(reply []byte) bool {
+	switch wire.QuestionType(wire.Question(reply)) {
+	case dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB:
 		return true
-	}
-	var bufs [3][255]byte
-	asked := wire.QuestionType(question)
-	name := wire.AppendName(bufs[0][:0], question)
-	for step := range maxChain {
-		var next []byte
-		wire.Records(reply, func(r wire.Record) bool {
-			if r.Section != wire.Answer {
-				return false
-			}
-			chain := r.Type == dns.TypeCNAME && next == nil
-			typed := r.Type == asked || asked == dns.TypeANY
-			if !chain && !typed {
-				return true
-			}
-			owner := wire.AppendNameAt(bufs[2][:0], reply, r.Owner)
-			if !bytes.Equal(owner, name) && (r.Type != dns.TypeDNAME || !wire.Below(name, owner)) {
-				return true
-			}
-			if chain {
-				next = wire.AppendNameAt(bufs[(step+1)%2][:0], reply, r.DataAt)
-			}
-			found = typed
-			return !found
-		})
-		if found || next == nil {
-			return found
-		}
-		name = next
 	}
 	return false
 }

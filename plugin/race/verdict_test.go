@@ -13,11 +13,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Policies of a stanza with "good qtype", with "bogus", and with both.
+// The policy of a stanza with "bogus".
 var (
-	typePolicy  = Policy{NeedType: true}
 	bogusPolicy = Policy{Bogus: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8:bad::/48")}}
-	bothPolicy  = Policy{NeedType: true, Bogus: bogusPolicy.Bogus}
 )
 
 // Records of replies for host.example.
@@ -107,67 +105,89 @@ func TestJudgeAnswer(t *testing.T) {
 		policy Policy
 		want   Verdict
 	}{
-		{"address", dns.TypeA, rrs{rrA}, Policy{}, Good},
-		{"CNAME and address", dns.TypeA, rrs{rrCNAME, rrA}, Policy{}, Good},
-		{"CNAME only", dns.TypeA, rrs{rrCNAME}, Policy{}, Good},
-		{"other type only", dns.TypeMX, rrs{rrA}, Policy{}, Good},
 		{"unknown type", 65280, rrs{rrUnknown}, Policy{}, Good},
-		{"address that is bogus to others", dns.TypeA, rrs{rrBadA}, Policy{}, Good},
+		{"address that is bogus to others", dns.TypeA, rrs{rrCNAME, rrBadA}, Policy{}, Good},
+		{"address that is none", dns.TypeA, rrs{rrAAAA, rrTXT}, Policy{}, NoData},
+		{"address for another type", dns.TypeMX, rrs{rrHostA}, Policy{}, NoData},
+		{"IPv4 address for the other family", dns.TypeAAAA, rrs{rrHostA}, Policy{}, NoData},
+		{"alias of itself", dns.TypeA, rrs{"host.example. 60 IN CNAME host.example."}, Policy{}, Alias},
 
-		{"address", dns.TypeA, rrs{rrHostA}, typePolicy, Good},
-		{"address of another name", dns.TypeA, rrs{rrA}, typePolicy, CNAMEOnly},
-		{"address of another name after the CNAME's", dns.TypeA, rrs{rrCNAME, "other.example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
-		{"CNAME of another name, and its address", dns.TypeA, rrs{"other.example. 60 IN CNAME real.example.", rrA}, typePolicy, CNAMEOnly},
-		{"address of a parent", dns.TypeA, rrs{"example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
-		{"name in another case", dns.TypeA, rrs{"HOST.Example. 60 IN A 192.0.2.1"}, typePolicy, Good},
-		{"long chain in reverse", dns.TypeA, rrs{"c.example. 60 IN A 192.0.2.1", "b.example. 60 IN CNAME C.example.", "REAL.example. 60 IN CNAME b.example.", rrCNAME}, typePolicy, Good},
-		{"chain with a gap", dns.TypeA, rrs{rrCNAME, "b.example. 60 IN CNAME c.example.", "c.example. 60 IN A 192.0.2.1"}, typePolicy, CNAMEOnly},
-		{"chain in a circle", dns.TypeA, rrs{rrCNAME, "real.example. 60 IN CNAME host.example."}, typePolicy, CNAMEOnly},
-		{"ANY asked, of another name", dns.TypeANY, rrs{rrA}, typePolicy, CNAMEOnly},
-		{"DNAME asked, of another name", dns.TypeDNAME, rrs{"example.org. 60 IN DNAME example.net."}, typePolicy, CNAMEOnly},
-		{"the CNAME's target asked for CNAME", dns.TypeCNAME, rrs{"real.example. 60 IN CNAME far.example."}, typePolicy, CNAMEOnly},
-		{"CNAME and address", dns.TypeA, rrs{rrCNAME, rrA}, typePolicy, Good},
-		{"address before CNAME", dns.TypeA, rrs{rrA, rrCNAME}, typePolicy, Good},
-		{"CNAME only", dns.TypeA, rrs{rrCNAME}, typePolicy, CNAMEOnly},
-		{"CNAME chain only", dns.TypeA, rrs{rrCNAME, "real.example. 60 IN CNAME far.example."}, typePolicy, CNAMEOnly},
-		{"CNAME and the other family", dns.TypeA, rrs{rrCNAME, rrAAAA}, typePolicy, CNAMEOnly},
-		{"CNAME asked", dns.TypeCNAME, rrs{rrCNAME}, typePolicy, Good},
-		{"ANY asked", dns.TypeANY, rrs{rrCNAME}, typePolicy, Good},
-		{"ANY asked", dns.TypeANY, rrs{rrTXT}, typePolicy, Good},
-		{"RRSIG only", dns.TypeA, rrs{rrRRSIG}, typePolicy, CNAMEOnly},
-		{"RRSIG asked", dns.TypeRRSIG, rrs{rrRRSIG}, typePolicy, Good},
-		{"DNAME and CNAME", dns.TypeA, rrs{rrDNAME, rrCNAME}, typePolicy, CNAMEOnly},
-		{"DNAME, CNAME and address", dns.TypeA, rrs{rrDNAME, rrCNAME, rrA}, typePolicy, Good},
-		{"DNAME asked", dns.TypeDNAME, rrs{rrDNAME}, typePolicy, Good},
-		{"unknown type", 65280, rrs{rrUnknown}, typePolicy, Good},
-		{"unknown type asked", 65280, rrs{rrCNAME}, typePolicy, CNAMEOnly},
+		{"address", dns.TypeA, rrs{rrHostA}, Policy{}, Good},
+		{"address of another name", dns.TypeA, rrs{rrA}, Policy{}, NoData},
+		{"address of another name after the CNAME's", dns.TypeA, rrs{rrCNAME, "other.example. 60 IN A 192.0.2.1"}, Policy{}, Alias},
+		{"CNAME of another name, and its address", dns.TypeA, rrs{"other.example. 60 IN CNAME real.example.", rrA}, Policy{}, NoData},
+		{"address of a parent", dns.TypeA, rrs{"example. 60 IN A 192.0.2.1"}, Policy{}, NoData},
+		{"name in another case", dns.TypeA, rrs{"HOST.Example. 60 IN A 192.0.2.1"}, Policy{}, Good},
+		{"long chain in reverse", dns.TypeA, rrs{"c.example. 60 IN A 192.0.2.1", "b.example. 60 IN CNAME C.example.", "REAL.example. 60 IN CNAME b.example.", rrCNAME}, Policy{}, Good},
+		{"chain with a gap", dns.TypeA, rrs{rrCNAME, "b.example. 60 IN CNAME c.example.", "c.example. 60 IN A 192.0.2.1"}, Policy{}, Alias},
+		{"chain in a circle", dns.TypeA, rrs{rrCNAME, "real.example. 60 IN CNAME host.example."}, Policy{}, Alias},
+		{"ANY asked, of another name", dns.TypeANY, rrs{rrA}, Policy{}, NoData},
+		{"DNAME asked, of another name", dns.TypeDNAME, rrs{"example.org. 60 IN DNAME example.net."}, Policy{}, NoData},
+		{"the CNAME's target asked for CNAME", dns.TypeCNAME, rrs{"real.example. 60 IN CNAME far.example."}, Policy{}, NoData},
+		{"CNAME and address", dns.TypeA, rrs{rrCNAME, rrA}, Policy{}, Good},
+		{"address before CNAME", dns.TypeA, rrs{rrA, rrCNAME}, Policy{}, Good},
+		{"CNAME only", dns.TypeA, rrs{rrCNAME}, Policy{}, Alias},
+		{"CNAME chain only", dns.TypeA, rrs{rrCNAME, "real.example. 60 IN CNAME far.example."}, Policy{}, Alias},
+		{"CNAME and the other family", dns.TypeA, rrs{rrCNAME, rrAAAA}, Policy{}, Alias},
+		{"CNAME asked", dns.TypeCNAME, rrs{rrCNAME}, Policy{}, Good},
+		{"ANY asked", dns.TypeANY, rrs{rrCNAME}, Policy{}, Good},
+		{"ANY asked", dns.TypeANY, rrs{rrTXT}, Policy{}, Good},
+		{"RRSIG only", dns.TypeA, rrs{rrRRSIG}, Policy{}, NoData},
+		{"RRSIG asked", dns.TypeRRSIG, rrs{rrRRSIG}, Policy{}, Good},
+		{"DNAME without its CNAME", dns.TypeA, rrs{rrDNAME}, Policy{}, Alias},
+		{"DNAME without its CNAME, and address", dns.TypeA, rrs{"host.example.net. 60 IN A 192.0.2.1", rrDNAME}, Policy{}, Good},
+		{"DNAME to names that are too long", dns.TypeA, rrs{"example. 60 IN DNAME " + strings.Repeat(strings.Repeat("x", 62)+".", 4)}, Policy{}, NoData},
+		{"DNAME and CNAME", dns.TypeA, rrs{rrDNAME, rrCNAME}, Policy{}, Alias},
+		{"DNAME, CNAME and address", dns.TypeA, rrs{rrDNAME, rrCNAME, rrA}, Policy{}, Good},
+		{"DNAME asked", dns.TypeDNAME, rrs{rrDNAME}, Policy{}, Good},
+		{"unknown type asked", 65280, rrs{rrCNAME}, Policy{}, Alias},
 
 		{"IPv4 address", dns.TypeA, rrs{rrBadA}, bogusPolicy, Bogus},
 		{"IPv6 address", dns.TypeAAAA, rrs{rrBadAAAA}, bogusPolicy, Bogus},
 		{"IPv4-mapped IPv6 address", dns.TypeAAAA, rrs{rrBadMapped}, bogusPolicy, Bogus},
 		{"first address of a range", dns.TypeA, rrs{"real.example. 60 IN A 203.0.113.0"}, bogusPolicy, Bogus},
 		{"last address of a range", dns.TypeA, rrs{"real.example. 60 IN A 203.0.113.255"}, bogusPolicy, Bogus},
-		{"addresses next to a range", dns.TypeA, rrs{"real.example. 60 IN A 203.0.112.255", "real.example. 60 IN A 203.0.114.0"}, bogusPolicy, Good},
+		{"addresses next to a range", dns.TypeA, rrs{"host.example. 60 IN A 203.0.112.255", "host.example. 60 IN A 203.0.114.0"}, bogusPolicy, Good},
 		{"behind a CNAME", dns.TypeA, rrs{rrCNAME, rrBadA}, bogusPolicy, Bogus},
 		{"first among good ones", dns.TypeA, rrs{rrBadA, rrA}, bogusPolicy, Bogus},
 		{"last among good ones", dns.TypeA, rrs{rrA, rrBadA}, bogusPolicy, Bogus},
 		{"of the family not asked", dns.TypeA, rrs{rrA, rrBadAAAA}, bogusPolicy, Bogus},
 		{"ANY asked", dns.TypeANY, rrs{rrTXT, rrBadA}, bogusPolicy, Bogus},
 		{"good addresses", dns.TypeA, rrs{rrCNAME, rrA, rrAAAA}, bogusPolicy, Good},
-		{"CNAME only", dns.TypeA, rrs{rrCNAME}, bogusPolicy, Good},
+		{"CNAME only", dns.TypeA, rrs{rrCNAME}, bogusPolicy, Alias},
 		{"text of an address", dns.TypeTXT, rrs{rrTXT}, bogusPolicy, Good},
 		{"bytes of an address in another type", 65280, rrs{rrUnknown}, bogusPolicy, Good},
 
-		{"address", dns.TypeA, rrs{rrCNAME, rrA}, bothPolicy, Good},
-		{"CNAME only", dns.TypeA, rrs{rrCNAME}, bothPolicy, CNAMEOnly},
-		{"bogus", dns.TypeA, rrs{rrBadA}, bothPolicy, Bogus},
-		{"bogus before the type asked for", dns.TypeAAAA, rrs{rrCNAME, rrBadA}, bothPolicy, Bogus},
+		{"bogus before the type asked for", dns.TypeAAAA, rrs{rrCNAME, rrBadA}, bogusPolicy, Bogus},
 	} {
 		b := packReply(t, tc.qtype, dns.RcodeSuccess, tc.answer, nil, nil)
 		wantVerdict(t, tc.what, b, tc.policy, tc.want)
-		// The other sections do not count.
-		b = packReply(t, tc.qtype, dns.RcodeSuccess, tc.answer, rrs{rrSOA, rrNS}, rrs{rrBadGlue, rrOPT})
+		// The other sections do not count, but that there is an SOA where nothing is answered.
+		b = packReply(t, tc.qtype, dns.RcodeSuccess, tc.answer, rrs{rrNS}, rrs{rrBadGlue, rrOPT})
 		wantVerdict(t, tc.what+", all sections", b, tc.policy, tc.want)
+		b = packReply(t, tc.qtype, dns.RcodeSuccess, tc.answer, rrs{rrSOA, rrNS}, nil)
+		if tc.want == NoData {
+			tc.want = NoDataSOA
+		}
+		wantVerdict(t, tc.what+", SOA", b, tc.policy, tc.want)
+	}
+}
+
+// R23: that what an alias leads to has no record of these types is said of most names, and
+// believed like any such reply, if there is an SOA; of other types others may know more.
+func TestJudgeEndWithoutType(t *testing.T) {
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB, dns.TypeMX, dns.TypeTXT, dns.TypeSRV} {
+		want := Alias
+		if qtype == dns.TypeAAAA || qtype == dns.TypeHTTPS || qtype == dns.TypeSVCB {
+			want = NoDataSOA
+		}
+		what := dns.Type(qtype).String()
+		wantVerdict(t, what, packReply(t, qtype, dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), Policy{}, Alias)
+		wantVerdict(t, what+", SOA", packReply(t, qtype, dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil), Policy{}, want)
+		wantVerdict(t, what+", SOA in the wrong section", packReply(t, qtype, dns.RcodeSuccess, rrs{rrCNAME}, nil, rrs{rrSOA}), Policy{}, Alias)
+		for _, qtype := range []uint16{dns.TypeCNAME, dns.TypeANY} {
+			wantVerdict(t, "asked for "+dns.Type(qtype).String(), packReply(t, qtype, dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil), Policy{}, Good)
+		}
 	}
 }
 
@@ -217,39 +237,38 @@ func TestJudgeNotGood(t *testing.T) {
 		{what: "the greatest code", rcode: 0xfff, additional: rrs{rrOPT}, want: Error},
 	} {
 		b := packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, tc.additional)
-		for _, p := range []Policy{{}, typePolicy, bogusPolicy, bothPolicy} {
+		for _, p := range []Policy{{}, bogusPolicy} {
 			wantVerdict(t, tc.what, b, p, tc.want)
 		}
 	}
 }
 
-// A truncated reply in which nothing had room, or not what policy qtype needs, says that
-// there is an answer, and no more.
+// A truncated reply in which nothing of the type asked for had room says that there is an
+// answer, and no more. An alias leads on all the same.
 func TestJudgeTruncated(t *testing.T) {
 	for _, tc := range []struct {
 		what              string
 		rcode             int
 		answer, authority rrs
-		want, byType      Verdict
+		want              Verdict
 	}{
-		{"empty", 0, nil, nil, Truncated, Truncated},
-		{"with NS", 0, nil, rrs{rrNS}, Truncated, Truncated},
-		{"with SOA", 0, nil, rrs{rrSOA}, Truncated, Truncated},
-		{"CNAME", 0, rrs{rrCNAME}, nil, Good, Truncated},
-		{"the other family", 0, rrs{rrAAAA}, nil, Good, Truncated},
-		{"some addresses", 0, rrs{rrCNAME, rrA}, nil, Good, Good},
-		{"NXDOMAIN", dns.RcodeNameError, nil, rrs{rrSOA}, NXDomainSOA, NXDomainSOA},
-		{"SERVFAIL", dns.RcodeServerFailure, nil, nil, ServFail, ServFail},
-		{"REFUSED", dns.RcodeRefused, nil, nil, Refused, Refused},
+		{"empty", 0, nil, nil, Truncated},
+		{"with NS", 0, nil, rrs{rrNS}, Truncated},
+		{"with SOA", 0, nil, rrs{rrSOA}, Truncated},
+		{"CNAME", 0, rrs{rrCNAME}, nil, Alias},
+		{"the other family", 0, rrs{rrAAAA}, nil, Truncated},
+		{"some addresses", 0, rrs{rrCNAME, rrA}, nil, Good},
+		{"NXDOMAIN", dns.RcodeNameError, nil, rrs{rrSOA}, NXDomainSOA},
+		{"SERVFAIL", dns.RcodeServerFailure, nil, nil, ServFail},
+		{"REFUSED", dns.RcodeRefused, nil, nil, Refused},
 	} {
 		b := packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, nil)
 		for _, is := range []bits{{tc: true}, {tc: true, ra: true}, {tc: true, aa: true}} {
 			wantVerdict(t, tc.what, flagged(b, is), Policy{}, tc.want)
-			wantVerdict(t, tc.what, flagged(b, is), typePolicy, tc.byType)
 		}
 	}
 	bad := flagged(packReply(t, dns.TypeA, 0, rrs{rrCNAME, rrBadAAAA}, nil, nil), bits{tc: true})
-	wantVerdict(t, "bogus", bad, bothPolicy, Bogus)
+	wantVerdict(t, "bogus", bad, bogusPolicy, Bogus)
 }
 
 // A server that is asked what it does not know of, and does not look for others, says
@@ -280,7 +299,7 @@ func TestJudgeReferral(t *testing.T) {
 		{"BADVERS", dns.RcodeBadVers, neither, nil, nil, rrs{rrOPT}, Error},
 	} {
 		b := flagged(packReply(t, dns.TypeA, tc.rcode, tc.answer, tc.authority, tc.additional), tc.is)
-		for _, p := range []Policy{{}, typePolicy, bogusPolicy} {
+		for _, p := range []Policy{{}, bogusPolicy} {
 			wantVerdict(t, tc.what, b, p, tc.want)
 		}
 	}
@@ -288,10 +307,10 @@ func TestJudgeReferral(t *testing.T) {
 
 // A chain that holds a bogus address is not lifted above an honest denial.
 func TestJudgeBogusChain(t *testing.T) {
-	for _, p := range []Policy{{}, typePolicy} {
+	for _, p := range []Policy{{}} {
 		wantVerdict(t, "address", packReply(t, dns.TypeA, dns.RcodeNameError, rrs{rrCNAME, rrBadA}, rrs{rrSOA}, nil), p, NXDomainChain)
 	}
-	for _, p := range []Policy{bogusPolicy, bothPolicy} {
+	for _, p := range []Policy{bogusPolicy} {
 		for _, chain := range []rrs{{rrCNAME, rrBadA}, {rrBadAAAA, rrCNAME}, {rrDNAME, rrCNAME, rrA, rrBadMapped}} {
 			wantVerdict(t, "with SOA", packReply(t, dns.TypeA, dns.RcodeNameError, chain, rrs{rrSOA}, nil), p, NXDomainSOA)
 			wantVerdict(t, "bare", packReply(t, dns.TypeA, dns.RcodeNameError, chain, nil, nil), p, NXDomain)
@@ -313,7 +332,7 @@ func TestJudgeWithoutQuestion(t *testing.T) {
 	} {
 		b := make([]byte, wire.HeaderSize)
 		b[2], b[3] = 0x80, 0x80|byte(rcode)
-		for _, p := range []Policy{{}, bothPolicy} {
+		for _, p := range []Policy{{}, bogusPolicy} {
 			wantVerdict(t, dns.RcodeToString[rcode], b, p, want)
 		}
 	}
@@ -324,7 +343,7 @@ func TestJudgeWithoutQuestion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantVerdict(t, "answer without question", b, typePolicy, Good)
+	wantVerdict(t, "answer without question", b, Policy{}, Good)
 }
 
 // A message too short for a header is no reply; one that breaks off later is
@@ -333,7 +352,7 @@ func TestJudgeCutShort(t *testing.T) {
 	good := packReply(t, dns.TypeA, dns.RcodeSuccess, rrs{rrCNAME, rrA}, nil, nil)
 	noData := packReply(t, dns.TypeA, dns.RcodeSuccess, nil, rrs{rrSOA}, nil)
 	for n := range wire.HeaderSize {
-		for _, p := range []Policy{{}, bothPolicy} {
+		for _, p := range []Policy{{}, bogusPolicy} {
 			wantVerdict(t, fmt.Sprintf("%d bytes", n), good[:n], p, None)
 		}
 	}
@@ -344,11 +363,10 @@ func TestJudgeCutShort(t *testing.T) {
 		want   Verdict
 	}{
 		{"header of an answer", good[:wire.HeaderSize], Policy{}, Good},
-		{"answer without its last byte", good[:len(good)-1], Policy{}, Good},
-		{"answer without its last byte", good[:len(good)-1], typePolicy, CNAMEOnly},
+		{"answer without its last byte", good[:len(good)-1], Policy{}, Alias},
 		{"SOA without its last byte", noData[:len(noData)-1], Policy{}, NoData},
-		{"answer with a byte more", append(slices.Clone(good), 0), bothPolicy, Good},
-		{"SOA with a byte more", append(slices.Clone(noData), 0), bothPolicy, NoDataSOA},
+		{"answer with a byte more", append(slices.Clone(good), 0), bogusPolicy, Good},
+		{"SOA with a byte more", append(slices.Clone(noData), 0), bogusPolicy, NoDataSOA},
 	} {
 		wantVerdict(t, tc.what, tc.msg, tc.policy, tc.want)
 	}
@@ -365,9 +383,10 @@ func TestR3Order(t *testing.T) {
 		replies [][]byte
 	}{
 		{Good, [][]byte{r(dns.RcodeSuccess, rrs{rrHostA}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME, rrA}, rrs{rrSOA}, nil)}},
-		{Truncated, [][]byte{flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{tc: true, ra: true}), flagged(r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), bits{tc: true, ra: true})}},
-		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil)}},
-		{CNAMEOnly, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil)}},
+		{Alias, [][]byte{r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), r(dns.RcodeSuccess, rrs{rrCNAME}, rrs{rrSOA}, nil), flagged(r(dns.RcodeSuccess, rrs{rrCNAME}, nil, nil), bits{tc: true, ra: true})}},
+		{Truncated, [][]byte{flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{tc: true, ra: true}), flagged(r(dns.RcodeSuccess, rrs{rrAAAA}, nil, nil), bits{tc: true, ra: true})}},
+		{Broken, nil}, // no reply as it came
+		{NoDataSOA, [][]byte{r(dns.RcodeSuccess, nil, rrs{rrSOA}, nil), r(dns.RcodeSuccess, rrs{rrTXT}, rrs{rrSOA}, nil)}},
 		{NoData, [][]byte{r(dns.RcodeSuccess, nil, nil, nil), flagged(r(dns.RcodeSuccess, nil, nil, nil), bits{aa: true})}},
 		{NXDomainChain, [][]byte{r(dns.RcodeNameError, rrs{rrCNAME}, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrDNAME, rrCNAME}, nil, nil)}},
 		{NXDomainSOA, [][]byte{r(dns.RcodeNameError, nil, rrs{rrSOA}, nil), r(dns.RcodeNameError, rrs{rrA}, rrs{rrSOA}, nil)}},
@@ -380,7 +399,7 @@ func TestR3Order(t *testing.T) {
 		{Untrusted, [][]byte{r(dns.RcodeSuccess, rrs{"host.example. 60 IN A 10.0.0.1"}, nil, nil)}},
 		{None, [][]byte{nil}},
 	}
-	policy := bothPolicy
+	policy := bogusPolicy
 	policy.NoPrivate = true
 	for i, place := range order {
 		if i > 0 && place.verdict >= order[i-1].verdict {
@@ -428,9 +447,10 @@ func TestVerdict(t *testing.T) {
 		{NXDomainSOA, "nxdomain", true},
 		{NXDomainChain, "nxdomain", true},
 		{NoData, "nodata", true},
-		{CNAMEOnly, "cname", true},
 		{NoDataSOA, "nodata", true},
+		{Broken, "servfail", false},
 		{Truncated, "truncated", false},
+		{Alias, "cname", false},
 		{Good, "good", false},
 	} {
 		if got := tc.verdict.String(); got != tc.word {
@@ -452,7 +472,7 @@ func FuzzJudge(f *testing.F) {
 		if readable && len(m.Question) > 0 && wire.Question(b) == nil {
 			readable = false // a compressed question, which no upstream is let through with
 		}
-		for _, p := range []Policy{{}, typePolicy, bogusPolicy, bothPolicy, {Bogus: bogusPolicy.Bogus, NoPrivate: true}} {
+		for _, p := range []Policy{{}, bogusPolicy, {Bogus: bogusPolicy.Bogus, NoPrivate: true}} {
 			got := Judge(b, p)
 			if !readable {
 				continue
@@ -489,16 +509,27 @@ func judgeUnpacked(m *dns.Msg, p Policy) Verdict {
 	}
 	// An answer is one whatever OPT adds to its rcode.
 	if m.Rcode&0xf == dns.RcodeSuccess && len(m.Answer) > 0 {
+		answers, alias := true, false
+		if len(m.Question) > 0 {
+			answers, alias = leads(m)
+		}
+		soa := has(m.Ns, ofType(dns.TypeSOA))
+		if alias && soa {
+			alias = !slices.Contains([]uint16{dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB}, m.Question[0].Qtype)
+		}
 		switch {
 		case bad != None:
 			return bad
-		case p.NeedType && len(m.Question) > 0 && !answered(m):
-			if m.Truncated {
-				return Truncated
-			}
-			return CNAMEOnly
+		case answers:
+			return Good
+		case alias:
+			return Alias
+		case m.Truncated:
+			return Truncated
+		case soa:
+			return NoDataSOA
 		}
-		return Good
+		return NoData
 	}
 	rcode := m.Rcode
 	for _, rr := range m.Extra {
@@ -551,28 +582,37 @@ func addressesIn(rr dns.RR) (all []net.IP) {
 	return all
 }
 
-// answered reports whether a chain leads from the question to a record that it asks for.
-func answered(m *dns.Msg) bool {
+// leads reports whether aliases lead from the question to a record that it asks for, and
+// whether there are any.
+func leads(m *dns.Msg) (answered, alias bool) {
 	q := m.Question[0]
-	name, left := dns.CanonicalName(q.Name), slices.Clone(m.Answer)
-	for {
-		next := ""
-		for _, rr := range left {
+	name := dns.CanonicalName(q.Name)
+	for range 40 {
+		next, longest := "", false
+		for _, rr := range m.Answer {
 			owner, typed := dns.CanonicalName(rr.Header().Name), rr.Header().Rrtype == q.Qtype || q.Qtype == dns.TypeANY
-			if dname := rr.Header().Rrtype == dns.TypeDNAME; owner != name && !(dname && dns.IsSubDomain(owner, name)) {
-				continue
-			}
-			if typed {
-				return true
-			}
-			if cname, ok := rr.(*dns.CNAME); ok && next == "" && cname.Target != "" { // it may have no data at all
-				next = dns.CanonicalName(cname.Target)
+			dname, is := rr.(*dns.DNAME)
+			above := is && owner != name && dns.IsSubDomain(owner, name)
+			switch cname, isCNAME := rr.(*dns.CNAME); {
+			case typed && (owner == name || above):
+				return true, alias
+			case isCNAME && owner == name && cname.Target != "": // it may have no data at all
+				next, longest = dns.CanonicalName(cname.Target), true
+			case above && !longest && next == "" && dname.Target != "":
+				stays := dns.SplitDomainName(name)
+				to := strings.Join(stays[:len(stays)-dns.CountLabel(owner)], ".") + "."
+				if target := dns.CanonicalName(dname.Target); target != "." {
+					to += target
+				}
+				if n, err := dns.PackDomainName(to, make([]byte, 300), 0, nil, false); err == nil && n <= 255 {
+					next = to
+				}
 			}
 		}
 		if next == "" {
-			return false
+			return false, alias
 		}
-		left = slices.DeleteFunc(left, func(rr dns.RR) bool { return dns.CanonicalName(rr.Header().Name) == name })
-		name = next
+		name, alias = next, true
 	}
+	return false, alias
 }

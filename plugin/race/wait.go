@@ -32,6 +32,8 @@ func (r *Race) WaitUntil(ctx context.Context, until time.Duration) (res Result, 
 		case (d.over || r.upset.Swap(false)) && r.askMore(now):
 		case d.over:
 			return res, true
+		case d.follow:
+			r.follow()
 		case d.ask:
 			r.askOthers(now)
 		case now >= until:
@@ -75,6 +77,25 @@ func (r *Race) askOthers(now time.Duration) {
 		r.ask(i)
 	}
 	r.asker.Asked()
+}
+
+// follow has the ends of aliases asked for.
+func (r *Race) follow() {
+	var buf [16]int
+	aliases := buf[:0]
+	r.mu.Lock()
+	for i := range r.state.legs {
+		if l := &r.state.legs[i]; l.status == aliased {
+			l.status, l.said = following, &said{l.msg, l.verdict, l.at}
+			aliases = append(aliases, i)
+		}
+	}
+	r.mu.Unlock()
+	for _, i := range aliases {
+		if !r.asker.Follow(i, r.legs[i], r.state.legs[i].said.msg) { // which changes no more
+			r.legs[i].Followed(nil, None, nil)
+		}
+	}
 }
 
 // askMore asks the upstreams that have come since the race began, for they may know better

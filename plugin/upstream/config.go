@@ -102,7 +102,7 @@ type Query struct {
 type Truncated uint8
 
 const (
-	TruncatedAnswers Truncated = iota // those that hold answers
+	TruncatedAnswers Truncated = iota // those that hold answers to the question
 	TruncatedNever                    // none: the client is on TCP itself
 	TruncatedAlways                   // all: the reply is signed, so no one but the server may shorten a whole one
 )

@@ -33,5 +33,8 @@ func usable(reply []byte, truncated Truncated) error {
 	if wire.Check(reply) != nil {
 		return errMalformed
 	}
+	if h.Truncated() && truncated == TruncatedAnswers && !wire.Answers(reply) { // only an alias had room
+		return errTruncated
+	}
 	return nil
 }

@@ -2,12 +2,14 @@ package explain
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -53,9 +55,6 @@ func (a *liveRace) special() *outcome {
 func (a *liveRace) ask(ctx context.Context) *outcome {
 	defer a.pool.Close()
 	q := &query{Query: upstream.Query{Msg: a.cfg.message}}
-	if a.cfg.Rules.Policy.NeedType { // what is needed may have been cut off
-		q.Truncated = upstream.TruncatedNever
-	}
 	r := a.pool.Start(q)
 	defer r.End()
 	a.change(func() { a.race = r })
@@ -63,10 +62,13 @@ func (a *liveRace) ask(ctx context.Context) *outcome {
 	switch {
 	case res.Verdict == race.Untrusted:
 		q.reply = new(dns.Msg)
-	case res.Leg < 0:
+	case res.Leg < 0, res.Verdict == race.Broken:
 		q.reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
 	}
-	o := a.decided(res, q.reply, time.Since(r.Begun()), ctx.Err() != nil)
+	out := &pool.Result{Result: res, Members: r.Members}
+	out.Errs = slices.Clone(res.Errs)
+	r.AddEnds(out)
+	o := a.decided(out, res.Errs, q.reply, time.Since(r.Begun()), ctx.Err() != nil)
 	a.change(func() { a.over = o })
 	r.Linger(ctx)
 	a.change(func() { a.legs, a.ended = r.Legs(), true })
@@ -83,6 +85,16 @@ func (q *query) Plain() *upstream.Query     { return &q.Query }
 func (q *query) Encrypted() *upstream.Query { return &q.Query }
 func (q *query) Detached() pool.Query       { return q }
 
+func (q *query) Named(name string) (pool.Query, error) {
+	m := new(dns.Msg)
+	if err := m.Unpack(q.Msg); err != nil {
+		return nil, err
+	}
+	m.Question[0].Name = name
+	msg, err := m.Pack()
+	return &query{Query: upstream.Query{Msg: msg}}, err
+}
+
 func (q *query) Read(reply []byte) error {
 	q.reply = new(dns.Msg)
 	return q.reply.Unpack(reply)
@@ -94,24 +106,28 @@ func (a *liveRace) change(f func()) {
 	f()
 }
 
-// decided is how the race ended. The TTLs are what the server would set that knows no
-// answer for another type.
-func (a *liveRace) decided(res race.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
+// decided is how the race ended; errs are those of its legs, res has those of the end of an
+// alias too. The TTLs are what the server would set that knows no answer for another type.
+func (a *liveRace) decided(res *pool.Result, errs []error, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	var known *dns.Msg
 	if res.DeniesType() {
 		known = reply.Copy()
-		res.MaxTTL(a.cfg.NegativeTTL, true, false).Cut(known)
+		res.Result.MaxTTL(a.cfg.NegativeTTL, true, false).Cut(known)
 	}
-	res.MaxTTL(a.cfg.NegativeTTL, false, false).Cut(reply)
+	res.Result.MaxTTL(a.cfg.NegativeTTL, false, false).Cut(reply)
 	o := &outcome{
-		cfg: a.cfg, over: true, took: took, reply: reply, known: known,
+		cfg: a.cfg, over: true, took: took, reply: reply, known: known, parts: res.Parts,
 		winner: res.Leg, verdict: res.Verdict, conclusive: res.Conclusive(),
 		interrupted: stopped && !res.Conclusive(),
 		filtered:    a.cfg.Rules.Filtered && race.Filtered(res.Msg, res.Verdict),
 	}
 	for i, err := range res.Errs {
-		if err != nil {
+		switch {
+		case err == nil:
+		case i < len(errs) && err == errs[i]:
 			o.missing = append(o.missing, i)
+		default:
+			o.missingEnds = append(o.missingEnds, jsonMissing{res.Members[i].String(), printable.Text(err.Error())})
 		}
 	}
 	return o

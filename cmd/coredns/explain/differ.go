@@ -15,7 +15,7 @@ import (
 func (o *outcome) differing() (list []int) {
 	packed := make(map[int][]byte)
 	for i, res := range o.results {
-		if res.verdict != race.Good || res.msg == nil {
+		if res.verdict != race.Good || res.msg == nil || res.alias {
 			continue
 		}
 		if b, err := res.msg.Copy().Pack(); err == nil {

@@ -21,7 +21,7 @@ func (o *outcome) exit() int {
 	switch {
 	case o.interrupted:
 		return exitInterrupted
-	case o.verdict == race.Good:
+	case o.verdict.Wins():
 		return exitGood
 	case race.NXDomain <= o.verdict && o.verdict <= race.NXDomainChain:
 		return exitNXDomain

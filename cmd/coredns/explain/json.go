@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // The names of members are an interface for programs. What is unknown is null.
@@ -26,7 +27,13 @@ type jsonOutcome struct {
 	Interrupted bool           `json:"interrupted"`
 	Differ      []string       `json:"differ"`    // upstreams whose good answers differ
 	Preferred   *jsonPreferred `json:"preferred"` // whose of these answers prefer would take
+	Parts       []jsonPart     `json:"parts"`     // of a reply that is an alias of one upstream and what it leads to, as others say
 	Upstreams   []jsonUpstream `json:"upstreams"`
+}
+
+type jsonPart struct {
+	Name     string  `json:"name"`
+	Upstream *string `json:"upstream"` // null: dnsmus itself
 }
 
 type jsonPreferred struct {
@@ -67,6 +74,7 @@ func asJSON(o *outcome) []byte {
 		Missing:     []jsonMissing{},
 		Interrupted: o.interrupted,
 		Differ:      []string{},
+		Parts:       []jsonPart{},
 		Upstreams:   []jsonUpstream{},
 	}
 	if among := o.differing(); len(among) > 0 {
@@ -87,6 +95,15 @@ func asJSON(o *outcome) []byte {
 	}
 	for _, i := range o.missing {
 		out.Missing = append(out.Missing, jsonMissing{o.results[i].server.String(), o.why(i)})
+	}
+	out.Missing = append(out.Missing, o.missingEnds...)
+	for _, p := range o.parts {
+		part := jsonPart{Name: printable.Text(p.Name)}
+		if p.Giver != nil {
+			by := p.Giver.String()
+			part.Upstream = &by
+		}
+		out.Parts = append(out.Parts, part)
 	}
 	for i := range o.results {
 		out.Upstreams = append(out.Upstreams, o.jsonUpstream(i))

@@ -70,7 +70,9 @@ func nxdomain(_ string, m *dns.Msg) bool { m.Rcode = dns.RcodeNameError; soa(m);
 
 // gone is a name that leads to one which does not exist.
 func gone(network string, m *dns.Msg) bool {
-	m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")}
+	if m.Question[0].Name == "host.example." {
+		m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")}
+	}
 	return nxdomain(network, m)
 }
 

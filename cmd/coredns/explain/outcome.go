@@ -6,6 +6,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -19,6 +20,7 @@ type result struct {
 	err     error // why there is no reply; nil: it may still come
 	down    bool
 	late    bool // the race was over without it
+	alias   bool // the reply is an alias, and the verdict is on what it leads to
 }
 
 func (res *result) pending() bool { return res.msg == nil && res.err == nil }
@@ -30,7 +32,7 @@ func (res *result) read(leg race.LegReport) {
 		return
 	}
 	if res.msg, res.err = unpack(leg.Msg); res.msg != nil {
-		res.verdict, res.late = leg.Verdict, leg.Late
+		res.verdict, res.late, res.alias = leg.Verdict, leg.Late, leg.Alias
 	}
 }
 
@@ -62,9 +64,11 @@ type outcome struct {
 	winner      int  // whose reply is given, by index; -1: none
 	verdict     race.Verdict
 	conclusive  bool
-	special     bool     // dnsmus replies itself
-	filtered    bool     // the reply is a filter's, and final
-	missing     []int    // the upstreams that gave no opinion; meaningless if one reply is good
+	special     bool          // dnsmus replies itself
+	filtered    bool          // the reply is a filter's, and final
+	missing     []int         // the upstreams that gave no opinion; meaningless if one reply is good
+	missingEnds []jsonMissing // the same of the end that the reply's alias leads to
+	parts       []pool.Part
 	reply       *dns.Msg // what dnsmus replies
 	known       *dns.Msg // the same while the name has an answer of another type; nil: that makes no difference
 }

@@ -51,10 +51,13 @@ func summary(o *outcome, s style) []string {
 	if o.verdict == race.Untrusted {
 		return append(lines, head+": private_from leaves out all upstreams that answered.")
 	}
+	if o.verdict == race.Broken {
+		return append(lines, head+": the end of an alias was not found; "+o.missed()+".")
+	}
 	if o.winner < 0 {
 		return append(lines, head+": no upstream replied.")
 	}
-	head += ", the reply of " + o.results[o.winner].server.String()
+	head += ", " + o.givers()
 	section := o.reply.Answer
 	if len(section) == 0 {
 		section = o.reply.Ns
@@ -68,6 +71,22 @@ func summary(o *outcome, s style) []string {
 	}
 	lines = append(lines, o.trust()...)
 	return append(lines, o.differences()...)
+}
+
+// givers says whose reply is given, or whose replies its parts are.
+func (o *outcome) givers() string {
+	if len(o.parts) == 0 {
+		return "the reply of " + o.results[o.winner].server.String()
+	}
+	var parts []string
+	for _, p := range o.parts {
+		by := "dnsmus itself"
+		if p.Giver != nil {
+			by = p.Giver.String()
+		}
+		parts = append(parts, fmt.Sprintf("%s by %s", printable.Text(p.Name), by))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // trust says whether the reply is conclusive, and what follows from that.
@@ -115,6 +134,9 @@ func (o *outcome) missed() string {
 	var parts []string
 	for _, i := range o.missing {
 		parts = append(parts, fmt.Sprintf("%s (%s)", o.results[i].server, o.why(i)))
+	}
+	for _, m := range o.missingEnds {
+		parts = append(parts, fmt.Sprintf("%s (%s)", m.Upstream, m.Why))
 	}
 	return "no opinion from " + strings.Join(parts, ", ")
 }

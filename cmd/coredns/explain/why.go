@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"syscall"
 
 	"github.com/miekg/dns"
@@ -32,6 +31,11 @@ func (o *outcome) why(i int) string {
 		return fmt.Sprintf("no reply in %v", o.cfg.Rules.Timeout)
 	}
 	text := o.describe(i)
+	if res.alias && o.parts != nil && i == o.winner {
+		text = "alias of " + printable.Text(o.parts[1].Name) + ": " + text
+	} else if res.alias {
+		text = "alias: " + text
+	}
 	if res.late {
 		text = "too late: " + text
 	}
@@ -62,10 +66,12 @@ func (o *outcome) describe(i int) string {
 		if !private(res.msg) {
 			return "not good: private_from leaves this upstream out for such names"
 		}
-	case race.CNAMEOnly:
-		if slices.ContainsFunc(res.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeCNAME }) {
-			return "not good: only a CNAME"
+	case race.Alias:
+		if res.alias {
+			return "its end is asked for"
 		}
+	case race.Broken:
+		return "its end was not found"
 	case race.Referral:
 		if len(res.msg.Ns) == 0 {
 			return "offers no recursion"
