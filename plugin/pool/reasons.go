@@ -34,15 +34,12 @@ func (r *Result) ExtendedError() (code uint16, text string) {
 	return code, text
 }
 
-// Reasons says which upstreams gave no opinion, and why, without the path of their URL: it
-// may identify an account, and clients see this.
+// Reasons says which upstreams gave no opinion, and why.
 func (r *Result) Reasons() string {
 	var parts []string
 	for i, err := range r.Errs {
 		if err != nil {
-			server := r.Members[i].Server
-			server.Path = ""
-			parts = append(parts, fmt.Sprintf("%s: %v", server, err))
+			parts = append(parts, fmt.Sprintf("%s: %v", r.Members[i].Server, err))
 		}
 	}
 	return strings.Join(parts, "; ")

@@ -10,18 +10,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-// What clients see of an upstream does not have its path, which may be a key.
-func TestReasonsKeepPaths(t *testing.T) {
-	s, err := server.Parse("https://192.0.2.1%dns.example/secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := &Result{Members: []*Member{{Server: s}}, Result: race.Result{Errs: []error{errors.New("closed")}}}
-	if got := out.Reasons(); strings.Contains(got, "secret") || !strings.Contains(got, "192.0.2.1") {
-		t.Errorf("got %q", got)
-	}
-}
-
 // The text of an extended error is UTF-8, also where it is cut.
 func TestExtendedErrorIsText(t *testing.T) {
 	s, err := server.Parse("192.0.2.1")

@@ -118,10 +118,12 @@ func parseAddr(s string) (addr netip.Addr, link string, err error) {
 
 // parsePath reads the path on an HTTPS server.
 func parsePath(s string) (path string, err error) {
-	if !validPath(s) {
+	switch {
+	case strings.HasPrefix(s, hashed):
+		return "", errors.New("has the hash of a path, as it is shown; write the path itself")
+	case !validPath(s):
 		return "", errors.New("has a bad path; write it as in https://192.0.2.1%dns.example/path, with the name before it")
-	}
-	if s == defaultPath {
+	case s == defaultPath:
 		return "", nil
 	}
 	return s, nil

@@ -47,7 +47,7 @@ func TestParse(t *testing.T) {
 		if err != nil || got.ID != want {
 			t.Errorf("%q is %v, %v, want %v", tc.in, got, err, want)
 		}
-		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
+		if again, err := Parse(got.Written()); err != nil || !again.Equal(got) {
 			t.Errorf("%s is read back as %v, %v", got, again, err)
 		}
 	}
@@ -221,10 +221,10 @@ func TestParseEncrypted(t *testing.T) {
 		if i := strings.Index(strings.TrimPrefix(tc.text, "https://"), "/"); i >= 0 && tc.transport == HTTPS {
 			want.Path = tc.text[len("https://")+i:]
 		}
-		if err != nil || !got.Equal(want) || got.String() != tc.text {
+		if err != nil || !got.Equal(want) || got.Written() != tc.text {
 			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
 		}
-		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
+		if again, err := Parse(got.Written()); err != nil || !again.Equal(got) {
 			t.Errorf("%s is read back as %v, %v", got, again, err)
 		}
 	}
@@ -286,10 +286,10 @@ func TestParseHost(t *testing.T) {
 	} {
 		got, err := Parse(tc.in)
 		want := ID{Transport: tc.transport, Addr: netip.AddrPortFrom(netip.Addr{}, tc.port), Name: tc.name, Path: tc.path}
-		if err != nil || got.ID != want || got.String() != tc.text || !got.NeedsBootstrap() || !got.IsValid() {
+		if err != nil || got.ID != want || got.Written() != tc.text || !got.NeedsBootstrap() || !got.IsValid() {
 			t.Errorf("%s: got %#v (%s), %v, want %#v", tc.in, got, got, err, want)
 		}
-		if again, err := Parse(got.String()); err != nil || !again.Equal(got) {
+		if again, err := Parse(got.Written()); err != nil || !again.Equal(got) {
 			t.Errorf("%s is read back as %v, %v", got, again, err)
 		}
 	}

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 )
@@ -68,10 +69,24 @@ func (s Server) BootstrapHint() string {
 	return fmt.Sprintf("is a name, and no upstream has an IP address and could look it up; add one that has, or write the address before the name, as in %s://ADDR%%%s", s.Transport, s.Name)
 }
 
-// String writes the server as [Parse] reads it: address and port, with the link after the
+// String writes the server for people, as Written does, but with a hash in place of the path: that
+// may be what identifies an account, and who sees a log or metrics need not know it. The hash
+// tells servers apart, and is so short that it does not tell the path.
+func (id ID) String() string {
+	if path := id.Path; path != "" && path != "/" {
+		sum := sha256.Sum256([]byte(path))
+		id.Path = fmt.Sprintf("%s%x", hashed, sum[:2])
+	}
+	return id.Written()
+}
+
+// hashed is what stands before the hash of a path.
+const hashed = "/#"
+
+// Written writes the server as [Parse] reads it: address and port, with the link after the
 // address and both in brackets; if it is not plain DNS, the transport before, the name
 // between these, and the path after them.
-func (id ID) String() string {
+func (id ID) Written() string {
 	host, name := id.Addr.Addr().String(), ""
 	switch {
 	case id.Link != "":

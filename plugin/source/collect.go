@@ -42,10 +42,10 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) (r 
 			why = "its interface is missing"
 		default:
 			// The name of an interface may have spaces, as on Windows.
-			if _, err := server.Parse(s.String()); err != nil {
+			if _, err := server.Parse(s.Written()); err != nil {
 				s.Link = present.numberOf(s.Link)
 			}
-			if _, err := server.Parse(s.String()); err != nil {
+			if _, err := server.Parse(s.Written()); err != nil {
 				why = "not usable as a server"
 			}
 		}
@@ -62,7 +62,7 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) (r 
 	}
 	var text strings.Builder
 	for _, s := range r.Servers {
-		fmt.Fprintln(&text, s, s.Domains, s.VPN)
+		fmt.Fprintln(&text, s.Written(), s.Domains, s.VPN)
 	}
 	for _, s := range r.Skipped {
 		fmt.Fprintln(&text, s.What, s.Why)
@@ -71,8 +71,9 @@ func collect(servers []server.Server, skipped []Skipped, present interfaces) (r 
 	return r
 }
 
-// domains returns valid domains, of printable characters, as [server.Server] has them. Those of systemd-resolved
-// and NetworkManager may begin with "~": they route queries, but are not searched.
+// domains returns valid domains, of printable characters, as [server.Server] has them. Those of
+// systemd-resolved and NetworkManager may begin with "~": they route queries, but are not
+// searched.
 func domains(words ...string) (all []string) {
 	for _, word := range words {
 		word = strings.TrimPrefix(word, "~")

@@ -30,7 +30,7 @@ func parsed(t *testing.T, lines ...string) (all []server.Server) {
 // written is what parsed reads.
 func written(servers []server.Server) (lines []string) {
 	for _, s := range servers {
-		lines = append(lines, strings.Join(append([]string{s.String()}, s.Domains...), " "))
+		lines = append(lines, strings.Join(append([]string{s.Written()}, s.Domains...), " "))
 	}
 	return lines
 }

@@ -217,6 +217,17 @@ func TestTempered(t *testing.T) {
 	}
 }
 
+// What is printed can be given to others: of a path, which may identify an account, it has a hash.
+func TestPathIsHidden(t *testing.T) {
+	upstream := "@https://" + testkit.FreeAddr(t).String() + "/secret"
+	for _, args := range [][]string{{"host.example", upstream}, {"host.example", "--json", upstream}} {
+		_, out, problems := command(t, args...)
+		if strings.Contains(out+problems, "secret") || !strings.Contains(out, "/#") {
+			t.Errorf("%v: %s%s", args, out, problems)
+		}
+	}
+}
+
 // begin starts to ask: until waits for what check wants, and end returns the outcome, if
 // need be after stop was called.
 func begin(t *testing.T, args string, upstreams ...behaviour) (a *liveRace, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
