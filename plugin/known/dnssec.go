@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 const (
@@ -20,26 +22,28 @@ const (
 // DNSSEC is what is known of an upstream and DNSSEC (R19). Its zero value is that of one
 // which was not asked for signatures yet.
 type DNSSEC struct {
-	shown time.Time // when a reply last had signatures
-	begun time.Time // when it was first asked for them, of the trials
-	asked uint8     // times since then, up to trials
+	shown instant.Time // when a reply last had signatures
+	begun instant.Time // when it was first asked for them, of the trials
+	asked uint8        // times since then, up to trials
 }
 
 // Known reports whether the upstream has shown lately that it does DNSSEC.
-func (d *DNSSEC) Known(now time.Time) bool { return !d.shown.IsZero() && now.Sub(d.shown) < signsFor }
+func (d *DNSSEC) Known(now instant.Time) bool {
+	return !d.shown.IsZero() && now.Sub(d.shown) < signsFor
+}
 
 // KnownWell reports whether it has shown that just now, so that no reply need be looked at.
-func (d *DNSSEC) KnownWell(now time.Time) bool { return now.Sub(d.shown) < time.Minute }
+func (d *DNSSEC) KnownWell(now instant.Time) bool { return now.Sub(d.shown) < time.Minute }
 
 // Show notes a reply with signatures that were asked for.
-func (d *DNSSEC) Show(now time.Time) { d.shown = now }
+func (d *DNSSEC) Show(now instant.Time) { d.shown = now }
 
 // Worth returns how long a reply is worth to be waited for that is due within timeout, if
 // the upstream is asked for signatures now. Where nothing is known of it, it is as if it
 // were known to sign for some queries, and for all that are asked before a reply to the
 // first could be there; and always where only a validator asks, for which an answer without
 // signature is useless.
-func (d *DNSSEC) Worth(qtype uint16, timeout time.Duration, now time.Time) time.Duration {
+func (d *DNSSEC) Worth(qtype uint16, timeout time.Duration, now instant.Time) time.Duration {
 	timeout = min(timeout, maxWorth)
 	if d.Known(now) {
 		return timeout

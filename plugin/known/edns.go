@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 const (
@@ -24,25 +26,25 @@ const (
 // EDNS is what is known of an upstream and EDNS (R13): some servers reject it, or fail,
 // and some gateways drop what has it.
 type EDNS struct {
-	shown  time.Time // when a reply last had it
-	plain  time.Time // until then the upstream is asked without
-	futile uint8     // queries in a row that were asked again without in vain
-	pause  time.Time // until then no query is asked again without
-	silent uint8     // queries in a row that were answered only without
+	shown  instant.Time // when a reply last had it
+	plain  instant.Time // until then the upstream is asked without
+	futile uint8        // queries in a row that were asked again without in vain
+	pause  instant.Time // until then no query is asked again without
+	silent uint8        // queries in a row that were answered only without
 }
 
 // Known reports whether the upstream has shown lately that it knows EDNS.
-func (e *EDNS) Known(now time.Time) bool { return !e.shown.IsZero() && now.Sub(e.shown) < ednsShown }
+func (e *EDNS) Known(now instant.Time) bool { return !e.shown.IsZero() && now.Sub(e.shown) < ednsShown }
 
 // KnownWell reports whether it has shown that just now, so that no reply need be looked at.
-func (e *EDNS) KnownWell(now time.Time) bool { return now.Sub(e.shown) < time.Minute }
+func (e *EDNS) KnownWell(now instant.Time) bool { return now.Sub(e.shown) < time.Minute }
 
 // Avoid reports whether the upstream should be asked without.
-func (e *EDNS) Avoid(now time.Time) bool { return now.Before(e.plain) }
+func (e *EDNS) Avoid(now instant.Time) bool { return now.Before(e.plain) }
 
 // Rejected reports whether a reply of that code to a query with EDNS may be due to that,
 // so that it is worth asking without.
-func (e *EDNS) Rejected(rcode int, now time.Time) bool {
+func (e *EDNS) Rejected(rcode int, now instant.Time) bool {
 	switch {
 	case now.Before(e.pause):
 		return false
@@ -54,7 +56,7 @@ func (e *EDNS) Rejected(rcode int, now time.Time) bool {
 
 // AskedAgain notes with which code a query without EDNS was answered that had been
 // rejected with it. It reports whether that was in vain.
-func (e *EDNS) AskedAgain(rcode int, now time.Time) (futile bool) {
+func (e *EDNS) AskedAgain(rcode int, now instant.Time) (futile bool) {
 	if Failure(rcode) {
 		if e.futile++; e.futile >= maxFutile {
 			e.futile, e.pause = 0, now.Add(futilePause)
@@ -78,11 +80,11 @@ func Failure(rcode int) bool {
 }
 
 // AnsweredPlain notes a reply without EDNS that came only when a query was sent without.
-func (e *EDNS) AnsweredPlain(now time.Time) {
+func (e *EDNS) AnsweredPlain(now instant.Time) {
 	if e.silent++; e.silent >= enoughPlain {
 		e.silent, e.plain = 0, now.Add(ednsForgot)
 	}
 }
 
 // Show notes a reply with EDNS.
-func (e *EDNS) Show(now time.Time) { e.shown, e.silent = now, 0 }
+func (e *EDNS) Show(now instant.Time) { e.shown, e.silent = now, 0 }

@@ -7,7 +7,11 @@
 // nothing, and knows no query. Rules, such as R5, are those of DESIGN.md.
 package known
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // Facts are what is known of an upstream. The zero value is for an upstream that was never
 // asked; it counts as up.
@@ -23,8 +27,8 @@ type Facts struct {
 	DNSSEC    DNSSEC
 	Types     Types
 	Zones     Zones
-	Probed    time.Time // when it was last probed
-	Resumed   time.Time // when a reply over UDP last ended a silence, even a short one
+	Probed    instant.Time // when it was last probed
+	Resumed   instant.Time // when a reply over UDP last ended a silence, even a short one
 }
 
 // Silence is the silence that a reply has ended.
@@ -32,18 +36,18 @@ type Silence struct {
 	Down    bool          // the upstream was down
 	DownFor time.Duration // if it was, for how long
 	Noticed bool          // the upstream was down, or sent nothing for a while, in which packets may have been lost
-	Since   time.Time     // when it replied before
+	Since   instant.Time  // when it replied before
 }
 
 // Heard notes that the upstream replies, over UDP or a stream, and returns which silence
 // that has ended.
-func (f *Facts) Heard(overUDP bool, now time.Time) Silence {
+func (f *Facts) Heard(overUDP bool, now instant.Time) Silence {
 	ended := Silence{Down: f.Down, DownFor: now.Sub(f.DownSince), Since: f.Last}
 	ended.Noticed = f.Down || now.Sub(f.Last) >= minRTO
 	f.Health.heard(now)
 	if ended.Down {
 		f.Turn++
-		f.DNSSEC.begun = time.Time{}
+		f.DNSSEC.begun = instant.Never
 	}
 	if ended.Noticed && overUDP {
 		f.Resumed = now
@@ -53,7 +57,7 @@ func (f *Facts) Heard(overUDP bool, now time.Time) Silence {
 
 // Silent notes that a query that was asked at begun is unanswered at now. It reports whether
 // the upstream counts as down from now on (R5).
-func (f *Facts) Silent(begun, now time.Time, patience time.Duration) (wentDown bool) {
+func (f *Facts) Silent(begun, now instant.Time, patience time.Duration) (wentDown bool) {
 	if !f.Health.silent(begun, now, patience) {
 		return false
 	}
@@ -63,7 +67,7 @@ func (f *Facts) Silent(begun, now time.Time, patience time.Duration) (wentDown b
 
 // SetDown notes that the upstream is down, or up, for a reason other than its replies or its
 // silence. It reports whether that is a change, and how long it has been since the last one.
-func (f *Facts) SetDown(down bool, now time.Time) (changed bool, after time.Duration) {
+func (f *Facts) SetDown(down bool, now instant.Time) (changed bool, after time.Duration) {
 	if down == f.Down {
 		return false, 0
 	}

@@ -1,6 +1,10 @@
 package known
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // Health tells an upstream that replies from one that is wholly silent (R5). Its zero value
 // is an upstream that was not heard yet and is taken to be up.
@@ -9,29 +13,29 @@ import "time"
 // sent no reply at all. A clock since the last reply would not do: one packet lost before a
 // quiet hour would look like an hour of silence.
 type Health struct {
-	Last      time.Time // when it last replied
+	Last      instant.Time // when it last replied
 	Down      bool
-	DownSince time.Time
+	DownSince instant.Time
 }
 
 // heard notes a reply, to whatever query.
-func (h *Health) heard(now time.Time) {
+func (h *Health) heard(now instant.Time) {
 	h.Last = now
 	h.Down = false
 }
 
 // Deadline is when an exchange begun at begun proves the upstream down if it does not
 // reply until then. It is zero if the exchange cannot prove that any more.
-func (h *Health) Deadline(begun time.Time, patience time.Duration) time.Time {
+func (h *Health) Deadline(begun instant.Time, patience time.Duration) instant.Time {
 	if h.Down || !h.Last.Before(begun) {
-		return time.Time{}
+		return instant.Never
 	}
 	return begun.Add(patience)
 }
 
 // silent notes that an exchange begun at begun is unanswered at now, and reports whether
 // the upstream went down by that.
-func (h *Health) silent(begun, now time.Time, patience time.Duration) bool {
+func (h *Health) silent(begun, now instant.Time, patience time.Duration) bool {
 	deadline := h.Deadline(begun, patience)
 	if deadline.IsZero() || now.Before(deadline) {
 		return false

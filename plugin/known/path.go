@@ -1,6 +1,10 @@
 package known
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 const (
 	// So many exchanges in a row a path must leave to the other one before others begin
@@ -18,16 +22,16 @@ const (
 // Path is what is known of one of the two paths to an upstream, UDP or streams (R6): a
 // filter may let only one of them pass. Its zero value is one that is expected to work.
 type Path struct {
-	failures uint8     // exchanges in a row that it left to the other path, up to mostFailures
-	heard    time.Time // when it last brought a reply
-	retry    time.Time // when it should be tried again
+	failures uint8        // exchanges in a row that it left to the other path, up to mostFailures
+	heard    instant.Time // when it last brought a reply
+	retry    instant.Time // when it should be tried again
 	pause    time.Duration
 }
 
 // FirstPath says whether an exchange that wants a stream, or UDP, begins over a stream. If
 // the wanted path has brought nothing lately, and the other one has, it begins on the other;
 // now and then on both, to see whether the wanted one works again (R6).
-func (f *Facts) FirstPath(wantsStream bool, now time.Time) (stream, both bool) {
+func (f *Facts) FirstPath(wantsStream bool, now instant.Time) (stream, both bool) {
 	udpBlocked, streamBlocked := f.UDP.blocked(enoughUDP), f.Stream.blocked(enoughStream)
 	switch {
 	case wantsStream && streamBlocked && !udpBlocked:
@@ -48,19 +52,19 @@ func (p *Path) Hopeless() bool { return p.failures >= mostFailures }
 func (p *Path) HasFailed() bool { return p.failures > 0 }
 
 // Works notes that the path brought a reply.
-func (p *Path) Works(now time.Time) { *p = Path{heard: now} }
+func (p *Path) Works(now instant.Time) { *p = Path{heard: now} }
 
 // Dead reports whether the path has brought nothing for so long that it is not worth a
 // wait, where it is the last one.
-func (p *Path) Dead(now time.Time) bool { return now.Sub(p.heard) > lastRetry }
+func (p *Path) Dead(now instant.Time) bool { return now.Sub(p.heard) > lastRetry }
 
 // RepliedSince reports whether the path brought a reply after since, and has not failed
 // after that.
-func (p *Path) RepliedSince(since time.Time) bool { return p.failures == 0 && p.heard.After(since) }
+func (p *Path) RepliedSince(since instant.Time) bool { return p.failures == 0 && p.heard.After(since) }
 
 // Failed notes that the path brought nothing to an exchange which the other path
 // answered.
-func (p *Path) Failed(now time.Time) {
+func (p *Path) Failed(now instant.Time) {
 	if p.failures < mostFailures {
 		p.failures++
 	}
@@ -73,7 +77,7 @@ func (p *Path) Failed(now time.Time) {
 
 // TryAgain reports whether a path that failed should be tried beside the other one, and
 // takes note of that.
-func (p *Path) TryAgain(now time.Time) bool {
+func (p *Path) TryAgain(now instant.Time) bool {
 	if p.failures == 0 || now.Before(p.retry) {
 		return false
 	}

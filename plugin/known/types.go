@@ -1,6 +1,10 @@
 package known
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 const (
 	// enoughSilences is how many questions of one type in a row must stay without reply,
@@ -18,9 +22,9 @@ type Types []typeSilence
 // typeSilence is a type of which questions stayed without reply.
 type typeSilence struct {
 	qtype  uint16
-	n      uint8     // in a row, up to enoughSilences
-	last   time.Time // when the last was noticed
-	probed time.Time // when the upstream was last asked something easy of that type
+	n      uint8        // in a row, up to enoughSilences
+	last   instant.Time // when the last was noticed
+	probed instant.Time // when the upstream was last asked something easy of that type
 }
 
 func (t Types) find(qtype uint16) *typeSilence {
@@ -42,7 +46,7 @@ func (t Types) Unresponsive(qtype uint16) bool {
 // answered. Those noticed within apart of another count as one: they may have one cause.
 // It reports whether the upstream is unresponsive for the type since that, and whether it
 // should be asked something easy of it: the name may take long.
-func (t *Types) Unanswered(qtype uint16, now time.Time, apart time.Duration) (became, probe bool) {
+func (t *Types) Unanswered(qtype uint16, now instant.Time, apart time.Duration) (became, probe bool) {
 	s := t.find(qtype)
 	if s == nil {
 		if len(*t) >= MaxTypes {

@@ -3,6 +3,8 @@ package known
 import (
 	"slices"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 const (
@@ -32,10 +34,10 @@ type Zones map[string]*zoneSilence
 
 // zoneSilence is a name for which, or for names below which, questions stayed without reply.
 type zoneSilence struct {
-	own    uint8     // questions in a row for the name itself, up to enoughOfName
-	below  []string  // labels below it of names without reply since one was answered, up to manyBelow
-	last   time.Time // when the last was noticed
-	probed time.Time // when the name itself was last asked for because of names below
+	own    uint8        // questions in a row for the name itself, up to enoughOfName
+	below  []string     // labels below it of names without reply since one was answered, up to manyBelow
+	last   instant.Time // when the last was noticed
+	probed instant.Time // when the name itself was last asked for because of names below
 }
 
 // unresponsive reports whether the upstream is that for the name itself, and for names below it.
@@ -71,7 +73,7 @@ func (z Zones) Unresponsive(name []byte) bool {
 // zones that the name is in: one slow name says nothing of them. Those noticed within apart of
 // another count as one, for they may have one cause. It returns where the upstream is
 // unresponsive since that, and the zones whose own name should be asked for: that is easy.
-func (z *Zones) Unanswered(name []byte, now time.Time, apart time.Duration) (became, probe []string) {
+func (z *Zones) Unanswered(name []byte, now instant.Time, apart time.Duration) (became, probe []string) {
 	if z.Unresponsive(name) {
 		return nil, nil
 	}
@@ -96,7 +98,7 @@ func (z *Zones) Unanswered(name []byte, now time.Time, apart time.Duration) (bec
 
 // count counts a name with that label below the zone, or the zone's own name if there is none.
 // It reports whether that has changed anything.
-func (s *zoneSilence) count(label string, now time.Time, apart time.Duration) bool {
+func (s *zoneSilence) count(label string, now instant.Time, apart time.Duration) bool {
 	switch {
 	case s.either() || now.Sub(s.last) < apart || label != "" && slices.Contains(s.below, label):
 		return false
@@ -169,7 +171,7 @@ func (z Zones) Answered(name []byte) (was []string) {
 }
 
 // Forget forgets silences that were not enough for long.
-func (z Zones) Forget(now time.Time) {
+func (z Zones) Forget(now instant.Time) {
 	for zone, s := range z {
 		if !s.either() && now.Sub(s.last) > zoneMemory {
 			delete(z, zone)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -67,7 +68,7 @@ func (r *Race) begin(clock *race.Clock) {
 }
 
 // AskLeg implements race.Asker.
-func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
+func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, instant.Time) {
 	if r.setup.DNSSEC {
 		known, wait := r.Members[i].Signs(r.Query(i))
 		if i >= r.begunWith { // a good answer is not held up by who came later

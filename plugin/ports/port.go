@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -15,7 +16,7 @@ import (
 type port struct {
 	conn     udp.Conn
 	ports    *Ports
-	born     time.Time
+	born     instant.Time
 	life     time.Duration
 	retiring atomic.Bool // another port is to take its place
 
@@ -25,7 +26,9 @@ type port struct {
 	sockets atomic.Pointer[map[udp.Peer][]*Socket]
 }
 
-func (p *port) retiringAt(now time.Time) bool { return p.retiring.Load() || now.Sub(p.born) > p.life }
+func (p *port) retiringAt(now instant.Time) bool {
+	return p.retiring.Load() || now.Sub(p.born) > p.life
+}
 
 func (p *port) addLocked(s *Socket) {
 	s.port = p
@@ -76,7 +79,7 @@ func (p *port) changeLocked(peer udp.Peer, change func([]*Socket) []*Socket) {
 // received takes packets. The source of a packet is checked before anything else: what does
 // not come from an upstream's address and port, and over its link, is dropped (R9).
 func (p *port) received(packets []udp.Packet) {
-	now := time.Now()
+	now := instant.Now()
 	sockets := *p.sockets.Load()
 	for i := range packets {
 		packet := &packets[i]
@@ -101,7 +104,7 @@ func (p *port) received(packets []udp.Packet) {
 // deliver hands a message to the owner of the socket that it is for. If several sockets have
 // the same peer, that is the one whose owner waits for the id and asked the question. If none
 // waits for the id, it is the one whose owner waited for it before.
-func deliver(sockets []*Socket, msg []byte, now time.Time) {
+func deliver(sockets []*Socket, msg []byte, now instant.Time) {
 	who, id := sockets[0], wire.Header(msg).ID()
 	if len(sockets) > 1 {
 		awaited := false

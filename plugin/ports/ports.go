@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -49,7 +50,7 @@ type Ports struct {
 	fallback *Ports // used while there are no file descriptors for ports of its own; nil: none
 	renewals *rate.Limiter
 
-	second atomic.Int64 // the Unix time of which draws are counted
+	second atomic.Int64 // the number of the second of which draws are counted
 	draws  atomic.Int64 // in that second
 	busy   atomic.Bool  // there were many in the second counted before
 	short  func() bool  // file descriptors run low; nil: they never do
@@ -71,8 +72,8 @@ func over(listen Listen, fallback *Ports) *Ports {
 
 // Draw draws at random from which of the ports in use a race's packets leave, and returns its
 // index for Join.
-func (ps *Ports) Draw(random *Random, now time.Time) int {
-	if second := now.Unix(); ps.second.Swap(second) != second {
+func (ps *Ports) Draw(random *Random, now instant.Time) int {
+	if second := int64(now / instant.Time(time.Second)); ps.second.Swap(second) != second {
 		ps.busy.Store(ps.draws.Swap(0) > BusyRate)
 	}
 	n := InUse
@@ -85,7 +86,7 @@ func (ps *Ports) Draw(random *Random, now time.Time) int {
 // Join returns a socket with a peer on the i-th port in use. If that port is not open, or is to
 // be replaced, another is opened in its place. If that fails, as for lack of file
 // descriptors, another port that is open already is used.
-func (ps *Ports) Join(owner Owner, peer udp.Peer, i int, now time.Time) (*Socket, error) {
+func (ps *Ports) Join(owner Owner, peer udp.Peer, i int, now instant.Time) (*Socket, error) {
 	s := &Socket{Peer: peer, owner: owner}
 	if err := ps.join(s, i, now); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (ps *Ports) Join(owner Owner, peer udp.Peer, i int, now time.Time) (*Socket
 	return s, nil
 }
 
-func (ps *Ports) join(s *Socket, i int, now time.Time) error {
+func (ps *Ports) join(s *Socket, i int, now instant.Time) error {
 	v6 := 0
 	if s.Peer.Addr.Addr().Is6() {
 		v6 = 1
@@ -129,7 +130,7 @@ func youngest(ports *[InUse]*port) (youngest *port) {
 	return youngest
 }
 
-func (ps *Ports) openLocked(v6 bool, now time.Time) (*port, error) {
+func (ps *Ports) openLocked(v6 bool, now instant.Time) (*port, error) {
 	p := &port{ports: ps, born: now, life: MaxAge/2 + rand.N(MaxAge/2)}
 	p.sockets.Store(new(map[udp.Peer][]*Socket))
 	conn, err := ps.listen(v6, p.received)
@@ -143,8 +144,8 @@ func (ps *Ports) openLocked(v6 bool, now time.Time) (*port, error) {
 
 // Renew has other ports take the place of all that are open. It reports false, and does
 // nothing, if it is called too often.
-func (ps *Ports) Renew(now time.Time) bool {
-	if !ps.renewals.AllowN(now, 1) {
+func (ps *Ports) Renew(now instant.Time) bool {
+	if !ps.renewals.AllowN(now.Time(), 1) {
 		return false
 	}
 	ps.mu.Lock()

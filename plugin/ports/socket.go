@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -16,10 +17,10 @@ type Owner interface {
 	Waits(id uint16) (now, before bool)
 	// Received takes a message of at least a header's size, which is valid until it returns.
 	// It reports whether the message answers what was waited for with its id.
-	Received(msg []byte, now time.Time) (answers bool)
+	Received(msg []byte, now instant.Time) (answers bool)
 	// Failed reports an error that ICMP reports of a packet to the peer, and as much of that
 	// packet as was quoted.
-	Failed(err error, quoted []byte, now time.Time)
+	Failed(err error, quoted []byte, now instant.Time)
 	// NotSent reports why the packet with that id was not sent.
 	NotSent(id uint16, err error)
 }
@@ -32,14 +33,14 @@ type Socket struct {
 }
 
 // Age is how long the port has been open to guesses.
-func (s *Socket) Age(now time.Time) time.Duration { return now.Sub(s.port.born) }
+func (s *Socket) Age(now instant.Time) time.Duration { return now.Sub(s.port.born) }
 
 // Retire has another port take the place of the socket's, for all upstreams.
 func (s *Socket) Retire() { s.port.retiring.Store(true) }
 
 // Retiring reports whether another port is to take the place of the socket's: it is old, or
 // Retire or [Ports.Renew] was called.
-func (s *Socket) Retiring(now time.Time) bool { return s.port.retiringAt(now) }
+func (s *Socket) Retiring(now instant.Time) bool { return s.port.retiringAt(now) }
 
 // Close takes the socket off its port, which is closed with its last one.
 func (s *Socket) Close() { s.port.remove(s) }

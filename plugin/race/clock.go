@@ -3,6 +3,8 @@ package race
 import (
 	"sync"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // Clock wakes races, up to a tick late. It has one timer for all of them, which runs only
@@ -15,7 +17,7 @@ type Clock struct {
 	slots   [slots]*sleeper // lists of those to be woken at a tick, by its number modulo slots
 	waiting int             // in the lists
 	next    int64           // the number of the tick to come
-	epoch   time.Time       // of tick 0
+	epoch   instant.Time    // of tick 0
 	timer   *time.Timer     // nil: it was not needed yet
 }
 
@@ -72,7 +74,7 @@ func (c *Clock) release(s *sleeper) {
 }
 
 // set wakes s at a time, or earlier if that is far away.
-func (c *Clock) set(s *sleeper, now, at time.Time) {
+func (c *Clock) set(s *sleeper, now, at instant.Time) {
 	if c == nil {
 		if s.timer == nil {
 			s.timer = time.AfterFunc(at.Sub(now), s.wake)
@@ -97,7 +99,7 @@ func (c *Clock) set(s *sleeper, now, at time.Time) {
 	c.waiting++
 }
 
-func (c *Clock) startLocked(now time.Time) {
+func (c *Clock) startLocked(now instant.Time) {
 	c.epoch, c.next = now, 1
 	if c.timer == nil {
 		c.timer = time.AfterFunc(tick, c.tick)
@@ -126,7 +128,7 @@ func (c *Clock) unlinkLocked(s *sleeper) {
 func (c *Clock) tick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := int64(time.Since(c.epoch) / tick)
+	now := int64(instant.Since(c.epoch) / tick)
 	if now-c.next >= slots { // this process was stopped
 		c.next = now - slots + 1
 	}

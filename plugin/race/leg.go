@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -12,10 +13,10 @@ type Leg struct {
 	race     *Race
 	index    int
 	exchange Exchange
-	due      time.Time   // when exchange.Retry should be called; zero means never
-	again    atomic.Bool // it is due at once
-	public   bool        // its upstream may give no private addresses
-	turn     uint64      // of the last report on its health; guarded by race.mu, as is the leg's state
+	due      instant.Time // when exchange.Retry should be called; zero means never
+	again    atomic.Bool  // it is due at once
+	public   bool         // its upstream may give no private addresses
+	turn     uint64       // of the last report on its health; guarded by race.mu, as is the leg's state
 }
 
 // Signs says whether the upstream is known to do DNSSEC, and how long an answer without
@@ -33,7 +34,7 @@ func (l *Leg) NoPrivate() { l.public = true }
 
 // Reply takes the upstream's reply, which came at that time, over a stream or over
 // UDP. It replaces a bogus one, which may be forged, while the race goes on.
-func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
+func (l *Leg) Reply(msg []byte, at instant.Time, stream bool) {
 	if !l.Waiting() {
 		l.reportLate(msg, at)
 		return
@@ -65,7 +66,7 @@ func (l *Leg) Reply(msg []byte, at time.Time, stream bool) {
 // alias stays as it is.
 func (l *Leg) Followed(msg []byte, verdict Verdict, err error) {
 	r := l.race
-	now := time.Since(r.begun)
+	now := instant.Since(r.begun)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := l.stateLocked()
@@ -165,7 +166,7 @@ func (l *Leg) Waiting() bool { return l.race.wants.Load() == toWin }
 func (l *Leg) TakesLate() bool { return l.race.wants.Load() == toLearn }
 
 // reportLate hands such a reply to the sink.
-func (l *Leg) reportLate(msg []byte, at time.Time) {
+func (l *Leg) reportLate(msg []byte, at instant.Time) {
 	if !l.TakesLate() {
 		return
 	}
@@ -180,7 +181,7 @@ func (l *Leg) stateLocked() *legState { return &l.race.state.legs[l.index] }
 
 // settle changes an open leg's state.
 func (l *Leg) settle(change func(s *legState, now time.Duration)) {
-	now := time.Since(l.race.begun)
+	now := instant.Since(l.race.begun)
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
 	if s := l.stateLocked(); s.open() {
@@ -213,7 +214,7 @@ func (l *Leg) settledLocked(now time.Duration) (won bool) {
 }
 
 // dueBy reports whether Retry should be called at now, and clears the time for that.
-func (l *Leg) dueBy(now time.Time) bool {
+func (l *Leg) dueBy(now instant.Time) bool {
 	if l.again.Load() {
 		l.again.Store(false)
 		l.due = now
@@ -221,7 +222,7 @@ func (l *Leg) dueBy(now time.Time) bool {
 	if l.due.IsZero() || now.Before(l.due) {
 		return false
 	}
-	l.due = time.Time{}
+	l.due = instant.Never
 	l.race.mu.Lock()
 	defer l.race.mu.Unlock()
 	return l.stateLocked().open()

@@ -18,13 +18,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // Exchange is a leg's query under way at an upstream.
 type Exchange interface {
 	// Retry does what is due at now, such as sending a lost packet again, and
 	// returns when it should be called next; zero means never.
-	Retry(now time.Time) (next time.Time)
+	Retry(now instant.Time) (next instant.Time)
 	// Release says that the leg needs nothing more from the exchange.
 	Release()
 }
@@ -33,7 +35,7 @@ type Exchange interface {
 type Asker interface {
 	// AskLeg asks upstream i what the race asks. It also returns when Retry should be
 	// called first; zero means never.
-	AskLeg(i int, leg *Leg) (Exchange, time.Time)
+	AskLeg(i int, leg *Leg) (Exchange, instant.Time)
 	// Follow asks for the end of the alias that leg i replied with, in the background, if it is to be
 	// asked for, and reports that. What comes of it is handed to leg.Followed, which may be
 	// called before Follow returns. It is called by the goroutine that waits.
@@ -56,7 +58,8 @@ type ReplySink interface {
 
 // Race is one client query over all upstreams.
 type Race struct {
-	begun time.Time
+	start time.Time
+	begun instant.Time // the same
 	clock *Clock
 	asker Asker
 	wants atomic.Uint32 // a use: what replies are needed for
@@ -91,7 +94,8 @@ const (
 // Begin begins a race of n legs. The asker starts them, with no wait in between (R1); Wait
 // starts those that the plan puts off. The clock wakes the race. It is called once.
 func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
-	r.begun, r.clock, r.asker = time.Now(), c, asker
+	r.start = time.Now()
+	r.begun, r.clock, r.asker = instant.Of(r.start), c, asker
 	r.state.Setup, r.state.deadline = setup, setup.Timeout
 	legs := r.few[:]
 	if n <= len(r.few) {

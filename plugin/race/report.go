@@ -54,16 +54,16 @@ func (r *Race) Legs() []LegReport {
 			Down: s.status == down && s.unresponsive == nil, Unasked: s.status == unasked,
 		}
 		if s.status != unasked {
-			all[i].Asked = r.begun.Add(s.asked)
+			all[i].Asked = r.start.Add(s.asked)
 		}
 		if own := s.own(); own.verdict != None {
 			all[i].Verdict, all[i].Msg, all[i].Alias = own.verdict, own.msg, s.said != nil
-			all[i].At, all[i].After = r.begun.Add(own.at), own.at
+			all[i].At, all[i].After = r.start.Add(own.at), own.at
 			if s.status == replied {
 				all[i].Verdict = s.verdict
 			}
 		} else if s.status == failed {
-			all[i].At, all[i].After = r.begun.Add(s.at), s.at
+			all[i].At, all[i].After = r.start.Add(s.at), s.at
 		}
 	}
 	return all
@@ -91,4 +91,4 @@ func (r *Race) Unasked() (n int) {
 }
 
 // Begun is when the race began.
-func (r *Race) Begun() time.Time { return r.begun }
+func (r *Race) Begun() time.Time { return r.start }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // pausedFor is how late a race may wake. If it is later, the process was stopped, for
@@ -159,7 +161,7 @@ func (r *Race) lingerUntil() time.Duration {
 // wake returns the time since the race began. If the goroutine wakes much too late, it moves
 // the deadline by the time since it last woke.
 func (r *Race) wake() time.Duration {
-	now := time.Since(r.begun)
+	now := instant.Since(r.begun)
 	if now-r.due > pausedFor {
 		r.mu.Lock()
 		r.state.deadline += now - r.awake
@@ -175,7 +177,7 @@ func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 	at := r.begun.Add(now)
 	wake, called := r.retry(at, r.begun.Add(until))
 	if called { // which may have taken long
-		at = time.Now()
+		at = instant.Now()
 	}
 	r.due = wake.Sub(r.begun)
 	r.clock.set(r.sleeper, at, wake)
@@ -195,7 +197,7 @@ func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 
 // retry calls the exchanges that are due. It returns when it should be called again, at the
 // latest at until, and whether it called any.
-func (r *Race) retry(now, until time.Time) (wake time.Time, called bool) {
+func (r *Race) retry(now, until instant.Time) (wake instant.Time, called bool) {
 	for _, l := range r.legs {
 		if l.dueBy(now) {
 			l.due, called = l.exchange.Retry(now), true

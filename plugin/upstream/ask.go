@@ -6,13 +6,14 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // Ask sends q to the resolver. What comes of it is reported to to, possibly before
 // Ask returns. It also returns when Retry should be called first; zero means
 // never.
-func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
+func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake instant.Time) {
 	alone := NewBatch()
 	x, wake = u.ask(q, to, alone)
 	alone.Send()
@@ -20,7 +21,7 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake time.Time) {
 }
 
 // ask leaves packets to the batch.
-func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake time.Time) {
+func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake instant.Time) {
 	out, now := &batch.out, batch.now
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
@@ -61,7 +62,7 @@ func (x *Exchange) tellNotWaitedFor(out *outbox) {
 // to a stream after the last packet, tries another connection (R6), and finds out
 // that the upstream is down (R5). It returns when it should be called next; zero
 // means never. A down upstream is sent nothing more.
-func (x *Exchange) Retry(now time.Time) (wake time.Time) {
+func (x *Exchange) Retry(now instant.Time) (wake instant.Time) {
 	var out outbox
 	x.u.mu.Lock()
 	x.retry(now, &out)
@@ -82,7 +83,7 @@ func (x *Exchange) Release() {
 	x.to = nobody{}
 	var wakes Receiver
 	if next := x.leaveTurn(); next != nil {
-		next.udp.due, wakes = time.Now(), next.to
+		next.udp.due, wakes = instant.Now(), next.to
 	}
 	x.u.mu.Unlock()
 	if wakes != nil {
@@ -103,7 +104,7 @@ func (u *Upstream) Up(question []byte) bool {
 // which asks for signatures and is asked now, is worth to be waited for by one without
 // signatures (R19); zero: it is not.
 func (u *Upstream) Signs(q *Query) (known bool, worth time.Duration) {
-	now := time.Now()
+	now := instant.Now()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.known.EDNS.Avoid(now) { // so it is not asked for them
@@ -175,7 +176,7 @@ func (u *Upstream) doJob(j *job) {
 // it is up. So a down upstream is found to be up again before a client needs it.
 func (u *Upstream) probe() {
 	u.mu.Lock()
-	u.known.Probed = time.Now()
+	u.known.Probed = instant.Now()
 	u.mu.Unlock()
 	u.Ask(&Query{Msg: rootNS, probe: true, bothPaths: true}, prober{})
 }

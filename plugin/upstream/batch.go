@@ -2,7 +2,8 @@ package upstream
 
 import (
 	"sync"
-	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // Batch is packets of several upstreams that leave together, such as the first ones of
@@ -10,7 +11,7 @@ import (
 // calls. It is for one goroutine.
 type Batch struct {
 	out     outbox // of the upstream that is being asked; here, for stacks of those that ask are small
-	now     time.Time
+	now     instant.Time
 	packets together
 }
 
@@ -20,14 +21,14 @@ var batches = sync.Pool{New: func() any { return new(Batch) }}
 // now.
 func NewBatch() *Batch {
 	b := batches.Get().(*Batch)
-	b.now, b.packets.socket = time.Now(), -1
+	b.now, b.packets.socket = instant.Now(), -1
 	b.out.batch = &b.packets
 	return b
 }
 
 // Ask asks u as [Upstream.Ask] does, but what is to be sent over UDP at once is left to
 // Send.
-func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake time.Time) {
+func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake instant.Time) {
 	return u.ask(q, to, b)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -20,7 +21,7 @@ func (s *stream) run() {
 // pause waits until the resolver may be dialled.
 func (s *stream) pause() {
 	s.u.mu.Lock()
-	left := time.Until(s.u.conns.notBefore)
+	left := instant.Until(s.u.conns.notBefore)
 	s.u.mu.Unlock()
 	if left > 0 {
 		select {
@@ -30,7 +31,7 @@ func (s *stream) pause() {
 	}
 	s.u.mu.Lock()
 	defer s.u.mu.Unlock()
-	s.dialled = time.Now()
+	s.dialled = instant.Now()
 }
 
 func (s *stream) serve() error {

@@ -1,14 +1,13 @@
 package upstream
 
 import (
-	"time"
-
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 )
 
 // begin asks over the path that the query wants, or over the other one if the wanted path has
 // brought nothing lately (R6).
-func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
+func (x *Exchange) begin(q *Query, now instant.Time, out *outbox) {
 	e := startUDP
 	if x.u.cfg.ForceTCP {
 		e = startStreamOnly
@@ -21,13 +20,13 @@ func (x *Exchange) begin(q *Query, now time.Time, out *outbox) {
 }
 
 // restart has the exchange begin anew when Retry is called next.
-func (x *Exchange) restart(now time.Time, out *outbox) {
+func (x *Exchange) restart(now instant.Time, out *outbox) {
 	x.passTurn(now, out)
 	x.u.looks.forget(x)
 	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
 	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, zoneReported: x.wait.zoneReported, suspectReply: x.wait.suspectReply}
-	x.spare.due = time.Time{}
+	x.spare.due = instant.Never
 	e := restartUDP
 	if x.u.cfg.ForceTCP {
 		e = restartStream
@@ -38,7 +37,7 @@ func (x *Exchange) restart(now time.Time, out *outbox) {
 // step takes an event: it changes the exchange's phase, which nothing else does, and carries
 // out the action that follows. What comes of that may be another event, and so on until
 // there is none. Err is the error that the event is about, if it is a failure.
-func (x *Exchange) step(e event, err error, now time.Time, out *outbox) {
+func (x *Exchange) step(e event, err error, now instant.Time, out *outbox) {
 	for e != nothing && x.phase != ended {
 		e = x.note(e, err, now)
 		var a action
@@ -52,7 +51,7 @@ func (x *Exchange) step(e event, err error, now time.Time, out *outbox) {
 
 // note notes what an event says of its path, and returns the event to go on with. If UDP
 // fails, and streams have brought nothing for long, no stream is tried.
-func (x *Exchange) note(e event, err error, now time.Time) event {
+func (x *Exchange) note(e event, err error, now instant.Time) event {
 	switch e {
 	case udpFailed:
 		x.udp.err = err
@@ -66,7 +65,7 @@ func (x *Exchange) note(e event, err error, now time.Time) event {
 }
 
 // act carries out an action, and returns the event that comes of it.
-func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, error) {
+func (x *Exchange) act(a action, err error, now instant.Time, out *outbox) (event, error) {
 	if a != none && a != giveUp && x.cutOff() {
 		x.waitForLink()
 		x.waitForLook(nil, now)
@@ -76,10 +75,10 @@ func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, 
 	case sendPacket:
 		return x.sendPacket(now, out)
 	case askStream:
-		x.u.streamLocked(now, time.Time{}).askLocked(x, now)
+		x.u.streamLocked(now, instant.Never).askLocked(x, now)
 	case askBoth:
 		e, err := x.sendPacket(now, out)
-		x.u.streamLocked(now, time.Time{}).askLocked(x, now)
+		x.u.streamLocked(now, instant.Never).askLocked(x, now)
 		return e, err
 	case giveUp:
 		return x.giveUp(err, now, out), nil
@@ -90,7 +89,7 @@ func (x *Exchange) act(a action, err error, now time.Time, out *outbox) (event, 
 // giveUp ends the exchange with the fallback as its reply, or without one if there is none.
 // If the fallback is a truncated reply, it is first asked for in a larger size; and before it
 // fails its link is looked at.
-func (x *Exchange) giveUp(err error, now time.Time, out *outbox) event {
+func (x *Exchange) giveUp(err error, now instant.Time, out *outbox) event {
 	if e := x.enlarge(now); e != nothing {
 		return e
 	}
@@ -124,7 +123,7 @@ func (x *Exchange) fail(err error, out *outbox) event {
 
 // again has the exchange ask once more, now that the upstream replies again: also over a path
 // that the exchange had given up, if the upstream replies over that one.
-func (x *Exchange) again(now time.Time, out *outbox) {
+func (x *Exchange) again(now instant.Time, out *outbox) {
 	x.wait.askedAgain = true
 	x.udp.packets, x.conn.dials = min(x.udp.packets, maxPackets-1), min(x.conn.dials, maxDials-1)
 	switch k := &x.u.known; {
@@ -148,7 +147,7 @@ func (x *Exchange) spent() bool {
 
 // againAt is when an exchange that has nothing more to try, though the upstream replies to
 // others, asks once more: its packets may have been lost. Zero means never.
-func (x *Exchange) againAt() time.Time {
+func (x *Exchange) againAt() instant.Time {
 	last := x.u.known.Last
 	switch {
 	case x.wait.askedAgain || !x.spent() || x.u.known.Down:
@@ -157,21 +156,21 @@ func (x *Exchange) againAt() time.Time {
 	case x.phase == overStream && last.After(x.conn.due):
 		return x.conn.due.Add(known.LeastStall)
 	}
-	return time.Time{}
+	return instant.Never
 }
 
 // retryUDPAt is when there is more to try over UDP; zero means never.
-func (x *Exchange) retryUDPAt() time.Time {
+func (x *Exchange) retryUDPAt() instant.Time {
 	if x.down() || x.udp.sendsNoMore() || !x.phase.sendsMore(x.udp.packets, x.conn.dials) {
-		return time.Time{}
+		return instant.Never
 	}
 	return x.udp.due
 }
 
 // retryStreamAt is when another stream is to be tried; zero means never.
-func (x *Exchange) retryStreamAt() time.Time {
+func (x *Exchange) retryStreamAt() instant.Time {
 	if x.down() || !x.phase.asksMore(x.conn.dials) {
-		return time.Time{}
+		return instant.Never
 	}
 	return x.conn.due
 }

@@ -2,14 +2,14 @@ package upstream
 
 import (
 	"bytes"
-	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // keep takes a truncated reply, to be handed on if the whole cannot be had (R8).
-func (x *Exchange) keep(msg []byte, now time.Time) {
+func (x *Exchange) keep(msg []byte, now instant.Time) {
 	f := &x.spare
 	f.msg = bytes.Clone(msg)
 	switch {
@@ -24,7 +24,7 @@ func (x *Exchange) keep(msg []byte, now time.Time) {
 // wantsWhole goes over to a stream for the whole of a truncated reply, but not where
 // streams have brought nothing lately; whether they do again is found out by a probe, which
 // is not waited for.
-func (x *Exchange) wantsWhole(now time.Time, out *outbox) event {
+func (x *Exchange) wantsWhole(now instant.Time, out *outbox) event {
 	stream := &x.u.known.Stream
 	if x.phase != overUDP || !stream.Hopeless() {
 		return useless
@@ -38,7 +38,7 @@ func (x *Exchange) wantsWhole(now time.Time, out *outbox) event {
 // enlarge makes the query one for a reply of the size that the client takes: more than
 // what surely comes in one piece, but where no stream brings the whole it is worth a try
 // over UDP. It returns what has happened: nothing, if it was tried before or cannot help.
-func (x *Exchange) enlarge(now time.Time) event {
+func (x *Exchange) enlarge(now instant.Time) event {
 	f := &x.spare
 	latest := x.begun.Add(x.u.cfg.Timeout / 8 * 7) // a reply after that would be too late
 	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() || x.udp.sendsNoMore() || !now.Before(latest) {
@@ -59,7 +59,7 @@ func (x *Exchange) enlarge(now time.Time) event {
 }
 
 // earliest is the first of those times that are not zero, or zero.
-func earliest(times ...time.Time) (first time.Time) {
+func earliest(times ...instant.Time) (first instant.Time) {
 	for _, t := range times {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
@@ -68,7 +68,7 @@ func earliest(times ...time.Time) (first time.Time) {
 	return first
 }
 
-func later(a, b time.Time) time.Time {
+func later(a, b instant.Time) instant.Time {
 	if a.After(b) {
 		return a
 	}

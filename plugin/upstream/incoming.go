@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -17,7 +18,7 @@ func (s *socket) Waits(id uint16) (now, before bool) {
 
 // Received implements ports.Owner. A packet that answers nothing is ignored, so that a
 // forged or stray one ends no exchange (R9; RFC 5452, section 9.1).
-func (s *socket) Received(msg []byte, now time.Time) (answers bool) {
+func (s *socket) Received(msg []byte, now instant.Time) (answers bool) {
 	var out outbox
 	s.u.mu.Lock()
 	s.u.random.Fill()
@@ -27,7 +28,7 @@ func (s *socket) Received(msg []byte, now time.Time) (answers bool) {
 	return answers
 }
 
-func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) (answers bool) {
+func (s *socket) receivedLocked(msg []byte, now instant.Time, out *outbox) (answers bool) {
 	id := wire.Header(msg).ID()
 	x := s.pending.Get(id)
 	if x == nil {
@@ -51,7 +52,7 @@ func (s *socket) receivedLocked(msg []byte, now time.Time, out *outbox) (answers
 
 // missedLocked takes note of a reply that would answer these exchanges but for its id. Someone
 // may be guessing: they ask a stream, and the port goes out of use for all upstreams (R9).
-func (s *socket) missedLocked(missed []*Exchange, now time.Time, out *outbox) {
+func (s *socket) missedLocked(missed []*Exchange, now instant.Time, out *outbox) {
 	if len(missed) == 0 {
 		return
 	}
@@ -66,7 +67,7 @@ func (s *socket) missedLocked(missed []*Exchange, now time.Time, out *outbox) {
 
 // Failed implements ports.Owner. Anyone can send ICMP, so it is believed for the exchange
 // alone whose id is quoted. Hosts that quote less give a hint: streams are asked, too.
-func (s *socket) Failed(err error, quoted []byte, now time.Time) {
+func (s *socket) Failed(err error, quoted []byte, now instant.Time) {
 	var out outbox
 	s.u.mu.Lock()
 	if len(quoted) < 2 {
@@ -106,7 +107,7 @@ func (x *Exchange) quotedBy(quoted []byte) bool {
 // NotSent implements ports.Owner.
 func (s *socket) NotSent(id uint16, err error) {
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	s.u.mu.Lock()
 	switch x := s.pending.Get(id); {
 	case x == nil || x.udp.socket != s || x.udp.id != id || x.udp.packets == 0:
@@ -126,7 +127,7 @@ func (s *stream) received(msg []byte) bool {
 		return false
 	}
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	s.u.mu.Lock()
 	answers := s.receivedLocked(msg, now, &out)
 	s.u.mu.Unlock()
@@ -134,7 +135,7 @@ func (s *stream) received(msg []byte) bool {
 	return answers
 }
 
-func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
+func (s *stream) receivedLocked(msg []byte, now instant.Time, out *outbox) bool {
 	id := wire.Header(msg).ID()
 	x := s.pending.Get(id)
 	if x == nil || !matches(x.query.msg, msg) {
@@ -154,7 +155,7 @@ func (s *stream) receivedLocked(msg []byte, now time.Time, out *outbox) bool {
 // queryFailed ends one exchange of a stream, which brought no reply, or asks it again
 // elsewhere. The stream goes on if only that query has failed.
 func (s *stream) queryFailed(id uint16, x *Exchange, err error, only bool) {
-	now := time.Now()
+	now := instant.Now()
 	var out outbox
 	s.u.mu.Lock()
 	its := s.pending.Get(id) == x
@@ -178,7 +179,7 @@ func (s *stream) queryFailed(id uint16, x *Exchange, err error, only bool) {
 }
 
 // moveQueuedLocked has what is queued asked elsewhere: the stream is asked no more.
-func (s *stream) moveQueuedLocked(err error, now time.Time, out *outbox) {
+func (s *stream) moveQueuedLocked(err error, now instant.Time, out *outbox) {
 	err = plainly(err)
 	queue := s.queue
 	s.queue = nil
@@ -202,7 +203,7 @@ const (
 // it: the connection has ended.
 func (s *stream) ended(err error) {
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	s.u.mu.Lock()
 	if s.ctx.Err() != nil {
 		err = errGivenUp

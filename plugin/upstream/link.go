@@ -1,8 +1,7 @@
 package upstream
 
 import (
-	"time"
-
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
@@ -30,14 +29,14 @@ func (u *Upstream) LinkError(overLink bool) error {
 // once (R20).
 func (u *Upstream) Link(index uint32, state link.State) {
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	u.mu.Lock()
 	u.linkLocked(index, state, now, &out)
 	u.mu.Unlock()
 	u.do(&out)
 }
 
-func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out *outbox) {
+func (u *Upstream) linkLocked(index uint32, state link.State, now instant.Time, out *outbox) {
 	if state == u.link && index == u.peer.Link {
 		return
 	}
@@ -59,7 +58,7 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now time.Time, out
 	waiting := u.waitingForLink
 	if !u.linkGone() {
 		u.known.ForgetPaths()
-		u.conns.notBefore, u.conns.limitedUntil = time.Time{}, time.Time{}
+		u.conns.notBefore, u.conns.limitedUntil = instant.Never, instant.Never
 		u.waitingForLink = ports.Table[Exchange]{}
 	}
 	for _, x := range waiting.All() {

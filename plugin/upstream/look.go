@@ -3,6 +3,7 @@ package upstream
 import (
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
@@ -19,12 +20,12 @@ type looks struct {
 	waiting  map[*Exchange]error // for the next look; with why they fail, or nil: they are cut off
 	underWay map[*Exchange]error // likewise, for the one that is under way
 	planned  bool                // there is one, or the next one is due
-	begun    time.Time           // the last one
+	begun    instant.Time        // the last one
 }
 
 // waitForLook has the exchange wait for a look at the link that begins from now on. It fails
 // with err if that finds nothing new; nil: it is cut off. False says that there is no look.
-func (x *Exchange) waitForLook(err error, now time.Time) bool {
+func (x *Exchange) waitForLook(err error, now instant.Time) bool {
 	l := &x.u.looks
 	if x.u.cfg.LookAtLink == nil || !x.to.Waiting() {
 		return false
@@ -52,7 +53,7 @@ func (l *looks) forget(x *Exchange) {
 }
 
 // planLookLocked has the link looked at as soon as may be.
-func (u *Upstream) planLookLocked(now time.Time) {
+func (u *Upstream) planLookLocked(now instant.Time) {
 	if !u.looks.planned {
 		u.looks.planned = true
 		time.AfterFunc(u.looks.begun.Add(lookEvery).Sub(now), u.look)
@@ -62,12 +63,12 @@ func (u *Upstream) planLookLocked(now time.Time) {
 // look looks at the link for all that wait for that.
 func (u *Upstream) look() {
 	u.mu.Lock()
-	u.looks.begun = time.Now()
+	u.looks.begun = instant.Now()
 	u.looks.underWay, u.looks.waiting = u.looks.waiting, nil
 	u.mu.Unlock()
 	u.cfg.LookAtLink()
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	u.mu.Lock()
 	u.lookedLocked(now, &out)
 	u.looks.planned = false
@@ -80,7 +81,7 @@ func (u *Upstream) look() {
 
 // lookedLocked takes care of those for which a look has found nothing new; all others were asked
 // anew. What could not be sent is tried once more: the link may have been away just then.
-func (u *Upstream) lookedLocked(now time.Time, out *outbox) {
+func (u *Upstream) lookedLocked(now instant.Time, out *outbox) {
 	looked := u.looks.underWay
 	u.looks.underWay = nil
 	for id, x := range u.waitingForLink.All() {

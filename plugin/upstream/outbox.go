@@ -3,6 +3,7 @@ package upstream
 import (
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
@@ -31,7 +32,7 @@ type job struct {
 	id     uint16 // of sendJob
 	stream bool   // of replyJob: it came over one
 	err    error
-	at     time.Time     // of the reply
+	at     instant.Time  // of the reply
 	took   time.Duration // a reply, a silence
 	n      int           // exchanges that wait
 	is     bool          // down, or unresponsive; of unresponsiveJob: for the name, not the type
@@ -92,7 +93,7 @@ func (o *outbox) tellHealth(x *Exchange) {
 }
 
 // draw returns which of an upstream's sockets is used: one for all that leave together.
-func (o *outbox) draw(u *Upstream, now time.Time) int {
+func (o *outbox) draw(u *Upstream, now instant.Time) int {
 	if o.batch == nil {
 		return u.cfg.Ports.Draw(u.random, now)
 	}

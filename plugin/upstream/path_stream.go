@@ -1,11 +1,13 @@
 package upstream
 
-import "time"
+import (
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // anotherStream asks on another stream, unless that would be the same, and returns what the
 // look for one has shown. Where none can be opened, because a filter drops the packets of
 // TCP, or none replies, UDP may pass.
-func (x *Exchange) anotherStream(now time.Time) event {
+func (x *Exchange) anotherStream(now instant.Time) event {
 	u := x.u
 	s := u.streamLocked(now, now.Add(-u.known.Stall()))
 	if s != x.conn.stream {
@@ -33,7 +35,7 @@ func (x *Exchange) anotherStream(now time.Time) event {
 // a few. One that was given up to make room for another does not count: nothing but silence
 // ends it so, and that has to show as such. While s owes others, a reply that shows its use
 // may be on its way yet.
-func (x *Exchange) streamEnded(s *stream, err error, again bool, now time.Time) event {
+func (x *Exchange) streamEnded(s *stream, err error, again bool, now instant.Time) event {
 	u, p := x.u, &x.conn
 	p.owed--
 	if (s.used || s.pending.Len() > 0) && err != errGivenUp && p.closedEarly < maxClosedEarly && p.dials > 0 {

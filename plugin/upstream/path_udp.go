@@ -3,6 +3,7 @@ package upstream
 import (
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -14,7 +15,7 @@ const (
 
 // sendPacket sends one packet, on the exchange's socket if it has one, and returns what
 // comes of that.
-func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
+func (x *Exchange) sendPacket(now instant.Time, out *outbox) (event, error) {
 	p := &x.udp
 	if p.wrongIDs == maxWrongIDs {
 		return udpFailed, ErrForged
@@ -48,13 +49,13 @@ func (x *Exchange) sendPacket(now time.Time, out *outbox) (event, error) {
 
 // streamBy is when a stream is asked at the latest, so that it has time to reply before the
 // race is over or the upstream counts as down.
-func (x *Exchange) streamBy() time.Time {
+func (x *Exchange) streamBy() instant.Time {
 	return x.begun.Add(min(x.u.cfg.Timeout/2, x.u.cfg.Patience/4*3))
 }
 
 // packetNotSent takes back a packet that could not be sent, which is then tried again soon.
 // After a few times nothing may ever get through, and a stream is asked, too.
-func (x *Exchange) packetNotSent(now time.Time) event {
+func (x *Exchange) packetNotSent(now instant.Time) event {
 	p := &x.udp
 	p.packets--
 	p.due = now.Add(unsentWait << p.unsent)
@@ -110,7 +111,7 @@ func (x *Exchange) leaveSocket() {
 
 // socketFailed takes the exchange off a socket that failed, and returns what that means for
 // it: another port is tried, once, and then the path over UDP ends (R10).
-func (x *Exchange) socketFailed(err error, now time.Time) event {
+func (x *Exchange) socketFailed(err error, now instant.Time) event {
 	p := &x.udp
 	failed := p.socket
 	x.leaveSocket()

@@ -1,6 +1,8 @@
 package upstream
 
-import "time"
+import (
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // Receiver is told what becomes of an exchange. Its methods are called from any
 // goroutine, also from within Ask and Retry, and must not block.
@@ -8,7 +10,7 @@ type Receiver interface {
 	// Reply takes the resolver's reply, which came at that time, over a stream or over
 	// UDP: well-formed, of the same question, its id to be ignored. Nothing follows,
 	// unless it may be forged: then another reply may, or a failure.
-	Reply(msg []byte, at time.Time, stream bool)
+	Reply(msg []byte, at instant.Time, stream bool)
 	// Fail says that the exchange ended without a reply. It is called at most
 	// once, and nothing follows.
 	Fail(err error)
@@ -44,12 +46,12 @@ func takesLate(to Receiver) bool {
 // nobody is the Receiver of exchanges that are not waited for.
 type nobody struct{}
 
-func (nobody) Reply([]byte, time.Time, bool) {}
-func (nobody) Fail(error)                    {}
-func (nobody) Health(bool, uint64)           {}
-func (nobody) Again()                        {}
-func (nobody) Unresponsive(bool)             {}
-func (nobody) Waiting() bool                 { return false }
+func (nobody) Reply([]byte, instant.Time, bool) {}
+func (nobody) Fail(error)                       {}
+func (nobody) Health(bool, uint64)              {}
+func (nobody) Again()                           {}
+func (nobody) Unresponsive(bool)                {}
+func (nobody) Waiting() bool                    { return false }
 
 // prober is the Receiver of probes.
 type prober struct{ nobody }

@@ -1,15 +1,14 @@
 package upstream
 
 import (
-	"time"
-
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // replied takes msg, which matches the exchange's query, for a reply to it. It came over
 // socket or over stream, the other is nil, and has been taken off the table of that. A
 // reply that comes too late for everybody only says that the upstream replies.
-func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now time.Time, out *outbox) {
+func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now instant.Time, out *outbox) {
 	k := &x.u.known
 	if stream != nil {
 		k.Stream.Works(now)
@@ -47,7 +46,7 @@ func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now time.
 }
 
 // judge hands msg on if it is usable, and goes over another path otherwise.
-func (x *Exchange) judge(msg []byte, socket *socket, stream *stream, now time.Time, out *outbox) {
+func (x *Exchange) judge(msg []byte, socket *socket, stream *stream, now instant.Time, out *outbox) {
 	overStream := stream != nil
 	truncated := x.query.truncated
 	if overStream {
@@ -80,7 +79,7 @@ func (x *Exchange) judge(msg []byte, socket *socket, stream *stream, now time.Ti
 // learnPaths notes that a path brought nothing to an exchange which the other one answers:
 // UDP, if it was asked in vain; streams, if none could be opened soon, or none brought a
 // reply.
-func (x *Exchange) learnPaths(overStream bool, now time.Time) {
+func (x *Exchange) learnPaths(overStream bool, now instant.Time) {
 	p := &x.udp
 	switch {
 	case overStream && (p.err != nil || x.phase == overBoth && (p.packets >= maxPackets || p.unsent >= maxUnsent)):
@@ -97,7 +96,7 @@ func (u *Upstream) suspects(reply []byte) bool {
 
 // count has the reply counted, but not that to a probe. Of an exchange with several it is
 // the first.
-func (x *Exchange) count(msg []byte, now time.Time, out *outbox) {
+func (x *Exchange) count(msg []byte, now instant.Time, out *outbox) {
 	if _, probe := x.to.(prober); !probe && !x.wait.suspectReply {
 		out.add(job{kind: repliedJob, msg: msg, took: now.Sub(x.begun)})
 	}

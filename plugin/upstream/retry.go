@@ -1,6 +1,10 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // maxPause is how late Retry can be called before this process must have been stopped, as
 // that of a paused virtual machine is. Then it was this side that did not listen, and a
@@ -8,7 +12,7 @@ import "time"
 const maxPause = time.Second
 
 // retry does what is due at now.
-func (x *Exchange) retry(now time.Time, out *outbox) {
+func (x *Exchange) retry(now instant.Time, out *outbox) {
 	if isDue(x.spare.due, now) {
 		x.step(waitedEnough, errNotConnected, now, out)
 	}
@@ -19,7 +23,7 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 		x.wait.silenceFrom, x.wait.probed = now, false
 	}
 	if isDue(x.wait.downAt, now) {
-		x.wait.downAt = time.Time{}
+		x.wait.downAt = instant.Never
 		out.tellHealth(x)
 	}
 	x.noteSilence(now, out)
@@ -36,7 +40,7 @@ func (x *Exchange) retry(now time.Time, out *outbox) {
 
 // noteSilence probes the upstream, or finds that it is down or unresponsive for the type, if
 // that is due.
-func (x *Exchange) noteSilence(now time.Time, out *outbox) {
+func (x *Exchange) noteSilence(now instant.Time, out *outbox) {
 	if x.cutOff() { // it was not asked
 		return
 	}
@@ -48,10 +52,10 @@ func (x *Exchange) noteSilence(now time.Time, out *outbox) {
 }
 
 // isDue reports whether a time that is not zero has come.
-func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+func isDue(at, now instant.Time) bool { return !at.IsZero() && !now.Before(at) }
 
 // retryUDP sends another packet, or goes over to a stream when that has to have its time.
-func (x *Exchange) retryUDP(now time.Time, out *outbox) {
+func (x *Exchange) retryUDP(now instant.Time, out *outbox) {
 	p := &x.udp
 	p.retried = false // its socket was all right until now
 	if p.packets == 1 && p.unsent == 0 {
@@ -73,8 +77,8 @@ func (x *Exchange) retryUDP(now time.Time, out *outbox) {
 }
 
 // wakeAt is when Retry should be called next; zero means never.
-func (x *Exchange) wakeAt() time.Time {
-	x.wake = time.Time{}
+func (x *Exchange) wakeAt() instant.Time {
+	x.wake = instant.Never
 	if x.phase != ended {
 		x.wake = earliest(x.retryUDPAt(), x.retryStreamAt(), x.silenceAt(), x.typeSilenceAt(), x.againAt(), x.wait.downAt, x.spare.due)
 	}

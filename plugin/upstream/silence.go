@@ -3,13 +3,14 @@ package upstream
 import (
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 )
 
 // heardLocked notes that the upstream has replied, over UDP or a stream. If it was down, all
 // exchanges that still wait for it ask once more. If it was only not heard for a while, those
 // do that have nothing more to try and whose last packet fell into that while.
-func (u *Upstream) heardLocked(overUDP bool, now time.Time, out *outbox) {
+func (u *Upstream) heardLocked(overUDP bool, now instant.Time, out *outbox) {
 	if u.linkGone() { // the reply was on its way before
 		return
 	}
@@ -33,7 +34,7 @@ func (u *Upstream) heardLocked(overUDP bool, now time.Time, out *outbox) {
 
 // silentLocked notes that x is unanswered at now, and that the upstream is down if that proves
 // it.
-func (u *Upstream) silentLocked(x *Exchange, now time.Time, out *outbox) {
+func (u *Upstream) silentLocked(x *Exchange, now instant.Time, out *outbox) {
 	if !u.known.Silent(x.wait.silenceFrom, now, x.patience()) {
 		return
 	}
@@ -57,7 +58,7 @@ const (
 
 // notePause notes that a query is asked, and has its receiver told later that the upstream is
 // down, if it is asked after a pause.
-func (x *Exchange) notePause(now time.Time) {
+func (x *Exchange) notePause(now instant.Time) {
 	u := x.u
 	if now.Sub(u.asked) >= leastPause {
 		u.pauseEnded = now
@@ -88,9 +89,9 @@ func (x *Exchange) patience() time.Duration {
 
 // silenceAt is when the upstream is to be probed or, after that, found to be down, if it does
 // not reply until then; zero means never.
-func (x *Exchange) silenceAt() time.Time {
+func (x *Exchange) silenceAt() instant.Time {
 	if x.cutOff() {
-		return time.Time{}
+		return instant.Never
 	}
 	patience := x.patience()
 	silence := x.u.known.Deadline(x.wait.silenceFrom, patience)
@@ -103,7 +104,7 @@ func (x *Exchange) silenceAt() time.Time {
 // probeIsDue reports whether it is time to probe the upstream, by a question that it can answer
 // at once: the exchange's own name may be one that takes long. It does so once for each
 // exchange, and not if the upstream was probed just now for another.
-func (x *Exchange) probeIsDue(now time.Time) bool {
+func (x *Exchange) probeIsDue(now instant.Time) bool {
 	if at := x.silenceAt(); x.wait.probed || at.IsZero() || now.Before(at) {
 		return false
 	}
@@ -113,16 +114,16 @@ func (x *Exchange) probeIsDue(now time.Time) bool {
 
 // typeSilenceAt is when the exchange counts as one that the upstream leaves without reply
 // while it answers others, if it does so until then; zero means never.
-func (x *Exchange) typeSilenceAt() time.Time {
+func (x *Exchange) typeSilenceAt() instant.Time {
 	if x.wait.silenceReported || x.phase == ended || x.cutOff() {
-		return time.Time{}
+		return instant.Never
 	}
 	return x.wait.silenceFrom.Add(x.u.patienceLocked())
 }
 
 // noteTypeSilence notes, once for each exchange, that it is still without reply though others
 // were answered meanwhile.
-func (x *Exchange) noteTypeSilence(now time.Time, out *outbox) {
+func (x *Exchange) noteTypeSilence(now instant.Time, out *outbox) {
 	if due := x.typeSilenceAt(); due.IsZero() || now.Before(due) {
 		return
 	}

@@ -2,14 +2,14 @@ package upstream
 
 import (
 	"slices"
-	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // socketLocked returns the socket on one of the ports in use, which is that of the batch,
 // or drawn at random, but not the one that failed, which may be nil.
-func (u *Upstream) socketLocked(now time.Time, failed *socket, out *outbox) (*socket, error) {
+func (u *Upstream) socketLocked(now instant.Time, failed *socket, out *outbox) (*socket, error) {
 	i := out.draw(u, now)
 	if failed != nil && u.sockets[i] == failed {
 		i = (i + 1) % len(u.sockets)
@@ -31,7 +31,7 @@ func (u *Upstream) socketLocked(now time.Time, failed *socket, out *outbox) (*so
 
 // openSocketLocked puts a socket on the i-th port into use, in place of another if there
 // is one.
-func (u *Upstream) openSocketLocked(i int, now time.Time) (*socket, error) {
+func (u *Upstream) openSocketLocked(i int, now instant.Time) (*socket, error) {
 	s := &socket{u: u}
 	part, err := u.cfg.Ports.Join(s, u.peer, i, now)
 	if err != nil {
@@ -62,7 +62,7 @@ func (u *Upstream) retireLocked(s *socket) {
 
 // renewSocketsLocked takes all sockets out of use, for others on fresh ports; but not if
 // that was done for some upstream just now, and too often.
-func (u *Upstream) renewSocketsLocked(now time.Time) {
+func (u *Upstream) renewSocketsLocked(now instant.Time) {
 	if !u.cfg.Ports.Renew(now) {
 		return
 	}
@@ -74,7 +74,7 @@ func (u *Upstream) renewSocketsLocked(now time.Time) {
 // renewAllLocked takes all sockets and idle streams out of use after an error of one, or a
 // silence: what is wrong with one is wrong with all. Streams that owe a reply are left to
 // show by themselves.
-func (u *Upstream) renewAllLocked(now time.Time) {
+func (u *Upstream) renewAllLocked(now instant.Time) {
 	u.renewSocketsLocked(now)
 	for i := len(u.conns.open) - 1; i >= 0; i-- { // from the end: close takes it off the list
 		if s := u.conns.open[i]; s.state.connected() && s.pending.Len() == 0 {
@@ -85,7 +85,7 @@ func (u *Upstream) renewAllLocked(now time.Time) {
 
 // retiringLocked reports whether another port should take the place of the socket's: it has
 // been open to guesses for long, it may lead nowhere, or its ids run low.
-func (s *socket) retiringLocked(now time.Time) bool {
+func (s *socket) retiringLocked(now instant.Time) bool {
 	if s.u.known.Down && s.Age(now) > maxAgeDown || s.pending.Full() {
 		s.Retire()
 	}
@@ -113,7 +113,7 @@ func (s *socket) removeLocked(id uint16) {
 }
 
 // sentLocked notes that a query with id is sent.
-func (s *socket) sentLocked(id uint16, now time.Time) {
+func (s *socket) sentLocked(id uint16, now instant.Time) {
 	s.sent = now
 	s.used.Add(id)
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
@@ -42,20 +43,20 @@ type Upstream struct {
 	looks          looks
 	turns          turns
 	random         *ports.Random
-	asked          time.Time   // when a query, not a probe, last was
-	pauseEnded     time.Time   // when the first query after a pause was asked
-	tidyTimer      *time.Timer // calls tidy
-	tidyDue        time.Time   // when it does; zero: it does not
-	closing        bool        // Close was called
+	asked          instant.Time // when a query, not a probe, last was
+	pauseEnded     instant.Time // when the first query after a pause was asked
+	tidyTimer      *time.Timer  // calls tidy
+	tidyDue        instant.Time // when it does; zero: it does not
+	closing        bool         // Close was called
 }
 
 // connections are the streams of an upstream, and when there may be another.
 type connections struct {
-	open         []*stream // and those that are being dialled, in the order in which that began
-	lastAsked    time.Time // when a query last went over one
-	notBefore    time.Time // no connection is dialled before
-	rewarmAt     time.Time // when another is opened to be held open; zero: none is
-	limitedUntil time.Time // so long the resolver is taken to allow no more connections
+	open         []*stream    // and those that are being dialled, in the order in which that began
+	lastAsked    instant.Time // when a query last went over one
+	notBefore    instant.Time // no connection is dialled before
+	rewarmAt     instant.Time // when another is opened to be held open; zero: none is
+	limitedUntil instant.Time // so long the resolver is taken to allow no more connections
 }
 
 // turns counts the exchanges under way over UDP by what they ask, and holds those that wait
@@ -72,14 +73,14 @@ type turns struct {
 // Retry and Release lock the upstream; all other methods are called with its lock held.
 type Exchange struct {
 	u        *Upstream
-	begun    time.Time
+	begun    instant.Time
 	question uint16 // where it is counted
 	probe    bool
 	overLink bool // as in Query
 
 	to    Receiver
-	phase phase     // changed by step alone
-	wake  time.Time // when Retry should be called next; zero: never
+	phase phase        // changed by step alone
+	wake  instant.Time // when Retry should be called next; zero: never
 	query wording
 	udp   datagramPath
 	conn  streamPath
@@ -106,8 +107,8 @@ const (
 
 // datagramPath is an exchange's path over UDP.
 type datagramPath struct {
-	due          time.Time     // when a reply to the last packet is
-	sent         time.Time     // when that was
+	due          instant.Time  // when a reply to the last packet is
+	sent         instant.Time  // when that was
 	rto          time.Duration // to wait for a reply to the first
 	packets      uint8         // so many were sent
 	unsent       uint8         // times that the network took no packet just then, up to maxUnsent
@@ -122,32 +123,32 @@ type datagramPath struct {
 
 // streamPath is an exchange's path over streams.
 type streamPath struct {
-	due         time.Time // when a reply is
-	stream      *stream   // the latest
-	owed        uint8     // so many may still bring a reply
-	dials       uint8     // so many were asked, but for those that were closed early
-	closedEarly uint8     // so many ended early, but had brought replies
-	failed      bool      // none could be opened soon, or none brought a reply
+	due         instant.Time // when a reply is
+	stream      *stream      // the latest
+	owed        uint8        // so many may still bring a reply
+	dials       uint8        // so many were asked, but for those that were closed early
+	closedEarly uint8        // so many ended early, but had brought replies
+	failed      bool         // none could be opened soon, or none brought a reply
 }
 
 // wait is how an exchange's wait for a reply goes.
 type wait struct {
-	silenceFrom     time.Time // since when a silence would be noticed
-	downAt          time.Time // when the receiver is to be told that the upstream is down; zero: it was, or need not be
-	probed          bool      // whether the upstream replies at all
-	silenceReported bool      // its silence was noticed while others were answered
-	zoneReported    bool      // and that it lasted as long as a reply was of use
-	askedAgain      bool      // after a silence
-	triedAgain      bool      // after a look at the link
-	suspectReply    bool      // there was a reply, but it may be forged
+	silenceFrom     instant.Time // since when a silence would be noticed
+	downAt          instant.Time // when the receiver is to be told that the upstream is down; zero: it was, or need not be
+	probed          bool         // whether the upstream replies at all
+	silenceReported bool         // its silence was noticed while others were answered
+	zoneReported    bool         // and that it lasted as long as a reply was of use
+	askedAgain      bool         // after a silence
+	triedAgain      bool         // after a look at the link
+	suspectReply    bool         // there was a reply, but it may be forged
 }
 
 // fallback is a reply that is better than none.
 type fallback struct {
-	msg      []byte    // truncated, or one that rejected EDNS
-	due      time.Time // when it has to do; zero: it is not a truncated one
-	udpSize  uint16    // of replies that the client takes over UDP
-	enlarged bool      // this size was asked for
+	msg      []byte       // truncated, or one that rejected EDNS
+	due      instant.Time // when it has to do; zero: it is not a truncated one
+	udpSize  uint16       // of replies that the client takes over UDP
+	enlarged bool         // this size was asked for
 }
 
 // socket is an upstream's part of a port, with the exchanges that wait on it. It is the
@@ -157,7 +158,7 @@ type socket struct {
 	*ports.Socket
 
 	pending   ports.Table[Exchange]
-	sent      time.Time      // when it was last sent on
+	sent      instant.Time   // when it was last sent on
 	used      ports.IDs      // of queries that were sent on it
 	wrongIDs  uint8          // of errors without a question, up to manyWrongIDs
 	questions map[uint64]int // how many exchanges are pending by what they ask; nil: not counted yet
@@ -179,11 +180,11 @@ type stream struct {
 
 	// Guarded by u.mu.
 	state   streamState
-	alone   bool      // it is for one exchange
-	dialled time.Time // when dialling began
-	heard   time.Time // when it brought a reply, or was opened; zero: it never was
-	owing   time.Time // since when it owes a reply
-	used    bool      // it brought a reply
+	alone   bool         // it is for one exchange
+	dialled instant.Time // when dialling began
+	heard   instant.Time // when it brought a reply, or was opened; zero: it never was
+	owing   instant.Time // since when it owes a reply
+	used    bool         // it brought a reply
 	pending ports.Table[Exchange]
 	queue   []uint16 // ids of those yet to be sent
 

@@ -3,8 +3,8 @@ package upstream
 import (
 	"context"
 	"slices"
-	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 )
 
@@ -14,7 +14,7 @@ func newStream(u *Upstream) *stream {
 }
 
 // askLocked queues x's query.
-func (s *stream) askLocked(x *Exchange, now time.Time) {
+func (s *stream) askLocked(x *Exchange, now instant.Time) {
 	if s.pending.Len() == 0 {
 		s.owing = now
 	}
@@ -47,7 +47,7 @@ func (s *stream) openedLocked() {
 		e = connectedAlone
 	}
 	s.state = s.state.next(e)
-	s.heard = time.Now()
+	s.heard = instant.Now()
 	least := s.heard.Add(known.LeastStall - s.u.patienceLocked())
 	for _, x := range s.pending.All() {
 		switch {
@@ -67,12 +67,12 @@ func (s *stream) everOpen() bool { return !s.heard.IsZero() }
 func (s *stream) takesMore() bool { return s.state < draining && !s.alone }
 
 // freeLocked reports whether another query would not have to wait for those under way.
-func (s *stream) freeLocked(now time.Time) bool {
+func (s *stream) freeLocked(now instant.Time) bool {
 	return s.pending.Len() == 0 || s.tripper != nil && s.pending.Len() < maxWorkers && !s.stalledLocked(now)
 }
 
 // stalledLocked reports whether the server has kept a query waiting for long.
-func (s *stream) stalledLocked(now time.Time) bool {
+func (s *stream) stalledLocked(now instant.Time) bool {
 	since := now.Add(-s.u.known.Stall())
 	return s.pending.Len() > 0 && !s.owing.After(since) && !s.heard.After(since)
 }

@@ -1,6 +1,10 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
+)
 
 // maxLimited is how long a resolver is taken to allow no more connections; then another is
 // tried.
@@ -15,7 +19,7 @@ const rewarmEvery = 5 * time.Second
 // brought a reply after since, which may be zero. One that has owed a reply for long makes
 // room, but what it owes may come yet: the server or the name may just be slow. Where the
 // resolver allows no more connections than work already, those are used.
-func (u *Upstream) streamLocked(now, since time.Time) *stream {
+func (u *Upstream) streamLocked(now, since instant.Time) *stream {
 	limited := u.limitedLocked(now)
 	var free, connecting, stalled, best *stream
 	inUse := 0
@@ -54,7 +58,7 @@ func (u *Upstream) streamLocked(now, since time.Time) *stream {
 // streamAloneLocked returns a connection for one exchange, whose query may be what ends
 // connections, or may have shared them with such a query. Where all connections
 // end, and it is no query's fault, it is one for many.
-func (u *Upstream) streamAloneLocked(now time.Time) *stream {
+func (u *Upstream) streamAloneLocked(now instant.Time) *stream {
 	if len(u.conns.open) >= maxOpen || now.Sub(u.known.Last) > maxIdle {
 		return u.streamLocked(now, now)
 	}
@@ -66,7 +70,7 @@ func (u *Upstream) streamAloneLocked(now time.Time) *stream {
 // openStreamLocked begins to dial a connection.
 func (u *Upstream) openStreamLocked() *stream {
 	s := newStream(u)
-	u.conns.open, u.conns.rewarmAt = append(u.conns.open, s), time.Time{}
+	u.conns.open, u.conns.rewarmAt = append(u.conns.open, s), instant.Never
 	go s.run()
 	u.tidyLaterLocked()
 	return s
@@ -89,7 +93,7 @@ func (u *Upstream) endOldestLocked() {
 // rewarmLocked opens another connection in the place of s, if one is to be held open. One
 // that was not used lasts for rewarmEvery or is missing so long: a resolver may close each at
 // once, or take none.
-func (u *Upstream) rewarmLocked(s *stream, now time.Time) {
+func (u *Upstream) rewarmLocked(s *stream, now instant.Time) {
 	u.conns.rewarmAt = now
 	if !s.used {
 		u.conns.rewarmAt = s.dialled.Add(rewarmEvery)
@@ -99,10 +103,10 @@ func (u *Upstream) rewarmLocked(s *stream, now time.Time) {
 
 // rewarmDueLocked opens a connection if one is to be held open and it is time for it. An
 // upstream that is down is dialled by probes.
-func (u *Upstream) rewarmDueLocked(now time.Time) {
+func (u *Upstream) rewarmDueLocked(now instant.Time) {
 	switch {
 	case len(u.conns.open) > 0 || u.closing || u.linkGone() || u.known.Down || now.Sub(u.conns.lastAsked) >= u.cfg.Warm:
-		u.conns.rewarmAt = time.Time{}
+		u.conns.rewarmAt = instant.Never
 	case u.conns.rewarmAt.After(now):
 		u.tidyLaterLocked()
 	default:
@@ -112,7 +116,7 @@ func (u *Upstream) rewarmDueLocked(now time.Time) {
 
 // limitedLocked reports whether the resolver takes no more connections than there are:
 // while some work, another failed not long ago, or is not taken in time.
-func (u *Upstream) limitedLocked(now time.Time) bool {
+func (u *Upstream) limitedLocked(now instant.Time) bool {
 	limited := now.Before(u.conns.limitedUntil)
 	for _, s := range u.conns.open {
 		if s.stalledLocked(now) { // then these may be broken themselves

@@ -1,18 +1,17 @@
 package upstream
 
 import (
-	"time"
-
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // tidy forgets, closes and probes, once a second while there is anything to do.
 func (u *Upstream) tidy() {
 	var out outbox
-	now := time.Now()
+	now := instant.Now()
 	u.mu.Lock()
 	paused := now.Sub(u.tidyDue) > maxPause
-	u.tidyDue = time.Time{}
+	u.tidyDue = instant.Never
 	u.tidyLocked(paused, now, &out)
 	if u.known.Down && !u.linkGone() && !u.closing {
 		out.add(job{kind: probeJob})
@@ -23,7 +22,7 @@ func (u *Upstream) tidy() {
 
 // tidyLocked forgets old exchanges, and closes sockets that are old and unused. It is told
 // if this process was stopped just now.
-func (u *Upstream) tidyLocked(paused bool, now time.Time, out *outbox) {
+func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 	for _, s := range u.sockets {
 		if s != nil && (u.closing || s.retiringLocked(now) && now.Sub(s.sent) >= tidyEvery) { // else the next query replaces it
 			u.retireLocked(s)
@@ -87,7 +86,7 @@ func (u *Upstream) pendingOverUDPLocked() (n int) {
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it releases
 // the races.
-func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now time.Time, out *outbox) {
+func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now instant.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.known.Down {
@@ -116,7 +115,7 @@ func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now 
 }
 
 // forgetLocked drops what is not waited for on a socket.
-func (s *socket) forgetLocked(few, paused bool, now time.Time, out *outbox) {
+func (s *socket) forgetLocked(few, paused bool, now instant.Time, out *outbox) {
 	s.u.forgetLocked(&s.pending, few, paused, now, out)
 	s.questions = nil // counted again when needed
 }

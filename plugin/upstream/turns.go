@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -25,7 +26,7 @@ func (t *turns) full(question uint16) bool {
 
 // mayAskUDP reports whether the exchange may ask over UDP now. If not, it is woken when one
 // with the same question has left UDP. The time until then is not silence of the upstream.
-func (x *Exchange) mayAskUDP(now time.Time) bool {
+func (x *Exchange) mayAskUDP(now instant.Time) bool {
 	t := &x.u.turns
 	switch {
 	case x.udp.counted || x.probe:
@@ -71,7 +72,7 @@ func (x *Exchange) leaveTurn() (next *Exchange) {
 }
 
 // passTurn ends the exchange's turn, and wakes the next one with the same question.
-func (x *Exchange) passTurn(now time.Time, out *outbox) {
+func (x *Exchange) passTurn(now instant.Time, out *outbox) {
 	if next := x.leaveTurn(); next != nil {
 		next.udp.due = now
 		out.add(job{kind: againJob, to: next.to})

@@ -85,6 +85,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
@@ -118,7 +119,7 @@ func (u *Upstream) Close() {
 	var out outbox
 	u.mu.Lock()
 	u.closing = true
-	u.tidyLocked(false, time.Now(), &out)
+	u.tidyLocked(false, instant.Now(), &out)
 	u.mu.Unlock()
 	u.do(&out)
 }

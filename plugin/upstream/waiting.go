@@ -4,6 +4,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
@@ -59,7 +60,7 @@ func (x *Exchange) waitForLink() {
 // tidyLaterLocked makes sure that tidy is called as long as there is something to tidy up.
 func (u *Upstream) tidyLaterLocked() {
 	if u.tidyDue.IsZero() {
-		u.tidyDue = time.Now().Add(tidyEvery)
+		u.tidyDue = instant.Now().Add(tidyEvery)
 		u.tidyTimer.Reset(tidyEvery)
 	}
 }

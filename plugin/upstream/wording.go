@@ -2,10 +2,10 @@ package upstream
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -22,7 +22,7 @@ func questionType(msg []byte) uint16 {
 
 // avoidEDNS takes EDNS from a query that has yet to be sent, if the upstream does not take
 // it.
-func (x *Exchange) avoidEDNS(now time.Time) {
+func (x *Exchange) avoidEDNS(now instant.Time) {
 	if !x.u.known.EDNS.Avoid(now) {
 		return
 	}
@@ -33,7 +33,7 @@ func (x *Exchange) avoidEDNS(now time.Time) {
 
 // lastPacketPlain takes EDNS from the last packet that is sent, if nothing has shown that
 // the upstream knows it.
-func (x *Exchange) lastPacketPlain(now time.Time) {
+func (x *Exchange) lastPacketPlain(now instant.Time) {
 	if x.query.plain != asIs || x.u.known.EDNS.Known(now) {
 		return
 	}
@@ -51,7 +51,7 @@ func (x *Exchange) restoreEDNS() {
 
 // rejectsEDNS learns from a reply what the upstream makes of EDNS, and reports whether the
 // query is to be asked again, without it.
-func (x *Exchange) rejectsEDNS(reply []byte, now time.Time) bool {
+func (x *Exchange) rejectsEDNS(reply []byte, now instant.Time) bool {
 	e := &x.u.known.EDNS
 	switch {
 	case x.query.plain == afterRejected:
@@ -94,7 +94,7 @@ func (x *Exchange) wasNotEDNS(reply []byte) bool {
 
 // learnSigning notes that the upstream signs, if a reply shows it. Signatures that are
 // asked for by type show nothing: every resolver hands them on.
-func (x *Exchange) learnSigning(reply []byte, now time.Time) {
+func (x *Exchange) learnSigning(reply []byte, now instant.Time) {
 	d := &x.u.known.DNSSEC
 	if d.KnownWell(now) || !wire.DO(x.query.msg) {
 		return

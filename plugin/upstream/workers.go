@@ -3,8 +3,8 @@ package upstream
 import (
 	"context"
 	"errors"
-	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -37,7 +37,7 @@ func (s *stream) lastCall() {
 	var out outbox
 	s.u.mu.Lock()
 	s.drainLocked()
-	s.moveQueuedLocked(errClosed, time.Now(), &out)
+	s.moveQueuedLocked(errClosed, instant.Now(), &out)
 	s.u.mu.Unlock()
 	s.u.do(&out)
 }

@@ -2,10 +2,10 @@ package upstream
 
 import (
 	"encoding/binary"
-	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -29,7 +29,7 @@ func (u *Upstream) unresponsive(question []byte) (forType, forName bool) {
 // noteZoneSilence notes, once for each exchange, that it is without reply for as long as one is
 // of use, though others were answered meanwhile. It is called when nobody waits for it any
 // longer, for a name that takes long is no sign of anything.
-func (x *Exchange) noteZoneSilence(now time.Time, out *outbox) {
+func (x *Exchange) noteZoneSilence(now instant.Time, out *outbox) {
 	u := x.u
 	if x.wait.zoneReported || x.phase == ended || x.cutOff() || now.Sub(x.wait.silenceFrom) < u.cfg.Timeout {
 		return
