@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 func equal(t *testing.T, what string, got, want any) {
@@ -56,8 +58,8 @@ func TestRTT(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	start := instant.Now()
+	at := func(d time.Duration) instant.Time { return start.Add(d) }
 	for _, tc := range []struct {
 		what       string
 		heard      time.Duration // -1: never
@@ -90,7 +92,7 @@ func TestHealth(t *testing.T) {
 
 func TestPath(t *testing.T) {
 	var w Path
-	now := time.Now()
+	now := instant.Now()
 	if w.blocked(1) || w.Hopeless() || w.TryAgain(now) {
 		t.Error("a path that nothing is known of is blocked")
 	}
@@ -133,7 +135,7 @@ func TestLatency(t *testing.T) {
 // Silences of questions that are not waited for count too, and a flood of types is bounded.
 func TestTypes(t *testing.T) {
 	var h Types
-	now := time.Now()
+	now := instant.Now()
 	for i := range enoughSilences {
 		if h.Unresponsive(dns.TypeAAAA) {
 			t.Fatalf("unresponsive after %d silences", i)
@@ -164,10 +166,10 @@ func TestTypes(t *testing.T) {
 // R19: how long a reply is worth to be waited for: as long as one usually takes, where
 // the upstream is known to sign, or nothing is known yet.
 func TestR19Worth(t *testing.T) {
-	now := time.Now()
-	at := func(d time.Duration) time.Time { return now.Add(d) }
+	now := instant.Now()
+	at := func(d time.Duration) instant.Time { return now.Add(d) }
 	var d DNSSEC
-	want := func(what string, qtype uint16, timeout time.Duration, at time.Time, want time.Duration) {
+	want := func(what string, qtype uint16, timeout time.Duration, at instant.Time, want time.Duration) {
 		t.Helper()
 		if got := d.Worth(qtype, timeout, at); got != want {
 			t.Errorf("%s: worth %v, want %v", what, got, want)

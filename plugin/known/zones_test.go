@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // wireName is a name in wire format.
@@ -62,7 +64,7 @@ func TestZones(t *testing.T) {
 	} {
 		var z Zones
 		var told, asks []string
-		now := time.Now()
+		now := instant.Now()
 		text := func(list []string, sign string) (names []string) {
 			for _, zone := range list {
 				var labels []string
@@ -106,7 +108,7 @@ func TestZones(t *testing.T) {
 // The memory is bounded, whatever is asked; what is known stays, and what is not enough goes.
 func TestZonesBound(t *testing.T) {
 	var z Zones
-	now := time.Now()
+	now := instant.Now()
 	for range enoughOfName {
 		now = now.Add(time.Second)
 		z.Unanswered(wireName("known.example"), now, time.Second)

@@ -13,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -42,7 +43,7 @@ func (a *acting) More() int { return 0 }
 
 func (a *acting) Follow(int, *race.Leg, []byte) bool { return false }
 
-func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
+func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, instant.Time) {
 	a.asked[i] = true
 	d := a.do[i]
 	if d.down {
@@ -58,15 +59,15 @@ func (a *acting) AskLeg(i int, leg *race.Leg) (race.Exchange, time.Time) {
 	case d.err != nil:
 		time.AfterFunc(d.after, func() { leg.Fail(d.err) })
 	case d.reply != nil:
-		time.AfterFunc(d.after, func() { leg.Reply(d.reply, time.Now(), false) })
+		time.AfterFunc(d.after, func() { leg.Reply(d.reply, instant.Now(), false) })
 	}
-	return idle{}, time.Time{}
+	return idle{}, instant.Never
 }
 
 type idle struct{}
 
-func (idle) Retry(time.Time) time.Time { return time.Time{} }
-func (idle) Release()                  {}
+func (idle) Retry(instant.Time) instant.Time { return instant.Never }
+func (idle) Release()                        {}
 
 // reply says of the question what rcode and address say; without address it has an SOA.
 func replyTo(msg []byte, rcode int, address string) []byte {

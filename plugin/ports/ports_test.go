@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -22,14 +23,14 @@ type owner struct {
 func (o *owner) Waits(id uint16) (now, before bool) {
 	return id == o.waits, slices.Contains(o.before, id)
 }
-func (o *owner) Received(msg []byte, _ time.Time) bool {
+func (o *owner) Received(msg []byte, _ instant.Time) bool {
 	if !o.other {
 		o.received = append(o.received, binary.BigEndian.Uint16(msg))
 	}
 	return !o.other
 }
-func (o *owner) Failed(error, []byte, time.Time) {}
-func (o *owner) NotSent(id uint16, _ error)      { o.notSent = append(o.notSent, id) }
+func (o *owner) Failed(error, []byte, instant.Time) {}
+func (o *owner) NotSent(id uint16, _ error)         { o.notSent = append(o.notSent, id) }
 
 // nowhere is a socket that takes no packets to a peer.
 type nowhere struct {
@@ -78,7 +79,7 @@ func TestWhoWaits(t *testing.T) {
 		var received udp.Receiver
 		ps := Over(func(_ bool, r udp.Receiver) (udp.Conn, error) { received = r; return &nowhere{}, nil })
 		for _, o := range tc.owners {
-			if _, err := ps.Join(o, here, 0, time.Now()); err != nil {
+			if _, err := ps.Join(o, here, 0, instant.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -102,8 +103,8 @@ func TestBatch(t *testing.T) {
 	conn := &nowhere{bad: there}
 	ps := Over(func(bool, udp.Receiver) (udp.Conn, error) { return conn, nil })
 	a, b := &owner{}, &owner{}
-	near, _ := ps.Join(a, here, 1, time.Now())
-	far, _ := ps.Join(b, there, 1, time.Now())
+	near, _ := ps.Join(a, here, 1, instant.Now())
+	far, _ := ps.Join(b, there, 1, instant.Now())
 	msg := make([]byte, 12)
 	for range 2 { // the second time with what is left of the first
 		conn.sent, b.notSent = nil, nil
@@ -177,14 +178,14 @@ func TestIDs(t *testing.T) {
 // does one while descriptors run low.
 func TestDraw(t *testing.T) {
 	var random Random
-	draw := func(ps *Ports, now time.Time, n int) int {
+	draw := func(ps *Ports, now instant.Time, n int) int {
 		seen := make(map[int]bool)
 		for range n {
 			seen[ps.Draw(&random, now)] = true
 		}
 		return len(seen)
 	}
-	now := time.Now()
+	now := instant.Now()
 	ps := Over(nil)
 	for range 10 {
 		draw(ps, now, BusyRate)

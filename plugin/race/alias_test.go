@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 var (
@@ -73,7 +75,7 @@ func TestR23Aliases(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts, ends := make([]*script, len(tc.upstreams)), 0
-				a := finder{func(i int, leg *Leg) (Exchange, time.Time) {
+				a := finder{func(i int, leg *Leg) (Exchange, instant.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				}, func(i int, leg *Leg, msg []byte) bool {
@@ -111,7 +113,7 @@ func TestR23Discarded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var aliasLeg *Leg
 		r := new(Race)
-		r.Begin(nil, Setup{Aliases: true, Watched: true, Rules: Rules{Timeout: timeout}}, 2, finder{func(i int, leg *Leg) (Exchange, time.Time) {
+		r.Begin(nil, Setup{Aliases: true, Watched: true, Rules: Rules{Timeout: timeout}}, 2, finder{func(i int, leg *Leg) (Exchange, instant.Time) {
 			return (&script{events: says([]time.Duration{ms, 5 * ms}[i], [][]byte{bareAlias, goodReply}[i])}).ask(leg)
 		}, func(_ int, leg *Leg, _ []byte) bool { aliasLeg = leg; return true }})
 		defer r.End()

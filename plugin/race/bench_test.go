@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // silent is an exchange with nothing to do.
 type silent struct{}
 
-func (silent) Retry(time.Time) time.Time { return time.Time{} }
-func (silent) Release()                  {}
+func (silent) Retry(instant.Time) instant.Time { return instant.Never }
+func (silent) Release()                        {}
 
 // BenchmarkRace is what a race costs beside its exchanges: n replies, of which
 // the last one is good.
@@ -20,13 +21,13 @@ func BenchmarkRace(b *testing.B) {
 		b.Run(fmt.Sprintf("legs=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				r := begin(Setup{}, n, func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{}, n, func(i int, leg *Leg) (Exchange, instant.Time) {
 					if i == n-1 {
-						leg.Reply(goodReply, time.Now(), false)
+						leg.Reply(goodReply, instant.Now(), false)
 					} else {
-						leg.Reply(nxdomain, time.Now(), false)
+						leg.Reply(nxdomain, instant.Now(), false)
 					}
-					return silent{}, time.Time{}
+					return silent{}, instant.Never
 				})
 				if res := r.Wait(context.Background()); res.Leg != n-1 {
 					b.Fatal(res)

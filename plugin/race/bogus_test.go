@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // publicPolicy is that on replies of an upstream which may give no private address.
@@ -125,7 +127,7 @@ func TestR22Race(t *testing.T) {
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) {
 					s := &script{events: tc.company}
 					if i == 1 {
 						s.events = tc.public

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // A clock wakes each at its time, at most a tick later, however many and far they are.
@@ -12,7 +14,7 @@ func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Clock
 		for round := range 3 {
-			start := time.Now()
+			start := instant.Now()
 			var all []*sleeper
 			due := make(map[*sleeper]time.Duration)
 			for i := range 500 {
@@ -56,7 +58,7 @@ func TestClockFarAndReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Clock
 		far, gone := c.sleeper(), c.sleeper()
-		now := time.Now()
+		now := instant.Now()
 		c.set(far, now, now.Add(time.Hour))
 		c.set(gone, now, now.Add(ms))
 		gone.wake()
@@ -66,7 +68,7 @@ func TestClockFarAndReleased(t *testing.T) {
 			t.Error("one that was released is woken")
 		}
 		<-far.woken
-		if took := time.Since(now); took > slots*tick {
+		if took := instant.Since(now); took > slots*tick {
 			t.Errorf("woken after %v", took)
 		}
 		c.release(far)
@@ -83,7 +85,7 @@ func TestR4Clock(t *testing.T) {
 			var c Clock
 			start := time.Now()
 			var r Race
-			r.Begin(&c, Setup{Rules: Rules{Timeout: most}}, 1, askFunc(func(int, *Leg) (Exchange, time.Time) { return new(script), time.Time{} }))
+			r.Begin(&c, Setup{Rules: Rules{Timeout: most}}, 1, askFunc(func(int, *Leg) (Exchange, instant.Time) { return new(script), instant.Never }))
 			defer r.End()
 			res := r.Wait(context.Background())
 			if took := time.Since(start); res.Leg >= 0 || took < most || took > most+tick {
@@ -113,12 +115,12 @@ func TestLosers(t *testing.T) {
 			var c Clock
 			var legs []*Leg
 			var r Race
-			r.Begin(&c, Setup{Rules: Rules{Timeout: timeout}, Watched: tc.watched}, 2, askFunc(func(_ int, leg *Leg) (Exchange, time.Time) {
+			r.Begin(&c, Setup{Rules: Rules{Timeout: timeout}, Watched: tc.watched}, 2, askFunc(func(_ int, leg *Leg) (Exchange, instant.Time) {
 				legs = append(legs, leg)
-				return silent{}, time.Time{}
+				return silent{}, instant.Never
 			}))
 			defer r.End()
-			legs[0].Reply(tc.reply, time.Now(), false)
+			legs[0].Reply(tc.reply, instant.Now(), false)
 			if got := legs[1].Waiting(); got != tc.listening {
 				t.Errorf("listening %v, want %v", got, tc.listening)
 			}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // A signature of the answers, and replies with it.
@@ -99,7 +101,7 @@ func TestR19Races(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, DO %v", tc.what, dnssec), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
-					race := begin(Setup{DNSSEC: dnssec}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, time.Time) {
+					race := begin(Setup{DNSSEC: dnssec}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, instant.Time) {
 						u := tc.upstreams[i]
 						leg.Signs(u.known, u.worth)
 						return (&script{events: u.events}).ask(leg)
@@ -131,7 +133,7 @@ func TestR19Races(t *testing.T) {
 func TestR19Discard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, goodReply)}, {events: says(10*ms, goodSigned)}, {events: says(30*ms, chainSigned)}, {events: says(20*ms, goodSigned)}}
-		r := begin(Setup{DNSSEC: true}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{DNSSEC: true}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		if res := r.Wait(t.Context()); res.Leg != 1 {
 			t.Errorf("leg %d", res.Leg)
@@ -164,7 +166,7 @@ func TestR14Final(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				r := begin(Setup{Final: true}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Final: true}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, instant.Time) {
 					return (&script{events: tc.upstreams[i]}).ask(leg)
 				})
 				defer r.End()
@@ -201,7 +203,7 @@ func TestBogusGivesWay(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				r := begin(Setup{Rules: Rules{Policy: bogusPolicy}}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Rules: Rules{Policy: bogusPolicy}}, len(tc.upstreams), func(i int, leg *Leg) (Exchange, instant.Time) {
 					return (&script{events: tc.upstreams[i]}).ask(leg)
 				})
 				defer r.End()

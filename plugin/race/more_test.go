@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // growing is an Asker of upstreams of which some come while the race is on.
@@ -17,9 +19,9 @@ type growing struct {
 	here    atomic.Int32 // so many upstreams
 }
 
-func (g *growing) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return g.scripts[i].ask(leg) }
-func (g *growing) Asked()                                       {}
-func (g *growing) Follow(int, *Leg, []byte) bool                { return false }
+func (g *growing) AskLeg(i int, leg *Leg) (Exchange, instant.Time) { return g.scripts[i].ask(leg) }
+func (g *growing) Asked()                                          {}
+func (g *growing) Follow(int, *Leg, []byte) bool                   { return false }
 
 func (g *growing) More() int {
 	more := int(g.here.Load()) - g.known

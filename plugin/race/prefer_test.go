@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 var (
@@ -79,7 +81,7 @@ func TestR17Preference(t *testing.T) {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
-				r := begin(Setup{Prefer: tc.prefer}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Prefer: tc.prefer}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})
@@ -137,7 +139,7 @@ func TestR4Filtered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
 				start := time.Now()
-				r := begin(Setup{Rules: Rules{Filtered: !tc.off, Policy: bogusPolicy}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) {
+				r := begin(Setup{Rules: Rules{Filtered: !tc.off, Policy: bogusPolicy}}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -32,18 +33,18 @@ type script struct {
 	retries []time.Duration // when Retry wants to be called
 	called  []time.Duration // when it was, of these
 	times   []time.Duration // when it was at all
-	asked   time.Time
+	asked   instant.Time
 	leg     *Leg
 	leave   bool // Release was called
 }
 
-func (s *script) ask(leg *Leg) (Exchange, time.Time) {
-	s.asked, s.leg = time.Now(), leg
+func (s *script) ask(leg *Leg) (Exchange, instant.Time) {
+	s.asked, s.leg = instant.Now(), leg
 	for _, e := range s.events {
 		do := func() {
 			switch what := e.what.(type) {
 			case []byte:
-				leg.Reply(what, time.Now(), false)
+				leg.Reply(what, instant.Now(), false)
 			case error:
 				leg.Fail(what)
 			case nil:
@@ -61,7 +62,7 @@ func (s *script) ask(leg *Leg) (Exchange, time.Time) {
 
 func (s *script) Release() { s.leave = true }
 
-func (s *script) Retry(now time.Time) time.Time {
+func (s *script) Retry(now instant.Time) instant.Time {
 	if s.asked.IsZero() {
 		s.asked = now
 	}
@@ -72,7 +73,7 @@ func (s *script) Retry(now time.Time) time.Time {
 		s.retries = s.retries[1:]
 	}
 	if len(s.retries) == 0 {
-		return time.Time{}
+		return instant.Never
 	}
 	return s.asked.Add(s.retries[0])
 }
@@ -138,12 +139,12 @@ var (
 )
 
 // askFunc is an Asker.
-type askFunc func(i int, leg *Leg) (Exchange, time.Time)
+type askFunc func(i int, leg *Leg) (Exchange, instant.Time)
 
-func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, time.Time) { return f(i, leg) }
-func (f askFunc) Asked()                                       {}
-func (f askFunc) More() int                                    { return 0 }
-func (f askFunc) Follow(int, *Leg, []byte) bool                { return false }
+func (f askFunc) AskLeg(i int, leg *Leg) (Exchange, instant.Time) { return f(i, leg) }
+func (f askFunc) Asked()                                          {}
+func (f askFunc) More() int                                       { return 0 }
+func (f askFunc) Follow(int, *Leg, []byte) bool                   { return false }
 
 // finder is an Asker that finds the ends of aliases.
 type finder struct {
@@ -172,7 +173,7 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+	r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(ctx)
 	for res.Leg >= 0 && unreadable != nil && string(res.Msg) == string(unreadable) {
@@ -184,11 +185,11 @@ func hold(ctx context.Context, unreadable []byte, upstreams ...[]event) (Result,
 
 func TestR1AllAreAskedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
+		start := instant.Now()
 		// Not even a good reply that is there at once keeps the others from being asked.
 		_, _, scripts := hold(t.Context(), nil, says(0, goodReply), says(ms, nxdomain), nil)
 		for i, s := range scripts {
-			if !s.asked.Equal(start) {
+			if s.asked != start {
 				t.Errorf("upstream %d was asked after %v", i, s.asked.Sub(start))
 			}
 		}
@@ -345,7 +346,7 @@ func TestUnreadableReply(t *testing.T) {
 func TestReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(0, goodReply)}, {events: says(0, nxdomain)}, {events: []event{{0, errBroken}}}, {}}
-		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		r.Wait(t.Context())
 		want := func(leg int, verdict Verdict, msg []byte) {
@@ -382,7 +383,7 @@ func TestRetry(t *testing.T) {
 		one := &script{retries: []time.Duration{100 * ms, 300 * ms, 500 * ms}, events: says(400*ms, nxdomain)}
 		two := &script{retries: []time.Duration{150 * ms, 900 * ms}, events: says(600*ms, goodReply)}
 		scripts := []*script{one, two}
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		r.End()
 		time.Sleep(timeout)
@@ -399,7 +400,7 @@ func TestRelease(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			silent, replies := &script{}, &script{events: says(ms, goodReply)}
 			scripts := []*script{silent, replies}
-			r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+			r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 			if res := r.Wait(t.Context()); res.Verdict != Good {
 				t.Fatal(res.Verdict)
 			}
@@ -420,9 +421,9 @@ func TestRelease(t *testing.T) {
 // stopped is an exchange in whose Retry the process is stopped for a while.
 type stopped time.Duration
 
-func (d stopped) Retry(time.Time) time.Time {
+func (d stopped) Retry(instant.Time) instant.Time {
 	time.Sleep(time.Duration(d))
-	return time.Time{}
+	return instant.Never
 }
 
 func (stopped) Release() {}
@@ -432,14 +433,14 @@ func (stopped) Release() {}
 func TestOverslept(t *testing.T) {
 	const pause = 30 * time.Second
 	synctest.Test(t, func(t *testing.T) {
-		r := begin(Setup{}, 3, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 3, func(i int, leg *Leg) (Exchange, instant.Time) {
 			switch i {
 			case 0:
-				leg.Reply(nxdomain, time.Now(), false)
+				leg.Reply(nxdomain, instant.Now(), false)
 			case 1:
-				time.AfterFunc(time.Second+pause+ms, func() { leg.Reply(goodReply, time.Now(), false) })
+				time.AfterFunc(time.Second+pause+ms, func() { leg.Reply(goodReply, instant.Now(), false) })
 			}
-			return stopped(pause), time.Now().Add(time.Second)
+			return stopped(pause), instant.Now().Add(time.Second)
 		})
 		defer r.End()
 		if res := r.Wait(t.Context()); res.Verdict != Good {
@@ -447,13 +448,13 @@ func TestOverslept(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // it was stopped before it began to wait
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) {
 			if i == 0 {
-				leg.Reply(nxdomain, time.Now(), false)
+				leg.Reply(nxdomain, instant.Now(), false)
 			} else {
-				time.AfterFunc(pause+ms, func() { leg.Reply(goodReply, time.Now(), false) })
+				time.AfterFunc(pause+ms, func() { leg.Reply(goodReply, instant.Now(), false) })
 			}
-			return stopped(0), time.Now().Add(time.Second)
+			return stopped(0), instant.Now().Add(time.Second)
 		})
 		defer r.End()
 		time.Sleep(pause)
@@ -463,8 +464,8 @@ func TestOverslept(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		r := begin(Setup{}, 1, func(int, *Leg) (Exchange, time.Time) {
-			return stopped(pause), time.Now().Add(time.Second)
+		r := begin(Setup{}, 1, func(int, *Leg) (Exchange, instant.Time) {
+			return stopped(pause), instant.Now().Add(time.Second)
 		})
 		defer r.End()
 		if res, took := r.Wait(t.Context()), time.Since(start); res.Leg >= 0 || took != timeout+pause {
@@ -478,16 +479,16 @@ func TestR5Back(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		s := new(script)
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) {
 			if i == 0 {
-				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, time.Now(), false) })
-				return new(script), time.Time{}
+				time.AfterFunc(2*time.Second, func() { leg.Reply(nxdomain, instant.Now(), false) })
+				return new(script), instant.Never
 			}
 			leg.Health(true, 1)
 			time.AfterFunc(time.Second, func() { leg.Health(false, 2); leg.Again(); leg.Again() })
-			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply, time.Now(), false) })
+			time.AfterFunc(3*time.Second, func() { leg.Reply(goodReply, instant.Now(), false) })
 			s.retries = []time.Duration{5 * time.Second} // when it would be due if it were not for that
-			return s, s.Retry(time.Now())
+			return s, s.Retry(instant.Now())
 		})
 		defer r.End()
 		res := r.Wait(t.Context())
@@ -503,7 +504,7 @@ func TestR5Back(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{events: says(10*ms, goodReply)}
-		r := begin(Setup{}, 1, func(_ int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 1, func(_ int, leg *Leg) (Exchange, instant.Time) {
 			time.AfterFunc(5*ms, func() {
 				if !leg.Waiting() {
 					t.Error("is not waiting while the race is on")

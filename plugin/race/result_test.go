@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // Who lets a race linger learns what all upstreams say, when, and of whom the race
@@ -17,7 +19,7 @@ func TestLinger(t *testing.T) {
 			{events: []event{{2 * time.Second, errBroken}}},
 			{events: []event{{0, nil}}},
 		}
-		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		if res := r.Wait(t.Context()); res.Leg != 0 || time.Since(r.Begun()) != 10*ms {
 			t.Fatalf("leg %d after %v", res.Leg, time.Since(r.Begun()))
@@ -55,7 +57,7 @@ func TestLinger(t *testing.T) {
 func TestLingerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(0, goodReply)}, {events: says(time.Second, nxdomain)}}
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		defer r.End()
 		r.Wait(t.Context())
 		r.Linger(t.Context())
@@ -68,14 +70,14 @@ func TestLingerEnds(t *testing.T) {
 // What was told before of an upstream does not undo what was told after.
 func TestHealthIsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) {
 			if i == 0 {
-				leg.Reply(nxdomain, time.Now(), false)
+				leg.Reply(nxdomain, instant.Now(), false)
 			} else {
 				leg.Health(true, 3)
 				leg.Health(false, 2) // its goroutine was held up
 			}
-			return silent{}, time.Time{}
+			return silent{}, instant.Never
 		})
 		defer r.End()
 		r.Wait(t.Context())
@@ -89,17 +91,17 @@ func TestHealthIsInOrder(t *testing.T) {
 func TestDiscardAndLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var second *Leg
-		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, time.Time) {
+		r := begin(Setup{}, 2, func(i int, leg *Leg) (Exchange, instant.Time) {
 			if i == 0 {
-				leg.Reply(goodReply, time.Now(), false)
+				leg.Reply(goodReply, instant.Now(), false)
 			} else {
 				second = leg
 			}
-			return silent{}, time.Time{}
+			return silent{}, instant.Never
 		})
 		defer r.End()
 		res := r.Wait(t.Context())
-		second.Reply(nxdomain, time.Now(), false)
+		second.Reply(nxdomain, instant.Now(), false)
 		r.Discard(res.Leg)
 		if res = r.Wait(t.Context()); res.Leg != 1 || r.Legs()[1].Late {
 			t.Errorf("leg %d, late %v", res.Leg, r.Legs()[1].Late)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // holdPlan is hold by a plan. It also returns when each upstream was asked; -1: never.
@@ -16,13 +18,13 @@ func holdPlan(t *testing.T, plan Plan, upstreams ...[]event) (Result, time.Durat
 		scripts[i] = &script{events: upstreams[i]}
 	}
 	start := time.Now()
-	r := begin(Setup{Plan: plan}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+	r := begin(Setup{Plan: plan}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 	defer r.End()
 	res := r.Wait(t.Context())
 	took := time.Since(start)
 	asked := make([]time.Duration, len(scripts))
 	for i, s := range scripts {
-		asked[i] = s.asked.Sub(start)
+		asked[i] = s.asked.Sub(instant.Of(start))
 		if s.asked.IsZero() {
 			asked[i] = -1
 		}
@@ -127,7 +129,7 @@ func (s *replySink) TakeReply(i int, v Verdict, _ []byte, took time.Duration, la
 func TestR15ReportTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
-		r := begin(Setup{Plan: Plan{Alone: true, First: 1, Hedge: 100 * ms}}, len(scripts), func(i int, leg *Leg) (Exchange, time.Time) { return scripts[i].ask(leg) })
+		r := begin(Setup{Plan: Plan{Alone: true, First: 1, Hedge: 100 * ms}}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
 		if scripts[0].leg.TakesLate() {
 			t.Error("it takes late replies before ReportTo")
@@ -151,7 +153,7 @@ func TestR15ReportTo(t *testing.T) {
 // to decide again earlier than planned.
 func TestWakes(t *testing.T) {
 	says := func(leg int, msg []byte) func(*Race) {
-		return func(r *Race) { r.legs[leg].Reply(msg, time.Now(), false) }
+		return func(r *Race) { r.legs[leg].Reply(msg, instant.Now(), false) }
 	}
 	signs := func(leg int) func(*Race) { return func(r *Race) { r.legs[leg].Signs(true, 60*ms) } }
 	fails := func(leg int) func(*Race) { return func(r *Race) { r.legs[leg].Fail(errBroken) } }
@@ -175,7 +177,7 @@ func TestWakes(t *testing.T) {
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := begin(tc.setup, 3, func(int, *Leg) (Exchange, time.Time) { return silent{}, time.Time{} })
+				r := begin(tc.setup, 3, func(int, *Leg) (Exchange, instant.Time) { return silent{}, instant.Never })
 				defer r.End()
 				for _, f := range tc.before {
 					f(r)

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -242,12 +243,12 @@ type receiver struct {
 	fail  chan error
 }
 
-func (r receiver) Reply(msg []byte, _ time.Time, _ bool) { r.reply <- msg }
-func (r receiver) Fail(err error)                        { r.fail <- err }
-func (receiver) Health(bool, uint64)                     {}
-func (receiver) Again()                                  {}
-func (receiver) Unresponsive(bool)                       {}
-func (receiver) Waiting() bool                           { return true }
+func (r receiver) Reply(msg []byte, _ instant.Time, _ bool) { r.reply <- msg }
+func (r receiver) Fail(err error)                           { r.fail <- err }
+func (receiver) Health(bool, uint64)                        {}
+func (receiver) Again()                                     {}
+func (receiver) Unresponsive(bool)                          {}
+func (receiver) Waiting() bool                              { return true }
 
 // Many queries share few connections, replies come in any order, and each has the
 // question of its query.

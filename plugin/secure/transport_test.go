@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -59,9 +60,9 @@ func TestNoDialer(t *testing.T) {
 // failure is told why an exchange fails.
 type failure chan error
 
-func (f failure) Fail(err error)                { f <- err }
-func (f failure) Reply([]byte, time.Time, bool) {}
-func (f failure) Health(bool, uint64)           {}
-func (f failure) Again()                        {}
-func (f failure) Unresponsive(bool)             {}
-func (f failure) Waiting() bool                 { return true }
+func (f failure) Fail(err error)                   { f <- err }
+func (f failure) Reply([]byte, instant.Time, bool) {}
+func (f failure) Health(bool, uint64)              {}
+func (f failure) Again()                           {}
+func (f failure) Unresponsive(bool)                {}
+func (f failure) Waiting() bool                    { return true }

@@ -4,17 +4,19 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // signal is a Receiver that passes on when it is told.
 type signal chan struct{}
 
-func (s signal) Reply([]byte, time.Time, bool) { s <- struct{}{} }
-func (s signal) Fail(error)                    { s <- struct{}{} }
-func (s signal) Health(bool, uint64)           {}
-func (s signal) Again()                        {}
-func (s signal) Unresponsive(bool)             {}
-func (s signal) Waiting() bool                 { return true }
+func (s signal) Reply([]byte, instant.Time, bool) { s <- struct{}{} }
+func (s signal) Fail(error)                       { s <- struct{}{} }
+func (s signal) Health(bool, uint64)              {}
+func (s signal) Again()                           {}
+func (s signal) Unresponsive(bool)                {}
+func (s signal) Waiting() bool                    { return true }
 
 // BenchmarkExchange is a query's way to a resolver on loopback and back, over a
 // real socket. The resolver's work is in the time, but not in the allocations.

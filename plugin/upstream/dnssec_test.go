@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
 // signedQuery asks with DO, or without.
@@ -105,14 +107,14 @@ func TestR19WorthOfOthers(t *testing.T) {
 		}
 		u.mu.Lock()
 		u.known.Down = true
-		u.heardLocked(true, time.Now(), new(outbox))
+		u.heardLocked(true, instant.Now(), new(outbox))
 		u.mu.Unlock()
 		if _, worth := u.Signs(q); worth != 250*ms {
 			t.Errorf("back again: worth %v", worth)
 		}
 		u.mu.Lock()
-		u.known.EDNS.AskedAgain(dns.RcodeSuccess, time.Now())
-		u.known.DNSSEC.Show(time.Now())
+		u.known.EDNS.AskedAgain(dns.RcodeSuccess, instant.Now())
+		u.known.DNSSEC.Show(instant.Now())
 		u.mu.Unlock()
 		if known, worth := u.Signs(q); known || worth != 0 {
 			t.Errorf("asked without EDNS: known %v, worth %v", known, worth)
@@ -179,7 +181,7 @@ type replies struct {
 	over bool
 }
 
-func (r *replies) Reply(msg []byte, _ time.Time, _ bool) {
+func (r *replies) Reply(msg []byte, _ instant.Time, _ bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, msg)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -136,9 +137,9 @@ func TestR5StoppedIsNotSilence(t *testing.T) {
 		defer o.waitNoMore()
 		x, _ := u.Ask(query("host.example."), o)
 		time.Sleep(time.Second) // retries were due
-		x.Retry(time.Now())
+		x.Retry(instant.Now())
 		time.Sleep(30 * time.Second)
-		next := x.Retry(time.Now())
+		next := x.Retry(instant.Now())
 		if o.toldDown {
 			t.Error("is down after the pause")
 		}
@@ -146,10 +147,10 @@ func TestR5StoppedIsNotSilence(t *testing.T) {
 			if o.toldDown {
 				break
 			}
-			time.Sleep(time.Until(next))
-			next = x.Retry(time.Now())
+			time.Sleep(instant.Until(next))
+			next = x.Retry(instant.Now())
 		}
-		equal(t, "down after the pause and", time.Since(x.begun)-31*time.Second, testPatience)
+		equal(t, "down after the pause and", instant.Since(x.begun)-31*time.Second, testPatience)
 	})
 }
 

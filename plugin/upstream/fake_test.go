@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
@@ -337,9 +338,9 @@ func (o *outcome) end(reply []byte, err error) {
 	}
 }
 
-func (o *outcome) Reply(msg []byte, _ time.Time, _ bool) { o.end(msg, nil) }
-func (o *outcome) Fail(err error)                        { o.end(nil, err) }
-func (o *outcome) Waiting() bool                         { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
+func (o *outcome) Reply(msg []byte, _ instant.Time, _ bool) { o.end(msg, nil) }
+func (o *outcome) Fail(err error)                           { o.end(nil, err) }
+func (o *outcome) Waiting() bool                            { o.mu.Lock(); defer o.mu.Unlock(); return !o.over && o.calls == 0 }
 func (o *outcome) Health(down bool, turn uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -385,12 +386,13 @@ func (o *outcome) failure() (after time.Duration, err error) {
 
 // drive waits for x as a race does: it calls Retry at next, whenever Retry wants
 // to be called and when the upstream is up again, until the exchange ended or the time is up.
-func drive(x *Exchange, next time.Time, o *outcome) {
+func drive(x *Exchange, next instant.Time, o *outcome) {
 	defer o.waitNoMore()
-	end := o.start.Add(testTimeout)
-	last := o.start // that x was called
+	start := instant.Of(o.start)
+	end := start.Add(testTimeout)
+	last := start // that x was called
 	retry := func() {
-		last = time.Now()
+		last = instant.Now()
 		next = x.Retry(last)
 	}
 	for {
@@ -406,8 +408,8 @@ func drive(x *Exchange, next time.Time, o *outcome) {
 			return
 		case <-o.back:
 			retry()
-		case <-time.After(time.Until(wake)):
-			if !time.Now().Before(end) {
+		case <-time.After(instant.Until(wake)):
+			if !instant.Now().Before(end) {
 				return
 			}
 			retry()

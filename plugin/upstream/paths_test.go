@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -265,8 +266,8 @@ func TestR5Slow(t *testing.T) {
 						x, next := u.Ask(query(fmt.Sprintf("host%d.example.", i)), o)
 						// The race is over when its upstream is down.
 						for !o.isDown() && !o.good() && time.Since(o.start) < testTimeout {
-							time.Sleep(min(10*ms, max(ms, time.Until(next))))
-							next = x.Retry(time.Now())
+							time.Sleep(min(10*ms, max(ms, instant.Until(next))))
+							next = x.Retry(instant.Now())
 						}
 						if !o.good() {
 							wrong++

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -46,7 +47,7 @@ func TestClosedEarlyAfterReturn(t *testing.T) {
 		s := x.conn.stream
 		s.used, x.conn.dials = true, 0
 		x.conn.owed = 2 // so that this one alone ends nothing
-		x.step(x.streamEnded(s, errClosed, false, time.Now()), errClosed, time.Now(), &out)
+		x.step(x.streamEnded(s, errClosed, false, instant.Now()), errClosed, instant.Now(), &out)
 		dials := x.conn.dials
 		u.mu.Unlock()
 		u.do(&out)
@@ -132,12 +133,12 @@ func TestPresenceIsInOrder(t *testing.T) {
 		for x = range u.waitingLocked() {
 		}
 		u.mu.Unlock()
-		silence := func(out *outbox) { u.silentLocked(x, time.Now(), out) }
+		silence := func(out *outbox) { u.silentLocked(x, instant.Now(), out) }
 		time.Sleep(testPatience)
 		down := turn(silence)
-		up := turn(func(out *outbox) { u.heardLocked(true, time.Now(), out) })
+		up := turn(func(out *outbox) { u.heardLocked(true, instant.Now(), out) })
 		u.mu.Lock()
-		x.wait.silenceFrom = time.Now().Add(ms)
+		x.wait.silenceFrom = instant.Now().Add(ms)
 		u.mu.Unlock()
 		time.Sleep(testPatience + ms)
 		again := turn(silence)

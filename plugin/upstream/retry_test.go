@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 )
 
@@ -68,17 +69,17 @@ func TestRetryRandomly(t *testing.T) {
 						}
 						wait := time.Duration(rng.IntN(400)) * ms
 						if rng.IntN(2) == 0 && !next.IsZero() {
-							wait = time.Until(next)
+							wait = instant.Until(next)
 						}
 						time.Sleep(wait)
-						now := time.Now()
-						if next = x.Retry(now); next.Equal(now) {
+						now := instant.Now()
+						if next = x.Retry(now); next == now {
 							inVain++
 						} else {
 							inVain = 0
 						}
 						if !next.IsZero() && next.Before(now) || inVain > 3 {
-							t.Fatalf("called at %v, it wants to be called %v before", now.Sub(o.start), now.Sub(next))
+							t.Fatalf("called at %v, it wants to be called %v before", now.Sub(instant.Of(o.start)), now.Sub(next))
 						}
 						if o.Waiting() == false {
 							break

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -95,10 +96,10 @@ func schedule(t *testing.T, script []byte) {
 			}
 			wait := time.Duration(next(200)) * 5 * ms
 			if next(2) == 0 && !wake.IsZero() {
-				wait = time.Until(wake)
+				wait = instant.Until(wake)
 			}
 			time.Sleep(wait)
-			wake = x.Retry(time.Now())
+			wake = x.Retry(instant.Now())
 		}
 	}
 	u.Link(0, link.Bound)
