@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -64,6 +65,9 @@ func (c *call) await(until time.Duration) (over bool) {
 	if !over {
 		return false
 	}
+	if c.set.cfg.Prefer != option.None {
+		res = c.inView(res)
+	}
 	c.Result.Result = res
 	c.Members = c.race.Members
 	c.Took = time.Since(c.race.Begun())
@@ -106,7 +110,7 @@ func (p *Pool) Start(q Query) *Race {
 	r.Members = r.set.members
 	p.prepare(r, q)
 	if r.setup.Watched = true; !r.setup.Final {
-		r.setup.Prefer = preference(&p.cfg, len(r.Members), knowledge.Standing{}, -1)
+		r.setup.Prefer = r.set.preference(knowledge.Standing{}, -1)
 	}
 	r.begin(nil)
 	return r

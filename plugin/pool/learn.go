@@ -117,6 +117,9 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 			zones.Replied(c.question, i, now)
 		}
 	default: // no opinion
+		if c.winner >= 0 && (verdict == race.Refused || verdict == race.Referral) { // nor will it have one
+			zones.Replied(c.question, i, now)
+		}
 		if c.winner >= 0 && c.Plan.Alone && i == c.Plan.First {
 			own := names.Past(c.question, now).Owners.Has(i)
 			zones.Missed(c.question, i, c.winner, knowledge.Miss{Own: own}, now)

@@ -32,16 +32,11 @@ func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) 
 	cfg := c.set.cfg
 	s := c.set.standing(c.question, cfg.Learn > 0, now)
 	c.Differ = s.Differ != 0
-	view := -1
-	if s.Differ != 0 {
-		if by, ok := c.set.names.View(c.question, now); ok {
-			view = by
-		}
-	}
+	view := c.set.view(c.question, s, now)
 	if cfg.Learn > 0 {
 		plan = c.set.plan(c.question, s, view, now)
 	}
-	return plan, preference(cfg, len(c.Members), s, view)
+	return plan, c.set.preference(s, view)
 }
 
 // standing is what is known of a question's zone. If races are planned by it, this one is
@@ -80,16 +75,14 @@ func (s *set) plan(question []byte, known knowledge.Standing, view int, now time
 	return plan
 }
 
-// grace is how long a better answer is waited for (R17).
-const grace = 20 * time.Millisecond
-
 // preference says which good answers are better (R17); nil: none, because all upstreams have
 // replied in the zone and none differ.
-func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Preference {
+func (s *set) preference(known knowledge.Standing, view int) *race.Preference {
+	cfg := s.cfg
 	if cfg.Prefer == option.None {
 		return nil
 	}
-	p := &race.Preference{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Expected: make([]race.Expectation, n)}
+	p := &race.Preference{Grace: cmp.Or(cfg.Grace, grace), Private: cfg.Prefer == option.Private, Expected: make([]race.Expectation, len(s.members))}
 	some := false
 	for i := range p.Expected {
 		replied := known.Replied.Has(i) || i >= knowledge.MaxUpstreams
@@ -103,7 +96,9 @@ func preference(cfg *Config, n int, known knowledge.Standing, view int) *race.Pr
 		case !p.Private && (!replied || differs):
 			e = race.Expectation{Rank: race.OrderRank(i), Differs: differs}
 		}
-		some = some || e.Rank != race.NoRank
+		if e.Rank != race.NoRank {
+			some, e.Wait = true, s.betterWait(i)
+		}
 		p.Expected[i] = e
 	}
 	if !some {

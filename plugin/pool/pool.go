@@ -111,7 +111,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		Ports:    p.ports,
 		Dial:     p.cfg.Dial,
 	}
-	if p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet() { // upstreams are trusted differently: who sees the port of one must not know another's
+	if p.cfg.Ports == nil && (p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet()) { // upstreams are trusted differently: who sees the port of one must not know another's
 		cfg.Ports = ports.New()
 	}
 	if m.Observer != nil && p.cfg.Learns() {

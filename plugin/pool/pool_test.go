@@ -101,10 +101,15 @@ func TestAskUnreadable(t *testing.T) {
 	}
 }
 
-// R9: with prefer, upstreams are trusted differently, so that none sees the port from which
-// another is asked. Without it a race leaves from one port.
+// R9: with prefer or private_from, upstreams are trusted differently, so that none sees the port
+// from which another is asked. Without it a race leaves from one port.
 func TestR9OwnPorts(t *testing.T) {
-	for _, prefer := range []option.Preference{option.None, option.Order, option.Private} {
+	for what, set := range map[string]func(*option.Values){
+		"":               func(*option.Values) {},
+		"prefer order":   func(v *option.Values) { v.Prefer = option.Order },
+		"prefer private": func(v *option.Values) { v.Prefer = option.Private },
+		"private_from":   func(v *option.Values) { v.PrivateFrom.VPN = true },
+	} {
 		var from [2]chan int
 		var servers []server.Server
 		for i := range from {
@@ -115,14 +120,14 @@ func TestR9OwnPorts(t *testing.T) {
 			})))
 		}
 		v := option.Default()
-		v.Prefer = prefer
+		set(&v)
 		p := New(Config{Values: v})
 		p.Replace(servers)
 		t.Cleanup(p.Close)
 		for range 20 {
 			p.Ask(ask(t, "host.example."), nil)
-			if a, b := <-from[0], <-from[1]; (a == b) != (prefer == option.None) {
-				t.Errorf("prefer %v: asked from the ports %d and %d", prefer, a, b)
+			if a, b := <-from[0], <-from[1]; (a == b) != (what == "") {
+				t.Errorf("%s: asked from the ports %d and %d", what, a, b)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,8 @@ func (w *small) ask(name string, qtype uint16) (*call, time.Duration, []int) {
 			d.reply = replyTo(msg, dns.RcodeNameError, "")
 		case "SERVFAIL":
 			d.reply = replyTo(msg, dns.RcodeServerFailure, "")
+		case "REFUSED":
+			d.reply = replyTo(msg, dns.RcodeRefused, "")
 		default:
 			d.reply = replyTo(msg, dns.RcodeSuccess, says)
 		}
@@ -286,7 +289,7 @@ func TestR17Split(t *testing.T) {
 	}
 }
 
-// R17: where nothing differs nobody waits, once that is known; who is beyond the grace is
+// R17: where nothing differs nobody waits, once that is known; who usually takes too long is
 // not waited for; and other types of a name come from whom the client has it.
 func TestR17Waits(t *testing.T) {
 	prefer := func(c *Config) {
@@ -305,9 +308,9 @@ func TestR17Waits(t *testing.T) {
 				t.Errorf("denied by the better one, question %d took %v, want %v", i, took, want)
 			}
 		}
-		better := &simple{delay: 50 * ms, says: always("10.0.0.1")}
+		better := &simple{delay: 250 * ms, says: always("10.0.0.1")}
 		w = newSmall(t, []*simple{better, {delay: 2 * ms, says: always("192.0.2.1")}}, prefer)
-		for i, want := range []time.Duration{22 * ms, 22 * ms, 22 * ms} {
+		for i, want := range []time.Duration{200 * ms, 22 * ms, 22 * ms} { // nothing is known of it at first
 			if f, took, _ := w.ask(fmt.Sprintf("www%d.split.example.", i), dns.TypeA); took != want || f.Leg != 1 {
 				t.Errorf("too slow, question %d took %v, want %v", i, took, want)
 			}
@@ -322,6 +325,58 @@ func TestR17Waits(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 	})
+}
+
+// R17: a VPN that is slower than the others is waited for as long as it usually takes, also for
+// types that it does not have, and in zones where nothing is known yet; not where it has nothing
+// better, refuses or is silent.
+func TestR17Slower(t *testing.T) {
+	for _, learns := range []time.Duration{0, 10 * time.Minute} {
+		for _, jitter := range []time.Duration{0, 20 * ms} {
+			synctest.Test(t, func(t *testing.T) {
+				public := &simple{delay: 8 * ms, says: func(_ string, qtype uint16) string {
+					return map[uint16]string{dns.TypeA: "192.0.2.1", dns.TypeAAAA: "2001:db8::1"}[qtype]
+				}}
+				vpn := &simple{delay: 60 * ms, says: func(name string, qtype uint16) string {
+					switch {
+					case strings.HasSuffix(name, "refused."):
+						return "REFUSED"
+					case strings.HasSuffix(name, "silent."):
+						return ""
+					case !strings.HasSuffix(name, "corp.example."):
+						return "NXDOMAIN"
+					case qtype == dns.TypeA:
+						return "10.1.0.10"
+					}
+					return "NODATA"
+				}}
+				w := newSmall(t, []*simple{public, vpn}, func(c *Config) { c.Learn, c.Prefer = learns, option.Private })
+				for i := range 12 {
+					vpn.delay = 60*ms + time.Duration(i%3)*jitter
+					for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeA} {
+						name := fmt.Sprintf("www%d.corp.example.", i)
+						if f, took, _ := w.ask(name, qtype); f.Leg != 1 || took < vpn.delay || took > vpn.delay+public.delay { // after NODATA of who is asked alone the other is asked
+							t.Errorf("learns %v, %s %s: %d is given, %v, after %v", learns, name, dns.Type(qtype), f.Leg, f.Verdict, took)
+						}
+					}
+				}
+				for _, zone := range []string{"elsewhere.", "refused."} {
+					for i := range 5 {
+						want := 8 * ms
+						if i == 0 { // nobody knows yet
+							want = vpn.delay
+						}
+						if f, took, _ := w.ask(fmt.Sprintf("www%d.%s", i, zone), dns.TypeA); f.Leg != 0 || took != want {
+							t.Errorf("learns %v, %s, question %d: %d is given after %v, want %v", learns, zone, i, f.Leg, took, want)
+						}
+					}
+				}
+				if f, took, _ := w.ask("www.silent.", dns.TypeA); f.Leg != 0 || took > maxBetter {
+					t.Errorf("learns %v, silent: %d is given after %v", learns, f.Leg, took)
+				}
+			})
+		}
+	}
 }
 
 // R18: no denial in a zone whose only knower is away.

@@ -23,6 +23,8 @@ func (l legState) withAddress(private bool) legState {
 	return l
 }
 
+func (l legState) askedAt(after time.Duration) legState { l.asked = after; return l }
+
 // signing is a leg whose upstream signs, and is waited for for so long.
 func (l legState) signing(wait time.Duration) legState { l.signs, l.signWait = true, wait; return l }
 
@@ -57,6 +59,9 @@ func (s state) othersAsked(after, firstDone time.Duration) state {
 	return s
 }
 
+// seenBy is the race when clients have other types of the name from that leg.
+func (s state) seenBy(leg int) state { s.view = leg + 1; return s }
+
 func (s state) cancel() state { s.cancelled = true; return s }
 
 func TestDecide(t *testing.T) {
@@ -72,12 +77,19 @@ func TestDecide(t *testing.T) {
 	first := Setup{Plan: Plan{First: 1, Hedge: hedge}}
 	firstFinal := Setup{Plan: Plan{First: 1, Hedge: hedge, Final: true}}
 	inOrder := func(differ bool) Setup {
-		return Setup{Prefer: &Preference{Grace: grace, Expected: []Expectation{{OrderRank(0), differ}, {OrderRank(1), differ}, {OrderRank(2), differ}}}}
+		return Setup{Prefer: &Preference{Grace: grace, Expected: []Expectation{{Rank: OrderRank(0), Differs: differ}, {Rank: OrderRank(1), Differs: differ}, {Rank: OrderRank(2), Differs: differ}}}}
+	}
+	usually := func(waits ...time.Duration) Setup {
+		setup := inOrder(false)
+		for i, wait := range waits {
+			setup.Prefer.Expected[i].Wait = wait
+		}
+		return setup
 	}
 	private := func(ranks ...int) Setup {
 		p := &Preference{Grace: grace, Private: true}
 		for _, rank := range ranks {
-			p.Expected = append(p.Expected, Expectation{rank, true})
+			p.Expected = append(p.Expected, Expectation{Rank: rank, Differs: true})
 		}
 		return Setup{Prefer: p}
 	}
@@ -192,6 +204,16 @@ func TestDecide(t *testing.T) {
 		{"R17: from the first good one on", stateOf(inOrder(false), is(waiting), got(9*ms, Good), got(5*ms, Good)), 9 * ms, waits(5*ms + grace)},
 		{"R17: no longer than the race", stateOf(inOrder(false), is(waiting), got(timeout-ms, Good)), timeout - ms, waits(timeout)},
 		{"R17: whose end comes", stateOf(inOrder(false), is(waiting), got(timeout-ms, Good)), timeout, won(1)},
+		{"R17: who usually takes longer has longer", stateOf(usually(60*ms), is(waiting), got(5*ms, Good), is(waiting)), 25 * ms, waits(60 * ms)},
+		{"R17: and no longer", stateOf(usually(60*ms), is(waiting), got(5*ms, Good), is(waiting)), 60 * ms, won(1)},
+		{"R17: one that should be there is waited for a little", stateOf(usually(60*ms), is(waiting), got(90*ms, Good)), 90 * ms, waits(90*ms + grace)},
+		{"R17: its time begins when it is asked", stateOf(usually(60*ms), is(waiting).askedAt(50*ms), got(55*ms, Good)), 80 * ms, waits(110 * ms)},
+		{"R17: of several the one that takes longest", stateOf(usually(30*ms, 60*ms), is(waiting), is(waiting), got(5*ms, Good)), 5 * ms, waits(60 * ms)},
+		{"R17: who has a better rank is waited for, and nobody else", stateOf(usually(30*ms, 60*ms), got(5*ms, Good), is(waiting)), 5 * ms, won(0)},
+		{"R17: other types come from another one", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, NoDataSOA)).seenBy(1), 6 * ms, won(1)},
+		{"R17: which has an answer", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, Good)).seenBy(1), 6 * ms, won(1)},
+		{"R17: which is waited for", stateOf(usually(0, 60*ms), got(5*ms, Good), is(waiting)).seenBy(1), 6 * ms, waits(60 * ms)},
+		{"R17: which denies the name", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, NXDomainSOA)).seenBy(1), 6 * ms, won(0)},
 		{"R17: the better one is there", stateOf(inOrder(false), got(9*ms, Good), got(5*ms, Good), is(waiting)), 9 * ms, won(0)},
 		{"R17: the better one is down", stateOf(inOrder(false), is(down), got(5*ms, Good), is(waiting)), 5 * ms, won(1)},
 		{"R17: it fails", stateOf(inOrder(false), is(failed), got(5*ms, Good), is(waiting)), 6 * ms, won(1)},
@@ -264,7 +286,7 @@ func anyState(g *rand.Rand) (state, time.Duration) {
 	if g.IntN(3) == 0 {
 		setup.Prefer = &Preference{Grace: 20 * ms, Private: g.IntN(2) == 0}
 		for range legs {
-			setup.Prefer.Expected = append(setup.Prefer.Expected, Expectation{[]int{ViewRank, PrivateRank, NoRank}[g.IntN(3)], g.IntN(2) == 0})
+			setup.Prefer.Expected = append(setup.Prefer.Expected, Expectation{[]int{ViewRank, PrivateRank, NoRank}[g.IntN(3)], g.IntN(2) == 0, time.Duration(g.IntN(3)) * 60 * ms})
 		}
 	}
 	putOff := setup.Plan.Hedge > 0 && g.IntN(2) == 0

@@ -35,16 +35,16 @@ func TestR17Preference(t *testing.T) {
 	order := func(differs ...bool) *Preference {
 		p := &Preference{Grace: grace}
 		for i, d := range differs {
-			p.Expected = append(p.Expected, Expectation{OrderRank(i), d})
+			p.Expected = append(p.Expected, Expectation{Rank: OrderRank(i), Differs: d})
 		}
 		return p
 	}
 	unknown := order(false, false, false)
 	differ := order(true, false, true)
 	nothing := &Preference{Grace: grace, Expected: []Expectation{{Rank: NoRank}, {Rank: NoRank}, {Rank: NoRank}}}
-	view := &Preference{Grace: grace, Expected: []Expectation{{OrderRank(0), true}, {NoRank, false}, {ViewRank, true}}}
-	privately := &Preference{Grace: grace, Private: true, Expected: []Expectation{{PrivateRank, true}, {PublicRank, true}, {PublicRank, false}}}
-	somebody := &Preference{Grace: grace, Private: true, Expected: []Expectation{{PrivateRank, false}, {PrivateRank, false}, {PrivateRank, false}}}
+	view := &Preference{Grace: grace, Expected: []Expectation{{Rank: OrderRank(0), Differs: true}, {Rank: NoRank}, {Rank: ViewRank, Differs: true}}}
+	privately := &Preference{Grace: grace, Private: true, Expected: []Expectation{{Rank: PrivateRank, Differs: true}, {Rank: PublicRank, Differs: true}, {Rank: PublicRank}}}
+	somebody := &Preference{Grace: grace, Private: true, Expected: []Expectation{{Rank: PrivateRank}, {Rank: PrivateRank}, {Rank: PrivateRank}}}
 	for _, tc := range []struct {
 		what      string
 		prefer    *Preference

@@ -23,7 +23,7 @@ type Setup struct {
 
 // Preference says which of several good answers is better (R17).
 type Preference struct {
-	Grace    time.Duration // how long a good answer waits for a better one
+	Grace    time.Duration // how long the first good answer waits for a better one, at the least
 	Private  bool          // answers with private addresses are better; else those of upstreams that come first in the list
 	Expected []Expectation // by leg
 }
@@ -32,8 +32,9 @@ type Preference struct {
 // upstream whose answers the client has already; then come ranks by the order of legs, or
 // one for private addresses and one for others.
 type Expectation struct {
-	Rank    int  // of the best answer that may come
-	Differs bool // its answers are known to differ, so its NODATA is one of them
+	Rank    int           // of the best answer that may come
+	Differs bool          // its answers are known to differ, so its NODATA is one of them
+	Wait    time.Duration // how long after it was asked it is waited for
 }
 
 // expected is what is expected of a leg: nothing of one that the race did not begin with, so

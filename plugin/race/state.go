@@ -12,6 +12,7 @@ type state struct {
 	firstDone   time.Duration // when firstIdle was set
 	firstIdle   bool          // the first leg of the plan has settled, if only for a while
 	cancelled   bool          // the result is wanted now
+	view        int           // the leg of which clients have other types of the name, and one more; 0: that is not known
 	legs        []legState
 }
 
