@@ -21,31 +21,24 @@ const (
 )
 
 // specials are the names that are special, in wire format.
-var specials = map[string]struct {
+var specials = []struct {
+	name    string
 	special Special
 	below   bool // and so are all names below it
 }{
 	// A designation invites clients to ask the upstream that gave it alone (RFC 9462,
 	// section 6.1).
-	"\x08resolver\x04arpa\x00": {NoDataHere, true},
+	{"\x08resolver\x04arpa\x00", NoDataHere, true},
 	// If it exists, Firefox may go around this resolver.
-	"\x13use-application-dns\x03net\x00": {NXDomainHere, true},
+	{"\x13use-application-dns\x03net\x00", NXDomainHere, true},
 	// These do not exist: a query would show which sites a user of Tor visits (RFC 7686,
 	// section 2), or is useless (RFC 6761, section 6.4).
-	"\x05onion\x00":   {NXDomainHere, true},
-	"\x07invalid\x00": {NXDomainHere, true},
+	{"\x05onion\x00", NXDomainHere, true},
+	{"\x07invalid\x00", NXDomainHere, true},
 	// A network that denies these asks Apple's devices not to go around its resolver.
-	"\x04mask\x06icloud\x03com\x00":    {DenialFinal, false},
-	"\x07mask-h2\x06icloud\x03com\x00": {DenialFinal, false},
+	{"\x04mask\x06icloud\x03com\x00", DenialFinal, false},
+	{"\x07mask-h2\x06icloud\x03com\x00", DenialFinal, false},
 }
-
-// specialLengths are those of the names in specials: most names need no look into the map.
-var specialLengths = func() (is [32]bool) {
-	for name := range specials {
-		is[len(name)] = true
-	}
-	return is
-}()
 
 // Special returns what happens to a question, which is as in [wire.Question], and the zone
 // that makes it special, in wire format.
@@ -53,17 +46,22 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	if p.cfg.ForwardSpecial {
 		return NotSpecial, nil
 	}
-	var buf [255]byte
-	name := wire.AppendName(buf[:0], question)
+	name := question[:len(question)-4]
 	for at := 0; at < len(name); at += 1 + int(name[at]) {
-		if n := len(name) - at; n >= len(specialLengths) || !specialLengths[n] {
-			continue
-		}
-		if s, ok := specials[string(name[at:])]; ok && (s.below || at == 0) {
-			return s.special, append(zone, name[at:]...)
+		for i := range specials {
+			s := &specials[i]
+			if len(s.name) == len(name)-at && (s.below || at == 0) && isNamed(question[at:], s.name) {
+				return s.special, []byte(s.name)
+			}
 		}
 	}
 	return NotSpecial, nil
+}
+
+// isNamed reports whether a question is for a name, in wire format and lower case.
+func isNamed(question []byte, name string) bool {
+	var buf [255]byte
+	return string(wire.AppendName(buf[:0], question)) == name
 }
 
 // Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for

@@ -25,7 +25,7 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake i
 	out, now := &batch.out, batch.now
 	x = new(Exchange) // and filled there, for stacks of those that ask are small
 	x.u, x.begun, x.wait.silenceFrom, x.to = u, now, now, to
-	x.query.msg, x.query.truncated, x.spare.udpSize = q.Msg, q.Truncated, q.UDPSize
+	x.query.msg, x.query.truncated, x.query.udpSize = q.Msg, q.Truncated, q.UDPSize
 	x.probe, x.overLink, x.question = q.probe, q.OverLink, q.questionCount()
 	u.mu.Lock()
 	x.avoidEDNS(now)

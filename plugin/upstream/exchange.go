@@ -26,7 +26,9 @@ func (x *Exchange) restart(now instant.Time, out *outbox) {
 	x.udp = datagramPath{due: now}
 	x.conn = streamPath{due: now}
 	x.wait = wait{silenceFrom: now, silenceReported: x.wait.silenceReported, zoneReported: x.wait.zoneReported, suspectReply: x.wait.suspectReply}
-	x.spare.due = instant.Never
+	if x.spare != nil {
+		x.spare.due = instant.Never
+	}
 	e := restartUDP
 	if x.u.cfg.ForceTCP {
 		e = restartStream
@@ -93,7 +95,7 @@ func (x *Exchange) giveUp(err error, now instant.Time, out *outbox) event {
 	if e := x.enlarge(now); e != nothing {
 		return e
 	}
-	if x.spare.msg != nil {
+	if x.spare != nil {
 		if !x.spare.due.IsZero() { // it is truncated, and no stream has brought the whole one
 			x.u.known.Stream.Failed(now)
 		}

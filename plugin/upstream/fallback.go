@@ -8,17 +8,32 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// keep takes a truncated reply, to be handed on if the whole cannot be had (R8).
-func (x *Exchange) keep(msg []byte, now instant.Time) {
-	f := &x.spare
-	f.msg = bytes.Clone(msg)
-	switch {
+// keep takes a reply, to be handed on if there is no better one.
+func (x *Exchange) keep(msg []byte) {
+	if x.spare == nil {
+		x.spare = new(fallback)
+	}
+	x.spare.msg = bytes.Clone(msg)
+}
+
+// keepTruncated takes a truncated one, to be handed on if the whole cannot be had (R8).
+func (x *Exchange) keepTruncated(msg []byte, now instant.Time) {
+	x.keep(msg)
+	switch f := x.spare; {
 	case !f.due.IsZero():
 	case x.u.known.Stream.HasFailed():
 		f.due = now.Add(known.LeastStall)
 	default:
 		f.due = x.begun.Add(x.u.cfg.Timeout / 4 * 3)
 	}
+}
+
+// spareAt is when a truncated reply has to do; zero: there is none.
+func (x *Exchange) spareAt() instant.Time {
+	if x.spare == nil {
+		return instant.Never
+	}
+	return x.spare.due
 }
 
 // wantsWhole goes over to a stream for the whole of a truncated reply, but not where
@@ -39,12 +54,12 @@ func (x *Exchange) wantsWhole(now instant.Time, out *outbox) event {
 // what surely comes in one piece, but where no stream brings the whole it is worth a try
 // over UDP. It returns what has happened: nothing, if it was tried before or cannot help.
 func (x *Exchange) enlarge(now instant.Time) event {
-	f := &x.spare
+	f := x.spare
 	latest := x.begun.Add(x.u.cfg.Timeout / 8 * 7) // a reply after that would be too late
-	if f.due.IsZero() || f.enlarged || x.u.cfg.ForceTCP || f.udpSize <= MaxUDPSize || !x.to.Waiting() || x.udp.sendsNoMore() || !now.Before(latest) {
+	if x.spareAt().IsZero() || f.enlarged || x.u.cfg.ForceTCP || x.query.udpSize <= MaxUDPSize || !x.to.Waiting() || x.udp.sendsNoMore() || !now.Before(latest) {
 		return nothing
 	}
-	larger := wire.WithUDPSize(x.query.msg, f.udpSize)
+	larger := wire.WithUDPSize(x.query.msg, x.query.udpSize)
 	if larger == nil {
 		return nothing
 	}

@@ -18,10 +18,10 @@ func (x *Exchange) anotherStream(now instant.Time) event {
 	switch {
 	case s.state.connected() && x.conn.dials < 2:
 		return nothing
-	case x.udp.err != nil && !s.state.connected() && x.spare.due.IsZero() && u.known.Stream.Dead(now): // the error may be that of both
+	case x.udp.err != nil && !s.state.connected() && x.spareAt().IsZero() && u.known.Stream.Dead(now): // the error may be that of both
 		u.known.Stream.Failed(now)
 		return streamHopeless
-	case !x.spare.due.IsZero():
+	case !x.spareAt().IsZero():
 		return x.enlarge(now)
 	case x.udp.packets < maxPackets:
 		return streamSlow

@@ -69,7 +69,7 @@ func (x *Exchange) judge(msg []byte, socket *socket, stream *stream, now instant
 	case overStream:
 		x.step(x.streamBringsNothing(), err, now, out)
 	case err == errTruncated && wire.Check(msg) == nil:
-		x.keep(msg, now)
+		x.keepTruncated(msg, now)
 		x.step(x.wantsWhole(now, out), errTruncated, now, out)
 	default:
 		x.step(useless, err, now, out)

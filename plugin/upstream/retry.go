@@ -13,7 +13,7 @@ const maxPause = time.Second
 
 // retry does what is due at now.
 func (x *Exchange) retry(now instant.Time, out *outbox) {
-	if isDue(x.spare.due, now) {
+	if isDue(x.spareAt(), now) {
 		x.step(waitedEnough, errNotConnected, now, out)
 	}
 	if x.phase == ended {
@@ -80,7 +80,7 @@ func (x *Exchange) retryUDP(now instant.Time, out *outbox) {
 func (x *Exchange) wakeAt() instant.Time {
 	x.wake = instant.Never
 	if x.phase != ended {
-		x.wake = earliest(x.retryUDPAt(), x.retryStreamAt(), x.silenceAt(), x.typeSilenceAt(), x.againAt(), x.wait.downAt, x.spare.due)
+		x.wake = earliest(x.retryUDPAt(), x.retryStreamAt(), x.silenceAt(), x.typeSilenceAt(), x.againAt(), x.wait.downAt, x.spareAt())
 	}
 	return x.wake
 }

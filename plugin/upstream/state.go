@@ -73,27 +73,28 @@ type turns struct {
 // Retry and Release lock the upstream; all other methods are called with its lock held.
 type Exchange struct {
 	u        *Upstream
+	to       Receiver
 	begun    instant.Time
-	question uint16 // where it is counted
+	wake     instant.Time // when Retry should be called next; zero: never
+	question uint16       // where it is counted
 	probe    bool
-	overLink bool // as in Query
+	overLink bool  // as in Query
+	phase    phase // changed by step alone
 
-	to    Receiver
-	phase phase        // changed by step alone
-	wake  instant.Time // when Retry should be called next; zero: never
 	query wording
 	udp   datagramPath
 	conn  streamPath
 	wait  wait
-	spare fallback
+	spare *fallback // nil: there is none
 }
 
 // wording is an exchange's query, as it is asked.
 type wording struct {
 	msg       []byte // which others may share
-	plain     plainness
 	withEDNS  []byte // the message with EDNS, if its last packet goes without
+	plain     plainness
 	truncated Truncated
+	udpSize   uint16 // of replies that the client takes over UDP
 }
 
 // plainness says why a query goes without EDNS.
@@ -110,15 +111,15 @@ type datagramPath struct {
 	due          instant.Time  // when a reply to the last packet is
 	sent         instant.Time  // when that was
 	rto          time.Duration // to wait for a reply to the first
-	packets      uint8         // so many were sent
-	unsent       uint8         // times that the network took no packet just then, up to maxUnsent
+	socket       *socket       // nil: none yet, or it failed
+	failedSocket *socket       // which is not to be used again
+	err          error         // why the path brings nothing; nil: it may, or a stream is likelier to
 	id           uint16
-	socket       *socket // nil: none yet, or it failed
-	failedSocket *socket // which is not to be used again
-	counted      bool    // as one of those that ask the same
-	retried      bool    // a port failed since the last packet was due
-	wrongIDs     uint8   // near misses, up to maxWrongIDs
-	err          error   // why the path brings nothing; nil: it may, or a stream is likelier to
+	packets      uint8 // so many were sent
+	unsent       uint8 // times that the network took no packet just then, up to maxUnsent
+	wrongIDs     uint8 // near misses, up to maxWrongIDs
+	counted      bool  // as one of those that ask the same
+	retried      bool  // a port failed since the last packet was due
 }
 
 // streamPath is an exchange's path over streams.
@@ -147,8 +148,7 @@ type wait struct {
 type fallback struct {
 	msg      []byte       // truncated, or one that rejected EDNS
 	due      instant.Time // when it has to do; zero: it is not a truncated one
-	udpSize  uint16       // of replies that the client takes over UDP
-	enlarged bool         // this size was asked for
+	enlarged bool         // it was asked for in the client's size
 }
 
 // socket is an upstream's part of a port, with the exchanges that wait on it. It is the

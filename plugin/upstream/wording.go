@@ -1,8 +1,6 @@
 package upstream
 
 import (
-	"bytes"
-
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
@@ -82,7 +80,7 @@ func (x *Exchange) rejectsEDNS(reply []byte, now instant.Time) bool {
 		return false
 	}
 	x.query.msg, x.query.plain = plain, afterRejected
-	x.spare.msg = bytes.Clone(reply) // which says more than that to the query without
+	x.keep(reply) // which says more than that to the query without
 	return true
 }
 
