@@ -291,3 +291,39 @@ func TestR20FewLooks(t *testing.T) {
 		}
 	})
 }
+
+// R21: likewise for a query that is asked over the link alone, while routes were thought to decide.
+func TestR21LookedAtFirst(t *testing.T) {
+	if !link.CanBind {
+		t.Skip("sockets cannot be bound to links here, so routes always decide")
+	}
+	for name, change := range asLinked {
+		for _, now := range []link.State{link.Unbound, link.Gone, link.Bound} {
+			t.Run(fmt.Sprint(now, " ", name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFake(answerAfter(ms, nil))
+					u, l := linked(t, f, change)
+					l.is(0, link.Unbound)
+					index := map[link.State]uint32{link.Bound: 4}[now]
+					l.set(index, now)
+					over := query("private.example.")
+					over.OverLink = true
+					o := pendingAsk(u, over)
+					synctest.Wait()
+					if o.isDown() || len(f.log()) > 0 {
+						t.Error("told, or asked, before the link was looked at")
+					}
+					time.Sleep(50 * ms)
+					if good := now == link.Bound; o.good() != good || o.isDown() == good {
+						t.Errorf("good %v, told down %v", o.good(), o.isDown())
+					}
+					for _, p := range f.log() {
+						if p.link != index || index == 0 {
+							t.Errorf("a packet goes over link %d", p.link)
+						}
+					}
+				})
+			})
+		}
+	}
+}
