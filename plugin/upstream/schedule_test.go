@@ -76,7 +76,9 @@ func schedule(t *testing.T, script []byte) {
 		}
 		time.AfterFunc(late, func() { p.send(reply) })
 	}
-	u := n.upstream(t)
+	l := &fakeLink{took: ms, state: link.Bound}
+	u := n.upstream(t, func(c *Config) { c.LookAtLink = l.look })
+	l.u = u
 	m := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 	m.SetEdns0(MaxUDPSize, false)
 	query, _ := m.Pack()
@@ -90,7 +92,11 @@ func schedule(t *testing.T, script []byte) {
 			case 0:
 				n.set(states[next(len(states))], states[next(len(states))])
 			case 1:
-				u.Link(uint32(next(3)), []link.State{link.Bound, link.Unbound, link.Gone}[next(3)])
+				index, state := uint32(next(3)), []link.State{link.Bound, link.Unbound, link.Gone}[next(3)]
+				l.set(index, state)
+				if next(2) == 0 { // else a look shows it
+					u.Link(index, state)
+				}
 			case 2:
 				x.Release()
 			}
@@ -102,7 +108,7 @@ func schedule(t *testing.T, script []byte) {
 			wake = x.Retry(instant.Now())
 		}
 	}
-	u.Link(0, link.Bound)
+	l.is(0, link.Bound)
 	n.set("open", "open")
 	mu.Lock()
 	script = nil
