@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/jsimonetti/rtnetlink/v2"
-	"golang.org/x/sys/unix"
 )
 
 // routed looks up the route to addr: several interfaces may have one address, as with PPP.
@@ -16,19 +15,11 @@ func routed(addr netip.Addr) *net.Interface {
 		return sourceTo(addr)
 	}
 	defer conn.Close()
-	family := uint8(unix.AF_INET)
-	if addr.Is6() {
-		family = unix.AF_INET6
-	}
-	routes, err := conn.Route.Get(&rtnetlink.RouteMessage{
-		Family:     family,
-		DstLength:  uint8(addr.BitLen()),
-		Attributes: rtnetlink.RouteAttributes{Dst: addr.AsSlice()},
-	})
-	if err != nil || len(routes) == 0 {
+	route, ok := lookUp(conn, addr, 0)
+	if !ok {
 		return nil
 	}
-	i, err := net.InterfaceByIndex(int(routes[0].Attributes.OutIface))
+	i, err := net.InterfaceByIndex(int(route.OutIface))
 	if err != nil {
 		return nil
 	}

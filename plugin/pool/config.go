@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -45,5 +46,7 @@ type Member struct {
 	Observer upstream.Observer // what Config.Observe returned
 	trust    trust
 
-	left atomic.Pointer[time.Time] // when it left the list; nil: it has not
+	left  atomic.Pointer[time.Time] // when it left the list; nil: it has not
+	onWay bool                      // it matters how packets leave for it
+	way   *link.Way                 // how they did at the last look; nil: there was none. Guarded by links.mu
 }

@@ -35,21 +35,33 @@ func (l *links) watch(lookAtAll func()) error {
 	return err
 }
 
-// lookAt tells an upstream how its interface leads to it now.
-func (l *links) lookAt(m *Member) {
+// lookAt tells an upstream how its interface leads to it now. It returns how packets leave for
+// the upstream, if that matters and is not as it was at the last look.
+func (l *links) lookAt(m *Member) (now link.Way, changed bool) {
 	if !m.onLink() {
-		return
+		return now, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m.trust.lookAt(m.Server)
+	addr, index, state := m.Server.Addr.Addr(), uint32(0), link.Unbound
 	if m.Server.Link != "" {
-		m.Link(link.To(m.Server.Link, m.Server.Addr.Addr()))
+		index, state = link.To(m.Server.Link, addr)
+		m.Link(index, state)
 	}
+	if !m.onWay {
+		return now, false
+	}
+	if state != link.Gone {
+		now = link.WayTo(addr, index)
+	}
+	before := m.way
+	m.way = &now
+	return now, before != nil && *before != now
 }
 
 // onLink reports whether it matters over which interface an upstream is reached.
-func (m *Member) onLink() bool { return m.Server.Link != "" || m.trust.byLink }
+func (m *Member) onLink() bool { return m.Server.Link != "" || m.trust.byLink || m.onWay }
 
 // close ends the watching.
 func (l *links) close() {

@@ -74,7 +74,7 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 	p.calls.changed()
 	p.changed(old, now)
 	for _, m := range added {
-		p.links.lookAt(m) // again: a change meanwhile did not reach it
+		p.lookAt(m) // again: a change meanwhile did not reach it
 	}
 	p.links.wanted.Store(slices.ContainsFunc(now, (*Member).onLink))
 	for _, m := range old {
@@ -97,6 +97,8 @@ func (p *Pool) Close() {
 // newMember is the one place where upstreams are made.
 func (p *Pool) newMember(s server.Server) *Member {
 	m := &Member{Server: s}
+	addr := s.Addr.Addr()
+	m.onWay = p.cache != nil && addr.IsValid() && !addr.IsLoopback() && p.cfg.Ports == nil
 	m.trust.init(&p.cfg.PrivateFrom, s)
 	if p.cfg.Observe != nil {
 		m.Observer = p.cfg.Observe(s)
@@ -119,7 +121,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 	}
 	cfg.Suspect = m.suspects(p.cfg.Rules.Policy)
 	if s.Link != "" {
-		cfg.LookAtLink = func() { p.links.lookAt(m) }
+		cfg.LookAtLink = func() { p.lookAt(m) }
 	}
 	if s.Transport.Encrypted() {
 		cfg.Warm = warm
@@ -128,7 +130,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		secure.Use(&cfg, id, p.cfg.TLS, p.bootstrap)
 	}
 	m.Upstream = upstream.New(cfg)
-	p.links.lookAt(m)
+	p.lookAt(m)
 	return m
 }
 
@@ -143,6 +145,6 @@ func (p *Pool) KnownZones() (n int) {
 // lookAtLinks tells all upstreams how their interfaces lead to them now.
 func (p *Pool) lookAtLinks() {
 	for _, m := range p.Members() {
-		p.links.lookAt(m)
+		p.lookAt(m)
 	}
 }

@@ -29,13 +29,22 @@ func (n noticing) Up(turn uint64, after time.Duration) {
 
 // Link implements upstream.Observer.
 func (n noticing) Link(state link.State, turn uint64) {
-	if state == link.Gone {
-		n.pool.fell(n.member)
-	} else {
+	if turn > 0 && state != link.Gone {
 		n.pool.returned(n.member)
-		n.pool.ended(time.Now())
 	}
 	n.Observer.Link(state, turn)
+}
+
+// lookAt looks how an upstream is reached now. In another way another network may be reached:
+// what was kept ends.
+func (p *Pool) lookAt(m *Member) {
+	switch way, changed := p.links.lookAt(m); {
+	case !changed:
+	case way == link.Way{}:
+		p.fell(m)
+	default:
+		p.ended(time.Now())
+	}
 }
 
 // fell notes that an upstream does not reply any more. While none else does, what is kept is
