@@ -47,7 +47,7 @@ func (p *proof) yields(q *proof, now instant) bool {
 // add adds a proof. It replaces the one for the same type, or else the one that ends first,
 // but NODATA never replaces a living answer. A proof that ends later stays, unless it is of
 // the same upstream and type.
-func (k *known) add(p proof, now instant) {
+func (k *known) add(p *proof, now instant) {
 	first := &k.proofs[0]
 	for i := range k.proofs {
 		old := &k.proofs[i]
@@ -57,7 +57,7 @@ func (k *known) add(p proof, now instant) {
 				all &^= Only(int(p.by))
 			}
 			if old.by == p.by || old.ends.ran < p.ends.ran {
-				*old = p
+				*old = *p
 			}
 			old.all = all
 			return
@@ -66,8 +66,8 @@ func (k *known) add(p proof, now instant) {
 			first = old
 		}
 	}
-	if !first.alive(now) || first.yields(&p, now) {
-		*first = p
+	if !first.alive(now) || first.yields(p, now) {
+		*first = *p
 	}
 }
 

@@ -95,10 +95,11 @@ func (n *Names) learn(question []byte, p proof, now instant) {
 			s.sets = new([sets]nameSet)
 		}
 		k = s.sets[i].leastUseful()
-		*k = known{name: string(name)}
+		*k = known{}
+		k.name = string(name) // not at once: stacks of those that ask are small
 	}
 	k.found(int(p.by), p.qtype)
-	k.add(p, now)
+	k.add(&p, now)
 }
 
 func (n *Names) unlearn(question []byte, by int32) {

@@ -61,14 +61,12 @@ func (p *Pool) run(c *call, key string, q Query, look func(*Race)) *Result {
 func (c *call) await(until time.Duration) (over bool) {
 	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
 	// wait for.
-	res, over := c.race.waitUntil(context.Background(), until)
-	if !over {
+	if !c.race.waitUntil(context.Background(), until, &c.Result.Result) {
 		return false
 	}
 	if c.set.cfg.Prefer != option.None {
-		res = c.inView(res)
+		c.inView()
 	}
-	c.Result.Result = res
 	c.Members = c.race.Members
 	c.Took = time.Since(c.race.Begun())
 	c.race.AddEnds(&c.Result)
@@ -109,8 +107,9 @@ func (p *Pool) Start(q Query) *Race {
 	r := &Race{pool: p, set: p.set.Load().route(wire.Question(q.Plain().Msg))}
 	r.Members = r.set.members
 	p.prepare(r, q)
-	if r.setup.Watched = true; !r.setup.Final {
-		r.setup.Prefer = r.set.preference(knowledge.Standing{}, -1)
+	setup := r.setup()
+	if setup.Watched = true; !setup.Final {
+		setup.Prefer = r.set.preference(knowledge.Standing{}, -1)
 	}
 	r.begin(nil)
 	return r
@@ -122,9 +121,10 @@ func (p *Pool) prepare(r *Race, q Query) {
 		p.cfg.Late(err)
 	}
 	r.prepare(q)
-	r.setup = race.Setup{Rules: p.cfg.Rules, Aliases: true, DNSSEC: wire.DO(r.plain.Msg)}
+	setup := r.setup()
+	setup.Rules, setup.Aliases, setup.DNSSEC = p.cfg.Rules, true, wire.DO(r.plain.Msg)
 	if question := wire.Question(r.plain.Msg); question != nil {
 		special, _ := p.Special(question)
-		r.setup.Final = special == DenialFinal
+		setup.Final = special == DenialFinal
 	}
 }

@@ -185,7 +185,7 @@ func (m *Member) leftWithin(d time.Duration, now time.Time) bool {
 // keep keeps the outcome of the race.
 func (c *call) keep(now time.Time) {
 	k := &c.keeping
-	if k.cache == nil || c.Stale != nil || c.race.setup.Final || c.race.hasStaleEnd(c.Leg) {
+	if k.cache == nil || c.Stale != nil || c.race.setup().Final || c.race.hasStaleEnd(c.Leg) {
 		return
 	}
 	r := cache.Reply[*Member]{

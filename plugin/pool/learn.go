@@ -40,7 +40,7 @@ func (c *call) learn(query []byte) {
 		}
 	}
 	denied := c.Verdict == race.NXDomain || c.Verdict == race.NXDomainSOA
-	if denied && !c.race.setup.Final && !checksSignatures(query) && c.exists(question) {
+	if denied && !c.race.setup().Final && !checksSignatures(query) && c.exists(question) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven = true
 	} else if c.question != nil {

@@ -122,7 +122,8 @@ func (s *set) hold(t *testing.T, msg []byte, do []doing) (c *call, took time.Dur
 	c.Plan, setup.Prefer = c.consult(time.Now())
 	setup.Plan = c.Plan
 	a := &acting{do: do, asked: make([]bool, len(do))}
-	c.race.race.Begin(nil, setup, len(do), a)
+	*c.race.race.Setup() = setup
+	c.race.race.Begin(nil, len(do), a)
 	start := time.Now()
 	c.Result.Result = c.race.race.Wait(t.Context())
 	took = time.Since(start)
@@ -136,7 +137,8 @@ func without(t *testing.T, rules race.Rules, msg []byte, do []doing) (race.Resul
 	t.Helper()
 	a := &acting{do: do, asked: make([]bool, len(do))}
 	var r race.Race
-	r.Begin(nil, race.Setup{Rules: rules, Watched: true}, len(do), a)
+	*r.Setup() = race.Setup{Rules: rules, Watched: true}
+	r.Begin(nil, len(do), a)
 	start := time.Now()
 	res := r.Wait(t.Context())
 	r.End()

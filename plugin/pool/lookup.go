@@ -113,7 +113,8 @@ func (p *Pool) resolveName(ctx context.Context, name string, qtype uint16) (foun
 	q := &hostQuery{Query: upstream.Query{Msg: msg, Truncated: upstream.TruncatedNever}}
 	r := &Race{Members: p.givenByAddress(msg), pool: p, set: p.set.Load().route(wire.Question(msg)), forHost: true}
 	p.prepare(r, q)
-	r.setup.Aliases, r.setup.Answers, r.setup.Watched = false, true, true
+	setup := r.setup()
+	setup.Aliases, setup.Answers, setup.Watched = false, true, true
 	r.begin(nil)
 	defer r.End()
 	res := r.Wait(ctx)

@@ -97,8 +97,9 @@ func (c *call) askType(qtype uint16) {
 		q.encrypted = ofType(c.race.encrypted, qtype)
 	}
 	r.prepare(q)
-	r.setup.Rules = c.race.setup.Rules
-	r.setup.Timeout, r.setup.Watched = timeout, true
+	setup := r.setup()
+	setup.Rules = c.race.setup().Rules
+	setup.Timeout, setup.Watched = timeout, true
 	r.begin(&c.pool.clock)
 	defer r.End()
 	r.Wait(context.Background())

@@ -14,7 +14,7 @@ import (
 // once if the client wants signatures, for only some may sign (R19), and for a name of which
 // one denial is final (R14).
 func (c *call) plan(watched bool) {
-	setup := &c.race.setup
+	setup := c.race.setup()
 	setup.Watched = watched || c.set.zones != nil
 	if c.set.zones != nil {
 		if c.question = wire.Question(c.race.plain.Msg); c.question != nil && !setup.Final {

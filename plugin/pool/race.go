@@ -38,7 +38,6 @@ type Race struct {
 	set              *set  // of upstreams, when that was last looked at
 	begunWith        int   // so many members; those that came later follow
 	forHost          bool  // it looks up the host of an upstream, so it asks none that needs that itself
-	setup            race.Setup
 	batch            *upstream.Batch
 	race             race.Race
 
@@ -64,12 +63,15 @@ func (r *Race) prepareEncrypted() {
 // begin begins the race. A nil clock is as in [race.Clock].
 func (r *Race) begin(clock *race.Clock) {
 	r.begunWith = len(r.Members)
-	r.race.Begin(clock, r.setup, r.begunWith, r)
+	r.race.Begin(clock, r.begunWith, r)
 }
+
+// setup is how the race is run.
+func (r *Race) setup() *race.Setup { return r.race.Setup() }
 
 // AskLeg implements race.Asker.
 func (r *Race) AskLeg(i int, leg *race.Leg) (race.Exchange, instant.Time) {
-	if r.setup.DNSSEC {
+	if r.setup().DNSSEC {
 		known, wait := r.Members[i].Signs(r.Query(i))
 		if i >= r.begunWith { // a good answer is not held up by who came later
 			wait = 0
@@ -136,24 +138,25 @@ func (r *Race) Query(i int) *upstream.Query {
 
 // Wait returns how the race ends.
 func (r *Race) Wait(ctx context.Context) race.Result {
-	res, _ := r.waitUntil(ctx, race.Forever)
+	var res race.Result
+	r.waitUntil(ctx, race.Forever, &res)
 	return res
 }
 
 // waitUntil is Wait, but no longer than that after the race's beginning. It reports whether the
-// race is over.
-func (r *Race) waitUntil(ctx context.Context, until time.Duration) (res race.Result, over bool) {
-	res, over = r.race.WaitUntil(ctx, until)
-	for res.Leg >= 0 && r.query.Read(res.Msg) != nil {
+// race is over, and if it is sets the result.
+func (r *Race) waitUntil(ctx context.Context, until time.Duration, res *race.Result) (over bool) {
+	over = r.race.WaitUntil(ctx, until, res)
+	for over && res.Leg >= 0 && r.query.Read(res.Msg) != nil {
 		r.race.Discard(res.Leg)
-		res, over = r.race.WaitUntil(ctx, until)
+		over = r.race.WaitUntil(ctx, until, res)
 	}
 	for i, err := range res.Errs {
 		if gone := r.Members[i].LinkError(r.OverLink()); err == race.ErrDown && gone != nil {
 			res.Errs[i] = gone
 		}
 	}
-	return res, over
+	return over
 }
 
 // Linger waits, after Wait, for late replies.

@@ -20,12 +20,14 @@ const (
 	DenialFinal                 // all are asked, and the denial of one is the reply
 )
 
-// specials are the names that are special, in wire format.
-var specials = []struct {
+// specialty is a name, in wire format, and what is special about it.
+type specialty struct {
 	name    string
 	special Special
 	below   bool // and so are all names below it
-}{
+}
+
+var specials = []specialty{
 	// A designation invites clients to ask the upstream that gave it alone (RFC 9462,
 	// section 6.1).
 	{"\x08resolver\x04arpa\x00", NoDataHere, true},
@@ -40,6 +42,14 @@ var specials = []struct {
 	{"\x07mask-h2\x06icloud\x03com\x00", DenialFinal, false},
 }
 
+// specialLengths are those of the names in specials: most names are not compared.
+var specialLengths = func() (is [32]bool) {
+	for _, s := range specials {
+		is[len(s.name)] = true
+	}
+	return is
+}()
+
 // Special returns what happens to a question, which is as in [wire.Question], and the zone
 // that makes it special, in wire format.
 func (p *Pool) Special(question []byte) (special Special, zone []byte) {
@@ -48,20 +58,29 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	}
 	name := question[:len(question)-4]
 	for at := 0; at < len(name); at += 1 + int(name[at]) {
-		for i := range specials {
-			s := &specials[i]
-			if len(s.name) == len(name)-at && (s.below || at == 0) && isNamed(question[at:], s.name) {
-				return s.special, []byte(s.name)
-			}
+		if n := len(name) - at; n >= len(specialLengths) || !specialLengths[n] {
+			continue
+		}
+		if s, ok := specialName(question[at:]); ok && (s.below || at == 0) {
+			return s.special, []byte(s.name)
 		}
 	}
 	return NotSpecial, nil
 }
 
-// isNamed reports whether a question is for a name, in wire format and lower case.
-func isNamed(question []byte, name string) bool {
-	var buf [255]byte
-	return string(wire.AppendName(buf[:0], question)) == name
+// specialName returns what is special about the name of a question. It is not inlined, for
+// stacks of those that ask are small.
+//
+//go:noinline
+func specialName(question []byte) (s specialty, is bool) {
+	var buf [len(specialLengths)]byte
+	name := wire.AppendName(buf[:0], question)
+	for _, s := range specials {
+		if s.name == string(name) {
+			return s, true
+		}
+	}
+	return s, false
 }
 
 // Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for

@@ -49,9 +49,9 @@ func (s *set) view(question []byte, known knowledge.Standing, now time.Time) int
 // may have been decided meanwhile: clients ask for several types at once. AAAA waits for A, and
 // others for both, if one of these is being asked for. It takes no longer than a better answer
 // may.
-func (c *call) inView(res race.Result) race.Result {
-	if c.pool == nil || c.question == nil || c.race.setup.Final || res.Leg < 0 || !c.race.race.Contested(res.Leg) {
-		return res
+func (c *call) inView() {
+	if c.pool == nil || c.question == nil || c.race.setup().Final || c.Leg < 0 || !c.race.race.Contested(c.Leg) {
+		return
 	}
 	end := time.NewTimer(max(maxBetter, c.set.cfg.Grace))
 	defer end.Stop()
@@ -70,9 +70,9 @@ func (c *call) inView(res race.Result) race.Result {
 	}
 	now := time.Now()
 	view := c.set.view(c.question, c.set.zones.Standing(c.question, now), now)
-	if view < 0 || view == res.Leg || view >= c.race.begunWith {
-		return res
+	if view < 0 || view == c.Leg || view >= c.race.begunWith {
+		return
 	}
 	c.race.race.View(view)
-	return c.race.Wait(context.Background())
+	c.race.waitUntil(context.Background(), race.Forever, &c.Result.Result)
 }

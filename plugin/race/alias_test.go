@@ -89,7 +89,8 @@ func TestR23Aliases(t *testing.T) {
 				tc.setup.Aliases = !tc.setup.Answers
 				start := time.Now()
 				r := new(Race)
-				r.Begin(nil, tc.setup, len(tc.upstreams), a)
+				*r.Setup() = tc.setup
+				r.Begin(nil, len(tc.upstreams), a)
 				res := r.Wait(t.Context())
 				if res.Leg != tc.leg || res.Verdict != tc.verdict || time.Since(start) != tc.after || ends != tc.asked {
 					t.Errorf("leg %d, %v after %v, %v; %d ends were asked for", res.Leg, res.Verdict, time.Since(start), res.Errs, ends)
@@ -113,7 +114,8 @@ func TestR23Discarded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var aliasLeg *Leg
 		r := new(Race)
-		r.Begin(nil, Setup{Aliases: true, Watched: true, Rules: Rules{Timeout: timeout}}, 2, finder{func(i int, leg *Leg) (Exchange, instant.Time) {
+		*r.Setup() = Setup{Aliases: true, Watched: true, Rules: Rules{Timeout: timeout}}
+		r.Begin(nil, 2, finder{func(i int, leg *Leg) (Exchange, instant.Time) {
 			return (&script{events: says([]time.Duration{ms, 5 * ms}[i], [][]byte{bareAlias, goodReply}[i])}).ask(leg)
 		}, func(_ int, leg *Leg, _ []byte) bool { aliasLeg = leg; return true }})
 		defer r.End()

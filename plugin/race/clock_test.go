@@ -85,7 +85,8 @@ func TestR4Clock(t *testing.T) {
 			var c Clock
 			start := time.Now()
 			var r Race
-			r.Begin(&c, Setup{Rules: Rules{Timeout: most}}, 1, askFunc(func(int, *Leg) (Exchange, instant.Time) { return new(script), instant.Never }))
+			*r.Setup() = Setup{Rules: Rules{Timeout: most}}
+			r.Begin(&c, 1, askFunc(func(int, *Leg) (Exchange, instant.Time) { return new(script), instant.Never }))
 			defer r.End()
 			res := r.Wait(context.Background())
 			if took := time.Since(start); res.Leg >= 0 || took < most || took > most+tick {
@@ -115,7 +116,8 @@ func TestLosers(t *testing.T) {
 			var c Clock
 			var legs []*Leg
 			var r Race
-			r.Begin(&c, Setup{Rules: Rules{Timeout: timeout}, Watched: tc.watched}, 2, askFunc(func(_ int, leg *Leg) (Exchange, instant.Time) {
+			*r.Setup() = Setup{Rules: Rules{Timeout: timeout}, Watched: tc.watched}
+			r.Begin(&c, 2, askFunc(func(_ int, leg *Leg) (Exchange, instant.Time) {
 				legs = append(legs, leg)
 				return silent{}, instant.Never
 			}))

@@ -137,7 +137,8 @@ func TestR7MoreUpstreams(t *testing.T) {
 				start := time.Now()
 				setup := tc.setup
 				setup.Timeout, setup.Watched = timeout, true
-				r.Begin(nil, setup, len(tc.first), g)
+				*r.Setup() = setup
+				r.Begin(nil, len(tc.first), g)
 				res := r.Wait(t.Context())
 				if took := time.Since(start); res.Leg != tc.leg || res.Verdict != tc.verdict || took != tc.after || res.Conclusive() != tc.conclusive {
 					t.Errorf("leg %d, %v, after %v, conclusive %v (%v); want leg %d, %v, after %v, conclusive %v",
@@ -164,7 +165,8 @@ func TestMoreAfterDiscard(t *testing.T) {
 		g := &growing{known: 1, scripts: []*script{{events: says(10*ms, unreadable)}, {events: says(10*ms, goodReply)}}}
 		g.here.Store(1)
 		var r Race
-		r.Begin(nil, Setup{Rules: Rules{Timeout: timeout}, Watched: true}, 1, g)
+		*r.Setup() = Setup{Rules: Rules{Timeout: timeout}, Watched: true}
+		r.Begin(nil, 1, g)
 		defer r.End()
 		time.AfterFunc(5*ms, func() { g.here.Add(1) })
 		res := r.Wait(t.Context())

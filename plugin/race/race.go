@@ -91,12 +91,16 @@ const (
 	noUse
 )
 
+// Setup is how the race is run. It may be changed until Begin.
+func (r *Race) Setup() *Setup { return &r.state.Setup }
+
 // Begin begins a race of n legs. The asker starts them, with no wait in between (R1); Wait
 // starts those that the plan puts off. The clock wakes the race. It is called once.
-func (r *Race) Begin(c *Clock, setup Setup, n int, asker Asker) {
+func (r *Race) Begin(c *Clock, n int, asker Asker) {
 	r.start = time.Now()
 	r.begun, r.clock, r.asker = instant.Of(r.start), c, asker
-	r.state.Setup, r.state.deadline = setup, setup.Timeout
+	setup := &r.state.Setup
+	r.state.deadline = setup.Timeout
 	legs := r.few[:]
 	if n <= len(r.few) {
 		r.legs, r.state.legs = r.fewLegs[:n], r.fewStates[:n]

@@ -158,7 +158,8 @@ func (f finder) Follow(i int, leg *Leg, reply []byte) bool { return f.end(i, leg
 func begin(setup Setup, n int, ask askFunc) *Race {
 	setup.Timeout, setup.Watched = timeout, true
 	r := new(Race)
-	r.Begin(nil, setup, n, ask)
+	*r.Setup() = setup
+	r.Begin(nil, n, ask)
 	return r
 }
 

@@ -19,44 +19,46 @@ const Forever time.Duration = math.MaxInt64
 // Wait returns when the race is over, at the latest after the timeout or when
 // ctx is done. If the reply cannot be unpacked, [Race.Discard] it and wait again.
 func (r *Race) Wait(ctx context.Context) Result {
-	res, _ := r.WaitUntil(ctx, Forever)
+	var res Result
+	r.WaitUntil(ctx, Forever, &res)
 	return res
 }
 
 // WaitUntil is Wait, but no longer than that after the race's beginning: it reports whether
-// the race is over. If not, it may be waited for again, also by another goroutine.
-func (r *Race) WaitUntil(ctx context.Context, until time.Duration) (res Result, over bool) {
+// the race is over, and if it is sets the result. If not, it may be waited for again, also by
+// another goroutine.
+func (r *Race) WaitUntil(ctx context.Context, until time.Duration, res *Result) (over bool) {
 	for {
 		now := r.wake()
-		switch res, d := r.look(now); {
+		switch d := r.look(now, res); {
 		case d.over && d.sure:
-			return res, true
+			return true
 		case (d.over || r.upset.Swap(false)) && r.askMore(now):
 		case d.over:
-			return res, true
+			return true
 		case d.follow:
 			r.follow()
 		case d.ask:
 			r.askOthers(now)
 		case now >= until:
-			return Result{Leg: -1}, false
+			return false
 		default:
 			r.sleep(ctx, now, min(d.again, until))
 		}
 	}
 }
 
-// look decides whether the race is over, and if it is returns the result.
-func (r *Race) look(now time.Duration) (Result, decision) {
+// look decides whether the race is over, and if it is sets the result.
+func (r *Race) look(now time.Duration, res *Result) decision {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := decide(&r.state, now)
 	r.lookAt = d.again
-	if !d.over {
-		return Result{}, d
+	if d.over {
+		r.decided = true
+		*res = r.state.result(d)
 	}
-	r.decided = true
-	return r.state.result(d), d
+	return d
 }
 
 // askOthers asks the legs that were put off. They get the whole timeout, as they would have

@@ -182,7 +182,7 @@ func TestWakes(t *testing.T) {
 				for _, f := range tc.before {
 					f(r)
 				}
-				r.look(r.wake())
+				r.look(r.wake(), new(Result))
 				select { // what woke it before
 				case <-r.sleeper.woken:
 				default:
