@@ -17,7 +17,7 @@ func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now insta
 	}
 	k.Fastest.Sample(now.Sub(x.begun))
 	x.noteTypeAnswered(out)
-	x.noteZoneAnswered(out)
+	x.noteZoneAnswered(msg, now, out)
 	x.learnSigning(msg, now)
 	if stream != nil && x.phase.onUDP() && x.udp.packets >= maxPackets {
 		// Three losses, or ports that no longer lead anywhere.

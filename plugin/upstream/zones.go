@@ -6,6 +6,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
+	"github.com/dnsmus/dnsmus/plugin/known"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -62,8 +63,14 @@ func (x *Exchange) noteZoneSilence(now instant.Time, out *outbox) {
 	}
 }
 
-// noteZoneAnswered notes that a question for the exchange's name was answered.
-func (x *Exchange) noteZoneAnswered(out *outbox) {
+// noteZoneAnswered notes that a question for the exchange's name was answered. A failure that
+// comes when it is of no use any more is no answer: so reply resolvers that ask another one which
+// drops the name.
+func (x *Exchange) noteZoneAnswered(reply []byte, now instant.Time, out *outbox) {
+	if now.Sub(x.wait.silenceFrom) >= x.u.cfg.Timeout && known.Failure(wire.Header(reply).Rcode()) {
+		x.noteZoneSilence(now, out)
+		return
+	}
 	if len(x.u.known.Zones) == 0 {
 		return
 	}

@@ -65,11 +65,21 @@ func TestR5UnresponsiveZone(t *testing.T) {
 			}
 		}, false, 4},
 		{"the zone's own name is answered", func(*Config) {}, true, 5},
+		{"it fails, but late", func(c *Config) {}, false, 4},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				notes := &notes{start: time.Now()}
 				f := newFake(dropping("local.", tc.own))
+				if tc.what == "it fails, but late" {
+					f.answer = func(p packet) {
+						if dns.IsSubDomain("local.", nameIn(p.msg)) {
+							time.AfterFunc(testTimeout+time.Second, func() { p.send(replyTo(p.msg, func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure })) })
+							return
+						}
+						answerAfter(10*ms, nil)(p)
+					}
+				}
 				u := f.upstream(t, func(c *Config) { c.Observer = notes }, tc.change)
 				waited := 0
 				for i := range 12 {
