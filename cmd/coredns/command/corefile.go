@@ -12,7 +12,7 @@ import (
 
 // corefile returns the built-in Corefile for the words [ADDRESS:]PORT [TO...]: it
 // listens there, on 127.0.0.1 without ADDRESS, and races the upstreams TO as a
-// stanza with these arguments does.
+// stanza with these arguments does, with the option cache.
 func corefile(words []string) (string, error) {
 	listener, err := parseListener(words[0])
 	if err != nil {
@@ -25,7 +25,7 @@ func corefile(words []string) (string, error) {
 		}
 		stanza += " " + word
 	}
-	return fmt.Sprintf(".:%d {\n    bind %s\n    %s\n    errors\n}\n", listener.Port(), listener.Addr(), stanza), nil
+	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n    }\n    errors\n}\n", listener.Port(), listener.Addr(), stanza), nil
 }
 
 // parseListener reads [ADDRESS:]PORT.

@@ -21,7 +21,7 @@ func TestCorefile(t *testing.T) {
 		{`5553 C:\resolv.conf`, ".:5553", "bind 127.0.0.1", `dnsmus C:\resolv.conf`},
 	} {
 		key, lines := parsed(t, strings.Fields(test.words))
-		want := []string{test.bind, test.stanza, "errors"}
+		want := []string{test.bind, test.stanza + " { cache }", "errors"}
 		if key != test.keys || !slices.Equal(lines, want) {
 			t.Errorf("%s: %s %q, want %s %q", test.words, key, lines, test.keys, want)
 		}
@@ -99,7 +99,7 @@ func TestToken(t *testing.T) {
 			continue
 		}
 		_, lines := parsed(t, []string{"5553", word, "192.0.2.1"})
-		if want := "dnsmus " + word + " 192.0.2.1"; lines[1] != want {
+		if want := "dnsmus " + word + " 192.0.2.1 { cache }"; lines[1] != want {
 			t.Errorf("%q becomes %q", want, lines[1])
 		}
 	}
