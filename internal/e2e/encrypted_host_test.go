@@ -98,7 +98,7 @@ func TestEncryptedHosts(t *testing.T) {
 		})
 	}
 	status, out, problems := l.explain("secret.x.example TXT --ca ca.pem @" + knows + " @https://dns.example:" + https + "/abc123")
-	if status != 0 || !strings.Contains(out, "* https://dns.example:"+https+"/abc123") {
+	if status != 0 || !strings.Contains(out, "* https://dns.example:"+https+"/#b3ec") {
 		t.Errorf("explain: status %d\n%s%s", status, out, problems)
 	}
 	status, out, problems = l.explain("secret.x.example TXT @tls://dns.example")
