@@ -59,12 +59,12 @@ func TestSearchLists(t *testing.T) {
 	}
 }
 
-// R18: a resolver refuses all questions about a name but those for its IPv4 address,
-// and another denies the name. Once the address has been given, no C library and no
+// R18: a resolver refuses all questions about a name but those for its IPv4 address, or denies
+// the name for them (RFC 4074, section 4.2), and another denies the name. Once the address has been given, no C library and no
 // cache in front is told that the name does not exist.
 func TestOneTypeIsKnown(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
+	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP", "NXDOMAIN"} {
 		t.Run(refusal, func(t *testing.T) {
 			l := oneTypeLab(t, refusal, "127.0.0.124")
 			n := 0
@@ -92,7 +92,7 @@ func TestOneTypeIsKnown(t *testing.T) {
 // once, the unknown one first, or alone; with a cache in front and without.
 func TestOneTypeIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP"} {
+	for _, refusal := range []string{"REFUSED", "SERVFAIL", "NOTIMP", "NXDOMAIN"} {
 		for _, front := range []string{"127.0.0.123", "127.0.0.124"} {
 			t.Run(refusal+" "+front, func(t *testing.T) {
 				l := oneTypeLab(t, refusal, front)
@@ -103,6 +103,9 @@ func TestOneTypeIsKnownAtOnce(t *testing.T) {
 							t.Errorf("%s: %s is %q, want 10.1.0.10", library, name, got)
 						}
 					}
+				}
+				if refusal == "NXDOMAIN" {
+					return // who asks for another type alone, and first, is told what all say
 				}
 				for _, qtype := range []string{"AAAA", "TYPE65", "MX"} {
 					name := "first-" + strings.ToLower(qtype) + ".corp.example"
@@ -128,6 +131,7 @@ func oneTypeLab(t *testing.T, refusal, front string) *lab {
 		}
 		template ANY ANY {
 			rcode %s
+			authority "corp.example 3600 IN SOA ns.corp.example mail.corp.example 1 2 3 4 3600"
 		}
 	}`, refusal)))
 	l.awaits("@127.0.0.12 a.corp.example")

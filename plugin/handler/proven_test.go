@@ -159,8 +159,12 @@ func TestR18Unproven(t *testing.T) {
 	knows := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: gone}))
 	addr = serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), knows}, nil)
 	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
+	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 0 {
+		t.Errorf("a chain to nowhere denies the type of a name that has an answer:\n%v", r)
+	}
+	addr = serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), knows}, nil)
 	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeNameError || len(r.Answer) != 1 {
-		t.Errorf("a chain does not stay as it is:\n%v", r)
+		t.Errorf("without an answer, a chain does not stay as it is:\n%v", r)
 	}
 }
 

@@ -71,6 +71,29 @@ func (k *known) add(p *proof, now instant) {
 	}
 }
 
+// denied removes what an upstream has shown, for it denies the name or what the name is an
+// alias of. Its answers for other types stay, and the type of one that is alive is returned;
+// 0: there is none.
+func (k *known) denied(by int, qtype uint16, isAlias bool, now instant) (doubtful uint16) {
+	for i := range k.proofs {
+		p := &k.proofs[i]
+		gave := p.by == int32(by) || p.all.Has(by)
+		p.all &^= Only(by)
+		switch {
+		case p.answer && p.qtype != qtype:
+			if gave && p.alive(now) {
+				doubtful = p.qtype
+			}
+		case p.by == int32(by) && (p.answer || !isAlias):
+			*p = proof{}
+		}
+	}
+	if k.view.by == int32(by) && !isAlias {
+		k.view = proof{}
+	}
+	return doubtful
+}
+
 // ends is when the last proof ends.
 func (k *known) ends() time.Duration { return max(k.proofs[0].ends.ran, k.proofs[1].ends.ran) }
 

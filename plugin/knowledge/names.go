@@ -28,10 +28,12 @@ type Names struct {
 }
 
 // Replied takes an upstream's reply to a question, which is as in [wire.Question], with its
-// verdict. A good answer, an alias or NODATA with SOA proves that the name exists while a cache would
-// keep it, at most for an hour; a denial by the same upstream ends that. Upstreams have
-// numbers of the caller's choice.
-func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) {
+// verdict. A good answer, an alias or NODATA with SOA proves that the name exists while a cache
+// would keep it, at most for an hour. A denial by the same upstream ends that, but for its
+// answers for other types: there are servers that deny a name for a type that it lacks (RFC
+// 4074, section 4.2). If there is such an answer, its type is returned, for it is doubtful
+// now; else 0. Upstreams have numbers of the caller's choice.
+func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []byte, now time.Time) (doubtful uint16) {
 	switch verdict {
 	case race.Good, race.Alias, race.NoDataSOA:
 		if life, ok := lifetime(reply, verdict); ok {
@@ -42,9 +44,11 @@ func (n *Names) Replied(question []byte, by int, verdict race.Verdict, reply []b
 			}
 			n.learn(question, p, now)
 		}
-	case race.NXDomain, race.NXDomainSOA:
-		n.unlearn(question, int32(by))
+	case race.NXDomain, race.NXDomainSOA, race.NXDomainChain:
+		at, qtype := instantOf(now), wire.QuestionType(question)
+		n.with(question, func(k *known) { doubtful = k.denied(by, qtype, verdict == race.NXDomainChain, at) })
 	}
+	return doubtful
 }
 
 // Exists reports whether the name of a question is proven to exist by a reply for another
@@ -100,22 +104,6 @@ func (n *Names) learn(question []byte, p proof, now instant) {
 	}
 	k.found(int(p.by), p.qtype)
 	k.add(&p, now)
-}
-
-func (n *Names) unlearn(question []byte, by int32) {
-	n.with(question, func(k *known) {
-		for i := range k.proofs {
-			k.proofs[i].all &^= Only(int(by))
-		}
-		for j := range k.proofs {
-			if k.proofs[j].by == by {
-				k.proofs[j] = proof{}
-			}
-		}
-		if k.view.by == by {
-			k.view = proof{}
-		}
-	})
 }
 
 // Owned notes that an upstream has given that answer to a question. It counts for names that

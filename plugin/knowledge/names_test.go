@@ -125,20 +125,33 @@ func TestR18Proof(t *testing.T) {
 		{"another's denial does not end it", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{s, public, "host.example.", aa, race.NXDomainSOA, 60},
 			asks{2 * s, "host.example.", aa, true}}},
-		{"its own does, of any type", []any{
+		{"nor does its own, of another type", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "HOST.example.", web, race.NXDomainSOA, 60},
+			asks{2 * s, "host.example.", aa, true}, asks{60 * s, "host.example.", aa, false}}},
+		{"its own of that type does", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "HOST.example.", a, race.NXDomainSOA, 60},
 			asks{2 * s, "host.example.", aa, false}}},
-		{"also a bare one", []any{
+		{"also a bare one, after one of another type", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", aa, race.NXDomain, 60},
-			asks{2 * s, "host.example.", aa, false}}},
-		{"also of all that it has proven", []any{
-			says{0, company, "host.example.", a, race.Good, 60}, says{0, company, "host.example.", aa, race.NoDataSOA, 60},
+			says{s, company, "host.example.", a, race.NXDomain, 60}, asks{2 * s, "host.example.", aa, false}}},
+		{"also of all that it has proven without an answer", []any{
+			says{0, company, "host.example.", a, race.NoDataSOA, 60}, says{0, company, "host.example.", aa, race.NoDataSOA, 60},
 			says{s, company, "host.example.", web, race.NXDomain, 60},
-			asks{2 * s, "host.example.", web, false}, asks{2 * s, "host.example.", a, false}}},
-		{"but not what another has", []any{
+			asks{2 * s, "host.example.", web, false}, asks{2 * s, "host.example.", a, false}, asks{2 * s, "host.example.", aa, false}}},
+		{"of two answers each ends by itself", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{0, company, "host.example.", aa, race.Good, 60},
+			says{s, company, "host.example.", a, race.NXDomain, 60}, asks{2 * s, "host.example.", a, true}, asks{2 * s, "host.example.", aa, false},
+			says{3 * s, company, "host.example.", aa, race.NXDomain, 60}, asks{4 * s, "host.example.", a, false}, asks{4 * s, "host.example.", web, false}}},
+		{"what another has stays", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{0, public, "host.example.", aa, race.NoDataSOA, 60},
-			says{s, company, "host.example.", web, race.NXDomain, 60},
+			says{s, company, "host.example.", a, race.NXDomain, 60},
 			asks{2 * s, "host.example.", web, true}, asks{2 * s, "host.example.", aa, false}}},
+		{"a chain to nowhere ends the answer of its type", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", a, race.NXDomainChain, 60},
+			asks{2 * s, "host.example.", aa, false}}},
+		{"and proves no less than before", []any{
+			says{0, company, "host.example.", a, race.NoDataSOA, 60}, says{s, company, "host.example.", aa, race.NXDomainChain, 60},
+			asks{2 * s, "host.example.", web, true}}},
 		{"nor that of another name", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "other.example.", a, race.NXDomain, 60},
 			asks{2 * s, "host.example.", aa, true}}},
@@ -211,9 +224,12 @@ func TestR7Answered(t *testing.T) {
 		{"an answer takes the place of NODATA that lives longer", []any{
 			says{0, company, "host.example.", aa, race.NoDataSOA, 600}, says{0, company, "host.example.", web, race.NoDataSOA, 600},
 			says{1, company, "host.example.", a, race.Good, 60}, asks{s, "host.example.", aa, true}}},
-		{"the same upstream's denial ends it", []any{
-			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", web, race.NXDomainSOA, 60},
+		{"the same upstream's denial of that type ends it", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", a, race.NXDomainSOA, 60},
 			asks{2 * s, "host.example.", aa, false}}},
+		{"that of another does not", []any{
+			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", web, race.NXDomainSOA, 60},
+			asks{2 * s, "host.example.", aa, true}}},
 		{"so does its NODATA of that type", []any{
 			says{0, company, "host.example.", a, race.Good, 60}, says{s, company, "host.example.", a, race.NoDataSOA, 60},
 			asks{2 * s, "host.example.", aa, false}}},
@@ -414,6 +430,50 @@ func BenchmarkReplied(b *testing.B) {
 					n.Replied(questions[i%len(questions)], company, verdict, good, now)
 				}
 			})
+		}
+	}
+}
+
+// R18: an answer is doubtful if who gave it denies the name for another type; not if another
+// does, or it is over, or is none.
+func TestR18Doubtful(t *testing.T) {
+	const a, aa, web = dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS
+	good, noData := reply(t, []string{"host.example. 60 IN A 192.0.2.1"}, nil), reply(t, nil, []string{"example. 60 IN SOA . . 1 2 3 4 60"})
+	for _, tc := range []struct {
+		what    string
+		before  race.Verdict
+		by      int // who denies it
+		qtype   uint16
+		verdict race.Verdict
+		after   time.Duration
+		want    uint16
+	}{
+		{"its giver denies another type", race.Good, company, aa, race.NXDomainSOA, time.Second, a},
+		{"without SOA", race.Good, company, web, race.NXDomain, time.Second, a},
+		{"at the end of aliases", race.Good, company, aa, race.NXDomainChain, time.Second, a},
+		{"it has none of another type", race.Good, company, aa, race.NoDataSOA, time.Second, 0},
+		{"it fails", race.Good, company, aa, race.ServFail, time.Second, 0},
+		{"it denies that type", race.Good, company, a, race.NXDomainSOA, time.Second, 0},
+		{"another denies it", race.Good, public, aa, race.NXDomainSOA, time.Second, 0},
+		{"it is over", race.Good, company, aa, race.NXDomainSOA, time.Minute, 0},
+		{"it was no answer", race.NoDataSOA, company, aa, race.NXDomainSOA, time.Second, 0},
+		{"it was an alias only", race.Alias, company, aa, race.NXDomainSOA, time.Second, 0},
+	} {
+		var n Names
+		now := time.Now()
+		n.Replied(question(t, "host.example.", a), company, tc.before, map[bool][]byte{true: good, false: noData}[tc.before.Wins()], now)
+		if got := n.Replied(question(t, "HOST.example.", tc.qtype), tc.by, tc.verdict, noData, now.Add(tc.after)); got != tc.want {
+			t.Errorf("%s: doubtful is type %d, want %d", tc.what, got, tc.want)
+		}
+	}
+	// Of two who gave it each makes it doubtful, also if the other's lives longer.
+	var n Names
+	now := time.Now()
+	n.Replied(question(t, "host.example.", a), company, race.Good, good, now)
+	n.Replied(question(t, "host.example.", a), public, race.Good, reply(t, []string{"host.example. 600 IN A 192.0.2.1"}, nil), now)
+	for _, by := range []int{company, public} {
+		if got := n.Replied(question(t, "host.example.", aa), by, race.NXDomain, nil, now); got != a {
+			t.Errorf("by %d: doubtful is type %d", by, got)
 		}
 	}
 }

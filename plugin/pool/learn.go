@@ -15,8 +15,8 @@ import (
 )
 
 // learn learns from the replies. A denial of a name that is known to exist, or was when the
-// race began, or is found to, becomes NODATA (R18). One at the end of a chain stays as it is:
-// it says that the chain's own name exists.
+// race began, or is found to, becomes NODATA (R18). One at the end of aliases stays as it is,
+// unless the name has a living answer of another type: it says itself that the name exists.
 func (c *call) learn(query []byte) {
 	question := wire.Question(query)
 	if question == nil {
@@ -25,7 +25,9 @@ func (c *call) learn(query []byte) {
 	now := c.race.Begun().Add(c.Took)
 	for i := range c.set.members {
 		verdict, reply := c.race.race.Reply(i)
-		c.set.names.Replied(question, i, verdict, reply, now)
+		if doubtful := c.set.names.Replied(question, i, verdict, reply, now); doubtful != 0 {
+			c.confirm(i, doubtful)
+		}
 	}
 	if c.Verdict == race.Good && c.race.endOf(c.Leg) != nil {
 		c.set.names.Replied(question, c.Leg, c.Verdict, c.Msg, now)
@@ -39,10 +41,10 @@ func (c *call) learn(query []byte) {
 			return
 		}
 	}
-	denied := c.Verdict == race.NXDomain || c.Verdict == race.NXDomainSOA
+	denied := race.NXDomain <= c.Verdict && c.Verdict <= race.NXDomainChain
 	if denied && !c.race.setup().Final && !checksSignatures(query) && c.exists(question) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
-		c.Proven = true
+		c.Proven, c.Parts = true, nil
 	} else if c.question != nil {
 		c.Away = c.away(now, silent)
 	}

@@ -17,15 +17,21 @@ import (
 
 // exists reports whether the name of a question, which was denied, is proven to exist by a
 // reply for another type (R18). Clients ask for A and AAAA at once, and some take the denial
-// of one for that of both. So if the denial is inconclusive, races for other types that are
-// under way are waited for; and without one, upstreams that failed this type are asked for
-// another. It takes no longer than the race may.
+// of one for that of both. So races for other types that are under way are waited for; and
+// without one, upstreams that failed this type are asked for another. It takes no longer than
+// the race may.
 func (c *call) exists(question []byte) bool {
-	proven := func() bool { return c.set.names.Exists(question, c.race.Begun()) }
+	chain := c.Verdict == race.NXDomainChain // which says itself that the name exists; an answer says more
+	proven := func() bool {
+		if chain {
+			return c.set.names.Answered(question, c.race.Begun())
+		}
+		return c.set.names.Exists(question, c.race.Begun())
+	}
 	if proven() {
 		return true
 	}
-	if c.Conclusive() || c.pool == nil {
+	if c.pool == nil {
 		return false
 	}
 	c.pool.calls.learned(c) // before it waits for a race that may wait for this one
@@ -42,9 +48,10 @@ func (c *call) exists(question []byte) bool {
 			return true
 		}
 	}
-	if !waited {
-		c.askType(other)
+	if waited || chain || c.Conclusive() {
+		return false
 	}
+	c.askType(other)
 	return proven()
 }
 
@@ -107,6 +114,48 @@ func (c *call) askType(qtype uint16) {
 		verdict, reply := r.race.Reply(at)
 		c.set.names.Replied(wire.Question(q.plain.Msg), i, verdict, reply, time.Now())
 	}
+}
+
+// confirm asks an upstream once more, in the background, for a type of the name that it has
+// answered, because it denies the name for another type now. A denial of that type ends what
+// the answer proved, and the answer (R18).
+func (c *call) confirm(leg int, qtype uint16) {
+	p := c.pool
+	if p == nil || leg >= len(c.Members) {
+		return
+	}
+	q := &otherQuery{plain: ofType(c.race.plain, qtype)}
+	key := keyOf(q.plain)
+	if c.race.encrypted != nil {
+		q.encrypted = ofType(c.race.encrypted, qtype)
+	}
+	about := confirmation{c.Members[leg], key}
+	if p.calls.during(key, c.set) != nil {
+		return // it is asked anyway
+	}
+	if _, is := p.confirming.LoadOrStore(about, true); is {
+		return
+	}
+	r := &Race{set: c.race.set, Members: c.Members[leg : leg+1 : leg+1]}
+	r.setup().Rules, r.setup().Watched = c.race.setup().Rules, true
+	names, k := &c.set.names, c.keeping
+	go func() {
+		defer p.confirming.Delete(about)
+		r.prepare(q)
+		r.begin(&p.clock)
+		defer r.End()
+		r.race.Wait(context.Background()) // nobody unpacks it
+		verdict, reply := r.race.Reply(0)
+		k.question = wire.Question(q.plain.Msg)
+		names.Replied(k.question, leg, verdict, reply, time.Now())
+		k.hear(r.Members[0], verdict, true)
+	}()
+}
+
+// confirmation is what an upstream is asked once more, by the key of the query.
+type confirmation struct {
+	of  *Member
+	key string
 }
 
 // failedType reports whether an upstream that gave no opinion may give one for another type.

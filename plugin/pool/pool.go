@@ -5,6 +5,7 @@ package pool
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,8 @@ type Pool struct {
 
 	cache    *cache.Cache[*Member] // nil: nothing is kept
 	renewals atomic.Int64          // under way
+
+	confirming sync.Map // of confirmation, under way
 }
 
 // New returns a pool without upstreams.

@@ -51,6 +51,9 @@ func (s *state) decide(t *tally, now time.Duration) decision {
 	return s.end(t)
 }
 
+// overdue reports whether the race has had its time.
+func (s *state) overdue(now time.Duration) bool { return now >= s.deadline && !s.tally().unasked }
+
 // waitUntil is the decision to wait until that time, but not beyond the deadline.
 func (s *state) waitUntil(until time.Duration) decision {
 	return decision{winner: -1, again: min(until, s.deadline)}

@@ -70,7 +70,7 @@ func (l *Leg) Followed(msg []byte, verdict Verdict, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := l.stateLocked()
-	if s.status != following || r.wants.Load() != toWin {
+	if s.status != following || r.wants.Load() != toWin || r.state.overdue(now) {
 		return
 	}
 	switch {

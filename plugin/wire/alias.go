@@ -95,8 +95,14 @@ func AnswersAtOnce(reply []byte) bool {
 		return false
 	}
 	const pointer = 0xc0 // to the question's name
-	first, qtype := reply[HeaderSize+len(question):], question[len(question)-4:]
-	return len(first) >= 4 && first[0] == pointer && first[1] == HeaderSize && first[2] == qtype[0] && first[3] == qtype[1]
+	name, qtype := question[:len(question)-4], question[len(question)-4:]
+	switch first := reply[HeaderSize+len(question):]; {
+	case len(first) >= 4 && first[0] == pointer:
+		return first[1] == HeaderSize && first[2] == qtype[0] && first[3] == qtype[1]
+	case len(first) >= len(name)+2:
+		return bytes.Equal(first[:len(name)], name) && first[len(name)] == qtype[0] && first[len(name)+1] == qtype[1]
+	}
+	return false
 }
 
 // Answers reports whether the answer section of a reply leads to a record of the type that
