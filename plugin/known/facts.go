@@ -25,6 +25,7 @@ type Facts struct {
 	Stream    Path
 	EDNS      EDNS
 	DNSSEC    DNSSEC
+	DNS64     DNS64
 	Types     Types
 	Zones     Zones
 	Probed    instant.Time // when it was last probed
@@ -85,6 +86,15 @@ func (f *Facts) ForgetPaths() { f.UDP, f.Stream = Path{}, Path{} }
 // replies take long, but at most most.
 func (f *Facts) Patience(least, most time.Duration) time.Duration {
 	return f.Fastest.patience(least, most)
+}
+
+// Usual is how long its replies usually take, over the path that was timed; 0: there were none.
+func (f *Facts) Usual() time.Duration {
+	usual := f.RTT.usual()
+	if usual == 0 {
+		usual = f.StreamRTT.usual()
+	}
+	return max(time.Duration(f.Fastest), usual)
 }
 
 // Stall is how long a stream may leave a query without a reply before others are used instead.

@@ -73,6 +73,7 @@ type call struct {
 
 	question []byte // as in [wire.Question]; nil: its zone is not learned
 	winner   int    // the leg whose good answer is given; -1: none
+	besideAs string // its name among those beside which another type may be answered; empty: it is none
 }
 
 // join returns the call with that key, for a question to the pool's upstreams, and whether it

@@ -18,6 +18,9 @@ import (
 // race began, or is found to, becomes NODATA (R18). One at the end of aliases stays as it is,
 // unless the name has a living answer of another type: it says itself that the name exists.
 func (c *call) learn(query []byte) {
+	if c.pool != nil {
+		c.pool.besides.leave(c)
+	}
 	question := wire.Question(query)
 	if question == nil {
 		return
@@ -31,6 +34,9 @@ func (c *call) learn(query []byte) {
 	}
 	if c.Verdict == race.Good && c.race.endOf(c.Leg) != nil {
 		c.set.names.Replied(question, c.Leg, c.Verdict, c.Msg, now)
+	}
+	if c.Verdict == race.Good {
+		c.tellBesides(question)
 	}
 	if c.question != nil {
 		c.learnZone(now)
@@ -94,6 +100,9 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 	now, zones, names := time.Now(), c.set.zones, &c.set.names
 	if late {
 		names.Replied(c.question, i, verdict, reply, now)
+		if verdict == race.Good {
+			c.tellBesides(c.question)
+		}
 	}
 	switch verdict {
 	case race.Good, race.Alias:
@@ -126,6 +135,13 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 			own := names.Past(c.question, now).Owners.Has(i)
 			zones.Missed(c.question, i, c.winner, knowledge.Miss{Own: own}, now)
 		}
+	}
+}
+
+// tellBesides tells the calls for other types of the name that there is an answer for this one.
+func (c *call) tellBesides(question []byte) {
+	if c.pool != nil {
+		c.pool.besides.answered(question)
 	}
 }
 

@@ -23,6 +23,8 @@ func (c *call) plan(watched bool) {
 	}
 	if setup.DNSSEC {
 		c.Plan = race.Plan{}
+	} else if !setup.Final {
+		setup.Others = c
 	}
 	setup.Plan = c.Plan
 }

@@ -24,12 +24,13 @@ const warm = 2 * time.Minute
 
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
-	cfg   Config
-	ports *ports.Ports
-	clock race.Clock
-	set   atomic.Pointer[set] // stored by Replace alone
-	calls calls
-	links links
+	cfg     Config
+	ports   *ports.Ports
+	clock   race.Clock
+	set     atomic.Pointer[set] // stored by Replace alone
+	calls   calls
+	besides besides
+	links   links
 
 	cache    *cache.Cache[*Member] // nil: nothing is kept
 	renewals atomic.Int64          // under way

@@ -7,10 +7,12 @@ type decision struct {
 	over   bool
 	winner int  // the leg whose reply is given to the client; -1: none
 	sure   bool // whatever the other legs reply, the winner stays the same
+	final  bool // those that have not replied need not, unless they have come since
 
 	// If it is not over.
 	ask    bool          // the legs that were put off are to be asked now
 	follow bool          // the ends of aliases are to be asked for now
+	look   bool          // NODATA is to be looked at now
 	again  time.Duration // when to decide again, if nothing happens before
 }
 
@@ -28,8 +30,19 @@ func (s *state) decide(t *tally, now time.Duration) decision {
 	switch {
 	case s.cancelled:
 	case s.Final && t.denied: // R14
+	case t.unlooked && !won:
+		return decision{winner: -1, look: true}
+	case t.noData && !won && s.typeDenied() >= 0: // R4
+		leg := s.typeDenied()
+		switch until, ask := s.typeUntil(leg); {
+		case ask:
+			return decision{winner: -1, ask: true}
+		case now < until && now < s.deadline:
+			return s.waitUntil(until)
+		}
+		return decision{over: true, winner: leg, final: true}
 	case t.unasked && !won && !s.denialKnown(): // R16
-		if !s.legs[s.Plan.First].pending() || now >= s.hedgeEnds {
+		if !s.firstOpen() || now >= s.hedgeEnds {
 			return decision{winner: -1, ask: true}
 		}
 		return s.waitUntil(s.hedgeEnds)
@@ -80,6 +93,8 @@ type tally struct {
 	waiting, down, unasked, replied bool // there is a leg with this status
 	aliased                         bool // there is an alias whose end is to be asked for
 	denied                          bool // a reply denies the name or the type
+	noData                          bool // a reply is NODATA with SOA, and it counts if others of the name are answers
+	unlooked                        bool // and it was not looked at
 
 	good     int // the leg with the first good reply, or with the first that is signed if there is one; -1: none
 	filtered int // the leg with the first reply of a filter, which is not counted as good; -1: none
@@ -101,6 +116,9 @@ func (s *state) tally() tally {
 		case replied:
 			t.replied = true
 			t.denied = t.denied || l.verdict.Negative()
+			if l.verdict == NoDataSOA && s.Others != nil {
+				t.noData, t.unlooked = true, t.unlooked || !l.looked
+			}
 			switch {
 			case l.filtered:
 				if t.filtered < 0 || l.at < s.legs[t.filtered].at {
@@ -165,6 +183,13 @@ func (s *state) denialKnown() bool {
 	}
 	first := &s.legs[s.Plan.First]
 	return first.status == replied && first.verdict == NoDataSOA
+}
+
+// firstOpen reports whether the plan's first leg may still end the race: it has not replied, or
+// with NODATA that a race for another type of the name may show to be enough.
+func (s *state) firstOpen() bool {
+	first := &s.legs[s.Plan.First]
+	return first.pending() || s.beside && first.status == replied && first.verdict == NoDataSOA
 }
 
 // othersUntil is how long a race without a good reply waits for legs that have not replied

@@ -25,6 +25,17 @@ func (l legState) withAddress(private bool) legState {
 
 func (l legState) askedAt(after time.Duration) legState { l.asked = after; return l }
 
+// worth is a leg whose upstream is known, and whose NODATA, if it is that, was looked at.
+func (l legState) worth(answered, sole bool, most time.Duration) legState {
+	l.looked, l.other = true, OtherType{answered, sole, most}
+	return l
+}
+
+// types is an OtherTypes that is not asked here.
+type types struct{}
+
+func (types) LookAtTypes([]OtherType) bool { panic("decide asks nobody") }
+
 // signing is a leg whose upstream signs, and is waited for for so long.
 func (l legState) signing(wait time.Duration) legState { l.signs, l.signWait = true, wait; return l }
 
@@ -39,7 +50,13 @@ func follows(until time.Duration) decision {
 	return decision{winner: -1, again: until, follow: true}
 }
 
-var asksOthers = decision{winner: -1, ask: true}
+var (
+	asksOthers = decision{winner: -1, ask: true}
+	looks      = decision{winner: -1, look: true}
+)
+
+// enough is the end by NODATA that needs no other opinion.
+func enough(leg int) decision { return decision{over: true, winner: leg, final: true} }
 
 // stateOf is a race that has the timeout. With a hedge it has a plan.
 func stateOf(setup Setup, legs ...legState) state {
@@ -64,6 +81,8 @@ func (s state) seenBy(leg int) state { s.view = leg + 1; return s }
 
 func (s state) cancel() state { s.cancelled = true; return s }
 
+func (s state) besides() state { s.beside = true; return s }
+
 func TestDecide(t *testing.T) {
 	const (
 		hedge = 100 * ms
@@ -76,6 +95,8 @@ func TestDecide(t *testing.T) {
 	filters := Setup{Rules: Rules{Filtered: true}}
 	first := Setup{Plan: Plan{First: 1, Hedge: hedge}}
 	firstFinal := Setup{Plan: Plan{First: 1, Hedge: hedge, Final: true}}
+	of := Setup{Others: types{}}
+	ofFirst := Setup{Others: types{}, Plan: Plan{First: 1, Hedge: hedge}}
 	inOrder := func(differ bool) Setup {
 		return Setup{Prefer: &Preference{Grace: grace, Expected: []Expectation{{Rank: OrderRank(0), Differs: differ}, {Rank: OrderRank(1), Differs: differ}, {Rank: OrderRank(2), Differs: differ}}}}
 	}
@@ -134,6 +155,33 @@ func TestDecide(t *testing.T) {
 		{"R4: it waits for no better one", stateOf(Setup{Rules: filters.Rules, Prefer: inOrder(true).Prefer}, is(waiting), got(1*ms, Good).ofFilter(), is(waiting)), 1 * ms, won(1)},
 		{"R4: nor for a signature", stateOf(Setup{Rules: filters.Rules, DNSSEC: true}, got(1*ms, Good).ofFilter(), is(waiting).signing(sign)), 1 * ms, won(0)},
 		{"R4: a good answer is before it", stateOf(filters, got(1*ms, NXDomain).ofFilter(), got(2*ms, Good), is(waiting)), 2 * ms, won(1)},
+
+		// NODATA of an upstream that has the name.
+		{"R4: NODATA is looked at", stateOf(of, got(1*ms, NoDataSOA), is(waiting)), 1 * ms, looks},
+		{"R4: not beside a good answer", stateOf(of, got(1*ms, NoDataSOA), got(2*ms, Good), is(waiting)), 2 * ms, won(1)},
+		{"R4: each reply is", stateOf(of, got(1*ms, NoDataSOA).worth(false, false, 0), got(2*ms, NoDataSOA), is(waiting)), 2 * ms, looks},
+		{"R4: NODATA without SOA is not", stateOf(of, got(1*ms, NoData), is(waiting)), 1 * ms, waits(timeout)},
+		{"R4: nor when nobody knows of other types", stateOf(all, got(1*ms, NoDataSOA), is(waiting)), 1 * ms, waits(timeout)},
+		{"R4: it waits for all if its upstream never answered", stateOf(of, got(1*ms, NoDataSOA).worth(false, false, 0), is(waiting).worth(true, false, -1)), 1 * ms, waits(timeout)},
+		{"R4: else for others as long as they usually take", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), is(waiting).worth(true, false, 30*ms), is(waiting).worth(false, false, 20*ms)), 1 * ms, waits(30 * ms)},
+		{"R4: and no longer", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), is(waiting).worth(true, false, 30*ms)), 30 * ms, enough(0)},
+		{"R4: a slow one is not waited for", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), is(waiting).worth(true, false, -1), is(down).worth(true, false, 0)), 1 * ms, enough(0)},
+		{"R4: one that may make the record is, to the end", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), is(waiting)), 50 * ms, waits(timeout)},
+		{"R4: which it is then", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), is(waiting)), timeout, enough(0)},
+		{"R4: the only knower's waits for no others", stateOf(of, got(9*ms, NoDataSOA).worth(true, true, 0), is(waiting).worth(true, false, 30*ms)), 9 * ms, enough(0)},
+		{"R4: but for those that may make it", stateOf(of, got(9*ms, NoDataSOA).worth(true, true, 0), is(waiting).worth(true, false, 30*ms), is(waiting)), 9 * ms, waits(timeout)},
+		{"R4: the knower's counts before others'", stateOf(of, got(1*ms, NoDataSOA).worth(true, false, 0), got(9*ms, NoDataSOA).worth(true, true, 0), is(waiting).worth(true, false, 30*ms)), 9 * ms, enough(1)},
+		{"R4: the only knower must have answered", stateOf(of, got(9*ms, NoDataSOA).worth(false, true, 0), is(waiting).worth(true, false, -1)), 9 * ms, waits(timeout)},
+		{"R4: a truncated reply is better", stateOf(of, got(1*ms, NoDataSOA).worth(true, true, 0), got(2*ms, Truncated), is(waiting).worth(true, false, -1)), 2 * ms, waits(timeout)},
+		{"R4: denials are worse", stateOf(of, got(1*ms, NXDomainChain), got(2*ms, NoDataSOA).worth(true, false, 0), got(1*ms, NXDomainSOA)), 2 * ms, enough(1)},
+		{"R16: the only knower's asks nobody", stateOf(ofFirst, is(unasked).worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, true, 0)), 9 * ms, enough(1)},
+		{"R16: but those that may make it", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(true, true, 0)), 9 * ms, asksOthers},
+		{"R16: that of one of several asks them", stateOf(ofFirst, is(unasked).worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, false, 0)), 9 * ms, asksOthers},
+		{"R16: and waits from then on", stateOf(ofFirst, legState{asked: 9 * ms}.worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, false, 0)).othersAsked(9*ms, 9*ms), 10 * ms, waits(39 * ms)},
+		{"R16: not if they are slow", stateOf(ofFirst, is(unasked).worth(false, false, -1), got(9*ms, NoDataSOA).worth(true, false, 0)), 9 * ms, enough(1)},
+		{"R16: NODATA waits for a race beside it, within the hedge", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(false, false, 0)).besides(), 9 * ms, waits(hedge)},
+		{"R16: and no longer", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(false, false, 0)).besides(), hedge, asksOthers},
+		{"R16: a denial does not", stateOf(ofFirst, is(unasked), got(9*ms, NXDomainSOA)).besides(), 9 * ms, asksOthers},
 
 		// Those that are down.
 		{"R5: who is down is not waited for", stateOf(all, got(1*ms, NXDomainSOA), is(down)), 1 * ms, inconclusive(0)},
@@ -264,9 +312,11 @@ func TestDecide(t *testing.T) {
 func (d decision) text() string {
 	switch {
 	case d.over:
-		return fmt.Sprintf("leg %d has won, sure %v", d.winner, d.sure)
+		return fmt.Sprintf("leg %d has won, sure %v, final %v", d.winner, d.sure, d.final)
 	case d.ask:
 		return "the others are asked"
+	case d.look:
+		return "NODATA is looked at"
 	}
 	return fmt.Sprintf("waits until %v, ends are to be asked for: %v", d.again, d.follow)
 }
@@ -289,6 +339,9 @@ func anyState(g *rand.Rand) (state, time.Duration) {
 			setup.Prefer.Expected = append(setup.Prefer.Expected, Expectation{[]int{ViewRank, PrivateRank, NoRank}[g.IntN(3)], g.IntN(2) == 0, time.Duration(g.IntN(3)) * 60 * ms})
 		}
 	}
+	if g.IntN(2) == 0 {
+		setup.Others = types{}
+	}
 	putOff := setup.Plan.Hedge > 0 && g.IntN(2) == 0
 	for i := range legs {
 		l := got(time.Duration(g.Int64N(int64(now+1))), Verdict(g.IntN(int(Good)+1)))
@@ -300,9 +353,14 @@ func anyState(g *rand.Rand) (state, time.Duration) {
 			l = is(unasked)
 		}
 		l.signs, l.signWait = g.IntN(2) == 0, time.Duration(g.IntN(3))*60*ms
+		if setup.Others != nil {
+			l = l.worth(g.IntN(2) == 0, g.IntN(2) == 0, time.Duration(g.IntN(3)-1)*50*ms)
+			l.looked = g.IntN(4) > 0
+		}
 		legs[i] = l
 	}
 	s := stateOf(setup, legs...)
+	s.beside = g.IntN(2) == 0
 	if setup.Plan.Hedge > 0 && !putOff {
 		s = s.othersAsked(min(now, 100*ms), time.Duration(g.Int64N(int64(now+1))))
 	}
@@ -323,7 +381,7 @@ func TestDecideProperty(t *testing.T) {
 		switch {
 		case d.over && (d.winner >= 0) != replies, d.winner >= 0 && (s.legs[d.winner].status < aliased || s.legs[d.winner].status == failed):
 			t.Errorf("seed %d: %s, of %+v", seed, d.text(), s)
-		case !d.over && !d.ask:
+		case !d.over && !d.ask && !d.look:
 			if d.again <= now {
 				t.Fatalf("seed %d: it is %v, and it %s", seed, now, d.text())
 			}
@@ -331,7 +389,7 @@ func TestDecideProperty(t *testing.T) {
 			if then := decide(&s, between); then != d {
 				t.Errorf("seed %d: it %s, but at %v %s", seed, d.text(), between, then.text())
 			}
-			if then := decide(&s, d.again); !then.over && !then.ask {
+			if then := decide(&s, d.again); !then.over && !then.ask && !then.look {
 				t.Errorf("seed %d: it %s, and then %s", seed, d.text(), then.text())
 			}
 		}

@@ -207,7 +207,7 @@ func (l *Leg) settledLocked(now time.Duration) (won bool) {
 		s.firstDone, s.firstIdle = now, true
 	}
 	d := decide(s, now)
-	if d.over || d.ask || d.follow || d.again < r.lookAt {
+	if d.over || d.ask || d.follow || d.look || d.again < r.lookAt {
 		r.wakeLocked()
 	}
 	return d.over && d.winner == l.index

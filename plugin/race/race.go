@@ -76,6 +76,7 @@ type Race struct {
 	lookAt    time.Duration // when the goroutine that waits decides again by itself
 	decided   bool          // Wait has returned, and Discard was not called since
 	lingering bool
+	news      int       // how often Learned was called
 	sink      ReplySink // of ReportTo
 
 	few       [3]Leg // enough for most races

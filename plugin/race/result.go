@@ -81,7 +81,9 @@ func (s *state) result(d decision) Result {
 	}
 	res.Errs = make([]error, len(s.legs))
 	for i := range s.legs {
-		res.Errs[i] = s.noOpinion(i)
+		if l := &s.legs[i]; !d.final || !l.pending() && l.status != unasked {
+			res.Errs[i] = s.noOpinion(i)
+		}
 	}
 	return res
 }

@@ -13,6 +13,7 @@ type state struct {
 	firstIdle   bool          // the first leg of the plan has settled, if only for a while
 	cancelled   bool          // the result is wanted now
 	view        int           // the leg of which clients have other types of the name, and one more; 0: that is not known
+	beside      bool          // a race for another type of the name is under way
 	legs        []legState
 }
 
@@ -22,6 +23,8 @@ type legState struct {
 	unresponsive error         // its upstream never answers such questions
 	signs        bool          // its upstream is known to do DNSSEC
 	late         bool          // the race was decided before the reply or the failure came
+	looked       bool          // the reply, if it is NODATA, was looked at
+	other        OtherType     // what came of that
 	asked        time.Duration // when it was asked, if it was
 	signWait     time.Duration // how long an answer without signature waits for its reply (R19)
 	at           time.Duration // of the reply or the failure

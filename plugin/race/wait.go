@@ -40,6 +40,8 @@ func (r *Race) WaitUntil(ctx context.Context, until time.Duration, res *Result) 
 			r.follow()
 		case d.ask:
 			r.askOthers(now)
+		case d.look:
+			r.lookAtTypes()
 		case now >= until:
 			return false
 		default:

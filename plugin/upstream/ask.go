@@ -100,6 +100,14 @@ func (u *Upstream) Up(question []byte) bool {
 	return !u.known.Down && !forType && !forName
 }
 
+// Usual is how long the upstream's replies usually take, and its fastest ones; 0: there were
+// none.
+func (u *Upstream) Usual() (usual, fastest time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.known.Usual(), time.Duration(u.known.Fastest)
+}
+
 // Signs reports whether the upstream is known to do DNSSEC, and how long its reply to q,
 // which asks for signatures and is asked now, is worth to be waited for by one without
 // signatures (R19); zero: it is not.
@@ -137,6 +145,8 @@ func (u *Upstream) doJob(j *job) {
 		u.probe()
 	case probeOneJob:
 		u.Ask(&Query{Msg: j.msg, probe: true}, prober{})
+	case probe64Job:
+		u.Ask(&Query{Msg: ipv4only, probe: true}, prober64{u: u})
 	case replyJob:
 		msg := j.msg
 		if j.s != nil { // it is in the buffer that the next packet is read into
@@ -181,11 +191,11 @@ func (u *Upstream) probe() {
 	u.Ask(&Query{Msg: rootNS, probe: true, bothPaths: true}, prober{})
 }
 
-var rootNS = rootQuery(dns.TypeNS)
+// rootNS asks for what takes a resolver no time, as do other types of the root.
+var rootNS = question(".", dns.TypeNS)
 
-// rootQuery asks for records of a type at the root, which takes a resolver no time.
-func rootQuery(qtype uint16) []byte {
-	msg, err := new(dns.Msg).SetQuestion(".", qtype).Pack()
+func question(name string, qtype uint16) []byte {
+	msg, err := new(dns.Msg).SetQuestion(name, qtype).Pack()
 	if err != nil {
 		panic(err) // of a constant
 	}

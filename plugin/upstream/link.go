@@ -58,6 +58,7 @@ func (u *Upstream) linkLocked(index uint32, state link.State, now instant.Time, 
 	waiting := u.waitingForLink
 	if !u.linkGone() {
 		u.known.ForgetPaths()
+		u.forget64Locked(now, out)
 		u.conns.notBefore, u.conns.limitedUntil = instant.Never, instant.Never
 		u.waitingForLink = ports.Table[Exchange]{}
 	}

@@ -47,6 +47,7 @@ const (
 	sendJob jobKind = iota
 	probeJob
 	probeOneJob
+	probe64Job
 	// To a Receiver.
 	replyJob
 	failJob

@@ -97,7 +97,7 @@ func (u *Upstream) suspects(reply []byte) bool {
 // count has the reply counted, but not that to a probe. Of an exchange with several it is
 // the first.
 func (x *Exchange) count(msg []byte, now instant.Time, out *outbox) {
-	if _, probe := x.to.(prober); !probe && !x.wait.suspectReply {
+	if !x.probe && !x.wait.suspectReply {
 		out.add(job{kind: repliedJob, msg: msg, took: now.Sub(x.begun)})
 	}
 }

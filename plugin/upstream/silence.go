@@ -17,6 +17,7 @@ func (u *Upstream) heardLocked(overUDP bool, now instant.Time, out *outbox) {
 	ended := u.known.Heard(overUDP, now)
 	if ended.Down {
 		out.add(job{kind: upJob, turn: u.known.Turn, took: ended.DownFor})
+		u.forget64Locked(now, out)
 	}
 	if !ended.Noticed {
 		return
@@ -138,7 +139,7 @@ func (x *Exchange) noteTypeSilence(now instant.Time, out *outbox) {
 	qtype := x.qtype()
 	became, probe := u.known.Types.Unanswered(qtype, now, u.cfg.Patience/2)
 	if probe {
-		out.add(job{kind: probeOneJob, msg: rootQuery(qtype)})
+		out.add(job{kind: probeOneJob, msg: question(".", qtype)})
 	}
 	if !became {
 		return

@@ -101,13 +101,12 @@ func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now 
 		}
 		x.noteTypeSilence(now, out)
 		x.noteZoneSilence(now, out)
-		_, probe := x.to.(prober)
 		age := now.Sub(x.begun)
 		switch {
-		case u.closing || age > longest || age > long && !probe && !few:
+		case u.closing || age > longest || age > long && !x.probe && !few:
 			p.Remove(id)
 			x.passTurn(now, out)
-		case !probe && age > tidyEvery: // who takes late replies has most of them
+		case !x.probe && age > tidyEvery: // who takes late replies has most of them
 			x.to = nobody{}
 			x.passTurn(now, out)
 		}

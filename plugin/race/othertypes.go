@@ -1,0 +1,93 @@
+package race
+
+import "time"
+
+// OtherTypes knows what upstreams have said of other types of the name that a race asks for.
+type OtherTypes interface {
+	// LookAtTypes says of each leg what its NODATA is worth, and how long that of others waits
+	// for its reply (R4); legs that it leaves alone count for nothing, and are waited for. It
+	// reports whether a race for another type of the name is under way. It is called by the
+	// goroutine that waits, when NODATA with SOA has come, and again after [Race.Learned].
+	LookAtTypes(legs []OtherType) (beside bool)
+}
+
+// OtherType is what is known of a leg's upstream and of other types of the name.
+type OtherType struct {
+	Answered bool          // its answer for another one is alive, so it has the name
+	Sole     bool          // it alone knows the zone
+	Most     time.Duration // how long NODATA of one that has answered waits for its reply, since it was asked; 0: to the end of the race, negative: not at all
+}
+
+// typeDenied is the leg whose NODATA is enough without an opinion of all others, because its
+// upstream has answered another type of the name: that of the only knower of the zone if it has
+// one, or else the first; -1: none. A truncated reply is better: there is an answer.
+func (s *state) typeDenied() int {
+	found := -1
+	for i := range s.legs {
+		l := &s.legs[i]
+		switch {
+		case l.status != replied:
+		case l.verdict > NoDataSOA:
+			return -1
+		case l.verdict != NoDataSOA || !l.other.Answered:
+		case found < 0, l.other.Sole && !s.legs[found].other.Sole, l.other.Sole == s.legs[found].other.Sole && l.at < s.legs[found].at:
+			found = i
+		}
+	}
+	return found
+}
+
+// typeUntil is how long the NODATA of that leg waits for others, and whether those that were
+// put off are to be asked for that.
+func (s *state) typeUntil(leg int) (until time.Duration, ask bool) {
+	for i := range s.legs {
+		l := &s.legs[i]
+		most := l.other.Most
+		if s.legs[leg].other.Sole && most > 0 {
+			most = -1
+		}
+		switch {
+		case most < 0:
+		case l.status == unasked:
+			ask = true
+		case !l.pending():
+		case most == 0:
+			until = s.deadline
+		default:
+			until = max(until, l.asked+most)
+		}
+	}
+	return until, ask
+}
+
+// lookAtTypes has the NODATA that has come looked at.
+func (r *Race) lookAtTypes() {
+	r.mu.Lock()
+	s := &r.state
+	news, legs := r.news, make([]OtherType, len(s.legs))
+	seen := make([]bool, len(s.legs))
+	for i := range s.legs {
+		seen[i] = s.legs[i].status == replied
+	}
+	r.mu.Unlock()
+	beside := s.Others.LookAtTypes(legs)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.beside = beside
+	for i, other := range legs {
+		l := &s.legs[i]
+		l.other, l.looked = other, l.looked || seen[i] && news == r.news
+	}
+}
+
+// Learned says that more is known of other types of the name. It may be called from any
+// goroutine.
+func (r *Race) Learned() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.news++
+	for i := range r.state.legs {
+		r.state.legs[i].looked = false
+	}
+	r.wakeLocked()
+}
