@@ -32,7 +32,7 @@ func (s *set) betterWait(i int) time.Duration {
 	case median > maxBetter:
 		return 0
 	}
-	return min(l.P95()*3/2, maxBetter)
+	return min(2*l.P95(), maxBetter)
 }
 
 // view is the upstream whose answer for another type of the name clients have, if that matters

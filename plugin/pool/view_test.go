@@ -51,8 +51,8 @@ func (c *networkConn) Drops() uint64 { return 0 }
 func (c *networkConn) Close()        {}
 
 // says is somebody who knows the records of some types, written as their data, for all names
-// below a zone, and has an SOA for the others; names elsewhere do not exist.
-func says(zone string, after time.Duration, records map[uint16]string) func(q *dns.Msg) (*dns.Msg, time.Duration) {
+// below a zone, and may have an SOA for the others; names elsewhere do not exist.
+func says(zone string, withSOA bool, after time.Duration, records map[uint16]string) func(q *dns.Msg) (*dns.Msg, time.Duration) {
 	return func(q *dns.Msg) (*dns.Msg, time.Duration) {
 		name, qtype := q.Question[0].Name, q.Question[0].Qtype
 		m := new(dns.Msg).SetReply(q)
@@ -68,9 +68,10 @@ func says(zone string, after time.Duration, records map[uint16]string) func(q *d
 		switch {
 		case !strings.HasSuffix(name, zone):
 			m.Rcode = dns.RcodeNameError
-			fallthrough
-		case !knows:
 			m.Ns = []dns.RR{rr("example.", "SOA ns.example. mail.example. 1 2 3 4 30")}
+		case !knows && withSOA:
+			m.Ns = []dns.RR{rr("example.", "SOA ns.example. mail.example. 1 2 3 4 30")}
+		case !knows:
 		default:
 			m.Answer = []dns.RR{rr(name, dns.Type(qtype).String()+" "+data)}
 		}
@@ -88,12 +89,12 @@ func TestR17OneView(t *testing.T) {
 	for _, prefer := range []option.Preference{option.Private, option.Order} {
 		for _, learn := range []time.Duration{0, 10 * time.Minute} {
 			for _, order := range [][]uint16{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}} {
-				for _, apart := range []time.Duration{0, 3 * ms} {
-					t.Run(fmt.Sprintf("prefer %d, learn %v, %v, %v apart", prefer, learn, order, apart), func(t *testing.T) {
+				for apart, withSOA := range map[time.Duration]bool{0: true, ms: false, 3 * ms: true, 4 * ms: false} {
+					t.Run(fmt.Sprintf("prefer %d, learn %v, %v, %v apart, SOA %v", prefer, learn, order, apart, withSOA), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
 							n := network{
-								publicAddr: says("example.", 8*ms, outside),
-								vpnAddr:    says("corp.example.", 60*ms, inside),
+								publicAddr: says("example.", true, 8*ms, outside),
+								vpnAddr:    says("corp.example.", withSOA, 60*ms, inside),
 							}
 							v := option.Default()
 							v.Prefer, v.Learn = prefer, learn
@@ -145,8 +146,8 @@ func TestR2NoView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		publicAddr, vpnAddr := netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("10.8.0.53:53")
 		n := network{
-			publicAddr: says("example.", 8*ms, map[uint16]string{dns.TypeA: "192.0.2.1", dns.TypeAAAA: "2001:db8::1"}),
-			vpnAddr:    says("corp.example.", 60*ms, map[uint16]string{dns.TypeA: "10.1.0.10"}),
+			publicAddr: says("example.", true, 8*ms, map[uint16]string{dns.TypeA: "192.0.2.1", dns.TypeAAAA: "2001:db8::1"}),
+			vpnAddr:    says("corp.example.", true, 60*ms, map[uint16]string{dns.TypeA: "10.1.0.10"}),
 		}
 		p := New(Config{Values: option.Default(), Ports: ports.Over(n.Listen)})
 		p.Replace([]server.Server{server.Plain(publicAddr), server.Plain(vpnAddr)})

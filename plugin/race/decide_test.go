@@ -261,6 +261,8 @@ func TestDecide(t *testing.T) {
 		{"R17: other types come from another one", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, NoDataSOA)).seenBy(1), 6 * ms, won(1)},
 		{"R17: which has an answer", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, Good)).seenBy(1), 6 * ms, won(1)},
 		{"R17: which is waited for", stateOf(usually(0, 60*ms), got(5*ms, Good), is(waiting)).seenBy(1), 6 * ms, waits(60 * ms)},
+		{"R17: which shows no SOA", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, NoData)).seenBy(1), 6 * ms, won(1)},
+		{"R17: elsewhere that says nothing", stateOf(inOrder(true), got(6*ms, NoData), got(5*ms, Good), is(waiting)), 6 * ms, won(1)},
 		{"R17: which denies the name", stateOf(inOrder(false), got(5*ms, Good), got(6*ms, NXDomainSOA)).seenBy(1), 6 * ms, won(0)},
 		{"R17: the better one is there", stateOf(inOrder(false), got(9*ms, Good), got(5*ms, Good), is(waiting)), 9 * ms, won(0)},
 		{"R17: the better one is down", stateOf(inOrder(false), is(down), got(5*ms, Good), is(waiting)), 5 * ms, won(1)},

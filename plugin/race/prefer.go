@@ -26,7 +26,7 @@ func (s *state) preferred() (best, rank int) {
 // preference is the rank of a leg's answer, if there is one.
 func (s *state) preference(i int) (rank int, ok bool) {
 	l, expected := &s.legs[i], s.expected(i)
-	noRecord := l.verdict == NoDataSOA
+	noRecord := l.verdict == NoDataSOA || l.verdict == NoData && expected.Rank == ViewRank
 	switch {
 	case l.status != replied:
 		return 0, false
@@ -70,7 +70,7 @@ func (r *Race) Contested(leg int) bool {
 	_, rank := s.preferred()
 	for i := range s.legs {
 		l := &s.legs[i]
-		if i != leg && s.expected(i).Rank < rank && (l.pending() || l.status == replied && l.verdict == NoDataSOA) {
+		if i != leg && s.expected(i).Rank < rank && (l.pending() || l.status == replied && (l.verdict == NoDataSOA || l.verdict == NoData)) {
 			return true
 		}
 	}
