@@ -148,3 +148,68 @@ func TestR22Reload(t *testing.T) {
 		t.Errorf("when that is gone:\n%v", r)
 	}
 }
+
+// R22, R23: an alias whose end has a private address is taken if all who gave a part of it may
+// give such: not a public one's alias of a name of the company's, whatever rcode it has.
+func TestR22Alias(t *testing.T) {
+	for what, rcode := range map[string]int{"NOERROR": dns.RcodeSuccess, "NXDOMAIN": dns.RcodeNameError, "SERVFAIL": dns.RcodeServerFailure} {
+		t.Run(what, func(t *testing.T) {
+			alias := func(to string) func(*dns.Msg) {
+				return func(m *dns.Msg) {
+					m.Rcode = rcode
+					m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN CNAME " + to)}
+				}
+			}
+			public := resolver(t, func(a asked) {
+				switch a.name() {
+				case "evil.example.":
+					a.reply(0, alias("intranet.corp.example."))
+				case "cdn.example.":
+					a.reply(0, good)
+				case "far.example.":
+					a.reply(0, rebinding)
+				default:
+					a.reply(0, nxdomain)
+				}
+			})
+			company := func(behave map[string]func(*dns.Msg)) netip.AddrPort {
+				return resolver(t, func(a asked) {
+					if edit, ok := behave[a.name()]; ok {
+						a.reply(0, edit)
+					} else {
+						a.reply(0, nxdomain)
+					}
+				})
+			}
+			first := company(map[string]func(*dns.Msg){"intranet.corp.example.": private, "www.corp.example.": alias("cdn.example."), "far.corp.example.": alias("far.example."), "git.corp.example.": alias("git.other.example.")})
+			second := company(map[string]func(*dns.Msg){"git.other.example.": private})
+			addr := serve(t, []netip.AddrPort{public, first, second}, nil, privateFrom(first, second))
+			for _, tc := range []struct {
+				name string
+				ends int // records that are addresses
+			}{
+				{"evil.example.", 0},     // the end is the company's, the alias is not
+				{"far.corp.example.", 0}, // the other way round
+				{"www.corp.example.", 1}, // a public address
+				{"git.corp.example.", 1}, // both may
+				{"intranet.corp.example.", 1},
+			} {
+				for _, qtype := range []uint16{dns.TypeA, dns.TypeHTTPS} {
+					if qtype == dns.TypeHTTPS && tc.name == "www.corp.example." { // good is an address
+						continue
+					}
+					r := mustExchange(t, "udp", addr, question(tc.name, qtype))
+					ends := 0
+					for _, record := range r.Answer {
+						if record.Header().Rrtype == qtype {
+							ends++
+						}
+					}
+					if ends != tc.ends {
+						t.Errorf("%s %s:\n%v", tc.name, dns.Type(qtype), r)
+					}
+				}
+			}
+		})
+	}
+}
