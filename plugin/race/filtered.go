@@ -9,11 +9,11 @@ import (
 )
 
 // Filtered reports whether a reply of that verdict says that it comes from a filter (RFC 8914,
-// sections 4.5 and 4.16 to 4.19): it denies the name, fails, or has the address of a page, or
-// none, as its answer. Prohibited says that of a denial only, for it is about the client as a
+// sections 4.5 and 4.16 to 4.19): it denies the name, fails, or has the name or the address of
+// a page, or no address, as its answer. Prohibited says that of a denial only, for it is about the client as a
 // rule; Forged Answer says it of addresses that are none.
 func Filtered(reply []byte, v Verdict) (by bool) {
-	if v != Good && v != ServFail && v != Referral && !v.Negative() {
+	if !v.Wins() && v != ServFail && v != Referral && !v.Negative() {
 		return false
 	}
 	wire.ExtendedErrors(reply, func(code uint16, _ []byte) bool {

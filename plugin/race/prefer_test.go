@@ -123,6 +123,7 @@ func TestR4Filtered(t *testing.T) {
 		{"with a null address", false, [][]event{nil, says(5*ms, blackhole), says(10*ms, goodReply)}, 1, Good, 5 * ms},
 		{"with one of IPv6", false, [][]event{nil, says(5*ms, withType(dns.TypeAAAA, answering(dns.ExtendedErrorCodeBlocked, "AAAA ::"))), says(10*ms, goodReply)}, 1, Good, 5 * ms},
 		{"with the address of a page", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeCensored, "A 192.0.2.80")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
+		{"with the name of a page, which is not looked up", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeBlocked, "CNAME page.example.")), says(10*ms, goodReply)}, 1, Alias, 5 * ms},
 		{"by a failure", false, [][]event{nil, says(5*ms, withEDE(dns.RcodeServerFailure, false, dns.ExtendedErrorCodeBlocked)), says(10*ms, goodReply)}, 1, ServFail, 5 * ms},
 		{"with a forged null address", false, [][]event{nil, says(5*ms, answering(dns.ExtendedErrorCodeForgedAnswer, "A 0.0.0.0", "AAAA ::ffff:0.0.0.0")), says(10*ms, goodReply)}, 1, Good, 5 * ms},
 		{"not with a null address alone", false, [][]event{says(3*ms, nxdomain), says(5*ms, reply(dns.RcodeSuccess, false, answer("host.example. 60 IN A 0.0.0.0"))), says(10*ms, nxdomain)}, 1, Good, 5 * ms},
@@ -139,7 +140,7 @@ func TestR4Filtered(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				scripts := make([]*script, len(tc.upstreams))
 				start := time.Now()
-				r := begin(Setup{Rules: Rules{Filtered: !tc.off, Policy: bogusPolicy}}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) {
+				r := begin(Setup{Rules: Rules{Filtered: !tc.off, Policy: bogusPolicy}, Aliases: true}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) {
 					scripts[i] = &script{events: tc.upstreams[i]}
 					return scripts[i].ask(leg)
 				})
