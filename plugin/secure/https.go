@@ -23,6 +23,14 @@ const (
 	defaultPath = "/dns-query"
 )
 
+// What a server can make an HTTPS or QUIC connection hold: a reply is a message, with few
+// headers. The libraries allow 10 MiB of headers, and 4 MiB or more of content.
+const (
+	maxHeaders = 16 << 10 // bytes, of a reply
+	maxUnread  = 1 << 16  // bytes of the content of a reply
+	maxWindow  = 1 << 20  // bytes of all contents
+)
+
 // HTTPS dials DNS over HTTPS with HTTP/2, and asks by POST. The path may have the query of
 // a URL; an empty one is /dns-query.
 func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
@@ -31,7 +39,11 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)
 		cfg := config(cfg, to, "h2")
-		t := &http.Transport{DialContext: to.Dialer().DialContext, TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true}
+		t := &http.Transport{
+			DialContext: to.Dialer().DialContext, TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true,
+			MaxResponseHeaderBytes: maxHeaders,
+			HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: maxUnread, MaxReceiveBufferPerConnection: maxWindow},
+		}
 		conn, err := t.NewClientConn(ctx, "https", to.String())
 		if err != nil {
 			return nil, err

@@ -37,7 +37,15 @@ func QUIC(cfg *tls.Config) DialRoundTripper {
 			return nil, err
 		}
 		t := &quic.Transport{Conn: socket}
-		conn, err := t.Dial(ctx, to.UDPAddr(), cfg, &quic.Config{KeepAlivePeriod: keepAlive})
+		conn, err := t.Dial(ctx, to.UDPAddr(), cfg, &quic.Config{
+			KeepAlivePeriod:                keepAlive,
+			InitialStreamReceiveWindow:     maxUnread,
+			MaxStreamReceiveWindow:         maxUnread,
+			InitialConnectionReceiveWindow: maxWindow,
+			MaxConnectionReceiveWindow:     maxWindow,
+			MaxIncomingStreams:             -1, // servers open none (RFC 9250, section 4.2)
+			MaxIncomingUniStreams:          -1,
+		})
 		if err != nil {
 			t.Close()
 			socket.Close()

@@ -1,0 +1,171 @@
+package secure
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
+
+// serveHTTP is a server over HTTPS with a handler of its own.
+func serveHTTP(t *testing.T, ca *testkit.Authority, handler http.HandlerFunc) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{TLSConfig: serverOf(ca, valid()), ErrorLog: discard, Handler: handler}
+	done := make(chan struct{})
+	go func() { defer close(done); s.ServeTLS(l, "", "") }()
+	t.Cleanup(func() { s.Close(); <-done })
+	return l.Addr().String()
+}
+
+// A reply with more headers than any server has need of is none, wherever it has them; one
+// with many is.
+func TestLargeHeaders(t *testing.T) {
+	const few, many = 8 << 10, 64 << 10
+	for what, test := range map[string]struct {
+		headers, trailers, early int
+		taken                    bool
+	}{
+		"few headers":   {headers: few, taken: true},
+		"headers":       {headers: many},
+		"trailers":      {trailers: many},
+		"early replies": {early: 20},
+	} {
+		t.Run(what, func(t *testing.T) {
+			ca := testkit.NewAuthority(t)
+			address := serveHTTP(t, ca, func(w http.ResponseWriter, r *http.Request) {
+				msg, _ := io.ReadAll(r.Body)
+				for i := range test.early {
+					w.Header().Set("Link", strings.Repeat("x", few)+strconv.Itoa(i))
+					w.WriteHeader(http.StatusEarlyHints)
+				}
+				w.Header().Del("Link")
+				w.Header().Set("Content-Type", mediaType)
+				w.Header().Set("X-Large", strings.Repeat("x", test.headers))
+				w.Write(same(msg))
+				w.(http.Flusher).Flush()
+				if test.trailers > 0 {
+					w.Header().Set(http.TrailerPrefix+"X-Large", strings.Repeat("x", test.trailers))
+				}
+			})
+			reply, err := exchangeOnce(t, transport{name: "https"}.use("", client(ca)), address, question("."))
+			if taken := err == nil && len(reply) > 0; taken != test.taken {
+				t.Errorf("got %d bytes, %v; want a reply: %v", len(reply), err, test.taken)
+			}
+		})
+	}
+}
+
+// Of a reply without end no more is taken in than a message and what waits to be read.
+func TestEndlessReply(t *testing.T) {
+	const most = 4 * maxUnread
+	for name, serve := range map[string]func(t *testing.T, ca *testkit.Authority, wrote func(int)) string{"https": endlessHTTPS, "quic": endlessQUIC} {
+		t.Run(name, func(t *testing.T) {
+			ca := testkit.NewAuthority(t)
+			var sent atomic.Int64
+			ended := make(chan struct{})
+			address := serve(t, ca, func(n int) {
+				if n < 0 {
+					close(ended)
+				}
+				sent.Add(int64(max(n, 0)))
+			})
+			conn, err := connect(t, transport{name: name}.use("", client(ca)), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.RoundTrip(t.Context(), question("."))
+			<-ended
+			conn.Close()
+			if n := sent.Load(); n < maxMessage || n > most {
+				t.Errorf("the server was rid of %d bytes, want at most %d", n, most)
+			}
+		})
+	}
+}
+
+// endless is what is written until that fails. The end is told as -1.
+func endless(w io.Writer, wrote func(int)) {
+	defer wrote(-1)
+	for range 100 {
+		n, err := w.Write(make([]byte, maxUnread/4))
+		wrote(n)
+		if err != nil {
+			return
+		}
+		if f, ok := w.(http.Flusher); ok {
+			f.Flush()
+		}
+	}
+}
+
+func endlessHTTPS(t *testing.T, ca *testkit.Authority, wrote func(int)) string {
+	return serveHTTP(t, ca, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		endless(w, wrote)
+	})
+}
+
+func endlessQUIC(t *testing.T, ca *testkit.Authority, wrote func(int)) string {
+	return serveQUICConn(t, ca, func(ctx context.Context, conn *quic.Conn) {
+		s, err := conn.AcceptStream(ctx)
+		if err != nil {
+			return
+		}
+		s.Write([]byte{0xff, 0xff})
+		endless(s, wrote)
+	})
+}
+
+// serveQUICConn is a server over QUIC that does with the first connection what it is given.
+func serveQUICConn(t *testing.T, ca *testkit.Authority, serve func(context.Context, *quic.Conn)) string {
+	cfg := serverOf(ca, valid())
+	cfg.NextProtos = []string{"doq"}
+	l, err := quic.ListenAddr("127.0.0.1:0", cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if conn, err := l.Accept(ctx); err == nil {
+			serve(ctx, conn)
+		}
+	}()
+	t.Cleanup(func() { cancel(); l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// A server cannot open streams, on which it could send.
+func TestQUICServerOpensStreams(t *testing.T) {
+	ca := testkit.NewAuthority(t)
+	errs := make(chan error, 2)
+	address := serveQUICConn(t, ca, func(ctx context.Context, conn *quic.Conn) {
+		_, err := conn.OpenStream()
+		errs <- err
+		_, err = conn.OpenUniStream()
+		errs <- err
+		<-ctx.Done()
+	})
+	conn, err := connect(t, transport{name: "quic"}.use("", client(ca)), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range cap(errs) {
+		if err := <-errs; err == nil {
+			t.Error("a server opened a stream")
+		}
+	}
+}
