@@ -30,7 +30,7 @@ func TestLogFormat(t *testing.T) {
 	if line == "" {
 		t.Fatal("docs/reference.md has no such line")
 	}
-	first, second := l.fake(answers), l.fake(is("known"))
+	first, second := l.fake(is("load1")), l.fake(is("known"))
 	port, _, p := l.server(fmt.Sprintf("metadata\n%s\ndnsmus %s %s", line, first, second))
 	silent, _, none := l.server(fmt.Sprintf("metadata\n%s\ndnsmus %s {\ntimeout 100ms\n}", line, l.fake(is("silent"))))
 	ask("127.0.0.1:"+port, "load1.example.", patience)

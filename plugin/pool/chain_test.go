@@ -202,6 +202,8 @@ func TestR23Chains(t *testing.T) {
 		{"a CNAME was asked for", []string{"wiki CNAME host.b"}, "wiki", dns.TypeCNAME, "NOERROR host.b"},
 		{"anything was", []string{"wiki CNAME host.b"}, "wiki", dns.TypeANY, "NOERROR host.b"},
 		{"whole", []string{"wiki CNAME a", "wiki@a A 10.0.0.1"}, "wiki", dns.TypeA, "NOERROR a 10.0.0.1"},
+		{"DNAME and CNAME", []string{"old DNAME b", "host.old CNAME host.b"}, "host.old", dns.TypeA, "NOERROR b host.b 10.2.0.20 by host.old 0 host.b 1"},
+		{"CNAME and DNAME", []string{"host.old CNAME host.b", "old DNAME b"}, "host.old", dns.TypeA, "NOERROR b host.b 10.2.0.20 by host.old 0 host.b 1"},
 		{"DNAME without CNAME", []string{"old DNAME b"}, "host.old", dns.TypeA, "NOERROR b host.b 10.2.0.20 by host.old 0 host.b 1"},
 		{"special name", []string{"wiki CNAME x.onion."}, "wiki", dns.TypeA, "NXDOMAIN x.onion. by wiki 0 x.onion. -1"},
 		{"special name without a record", []string{"wiki CNAME dns.resolver.arpa."}, "wiki", dns.TypeA, "NOERROR dns.resolver.arpa. by wiki 0 dns.resolver.arpa. -1"},

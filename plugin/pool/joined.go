@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"strings"
+
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -23,6 +25,9 @@ func joined(reply, end []byte, one bool) ([]byte, error) {
 			return
 		}
 		rr := m.Answer[place]
+		if rr.Header().Rrtype == dns.TypeCNAME {
+			aliases = append(aliases, above(rr, m.Answer)...)
+		}
 		aliases = append(aliases, rr)
 		if dname, ok := rr.(*dns.DNAME); ok {
 			rr = renaming(name, dname)
@@ -43,6 +48,16 @@ func joined(reply, end []byte, one bool) ([]byte, error) {
 		}
 	}
 	return nil, race.ErrTooLong
+}
+
+// above are the DNAME records that may be why there is a CNAME record (RFC 6672, section 3.1).
+func above(cname dns.RR, all []dns.RR) (dnames []dns.RR) {
+	for _, rr := range all {
+		if owner := rr.Header().Name; rr.Header().Rrtype == dns.TypeDNAME && !strings.EqualFold(owner, cname.Header().Name) && dns.IsSubDomain(owner, cname.Header().Name) {
+			dnames = append(dnames, rr)
+		}
+	}
+	return dnames
 }
 
 // renaming is the CNAME record that a DNAME record stands for (RFC 6672, section 2.2).
