@@ -235,3 +235,53 @@ func TestOnlySomeZones(t *testing.T) {
 		}
 	}
 }
+
+// R23: one company's resolver, unbound, has an alias of a host that only another's, dnsmasq,
+// knows. C libraries, which do not look up the second name, get its address from dnsmus, and
+// so do caches in front of it, also such that follow aliases themselves and validate.
+func TestAliasAcrossCompanies(t *testing.T) {
+	l := newLab(t, "getent", "unbound", "dnsmasq")
+	l.systemResolver("127.0.0.123", "")
+	const soa = `local-data: ". 3600 SOA ns.a.example. hostmaster.a.example. 1 3600 600 86400 3600"`
+	l.unbound("127.0.0.11", `local-zone: "." static`, soa,
+		`local-data: "wiki.a.example. 300 CNAME host.b.example."`,
+		`local-data: "gone.a.example. 300 CNAME none.b.example."`,
+		`local-data: "round.a.example. 300 CNAME about.a.example."`,
+		`local-data: "about.a.example. 300 CNAME round.a.example."`,
+	).awaits("@127.0.0.11 wiki.a.example")
+	l.dnsmasq("127.0.0.12", "53", "--host-record=host.b.example,10.2.0.20,300", "--address=/#/").awaits("@127.0.0.12 host.b.example")
+	l.resolvConf("127.0.0.11", "127.0.0.12")
+	l.coredns(`.:53 {
+		bind 127.0.0.123
+		dnsmus resolv.conf.dnsmus
+		errors
+	}`).awaits("@127.0.0.123 . SOA")
+	l.dnsmasq("127.0.0.124", "53", "--server=127.0.0.123").awaits("@127.0.0.124 . SOA")
+	l.unbound("127.0.0.125", "forward-zone:", "name: .", "forward-addr: 127.0.0.123").awaits("@127.0.0.125 . SOA")
+	for library, addresses := range l.libraries() {
+		for range 3 {
+			if got := addresses("wiki.a.example"); got != "10.2.0.20" {
+				t.Errorf("%s: got %q", library, got)
+			}
+		}
+	}
+	for _, front := range []string{"@127.0.0.123", "@127.0.0.123 +tcp", "@127.0.0.124", "@127.0.0.125"} {
+		for query, want := range map[string]string{
+			"wiki.a.example":       "NOERROR 10.2.0.20 host.b.example.",
+			"wiki.a.example AAAA":  "NOERROR host.b.example.",
+			"gone.a.example":       "NXDOMAIN none.b.example.",
+			"round.a.example":      "SERVFAIL",
+			"wiki.a.example CNAME": "NOERROR host.b.example.",
+		} {
+			l.expect(front+" "+query, want)
+		}
+	}
+	status, out, problems := l.explain("wiki.a.example -f resolv.conf.dnsmus")
+	if want := "wiki.a.example. by 127.0.0.11:53, host.b.example. by 127.0.0.12:53:"; status != 0 || !strings.Contains(out, want) || problems != "" {
+		t.Errorf("explain: status %d, %s%s", status, out, problems)
+	}
+	status, out, _ = l.explain("round.a.example -f resolv.conf.dnsmus")
+	if want := "the end of an alias was not found"; status != 3 || !strings.Contains(out, want) {
+		t.Errorf("explain: status %d, %s", status, out)
+	}
+}

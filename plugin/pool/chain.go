@@ -158,7 +158,7 @@ func (e *end) give(a alias) {
 	if e.res.Stale != nil {
 		verdict, found = e.res.Stale.Verdict, e.res.Stale.AppendStale(nil)
 	}
-	msg, err := joined(a.reply, found, e.res.givenBy(a.giver))
+	msg, err := joined(a.reply, found, e.res.givenBy(a.giver), e.res.Stale != nil)
 	if err != nil {
 		a.leg.Followed(nil, race.None, err)
 		return
@@ -253,6 +253,7 @@ func (r *Result) givenBy(m *Member) bool {
 // which the reply begins with: who gave which part, and who gave no opinion of the end.
 func (r *Race) AddEnds(res *Result) {
 	e := r.endOf(res.Leg)
+	r.given = e
 	if res.Verdict == race.Broken { // then there is no reply to give
 		res.Leg, res.Msg = -1, nil
 	}
@@ -329,10 +330,9 @@ func (r *Result) Givers() (all []*Member) {
 	return all
 }
 
-// hasStaleEnd reports whether what a leg's alias leads to is what was kept of it.
-func (r *Race) hasStaleEnd(leg int) bool {
-	e := r.endOf(leg)
-	return e != nil && e.res != nil && e.res.Stale != nil
+// hasStaleEnd reports whether what the reply's alias leads to is what was kept of it.
+func (r *Race) hasStaleEnd() bool {
+	return r.given != nil && r.given.res != nil && r.given.res.Stale != nil
 }
 
 // Names are upstreams as they are written, with commas in between.

@@ -13,9 +13,11 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // company is a resolver that has these records, and denies all other names. It gives an alias
@@ -26,6 +28,14 @@ type company struct {
 	asked map[string]int // by name and type
 	seen  chan string    // names, as they are asked for
 	holds map[string]chan bool
+	knows []string
+}
+
+// turnsTo has it know these records and no others.
+func (c *company) turnsTo(records ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.knows = records
 }
 
 // Words in place of a type: there is an SOA, or no reply.
@@ -40,12 +50,12 @@ const (
 // in the reply to wiki.
 func newCompany(t *testing.T, records ...string) *company {
 	t.Helper()
-	c := &company{asked: make(map[string]int), seen: make(chan string, 1000), holds: make(map[string]chan bool)}
+	c := &company{asked: make(map[string]int), seen: make(chan string, 1000), holds: make(map[string]chan bool), knows: records}
 	c.Server = server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		name, qtype := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
 		c.mu.Lock()
 		c.asked[name+dns.Type(qtype).String()]++
-		hold := c.holds[name]
+		hold, records := c.holds[name], c.knows
 		c.mu.Unlock()
 		c.seen <- name
 		if hold != nil {
@@ -172,6 +182,12 @@ func (r *Result) text(p *Pool) string {
 	for _, part := range r.Parts {
 		text += fmt.Sprintf(" %s %d", strings.TrimSuffix(part.Name, ".example."), slices.Index(p.Members(), part.Giver))
 	}
+	wire.ExtendedErrors(r.Msg, func(code uint16, _ []byte) bool {
+		if code == dns.ExtendedErrorCodeStaleAnswer {
+			text += ", stale"
+		}
+		return true
+	})
 	return text
 }
 
@@ -544,5 +560,69 @@ func TestR23Authentic(t *testing.T) {
 		if err := m.Unpack(res.Msg); err != nil || res.Verdict != race.Good || m.AuthenticatedData != tc.want || m.Authoritative || !m.RecursionAvailable {
 			t.Errorf("%v and %v: %v\n%v", tc.first, tc.second, err, m)
 		}
+	}
+}
+
+// R23, R24: an alias and its end are kept together. They are given when the giver of the end is
+// away, though others deny it and the alias is there; not when that giver denies it itself.
+func TestR23Kept(t *testing.T) {
+	keeps := func(c *Config) { c.Cache = 100 }
+	kept := func(p *Pool) bool {
+		q := ask(t, "wiki.example.")
+		_, _, state := p.Kept(wire.Question(q.msg), cache.Flags(0), time.Now())
+		return state == cache.Alive
+	}
+	for _, tc := range []struct {
+		what  string
+		after func(p *Pool, alias, end *company)
+		want  string
+		stale bool
+	}{
+		{"its giver has left", func(p *Pool, alias, _ *company) { p.Replace([]server.Server{alias.Server}) }, "NOERROR host.b 10.2.0.20 by wiki 0 host.b -1, stale", false},
+		{"its giver fails", func(_ *Pool, _, end *company) { end.turnsTo("host.b SERVFAIL") }, "NOERROR host.b 10.2.0.20 by wiki 0 host.b 1, stale", false},
+		{"its giver has left, and the alias of it fails", func(p *Pool, alias, _ *company) {
+			alias.turnsTo("wiki SERVFAIL")
+			p.Replace([]server.Server{alias.Server})
+		}, "", true},
+		{"its giver denies it, and refuses the alias", func(_ *Pool, _, end *company) { end.turnsTo("wiki REFUSED") }, "NXDOMAIN host.b by wiki 0 host.b 0", false},
+		{"its giver denies it", func(_ *Pool, _, end *company) { end.turnsTo() }, "NXDOMAIN host.b by wiki 0 host.b 0", false},
+		{"the giver of the alias denies that", func(_ *Pool, alias, _ *company) { alias.turnsTo() }, "NXDOMAIN", false},
+		{"the giver of the alias fails", func(_ *Pool, alias, _ *company) { alias.turnsTo("wiki SERVFAIL") }, "", true},
+		{"another end", func(_ *Pool, alias, _ *company) { alias.turnsTo("wiki CNAME host.c") }, "NOERROR host.c 10.3.0.30 by wiki 0 host.c 1", false},
+	} {
+		alias, end := newCompany(t, "wiki CNAME host.b"), newCompany(t, "host.b A 10.2.0.20", "host.c A 10.3.0.30")
+		p := chainPool(t, keeps, alias, end)
+		if res, _ := p.Ask(ask(t, "wiki.example."), nil); res.text(p) != "NOERROR host.b 10.2.0.20 by wiki 0 host.b 1" || !kept(p) {
+			t.Fatalf("%s: %s, kept %v", tc.what, res.text(p), kept(p))
+		}
+		tc.after(p, alias, end)
+		res, _ := p.Ask(ask(t, "wiki.example."), nil)
+		switch {
+		case (res.Stale != nil) != tc.stale:
+			t.Errorf("%s: stale %v; %s, %v", tc.what, res.Stale != nil, res.text(p), res.Errs)
+		case tc.stale:
+			if len(res.Stale.Givers) != 2 {
+				t.Errorf("%s: given by %v", tc.what, res.Stale.Givers)
+			}
+		case res.text(p) != tc.want:
+			t.Errorf("%s: %s, want %s", tc.what, res.text(p), tc.want)
+		}
+	}
+}
+
+// R23, R21: if the network failed for all that the end was asked of, that is told.
+func TestR23Network(t *testing.T) {
+	alias := newCompany(t, "wiki CNAME host.corp")
+	closed := server.Plain(testkit.FreeAddr(t))
+	closed.Domains = []string{"corp.example."}
+	cfg := Config{Values: option.Default()}
+	cfg.Rules.Timeout, cfg.Patience, cfg.PrivateLinks = testkit.Patience, testkit.Patience, true
+	p := New(cfg)
+	t.Cleanup(p.Close)
+	p.Replace([]server.Server{alias.Server, closed})
+	res, _ := p.Ask(ask(t, "wiki.example."), nil)
+	code, text := res.ExtendedError()
+	if res.Verdict != race.Broken || code != dns.ExtendedErrorCodeNetworkError || !strings.Contains(text, "refused") {
+		t.Errorf("%v, %v: %d %s", res.Verdict, res.Errs, code, text)
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // joined is a reply with an alias, and with what was found of the name that it leads to: the
 // aliases of the one, all records of the other, and the other's rcode (RFC 6604, section 3).
 // Nil is a reply without records. It is authentic (AD) only if both are, and come from one
-// upstream.
-func joined(reply, end []byte, one bool) ([]byte, error) {
+// upstream. A stale end is said to be one (RFC 8914, section 4.4).
+func joined(reply, end []byte, one, stale bool) ([]byte, error) {
 	m, found := new(dns.Msg), new(dns.Msg)
 	if m.Unpack(reply) != nil || end != nil && found.Unpack(end) != nil || len(m.Question) != 1 {
 		return nil, race.ErrUnreadable
@@ -40,6 +41,10 @@ func joined(reply, end []byte, one bool) ([]byte, error) {
 	m.AuthenticatedData = one && m.AuthenticatedData && found.AuthenticatedData
 	m.RecursionAvailable = m.RecursionAvailable || found.RecursionAvailable
 	m.Truncated, m.Rcode = found.Truncated, found.Rcode
+	if stale {
+		found.SetEdns0(upstream.MaxUDPSize, false)
+		found.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeStaleAnswer}}
+	}
 	m.Answer, m.Ns, m.Extra, m.Compress = append(aliases, found.Answer...), found.Ns, found.Extra, true
 	for _, less := range []func(){func() {}, func() { m.Extra = nil }, func() { m.Ns = nil }} {
 		less()

@@ -148,21 +148,26 @@ func (c *call) outlived(now time.Time) bool {
 }
 
 // giversAway reports whether some giver of an answer said nothing about its name in this race,
-// and none denies it: it is down, failed or was silent, or has left the list just now. Of an
-// alias and its end those say something who still have the alias.
+// and none denies it: it is down, failed or was silent, or has left the list just now. Those
+// that gave what the name is an alias of are asked about that if the alias is still there.
 func (c *call) giversAway(old *Kept, now time.Time) (away bool) {
 	if len(c.Errs) == 0 { // the outcome is final
 		return false
 	}
-	for _, giver := range old.Givers {
-		i := slices.IndexFunc(c.Members[:len(c.Errs)], giver.same)
-		if i >= 0 && c.Errs[i] == nil && len(old.Givers) > 1 && c.hasAlias(i) {
-			continue
+	members, errs := c.Members, c.Errs
+	for n, giver := range old.Givers {
+		if end := c.race.given; n == 1 && end != nil && end.res != nil {
+			members, errs = end.res.Members, end.res.Errs
 		}
-		if i >= 0 && c.Errs[i] == nil || i < 0 && !giver.leftWithin(leftFor, now) {
+		i := slices.IndexFunc(members[:len(errs)], giver.same)
+		switch gone := i >= 0 && errs[i] != nil || i < 0 && giver.leftWithin(leftFor, now); {
+		case gone && n == 0:
+			return true
+		case gone:
+			away = true
+		case n > 0 || len(old.Givers) == 1 || i < 0 || !c.hasAlias(i):
 			return false
 		}
-		away = true
 	}
 	return away
 }
@@ -185,7 +190,7 @@ func (m *Member) leftWithin(d time.Duration, now time.Time) bool {
 // keep keeps the outcome of the race.
 func (c *call) keep(now time.Time) {
 	k := &c.keeping
-	if k.cache == nil || c.Stale != nil || c.race.setup().Final || c.race.hasStaleEnd(c.Leg) {
+	if k.cache == nil || c.Stale != nil || c.race.setup().Final || c.race.hasStaleEnd() {
 		return
 	}
 	r := cache.Reply[*Member]{

@@ -32,7 +32,7 @@ func (c *call) learn(query []byte) {
 			c.confirm(i, doubtful)
 		}
 	}
-	if c.Verdict == race.Good && c.race.endOf(c.Leg) != nil {
+	if c.Verdict == race.Good && c.race.given != nil {
 		c.set.names.Replied(question, c.Leg, c.Verdict, c.Msg, now)
 	}
 	if c.Verdict == race.Good {
@@ -154,7 +154,7 @@ func (c *call) learnGood(by int, answer []byte, now time.Time) {
 
 // compare compares the answer of leg i with the winner's.
 func (c *call) compare(i int, reply []byte, now time.Time, late bool) {
-	if c.winner < 0 || c.race.endOf(c.winner) != nil { // whose answer is in part another's
+	if c.winner < 0 || c.race.given != nil { // whose answer is in part another's
 		return
 	}
 	zones, differ := c.set.zones, c.set.cfg.Differ

@@ -44,6 +44,7 @@ type Race struct {
 	// Guarded by calls.mu.
 	asksFor *ends   // nil: there was no alias yet
 	ends    []*end  // of aliases among the replies; added by the goroutine that waits
+	given   *end    // of the alias that the reply begins with; of that goroutine alone
 	waits   []*call // for what comes of these
 }
 
