@@ -64,6 +64,22 @@ func (m *Member) mostFor(qtype uint16) time.Duration {
 	return min(usual, quick)
 }
 
+// soon is when upstreams that are first used are asked whether they make IPv6 addresses, unless
+// that is needed sooner: not in the way of the first query.
+const soon = time.Second
+
+// use has the upstreams of a set that is new asked for that. Nobody waits for one alone.
+func (s *set) use() {
+	if s.used.Swap(true) || len(s.members) < 2 {
+		return
+	}
+	time.AfterFunc(soon, func() {
+		for _, m := range s.members {
+			m.Makes64()
+		}
+	})
+}
+
 // typeBeside reports whether a race for another type of the call's name is under way, of those
 // that clients ask for together.
 func (c *call) typeBeside(qtype uint16) bool {

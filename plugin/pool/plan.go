@@ -26,6 +26,9 @@ func (c *call) plan(watched bool) {
 	} else if !setup.Final {
 		setup.Others = c
 	}
+	if !c.set.used.Load() {
+		c.set.use()
+	}
 	setup.Plan = c.Plan
 }
 

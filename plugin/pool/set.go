@@ -2,6 +2,7 @@ package pool
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 )
@@ -19,6 +20,8 @@ type set struct {
 	private domains[*set] // which upstreams alone are asked for names in a domain (R21)
 	parts   []*set        // the values of private
 	part    bool          // it is one of these
+
+	used atomic.Bool // it was asked something
 }
 
 // newSet returns a set that has learned nothing yet. It knows the domains of the upstreams'
