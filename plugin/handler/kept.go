@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/coredns/coredns/plugin/metadata"
@@ -124,10 +125,9 @@ func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 
 // keptFor is what is kept as the client that asked r gets it.
 func keptFor(r *dns.Msg, kept *pool.Kept, age time.Duration) []byte {
-	var buf [300]byte
 	edns, options := r.IsEdns0(), kept.Options()
 	if age == stale {
-		options = cache.AppendError(append(buf[:0], options...), dns.ExtendedErrorCodeStaleAnswer, "")
+		options = cache.AppendError(slices.Clip(options), dns.ExtendedErrorCodeStaleAnswer, "")
 	}
 	msg := make([]byte, 0, kept.Len()+optSize+len(options))
 	if age == stale {
@@ -139,6 +139,7 @@ func keptFor(r *dns.Msg, kept *pool.Kept, age time.Duration) []byte {
 	h.SetID(r.Id)
 	h.SetRecursionDesired(r.RecursionDesired)
 	h.SetCheckingDisabled(r.CheckingDisabled)
+	var buf [300]byte
 	if question, ok := packQuestion(buf[:], r.Question[0]); ok {
 		copy(msg[wire.HeaderSize:], question)
 	}

@@ -181,6 +181,99 @@ func TestR24Renewed(t *testing.T) {
 	})
 }
 
+// R24: a stale answer lives for 30 s, and says what it is to clients with EDNS (RFC 8767, section
+// 4; RFC 8914, section 4.4); so it is for each that asks at once, on UDP and behind another
+// plugin. Nobody waits for more than 1.8 s.
+func TestR24Stale(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		one, two := v.resolver("192.0.2.1", time.Millisecond, "wiki.corp.example 10.1.2.3"), v.resolver("192.0.2.2", time.Millisecond)
+		h := v.keeps(t, nil, one, two)
+		defer h.Stop()
+		h.gets("wiki.corp.example")
+		time.Sleep(time.Hour)
+		one.be(true)
+		begun := time.Now()
+		if got := h.allGet(6, "wiki.corp.example"); got != "10.1.2.3" {
+			t.Errorf("at once: %s", got)
+		}
+		if took := time.Since(begun); took < 1800*time.Millisecond || took > 1810*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		for i := range 4 { // while the race goes on, after it, and when it is down
+			for what, edns := range map[string]bool{"EDNS": true, "no EDNS": false} {
+				q := question("WIKI.corp.example.", dns.TypeA)
+				if edns {
+					q.SetEdns0(1232, false)
+				}
+				slow := dnstest.NewRecorder(new(test.ResponseWriter))
+				if _, err := h.ServeDNS(t.Context(), slow, q.Copy()); err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range []*dns.Msg{h.ask(q), slow.Msg} {
+					if short(r) != "10.1.2.3" || r.Answer[0].Header().Ttl != 30 || r.Question[0] != q.Question[0] || (r.IsEdns0() != nil) != edns {
+						t.Errorf("%s, %d: got\n%v", what, i, r)
+					} else if edns && (len(r.IsEdns0().Option) != 1 || r.IsEdns0().Option[0].(*dns.EDNS0_EDE).InfoCode != dns.ExtendedErrorCodeStaleAnswer) {
+						t.Errorf("%s, %d: got\n%v", what, i, r)
+					}
+				}
+			}
+			time.Sleep(2 * time.Second)
+		}
+		one.know() // it was deleted meanwhile
+		one.be(false)
+		time.Sleep(2 * time.Second)
+		if got := h.allGet(6, "wiki.corp.example"); got != "NXDOMAIN" {
+			t.Errorf("its giver denies it, and clients get %s", got)
+		}
+		one.be(true)
+		time.Sleep(10 * time.Second)
+		if got := h.gets("wiki.corp.example"); got != "NXDOMAIN" {
+			t.Errorf("its giver denied it, and is away again: %s", got)
+		}
+	})
+}
+
+// R24, R18: while an upstream is away, clients get what it said of one type of a name; then they
+// are not told that the name does not exist when they ask for another.
+func TestR24OtherType(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		public, inside := v.resolver("192.0.2.53", time.Millisecond), v.resolver("10.1.0.53", 2*time.Millisecond, "wiki.example 10.1.2.4")
+		h := v.keeps(t, nil, public, inside)
+		defer h.Stop()
+		rcode := func(name string) int { return h.ask(question(name, dns.TypeAAAA)).Rcode }
+		h.gets("wiki.example")
+		h.list(public)
+		time.Sleep(time.Second)
+		if got := h.gets("wiki.example"); got != "10.1.2.4" {
+			t.Errorf("its giver has just left: %s", got)
+		}
+		if rcode("wiki.example.") != dns.RcodeSuccess || rcode("none.example.") != dns.RcodeNameError {
+			t.Error("another type is denied, or all are not")
+		}
+		time.Sleep(time.Minute)
+		if got := h.gets("wiki.example"); got != "NXDOMAIN" || rcode("wiki.example.") != dns.RcodeNameError {
+			t.Errorf("its giver is gone: %s", got)
+		}
+	})
+}
+
+// R24: a giver's denial that comes late ends an answer, and a late answer a denial without it.
+func TestR24Late(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		one, two := v.resolver("192.0.2.1", time.Millisecond), v.resolver("192.0.2.2", 4500*time.Millisecond, "slow.example 10.1.2.3")
+		h := v.keeps(t, nil, one, two)
+		defer h.Stop()
+		if got := h.gets("slow.example"); got == "10.1.2.3" {
+			t.Fatal("it was waited for")
+		}
+		two.delay = time.Millisecond
+		time.Sleep(time.Second) // its reply has come, though no change
+		if got := h.allGet(6, "slow.example"); got != "10.1.2.3" {
+			t.Errorf("a denial without it was kept: %s", got)
+		}
+	})
+}
+
 // R24: without the option nothing is kept.
 func TestR24Off(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {

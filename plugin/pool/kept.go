@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"bytes"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 const (
@@ -179,6 +182,27 @@ func (c *call) hasAlias(leg int) bool {
 	}
 	verdict, _ := c.race.race.Reply(leg)
 	return verdict.Wins() || verdict == race.NXDomainChain
+}
+
+// hasOther reports whether clients are given an answer that is kept for another type of the
+// name: some take the denial of one type for that of all.
+func (c *call) hasOther(now time.Time) bool {
+	k := &c.keeping
+	if k.cache == nil {
+		return false
+	}
+	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		if qtype == wire.QuestionType(k.question) {
+			continue
+		}
+		other := bytes.Clone(k.question)
+		binary.BigEndian.PutUint16(other[len(other)-4:], qtype)
+		old, _, state := k.cache.Get(other, k.flags, now)
+		if state != cache.None && old.Kind == cache.Answer && (state == cache.Alive || c.giversAway(old, now)) {
+			return true
+		}
+	}
+	return false
 }
 
 // leftWithin reports whether the upstream has left the list, not longer ago than that.

@@ -48,7 +48,7 @@ func (c *call) learn(query []byte) {
 		}
 	}
 	denied := race.NXDomain <= c.Verdict && c.Verdict <= race.NXDomainChain
-	if denied && !c.race.setup().Final && !checksSignatures(query) && c.exists(question) {
+	if denied && !c.race.setup().Final && !checksSignatures(query) && (c.hasOther(now) || c.exists(question)) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven, c.Parts = true, nil
 	} else if c.question != nil {
