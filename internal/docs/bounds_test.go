@@ -68,7 +68,8 @@ func bounds(code *code) map[string]bound {
 		"plugin/printable/printable.go":                        {numbers: []string{count("plugin/printable", "maxShort") + " bytes"}},
 		"plugin/handler/series.go":                             {shown: []string{"TestSeriesGo"}},
 		"plugin/source/settle.go":                              {numbers: []string{span("plugin/source", "restMost"), thousands(int64(time.Second) / code.int("plugin/source", "rereadTime"))}},
-		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "slowPoll")}, shown: []string{"TestBusSilent"}},
+		"plugin/source/watch.go":                               {numbers: []string{span("plugin/source", "slowPoll"), span("plugin/source", "fastPoll")}, shown: []string{"TestWatchLimit"}},
+		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "busLook")}, shown: []string{"TestBusSilent"}},
 		"plugin/source/file.go, plugin/source/resolvconf.go":   {numbers: []string{size("plugin/source", "maxFile"), size("plugin/source", "maxLine"), count("plugin/source", "maxWarnings")}},
 	}
 }

@@ -10,7 +10,7 @@ const (
 	burst    = 20 * time.Millisecond // that changes come in: its end counts as well as its beginning
 	pause    = 80 * time.Millisecond // after a burst, where interfaces come and go all the time
 	fastPoll = time.Second           // instead of events
-	slowPoll = 10 * time.Second      // beside events
+	slowPoll = time.Minute           // beside events, of which none is known to be missing
 )
 
 // Watch calls changed whenever interfaces, their addresses or routes may have changed, and
@@ -24,6 +24,7 @@ func Watch(changed func()) (stop func(), err error) {
 	}
 	noted := make(chan struct{}, 1)
 	go func() {
+		defer close(noted)
 		for next() == nil {
 			select {
 			case noted <- struct{}{}:
@@ -35,7 +36,7 @@ func Watch(changed func()) (stop func(), err error) {
 }
 
 // notify calls changed at the first event of a burst, again when that is over, and at
-// every tick.
+// every tick. When there will be no more events it calls changed once a second.
 func notify(changed func(), noted <-chan struct{}, every time.Duration, end func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -46,7 +47,12 @@ func notify(changed func(), noted <-chan struct{}, every time.Duration, end func
 			case <-done:
 				return
 			case <-ticks.C:
-			case <-noted:
+			case _, ok := <-noted:
+				if !ok {
+					noted = nil
+					ticks.Reset(fastPoll)
+					continue
+				}
 				changed()
 				if !wait(burst, done) {
 					return

@@ -23,8 +23,9 @@ const (
 	callTime    = 2 * time.Second        // that a program on the bus may take to answer
 	warmingTime = 5 * time.Second        // after its start, in which a program may not know everything
 	burstTime   = 20 * time.Millisecond  // in which the signals of one change come
-	secondLook  = time.Second            // after a signal, for what changes without one
-	busPause    = 250 * time.Millisecond // before connecting to the bus again; doubled up to slowPoll
+	secondLook  = time.Second            // after a signal, for what follows it without one
+	busLook     = time.Minute            // beside its signals, for what changes without one
+	busPause    = 250 * time.Millisecond // before connecting to the bus again; doubled up to busLook
 )
 
 // service is a program on the system's D-Bus that knows resolvers, as a [Watcher]. It may
@@ -130,7 +131,7 @@ func (s *service) Watch(changed func()) (stop func(), err error) {
 				changed() // for the error that Read returns now
 			}
 			sleep(ctx, pause)
-			pause = min(2*pause, slowPoll)
+			pause = min(2*pause, busLook)
 		}
 	}()
 	return cancel, nil
@@ -168,7 +169,7 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) (conne
 	s.setConn(conn, started)
 	defer func() { s.setConn(nil, time.Now()) }()
 
-	poll := time.NewTicker(slowPoll) // some changes have no signal
+	poll := time.NewTicker(busLook)
 	defer poll.Stop()
 	again := time.NewTimer(secondLook)
 	defer again.Stop()

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 const (
@@ -19,34 +17,11 @@ const (
 	anything = "*" // in place of the last name of a path: all that is in the directory
 )
 
-// paths are the ways to some files, as they are now. A file is known by its path, so
-// all directories on the way to it are watched, through symbolic links: then it does not
-// matter how somebody replaces the file, a link, or a directory.
-type paths struct {
-	dirs     map[string]bool // directories on the way
-	concerns map[string]bool // paths whose events matter
-	late     string          // why one of dirs cannot be watched, so that changes are noticed late; empty: all are
-}
-
-// find finds out which directories lead to the files now. It watches these, and no longer
-// those that did before and do not now.
-func find(files []string, before paths, events *fsnotify.Watcher) paths {
-	now := paths{dirs: make(map[string]bool), concerns: make(map[string]bool)}
-	for _, file := range files {
-		now.follow(file, events)
-	}
-	for dir := range before.dirs {
-		if !now.dirs[dir] {
-			_ = events.Remove(dir) // an error says that it is gone
-		}
-	}
-	return now
-}
-
-// follow watches all directories on the way to a file, and notes the names that
-// are looked up in them. It stops where the way ends. Each is watched before it is
-// looked into, so that nothing can change unnoticed in between.
-func (p *paths) follow(file string, events *fsnotify.Watcher) {
+// walk follows the way to a file as it is now: it calls see for each name on the way, with
+// the directory in which the name is looked up, whose own path has no links. See returns what
+// the name stands for. So that nothing can change unnoticed in between, it has to watch
+// before it looks. The walk stops where see returns an error, or what is no directory.
+func walk(file string, see func(dir, name string) (fs.FileMode, error)) {
 	if !filepath.IsAbs(file) {
 		dir, err := os.Getwd()
 		if err != nil {
@@ -63,22 +38,18 @@ func (p *paths) follow(file string, events *fsnotify.Watcher) {
 			dir = filepath.Dir(dir)
 			continue
 		}
-		if !p.dirs[dir] {
-			p.dirs[dir] = true
-			// Even if it was watched before: it may be another one with the same name.
-			if err := events.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				p.late = noEvents(" for "+dir, err).Error()
-			}
-		}
+		mode, err := see(dir, name)
 		path := filepath.Join(dir, name)
-		p.concerns[path] = true
-		target, err := os.Readlink(path)
-		if err != nil { // no link, or nothing at all
+		switch {
+		case err != nil:
+			return
+		case mode.IsDir():
 			dir = path
-			if info, err := os.Stat(path); err != nil || !info.IsDir() {
-				return
-			}
 			continue
+		}
+		target, err := os.Readlink(path) // on Windows also of what is no symbolic link by its mode
+		if err != nil {
+			return
 		}
 		links++
 		if filepath.IsAbs(target) {

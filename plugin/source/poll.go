@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// pollEvery is how soon a change is noticed that has no event.
+const pollEvery = 4 * time.Second
+
 // polled is a [Watcher] that only polls.
 type polled struct {
 	name string // for people
@@ -23,7 +26,7 @@ func (p *polled) Read() (Reading, error) { return p.read() }
 func (p *polled) Watch(changed func()) (stop func(), err error) {
 	done := make(chan struct{})
 	go func() {
-		poll := time.NewTicker(slowPoll)
+		poll := time.NewTicker(pollEvery)
 		defer poll.Stop()
 		for {
 			changed()

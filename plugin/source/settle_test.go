@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -199,13 +197,10 @@ func TestWatchHalves(t *testing.T) {
 			t.Parallel()
 			d := tree{t, t.TempDir()}
 			d.write("resolv.conf", conf("192.0.2.1", "192.0.2.2"))
-			var events *fsnotify.Watcher
+			var events fileEvents
 			poll := 100 * ms
 			if tc.events {
-				var err error
-				events, err = fsnotify.NewWatcher()
-				d.ok(err)
-				poll = never
+				events, poll = newEvents(t), never
 			}
 			var mu sync.Mutex
 			var wrong []string

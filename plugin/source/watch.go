@@ -1,18 +1,15 @@
 package source
 
 import (
-	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/fsnotify/fsnotify"
 )
 
 const (
 	eventRest  = 100 * time.Millisecond // without an event, before files are read
 	eventMost  = 200 * time.Millisecond // from the first event to reading, if events go on
 	rereadTime = 37 * time.Millisecond  // between two readings of a file that may be half written; no writer is likely to have this rhythm
-	slowPoll   = 4 * time.Second        // beside events, for file systems and mounts that have none
+	slowPoll   = 15 * time.Second       // beside events, for file systems and mounts that have none
 	fastPoll   = time.Second            // instead of events
 )
 
@@ -24,11 +21,34 @@ const (
 // The last name of a file may be [anything]. The error says that there are no events; then
 // the files are read once a second.
 func watchFiles(files []string, read func(change) (settled bool)) (stop func(), err error) {
-	events, err := fsnotify.NewWatcher()
+	events, err := newFileEvents()
 	if err != nil {
 		return watch(files, nil, fastPoll, read), noEvents("", err)
 	}
 	return watch(files, events, slowPoll, read), nil
+}
+
+// fileEvents tell when something happens to files, or to what leads to them. A file is known
+// by its path: it does not matter how somebody replaces it, a symbolic link on the way to it,
+// or a directory.
+type fileEvents interface {
+	// follow finds out what leads to the files now, watches that, and no longer what did
+	// before and does not now. It returns what it finds to have happened in the meantime, and
+	// why changes are noticed late from now on; empty: they are not.
+	follow(files []string) (found []fileEvent, late string)
+
+	// events are about files that were last followed. If the channel is closed there are no more.
+	events() <-chan fileEvent
+
+	close() // may be called again
+}
+
+// fileEvent is something that happened to a file, or to what leads to it.
+type fileEvent struct {
+	path     string // to which it happened
+	replaced bool   // something else is there now, or what was among the files was removed
+	written  bool   // somebody wrote to it in place
+	lost     bool   // what happened is not known
 }
 
 // change tells how files have changed since they were last read.
@@ -42,12 +62,12 @@ type change struct {
 // read; and while one of them may be half written, they are read again.
 type watcher struct {
 	files     []string
-	events    *fsnotify.Watcher // nil: there are none
+	events    fileEvents // nil: there are none
 	pollTime  time.Duration
 	readFiles func(change) (settled bool)
 	done      chan struct{}
 
-	paths         // whose events matter
+	late   string // why changes are noticed late; empty: they are not
 	warned string // the last warning, while it is true
 	poll   *time.Ticker
 	due    *time.Timer // when the files are to be read
@@ -58,18 +78,17 @@ type watcher struct {
 	unsettled bool            // when they were last read a file may have been half written
 }
 
-func watch(files []string, events *fsnotify.Watcher, poll time.Duration, read func(change) (settled bool)) (stop func()) {
+func watch(files []string, events fileEvents, poll time.Duration, read func(change) (settled bool)) (stop func()) {
 	w := &watcher{files: files, events: events, pollTime: poll, readFiles: read, done: make(chan struct{}), written: make(map[string]bool)}
 	go w.run()
 	return sync.OnceFunc(func() { close(w.done) })
 }
 
 func (w *watcher) run() {
-	var events <-chan fsnotify.Event
-	var lost <-chan error
+	var events <-chan fileEvent
 	if w.events != nil {
-		defer w.events.Close()
-		events, lost = w.events.Events, w.events.Errors
+		defer w.events.close()
+		events = w.events.events()
 	}
 	w.poll = time.NewTicker(w.pollTime)
 	defer w.poll.Stop()
@@ -81,12 +100,9 @@ func (w *watcher) run() {
 			return
 		case e, ok := <-events:
 			if !ok { // only polling is left
-				events, lost, w.moved = nil, nil, false
-			} else if !w.note(e) {
-				continue
+				events, e.lost = nil, true
 			}
-		case <-lost: // one of these may have been a write
-			w.moved = false
+			w.note(e)
 		case <-w.poll.C: // which is treated as an event: somebody may be writing just now
 			if !w.first.IsZero() {
 				continue
@@ -99,20 +115,18 @@ func (w *watcher) run() {
 	}
 }
 
-// note notes how the files change by an event. It returns false if that is not about them.
-func (w *watcher) note(e fsnotify.Event) bool {
-	among := w.concerns[filepath.Join(filepath.Dir(e.Name), anything)]
-	if !among && !w.concerns[e.Name] {
-		return false
+// note notes how the files change by an event.
+func (w *watcher) note(e fileEvent) {
+	if e.lost { // it may have been a write
+		w.moved = false
 	}
-	if e.Has(fsnotify.Create) || among && e.Has(fsnotify.Remove) {
+	if e.replaced {
 		w.moved = true
-		delete(w.written, e.Name)
+		delete(w.written, e.path)
 	}
-	if e.Has(fsnotify.Write) {
-		w.written[e.Name] = true
+	if e.written {
+		w.written[e.path] = true
 	}
-	return true
 }
 
 // schedule has the files read when there has been no event for eventRest.
@@ -143,18 +157,21 @@ func (w *watcher) read() {
 	clear(w.written)
 }
 
-// find finds out where the files are now, and polls faster while some directory on the way
+// find finds out where the files are now, and polls faster while some of what leads to them
 // cannot be watched.
 func (w *watcher) find() {
 	if w.events == nil {
 		return
 	}
 	before := w.late
-	w.paths = find(w.files, w.paths, w.events)
-	switch {
-	case before == "" && w.late != "":
+	found, late := w.events.follow(w.files)
+	for _, e := range found {
+		w.note(e)
+	}
+	switch w.late = late; {
+	case before == "" && late != "":
 		w.poll.Reset(min(w.pollTime, fastPoll))
-	case before != "" && w.late == "":
+	case before != "" && late == "":
 		w.poll.Reset(w.pollTime)
 	}
 }

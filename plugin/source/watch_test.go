@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
@@ -63,15 +62,32 @@ func (d tree) remove(name string) { d.t.Helper(); d.ok(os.RemoveAll(d.path(name)
 
 // follow watches the file and sends what it says, whenever that is new.
 func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-chan []server.Server {
-	var watcher *fsnotify.Watcher
-	if events {
-		var err error
-		if watcher, err = fsnotify.NewWatcher(); err != nil {
-			t.Fatal(err)
-		}
+	if !events {
+		return followBy(t, nil, poll, files...)
 	}
+	return followBy(t, newEvents(t), poll, files...)
+}
+
+// newEvents returns the system's events of files.
+func newEvents(t *testing.T) fileEvents {
+	t.Helper()
+	events, err := newFileEvents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// kindsOfEvents are those of this system, and those of others that it has, too.
+var kindsOfEvents = map[string]func() (fileEvents, error){
+	"the system's": newFileEvents,
+	"directories'": func() (fileEvents, error) { return newDirEvents() },
+}
+
+// followBy is follow with these events.
+func followBy(t *testing.T, events fileEvents, poll time.Duration, files ...string) <-chan []server.Server {
 	said := make(chan []server.Server, 100)
-	followWith(t, watcher, poll, func(list *List, r Report) {
+	followWith(t, events, poll, func(list *List, r Report) {
 		if len(r.Reloaded) > 0 {
 			said <- list.Servers()
 		}
@@ -80,7 +96,7 @@ func follow(t *testing.T, events bool, poll time.Duration, files ...string) <-ch
 }
 
 // followWith watches the files by these events and tells of each reading.
-func followWith(t *testing.T, events *fsnotify.Watcher, poll time.Duration, read func(*List, Report), files ...string) {
+func followWith(t *testing.T, events fileEvents, poll time.Duration, read func(*List, Report), files ...string) {
 	list := new(List)
 	for _, file := range files {
 		list.Add(File(file))
@@ -163,6 +179,21 @@ func TestWatchEvents(t *testing.T) {
 			d.link("resolv.conf.tmp", "other/target")
 			d.rename("resolv.conf.tmp", "resolv.conf")
 		}},
+		{"link removed and made again", "resolv.conf", linked, func(d tree) {
+			d.write("other", conf(after))
+			d.remove("resolv.conf")
+			time.Sleep(2 * eventMost)
+			d.link("resolv.conf", "other")
+		}},
+		{"link to a directory replaced", "link/target", func(d tree) {
+			linked(d)
+			d.link("link", "run")
+		}, func(d tree) {
+			d.mkdir("other")
+			d.write("other/target", conf(after))
+			d.remove("link")
+			d.link("link", "other")
+		}},
 		{"target written", "resolv.conf", linked, func(d tree) { d.write("run/target", conf(after)) }},
 		{"target renamed over", "resolv.conf", linked, func(d tree) {
 			d.write("run/target.tmp", conf(after))
@@ -241,21 +272,25 @@ func TestWatchEvents(t *testing.T) {
 			d.rename("new", "a")
 		}},
 	} {
-		t.Run(tc.what, func(t *testing.T) {
-			t.Parallel()
-			d := tree{t, t.TempDir()}
-			tc.before(d)
-			_, err := os.Stat(d.path(tc.file))
-			said := follow(t, true, never, d.path(tc.file))
-			if err == nil {
+		for kind, newEvents := range kindsOfEvents {
+			t.Run(tc.what+" with "+kind+" events", func(t *testing.T) {
+				t.Parallel()
+				d := tree{t, t.TempDir()}
+				tc.before(d)
+				_, missing := os.Stat(d.path(tc.file))
+				events, err := newEvents()
+				d.ok(err)
+				said := followBy(t, events, never, d.path(tc.file))
+				if missing == nil {
+					await(t, said, before+":53")
+				}
+				tc.change(d)
+				await(t, said, after+":53")
+				// Once more, for the watch goes on.
+				d.ok(os.WriteFile(d.path(tc.file), []byte(conf(before)), 0o644))
 				await(t, said, before+":53")
-			}
-			tc.change(d)
-			await(t, said, after+":53")
-			// Once more, for the watch goes on.
-			d.ok(os.WriteFile(d.path(tc.file), []byte(conf(before)), 0o644))
-			await(t, said, before+":53")
-		})
+			})
+		}
 	}
 }
 
@@ -264,10 +299,8 @@ func TestWatchPermission(t *testing.T) {
 	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
-	events, err := fsnotify.NewWatcher()
-	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func(change) bool { calls <- struct{}{}; return true })
+	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true })
 	defer stop()
 	<-calls
 	d.ok(os.Chmod(d.path("resolv.conf"), 0o600))
@@ -316,10 +349,8 @@ func TestWatchMindsItsOwn(t *testing.T) {
 	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
-	events, err := fsnotify.NewWatcher()
-	d.ok(err)
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, events, never, func(change) bool { calls <- struct{}{}; return true })
+	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true })
 	<-calls
 	for i := range 10 {
 		d.write(fmt.Sprint("other", i), "x")
@@ -435,17 +466,18 @@ func TestWatchWhole(t *testing.T) {
 		"renamed over and written": {func(d tree) {
 			d.write("new", "#")
 			d.rename("new", "resolv.conf")
-			d.write("resolv.conf", conf("192.0.2.3"))
+			for range 2 * eventMost / (10 * time.Millisecond) { // more than one look
+				d.write("resolv.conf", conf("192.0.2.3"))
+				time.Sleep(10 * time.Millisecond)
+			}
 		}, false},
 		"the other one is written": {func(d tree) { d.write("other", "#"); d.write("new", conf("192.0.2.3")); d.rename("new", "resolv.conf") }, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			d := tree{t, t.TempDir()}
 			d.write("resolv.conf", conf("192.0.2.1"))
-			events, err := fsnotify.NewWatcher()
-			d.ok(err)
 			whole := make(chan bool, 100)
-			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, events, never, func(c change) bool { whole <- c.replaced; return true })
+			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, newEvents(t), never, func(c change) bool { whole <- c.replaced; return true })
 			defer stop()
 			<-whole
 			tc.change(d)
@@ -466,9 +498,8 @@ func TestWatchExhausted(t *testing.T) {
 	t.Parallel()
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
-	events, err := fsnotify.NewWatcher()
-	d.ok(err)
-	d.ok(events.Close()) // then nothing can be added, as with too few watches
+	events := newEvents(t)
+	events.close() // then nothing can be added, as with too few watches
 	warnings := make(chan string, 100)
 	said := make(chan []server.Server, 100)
 	followWith(t, events, never, func(list *List, r Report) {

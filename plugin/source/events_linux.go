@@ -1,0 +1,289 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What of a name on the way to a file is watched, by its inode (inotify(7)). What others do
+// beside the way, such as to write a log, makes no event then. It can be that something is
+// moved into one of the directories on the way.
+const (
+	asStep      = unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ATTRIB | unix.IN_MOVED_TO
+	asEnd       = unix.IN_CREATE | unix.IN_ATTRIB // of the directory in which the way ends for now
+	asFile      = unix.IN_MODIFY | unix.IN_CLOSE_WRITE
+	asDirectory = unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE // of files that all matter
+)
+
+// inotify is [fileEvents] of what is on the ways to the files, and of that alone. What it knows
+// is by the kernel's number for an inode that is watched.
+type inotify struct {
+	file *os.File
+	raw  syscall.RawConn
+	out  chan fileEvent
+	done chan struct{}
+	end  func()
+
+	mu      sync.Mutex
+	watches map[int]*inode
+	ways    map[string]way  // by the file's name
+	moved   map[string]bool // paths that something was moved to since the ways were last followed
+}
+
+// inode is one that is on a way.
+type inode struct {
+	path  string          // by which it was last found
+	mask  uint32          // what is watched
+	needs uint32          // what has to be
+	file  bool            // a way leads to it
+	names map[string]bool // that are looked up in it; of others nothing matters, unless [anything] is among them
+}
+
+// way is what was found on the way to a file.
+type way struct {
+	steps []step
+	whole bool // it led to the file
+}
+
+type step struct {
+	number int
+	path   string
+	link   bool
+}
+
+// newFileEvents returns the system's own.
+func newFileEvents() (fileEvents, error) { return newInotify() }
+
+func newInotify() (*inotify, error) {
+	w, err := openInotify()
+	if err != nil {
+		return nil, err
+	}
+	go w.run()
+	return w, nil
+}
+
+// openInotify returns one that reads no events yet.
+func openInotify() (*inotify, error) {
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("inotify_init1", err)
+	}
+	w := &inotify{file: os.NewFile(uintptr(fd), "inotify"), out: make(chan fileEvent), done: make(chan struct{}),
+		watches: make(map[int]*inode), ways: make(map[string]way), moved: make(map[string]bool)}
+	w.end = sync.OnceFunc(func() {
+		close(w.done)
+		w.file.Close()
+	})
+	if w.raw, err = w.file.SyscallConn(); err != nil {
+		w.end()
+		return nil, err
+	}
+	return w, nil
+}
+
+// events implements [fileEvents].
+func (w *inotify) events() <-chan fileEvent { return w.out }
+
+// close implements [fileEvents].
+func (w *inotify) close() { w.end() }
+
+// follow implements [fileEvents].
+func (w *inotify) follow(files []string) (found []fileEvent, late string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.watches {
+		n.needs, n.file, n.names = 0, false, nil
+	}
+	for _, file := range files {
+		now, err := w.followOne(file)
+		if err != nil {
+			late = err.Error()
+		}
+		before, known := w.ways[file]
+		w.ways[file] = now
+		if known && now.whole {
+			found = append(found, w.since(before, now)...)
+		}
+	}
+	clear(w.moved)
+	for number, n := range w.watches {
+		switch {
+		case n.needs == 0:
+			w.remove(number)
+		case n.needs != n.mask: // the way no longer ends there
+			again, err := w.add(n.path, n.needs)
+			if err == nil && again == number {
+				n.mask = n.needs
+			} else if err == nil && w.watches[again] == nil { // something else is there just now, which makes an event
+				w.remove(again)
+			}
+		}
+	}
+	return found, late
+}
+
+// followOne watches what is on the way to a file. The error says that something cannot be
+// watched.
+func (w *inotify) followOne(file string) (found way, late error) {
+	watch := func(path string, mask uint32) (number int, err error) {
+		number, err = w.need(path, mask)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, fs.ErrPermission) {
+			late = noEvents(" for "+path, err)
+		}
+		return number, err
+	}
+	walk(file, func(dir, name string) (fs.FileMode, error) {
+		in, err := watch(dir, unix.IN_MOVED_TO)
+		if err != nil {
+			if errors.Is(err, fs.ErrPermission) { // it can be passed, but not watched
+				late = noEvents(" for "+dir, err)
+			} else if errors.Is(err, fs.ErrNotExist) {
+				return 0, err // it is gone by now, which makes an event
+			}
+		} else if n := w.watches[in]; n.names == nil {
+			n.names = map[string]bool{name: true}
+		} else {
+			n.names[name] = true
+		}
+		if name == anything {
+			_, _ = watch(dir, asDirectory)
+			return 0, fs.ErrNotExist // the way ends
+		}
+		path := filepath.Join(dir, name)
+		number, err := watch(path, asStep)
+		if err != nil { // whatever lets it be found makes an event in the directory
+			_, _ = watch(dir, asEnd)
+			number, err = watch(path, asStep)
+		}
+		info, missing := os.Lstat(path)
+		switch {
+		case missing != nil:
+			_, _ = watch(dir, asEnd)
+			return 0, missing
+		case err == nil:
+			found.steps = append(found.steps, step{number, path, info.Mode()&fs.ModeSymlink != 0})
+		}
+		if info.Mode().IsRegular() && err == nil {
+			found.whole = true
+			_, err = watch(path, asFile)
+			w.watches[number].file = true
+		}
+		return info.Mode(), nil
+	})
+	return found, late
+}
+
+// since returns what has happened to a file, if another one is where that was, or none was.
+// Nobody writes one that was moved there with all that is in it, or that a new symbolic link
+// leads to: these are made by those who are done with writing. Any other may just be being
+// written.
+func (w *inotify) since(before, now way) []fileEvent {
+	for i, s := range now.steps {
+		if i >= len(before.steps) || s.number != before.steps[i].number {
+			whole := s.link || w.moved[s.path]
+			return []fileEvent{{path: now.steps[len(now.steps)-1].path, replaced: whole, written: !whole}}
+		}
+	}
+	return nil
+}
+
+// need has an inode watched, at least for what is in mask. It returns its number.
+func (w *inotify) need(path string, mask uint32) (number int, err error) {
+	number, err = w.add(path, mask|unix.IN_MASK_ADD)
+	if err != nil {
+		return 0, err
+	}
+	n := w.watches[number]
+	if n == nil {
+		n = new(inode)
+		w.watches[number] = n
+	}
+	n.path, n.mask, n.needs = path, n.mask|mask, n.needs|mask
+	return number, nil
+}
+
+func (w *inotify) add(path string, mask uint32) (number int, err error) {
+	closed := w.raw.Control(func(fd uintptr) {
+		number, err = unix.InotifyAddWatch(int(fd), path, mask|unix.IN_DONT_FOLLOW)
+	})
+	return number, errors.Join(closed, err)
+}
+
+func (w *inotify) remove(number int) {
+	delete(w.watches, number)
+	_ = w.raw.Control(func(fd uintptr) {
+		_, _ = unix.InotifyRmWatch(int(fd), uint32(number)) // an error says that it is gone
+	})
+}
+
+// run hands on what matters.
+func (w *inotify) run() {
+	defer close(w.out)
+	var buf [1 << 14]byte
+	for {
+		n, err := w.file.Read(buf[:])
+		if err != nil {
+			return
+		}
+		for _, e := range w.of(buf[:n]) {
+			select {
+			case w.out <- e:
+			case <-w.done:
+				return
+			}
+		}
+	}
+}
+
+// of returns what the kernel's events say of the files.
+func (w *inotify) of(raw []byte) (all []fileEvent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(raw) >= unix.SizeofInotifyEvent {
+		head := (*unix.InotifyEvent)(unsafe.Pointer(&raw[0]))
+		size := unix.SizeofInotifyEvent + int(head.Len)
+		name, _, _ := bytes.Cut(raw[unix.SizeofInotifyEvent:size], []byte{0})
+		raw = raw[size:]
+		if e, matters := w.one(int(head.Wd), head.Mask, string(name)); matters {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// one returns what happened to an inode or, if there is a name, to that in a directory.
+func (w *inotify) one(number int, mask uint32, name string) (e fileEvent, matters bool) {
+	if mask&unix.IN_Q_OVERFLOW != 0 {
+		return fileEvent{lost: true}, true
+	}
+	n := w.watches[number]
+	if n == nil { // it was on a way, but is no longer
+		return e, false
+	}
+	if mask&unix.IN_IGNORED != 0 { // the inode is gone, or its file system
+		delete(w.watches, number)
+		return e, false // the event before this said so
+	}
+	if name == "" {
+		return fileEvent{path: n.path, written: n.file && mask&unix.IN_MODIFY != 0}, true
+	}
+	e.path = filepath.Join(n.path, name)
+	if n.names[anything] {
+		e.replaced = mask&(unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_MOVED_FROM) != 0
+		e.written = mask&unix.IN_MODIFY != 0
+		return e, true
+	}
+	if mask&unix.IN_MOVED_TO != 0 && n.names[name] {
+		e.replaced, w.moved[e.path] = true, true
+	}
+	return e, n.names[name]
+}
