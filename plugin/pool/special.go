@@ -61,26 +61,26 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 		if n := len(name) - at; n >= len(specialLengths) || !specialLengths[n] {
 			continue
 		}
-		if s, ok := specialName(question[at:]); ok && (s.below || at == 0) {
+		if s := specialName(question[at:]); s != nil && (s.below || at == 0) {
 			return s.special, []byte(s.name)
 		}
 	}
 	return NotSpecial, nil
 }
 
-// specialName returns what is special about the name of a question. It is not inlined, for
+// specialName returns what is special about the name of a question; nil: nothing. It is not inlined, for
 // stacks of those that ask are small.
 //
 //go:noinline
-func specialName(question []byte) (s specialty, is bool) {
+func specialName(question []byte) *specialty {
 	var buf [len(specialLengths)]byte
 	name := wire.AppendName(buf[:0], question)
-	for _, s := range specials {
-		if s.name == string(name) {
-			return s, true
+	for i := range specials {
+		if s := &specials[i]; s.name == string(name) {
+			return s
 		}
 	}
-	return s, false
+	return nil
 }
 
 // Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for
