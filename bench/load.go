@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"net"
@@ -23,7 +22,6 @@ type load struct {
 	Timeout time.Duration // a query is lost when its reply took longer
 	Plain   bool          // without EDNS, which most clients have
 	First   uint32        // number of the first query of each socket
-	Window  int           // queries under way on each of the 8 sockets at full load; zero: 16
 	Clients int           // so many take turns, each with a socket of its own; zero: a few ask at all times
 	Over    string        // what they ask over: udp, tcp or tls; empty: udp
 }
@@ -132,7 +130,7 @@ func (s *socket) send(due time.Duration) {
 func (s *socket) read() {
 	full := s.c.Rate == 0
 	if full {
-		for range cmp.Or(s.c.Window, window) {
+		for range window {
 			s.send(time.Since(s.c.start))
 		}
 	}

@@ -20,10 +20,11 @@ import (
 // bench is one run.
 type bench struct {
 	ctx     context.Context
-	dir     string // for files of the run
-	coredns string // the command under test
-	before  string // another build of it, to compare with; empty: none
-	dnsmasq string // empty: not installed
+	dir     string   // for files of the run
+	coredns string   // the command under test
+	before  string   // another build of it, to compare with; empty: none
+	dnsmasq string   // empty: not installed
+	wrap    []string // a command that runs CoreDNS; empty: none does
 	plan    plan
 	fakes   *fakes // of the scenario under way
 	first   uint32 // number of the next load's first query
@@ -55,7 +56,7 @@ func main() {
 		return
 	}
 	out := flag.String("o", "", "write report.md and plots into `DIR`, such as bench/results")
-	before := flag.String("before", "", "compare with another build of the command, `FILE`, in scenario cpu")
+	before := flag.String("before", "", "compare with another build of the command, `FILE`, in scenarios cpu and instructions")
 	quick := flag.Bool("quick", false, "measure for less than a minute, to see that all works")
 	run := flag.String("run", "", "run only scenarios whose name matches `REGEXP`")
 	flag.Parse()
@@ -93,7 +94,7 @@ func (b *bench) all(only *regexp.Regexp, out string) error {
 	b.report.begin(b)
 	ran := false
 	for _, s := range scenarios {
-		if !only.MatchString(s.name) {
+		if !only.MatchString(s.name) || s.named && only.String() == "" {
 			continue
 		}
 		ran = true

@@ -174,7 +174,12 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		if err := os.WriteFile(file, []byte(corefile), 0o644); err != nil {
 			return nil, err
 		}
-		s.cmd = child(b.ctx, command, "-quiet", "-conf", file)
+		if b.wrap == nil {
+			s.cmd = child(b.ctx, command, "-quiet", "-conf", file)
+		} else {
+			s.cmd = child(b.ctx, b.wrap[0], append(b.wrap[1:len(b.wrap):len(b.wrap)], command, "-quiet", "-conf", file)...)
+			s.cmd.Env = append(os.Environ(), counting...)
+		}
 	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
@@ -191,7 +196,7 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 // that costs no query, which could teach a server something about its upstreams.
 func (s *server) awaits() error {
 	var err error
-	for range 200 {
+	for range 1000 { // under valgrind it takes seconds
 		var conn net.Conn
 		if conn, err = net.DialTimeout("tcp4", s.addr, time.Second); err == nil {
 			conn.Close()

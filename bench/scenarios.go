@@ -12,21 +12,23 @@ import (
 
 // scenarios in the order in which they run.
 var scenarios = []struct {
-	name string
-	run  func(*bench) error
+	name  string
+	run   func(*bench) error
+	named bool // it runs only if -run is given
 }{
-	{"cpu", (*bench).cpuRatios},
-	{"good", (*bench).allGood},
-	{"nxdomain", (*bench).allDeny},
-	{"late", (*bench).goodLater},
-	{"blackhole", (*bench).blackHole},
-	{"dead", (*bench).allDead},
-	{"negative", (*bench).negative},
-	{"loss", (*bench).loss},
-	{"encrypted", (*bench).encrypted},
-	{"scale", (*bench).scale},
-	{"world", (*bench).world},
-	{"zipf", (*bench).zipf},
+	{name: "cpu", run: (*bench).cpuRatios},
+	{name: "instructions", run: (*bench).instructions, named: true},
+	{name: "good", run: (*bench).allGood},
+	{name: "nxdomain", run: (*bench).allDeny},
+	{name: "late", run: (*bench).goodLater},
+	{name: "blackhole", run: (*bench).blackHole},
+	{name: "dead", run: (*bench).allDead},
+	{name: "negative", run: (*bench).negative},
+	{name: "loss", run: (*bench).loss},
+	{name: "encrypted", run: (*bench).encrypted},
+	{name: "scale", run: (*bench).scale},
+	{name: "world", run: (*bench).world},
+	{name: "zipf", run: (*bench).zipf},
 }
 
 const (
