@@ -42,7 +42,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
 		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/upstream/look.go":                              {numbers: []string{span(up, "lookEvery")}, shown: []string{"TestR20FewLooks"}},
-		"plugin/pool/chain.go":                                 {numbers: []string{count("plugin/pool", "maxEnds")}},
+		"plugin/pool/ends.go":                                  {numbers: []string{count("plugin/pool", "maxEnds")}},
 		"plugin/wire/alias.go":                                 {numbers: []string{count("plugin/wire", "maxAliases")}},
 		"plugin/known/types.go":                                {numbers: []string{count("plugin/known", "MaxTypes")}},
 		"plugin/known/zones.go":                                {numbers: []string{count("plugin/known", "MaxZones")}, shown: []string{"TestZonesBound"}},
