@@ -67,6 +67,11 @@ func TestTSIGTruncated(t *testing.T) {
 			}
 		}
 	}
+	// The whole one would fit into the client's size, but not into what goes out over UDP.
+	query := "@" + beforeRefusers + " +notcp +bufsize=4096 " + rightKey + " middle.secret.example TXT"
+	if r := l.dig(query); len(r.sections["ANSWER"]) != 6 {
+		t.Errorf("dig %s: want 6 answers\n%.1000s", query, r.text)
+	}
 }
 
 // signed asks, and fails if dig has not verified a signature on the reply.

@@ -136,6 +136,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if countOPT(r) > 1 { // RFC 6891, section 6.1.1
 		return dns.RcodeFormatError, nil
 	}
+	limitReply(ctx, w, r)
 	if h.cfg.Cache > 0 && h.answerKept(ctx, w, r) {
 		return dns.RcodeSuccess, nil
 	}

@@ -1,8 +1,12 @@
 package handler
 
 import (
+	"context"
 	"encoding/binary"
+	"strings"
 
+	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/coredns/coredns/plugin/pkg/transport"
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
@@ -57,11 +61,26 @@ const (
 	doBit   = 1 << 15 // of its TTL (RFC 3225, section 3)
 )
 
+// limitReply keeps the reply to r within [upstream.MaxUDPSize] over UDP, whatever size the
+// client takes: a forged source is sent little more than the question, and fragments can be
+// forged (RFC 9715, section 3.1). The whole reply is there over TCP. CoreDNS's writer, and ours,
+// go by the size in r, and so do plugins in between; a signed query has to stay as it is. A
+// client over QUIC could not ask again over TCP.
+func limitReply(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) {
+	opt := r.IsEdns0()
+	if opt == nil || opt.UDPSize() <= upstream.MaxUDPSize || r.IsTsig() != nil {
+		return
+	}
+	state := request.Request{W: w}
+	if state.Proto() == "udp" && !strings.HasPrefix(metrics.WithServer(ctx), transport.QUIC) {
+		opt.SetUDPSize(upstream.MaxUDPSize)
+	}
+}
+
 // maxReply is how long a reply to r over UDP may be.
 func maxReply(r *dns.Msg) int {
-	size := dns.MinMsgSize
 	if edns := r.IsEdns0(); edns != nil {
-		size = max(size, int(edns.UDPSize()))
+		return max(dns.MinMsgSize, int(edns.UDPSize()))
 	}
-	return min(size, upstream.MaxUDPSize)
+	return dns.MinMsgSize
 }

@@ -100,6 +100,7 @@ func TestBytes(t *testing.T) {
 			t.Run(what+", "+answer, func(t *testing.T) {
 				r := new(dns.Msg).SetQuestion("host.example.", dns.TypeA)
 				ask(r)
+				limitReply(t.Context(), new(test.ResponseWriter), r)
 				reply := new(dns.Msg).SetReply(new(dns.Msg).SetQuestion("host.example.", dns.TypeA))
 				reply.RecursionAvailable, reply.Compress = true, true
 				reply.Answer = []dns.RR{record(t, "host.example. 60 IN A 192.0.2.1")}

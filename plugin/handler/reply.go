@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -25,7 +26,12 @@ func (in *incoming) unpack(raw []byte) error {
 // write sends the client the reply, with the id and the question of its query.
 func (c *client) write(w dns.ResponseWriter) {
 	in, r := &c.reply, c.request
-	if in.msg.IsTsig() != nil {
+	signed := in.msg.IsTsig() != nil
+	if (signed || r.IsTsig() != nil) && !c.stream && len(in.raw) > upstream.MaxUDPSize {
+		w.WriteMsg(cutOff(r))
+		return
+	}
+	if signed {
 		// Unpacking and packing again would break the signature.
 		raw := bytes.Clone(in.raw)
 		wire.Header(raw).SetID(r.Id)
@@ -61,6 +67,14 @@ func (in *incoming) edns(wanted bool) {
 	if !wanted && in.msg.Rcode > 0xf {
 		in.msg.Rcode = dns.RcodeServerFailure
 	}
+}
+
+// cutOff is the reply to r over UDP where the whole one is too long, and must not be changed
+// because it is signed.
+func cutOff(r *dns.Msg) *dns.Msg {
+	m := new(dns.Msg).SetReply(r)
+	m.RecursionAvailable, m.Truncated = true, true
+	return m
 }
 
 // synthesized is the reply to r where that of no upstream is given. It has no records, so
