@@ -70,6 +70,7 @@ type call struct {
 	// Guarded by calls.mu.
 	learned chan struct{} // closed when all that the race has shown is learned; nil: nobody waits for that
 	known   bool          // it is, though the call is not over
+	viewing bool          // it waits for what comes of other types of its name
 
 	question []byte // as in [wire.Question]; nil: its zone is not learned
 	winner   int    // the leg whose good answer is given; -1: none

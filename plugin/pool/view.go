@@ -46,9 +46,8 @@ func (s *set) view(question []byte, known knowledge.Standing, now time.Time) int
 }
 
 // inView has the race go on if clients get other types of the name from another upstream, which
-// may have been decided meanwhile: clients ask for several types at once. AAAA waits for A, and
-// others for both, if one of these is being asked for. It takes no longer than a better answer
-// may.
+// may have been decided meanwhile: clients ask for several types at once. So what comes of A and
+// AAAA is waited for, if these are being asked for. It takes no longer than a better answer may.
 func (c *call) inView() {
 	if c.pool == nil || c.question == nil || c.race.setup().Final || c.Leg < 0 || !c.race.race.Contested(c.Leg) {
 		return
@@ -57,10 +56,10 @@ func (c *call) inView() {
 	defer end.Stop()
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
 		if qtype == wire.QuestionType(c.question) {
-			break
+			continue
 		}
-		decided := c.pool.calls.during(keyOf(ofType(c.race.plain, qtype)), c.set)
-		if decided == nil { // or it is not being asked for
+		decided := c.pool.calls.viewOf(c, keyOf(ofType(c.race.plain, qtype)))
+		if decided == nil {
 			continue
 		}
 		select {
@@ -75,4 +74,18 @@ func (c *call) inView() {
 	}
 	c.race.race.View(view)
 	c.race.waitUntil(context.Background(), race.Forever, &c.Result.Result)
+}
+
+// viewOf returns what is closed when it is known what comes of another type of a call's name, for
+// which there is a call with that key; nil: there is none, or it waits itself.
+func (cs *calls) viewOf(c *call, key string) <-chan struct{} {
+	cs.mu.Lock()
+	other := cs.underway[key]
+	waits := other != nil && other.viewing
+	c.viewing = c.viewing || !waits
+	cs.mu.Unlock()
+	if waits {
+		return nil
+	}
+	return cs.during(key, c.set)
 }

@@ -141,6 +141,44 @@ func TestR17OneView(t *testing.T) {
 	}
 }
 
+// R17: so it is if the better view has another type only; and if it has neither, nobody waits
+// for the other for long.
+func TestR17OneViewOfSome(t *testing.T) {
+	outside := map[uint16]string{dns.TypeA: "192.0.2.1", dns.TypeAAAA: "2001:db8::1", dns.TypeHTTPS: "1 . alpn=h3"}
+	publicAddr, vpnAddr := netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("10.8.0.53:53")
+	for what, inside := range map[string]map[uint16]string{"AAAA": {dns.TypeAAAA: "fd00::10"}, "neither": {dns.TypeTXT: "x"}} {
+		for _, order := range [][]uint16{{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS}, {dns.TypeHTTPS, dns.TypeAAAA, dns.TypeA}, {dns.TypeAAAA, dns.TypeA}} {
+			for _, apart := range []time.Duration{0, 3 * ms} {
+				t.Run(fmt.Sprintf("%s, %v, %v apart", what, order, apart), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						n := network{publicAddr: says("example.", true, 8*ms, outside), vpnAddr: says("corp.example.", true, 60*ms, inside)}
+						v := option.Default()
+						v.Prefer = option.Private
+						p := New(Config{Values: v, Ports: ports.Over(n.Listen)})
+						p.Replace([]server.Server{server.Plain(publicAddr), server.Plain(vpnAddr)})
+						defer p.Close()
+						want := map[string]int{"AAAA": 1, "neither": 0}[what]
+						var clients sync.WaitGroup
+						for _, qtype := range order {
+							q := askFor(t, "www.corp.example.", qtype, false)
+							clients.Go(func() {
+								start := time.Now()
+								res, _ := p.Ask(q, nil)
+								if took := time.Since(start); res.Leg != want || took > 70*ms {
+									t.Errorf("%s is of %d, %v, after %v", dns.Type(qtype), res.Leg, res.Verdict, took)
+								}
+							})
+							time.Sleep(apart)
+						}
+						clients.Wait()
+						time.Sleep(10 * time.Second)
+					})
+				})
+			}
+		}
+	}
+}
+
 // R2: without prefer no answer waits for another, nor one type for another.
 func TestR2NoView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
