@@ -102,7 +102,7 @@ func (f fake) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no query", http.StatusBadRequest)
 		return
 	}
-	msg := reply(buf, n, f.kind)
+	msg := reply(buf, n, f.kind, 0)
 	if msg == nil {
 		http.Error(w, "no query", http.StatusBadRequest)
 		return
@@ -131,7 +131,7 @@ func (f fake) serveQUIC(l *quic.Listener) {
 					if err != io.ErrUnexpectedEOF || n < 2 {
 						return
 					}
-					s.Write(framed(buf, n-2, f.kind))
+					s.Write(framed(buf, n-2, f.kind, 0))
 				}()
 			}
 		}()

@@ -25,6 +25,7 @@ type fake struct {
 	loss  float64       // the share of queries over UDP whose query or reply is lost
 	noTCP bool          // connections are refused
 	sleep bool          // it says nothing before the fakes are woken
+	ttl   uint32        // of its answers; 0: as in [answer]
 	over  string        // the encrypted transport; empty: plain DNS
 	certs string        // the directory of its certificate
 }
@@ -33,7 +34,7 @@ type fake struct {
 var awake atomic.Bool
 
 // parseFake reads what a fake is to be: a kind or "hole", then any of
-// ",delay=20ms", ",loss=0.1", ",notcp" and ",sleep"; or ",over=TRANSPORT" and
+// ",delay=20ms", ",loss=0.1", ",notcp", ",ttl=5" and ",sleep"; or ",over=TRANSPORT" and
 // ",certs=DIR".
 func parseFake(spec string) (fake, error) {
 	var f fake
@@ -58,6 +59,10 @@ func parseFake(spec string) (fake, error) {
 			f.noTCP = true
 		case "sleep":
 			f.sleep = true
+		case "ttl":
+			var ttl uint64
+			ttl, err = strconv.ParseUint(value, 10, 31)
+			f.ttl = uint32(ttl)
 		case "over":
 			f.over = value
 			if indexOf(transports, value) < 0 {
@@ -168,7 +173,7 @@ func (f fake) serveUDP(conn *net.UDPConn) {
 		if f.silent() || f.loss > 0 && rand.Float64() < f.loss {
 			continue
 		}
-		if msg := reply(buf, n, f.kind); msg != nil {
+		if msg := reply(buf, n, f.kind, f.ttl); msg != nil {
 			send(msg, from)
 		}
 	}
@@ -218,7 +223,7 @@ func (f fake) serveStream(conn net.Conn) {
 		if _, err := io.ReadFull(conn, buf[2:2+n]); err != nil {
 			return
 		}
-		frame := framed(buf, n, f.kind)
+		frame := framed(buf, n, f.kind, f.ttl)
 		if frame == nil || f.silent() {
 			continue
 		}
@@ -233,8 +238,8 @@ func (f fake) serveStream(conn net.Conn) {
 
 // framed makes a reply out of the query of n bytes that follows its length in b,
 // in place and with its own length before it. It is nil if that is no query.
-func framed(b []byte, n int, k kind) []byte {
-	msg := reply(b[2:], n, k)
+func framed(b []byte, n int, k kind, ttl uint32) []byte {
+	msg := reply(b[2:], n, k, ttl)
 	if msg == nil {
 		return nil
 	}

@@ -24,6 +24,7 @@ type load struct {
 	First   uint32        // number of the first query of each socket
 	Clients int           // so many take turns, each with a socket of its own; zero: a few ask at all times
 	Over    string        // what they ask over: udp, tcp or tls; empty: udp
+	Names   int           // so many are asked for, some more often; zero: no name is asked for twice
 }
 
 const (
@@ -61,6 +62,9 @@ func runLoad(args []string) error {
 		}
 		bigBuffers(conn.(*net.UDPConn))
 		s := &socket{c: c, conn: conn, base: uint32(i) << socketBits, query: newQuery(!l.Plain), tail: l.First}
+		if l.Names > 0 {
+			s.names = newZipfNames(l.Names)
+		}
 		s.next.Store(l.First)
 		c.sockets = append(c.sockets, s)
 	}
@@ -80,7 +84,9 @@ type socket struct {
 	conn  net.Conn
 	base  uint32 // of the numbers of its queries
 	query []byte
+	names *zipfNames // nil: no name is asked for twice
 
+	asked         [1 << 16]uint32       // the number in the name of each query
 	next          atomic.Uint32         // query's number, without base
 	due           [1 << 16]atomic.Int64 // when each was due, after the start; zero: settled
 	tail          uint32                // all queries before this are settled
@@ -119,7 +125,13 @@ func (c *client) sendOnSchedule() {
 // send asks the next question.
 func (s *socket) send(due time.Duration) {
 	n := s.next.Load()
-	number(s.query, s.base|n)
+	name := s.base | n
+	number(s.query, name)
+	if s.names != nil {
+		name = s.names.draw()
+		putDigits(s.query[digitsAt:], name)
+	}
+	s.asked[uint16(n)] = name
 	s.due[uint16(n)].Store(max(int64(due), 1))
 	s.next.Store(n + 1)
 	s.conn.Write(s.query)
@@ -168,13 +180,12 @@ func (s *socket) take(msg []byte, now time.Duration) int {
 		return 0
 	}
 	id := uint16(msg[0])<<8 | uint16(msg[1])
-	next := s.next.Load()
-	n := next - 1 - uint32(uint16(next-1)-id) // the latest query with this id
-	if !isNumber(msg, s.base|n) {
+	due := s.due[id].Swap(0)
+	if !isNumber(msg, s.asked[id]) { // of the latest query with this id
+		s.due[id].CompareAndSwap(0, due)
 		s.strange++
 		return 0
 	}
-	due := s.due[id].Swap(0)
 	if due == 0 {
 		return 0 // too late, or twice
 	}

@@ -98,9 +98,10 @@ var (
 		0, 0, 0, 1, 0, 0, 14, 16, 0, 0, 2, 88, 0, 1, 81, 128, 0, 0, 14, 16)
 )
 
-// reply makes a reply of kind k out of the query in b[:n], in place. It is nil if
+// reply makes a reply of kind k out of the query in b[:n], in place; an answer lives for ttl
+// seconds, or as long as above if that is 0. It is nil if
 // that is no query. One with more than a question, such as OPT, is answered with OPT.
-func reply(b []byte, n int, k kind) []byte {
+func reply(b []byte, n int, k kind, ttl uint32) []byte {
 	end := headerSize
 	for end < n && b[end] != 0 {
 		end += 1 + int(b[end])
@@ -117,6 +118,9 @@ func reply(b []byte, n int, k kind) []byte {
 	case good:
 		b[7] = 1
 		b = append(b[:end], answer...)
+		if ttl > 0 {
+			binary.BigEndian.PutUint32(b[end+6:], ttl)
+		}
 	case nodata, nxdomain:
 		b[9] = 1
 		b = append(b[:end], soa...)

@@ -117,6 +117,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"dnsmus":  {what: "dnsmus"},
 	"before":  {what: "dnsmus"},
 	"bound":   {what: "dnsmus"},
+	"kept":    {what: "dnsmus", options: "\n\t\tcache"},
 	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
 	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h verify\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},

@@ -18,6 +18,7 @@ var scenarios = []struct {
 }{
 	{name: "cpu", run: (*bench).cpuRatios},
 	{name: "instructions", run: (*bench).instructions, named: true},
+	{name: "cache", run: (*bench).cache},
 	{name: "good", run: (*bench).allGood},
 	{name: "nxdomain", run: (*bench).allDeny},
 	{name: "late", run: (*bench).goodLater},

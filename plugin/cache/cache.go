@@ -12,8 +12,6 @@ import (
 	"time"
 
 	store "github.com/coredns/coredns/plugin/pkg/cache"
-
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // Config says what a cache asks of its owner. U is an upstream.
@@ -110,21 +108,24 @@ func (c *Cache[U]) find(key []byte) *Entry[U] {
 // Put keeps a reply to a question, if it may be kept, in the place of what was kept before. A
 // good answer that may not be kept takes its place, too.
 func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
-	e := newEntry(question, f, r, now)
+	e := newEntry(question, r, now)
 	if e != nil && e.Kind != Answer && r.Epoch != c.Epoch() { // an opinion of upstreams as they were
 		return
 	}
 	var buf [maxKey]byte
 	key := appendKey(buf[:0], question, f)
-	old := c.find(key)
+	at := hash(key)
+	old, there := c.entries.Get(at)
+	there = there && old.key == string(key)
 	switch {
-	case old != nil && old.epoch.Load() > r.Epoch: // it is of later upstreams
+	case there && old.epoch.Load() > r.Epoch: // it is of later upstreams
 	case e != nil:
-		if c.entries.Add(hash(key), e) && c.cfg.Evicted != nil {
+		e.key = string(key)
+		if c.entries.Add(at, e) && c.cfg.Evicted != nil {
 			c.cfg.Evicted()
 		}
-	case old != nil && r.Verdict == race.Good: // which knows better
-		c.entries.Remove(hash(key))
+	case there && r.Verdict.Wins(): // which knows better
+		c.entries.Remove(at)
 	}
 }
 

@@ -52,7 +52,7 @@ type Reply[U any] struct {
 }
 
 // newEntry returns the entry for a reply, or nil if it must not be kept.
-func newEntry[U any](question []byte, f Flags, r Reply[U], now time.Time) *Entry[U] {
+func newEntry[U any](question []byte, r Reply[U], now time.Time) *Entry[U] {
 	kind, keep := kindOf(r.Result)
 	if !keep {
 		return nil
@@ -77,7 +77,6 @@ func newEntry[U any](question []byte, f Flags, r Reply[U], now time.Time) *Entry
 		return nil
 	}
 	e.body.options = append(e.body.options, r.Error...)
-	e.key = string(appendKey(nil, question, f))
 	e.epoch.Store(r.Epoch)
 	return e
 }

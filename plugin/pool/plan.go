@@ -37,6 +37,9 @@ func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) 
 	cfg := c.set.cfg
 	s := c.set.standing(c.question, cfg.Learn > 0, now)
 	c.Differ = s.Differ != 0
+	if cfg.Learn == 0 && cfg.Prefer == option.None {
+		return plan, nil
+	}
 	view := c.set.view(c.question, s, now)
 	if cfg.Learn > 0 {
 		plan = c.set.plan(c.question, s, view, now)

@@ -65,7 +65,9 @@ func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
 		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
 		if at >= 0 {
 			now[i] = old[at]
-			now[i].trust.ofVPN.Store(s.VPN)
+			if now[i].trust.ofVPN.Swap(s.VPN) != s.VPN { // what it gave may not count any more
+				defer func() { p.ended(time.Now()) }()
+			}
 			continue
 		}
 		now[i] = p.newMember(s)
