@@ -54,6 +54,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
 		"plugin/udp/udp.go":                                    {numbers: []string{size("plugin/udp", "buffer")}},
 		"plugin/upstream/streams.go":                           {numbers: []string{count(up, "maxStreams"), count(up, "maxOpen"), word(code.int(up, "maxAttempts"))}, shown: []string{"TestStreamDialsOnce"}},
+		"plugin/upstream/stream.go":                            {numbers: []string{count(up, "maxUseless"), span(up, "uselessPause")}, shown: []string{"TestStreamUseless", "TestRoundTripperUseless"}},
 		"plugin/ports/ids.go":                                  {numbers: []string{count("plugin/ports", "maxIDs")}, shown: []string{"TestIDs"}},
 		"plugin/upstream/phase.go, plugin/upstream/state.go":   {numbers: []string{count(up, "maxPackets"), count(up, "maxDials"), count(up, "maxClosedEarly")}},
 		"plugin/secure/host.go":                                {numbers: []string{count("plugin/secure", "maxAddrs")}},

@@ -123,13 +123,15 @@ func (s *socket) NotSent(id uint16, err error) {
 
 // received takes one message. It reports whether that answers anything.
 func (s *stream) received(msg []byte) bool {
-	if len(msg) < wire.HeaderSize {
-		return false
-	}
 	var out outbox
 	now := instant.Now()
 	s.u.mu.Lock()
-	answers := s.receivedLocked(msg, now, &out)
+	answers := len(msg) >= wire.HeaderSize && s.receivedLocked(msg, now, &out)
+	if answers {
+		s.useless = 0
+	} else {
+		s.uselessLocked(now)
+	}
 	s.u.mu.Unlock()
 	s.u.do(&out)
 	return answers
@@ -208,7 +210,7 @@ func (s *stream) ended(err error) {
 	if s.ctx.Err() != nil {
 		err = errGivenUp
 	} else if !s.used {
-		s.u.conns.notBefore = now.Add(min(pauseFactor*now.Sub(s.dialled), maxDialPause))
+		s.u.conns.notBefore = later(s.u.conns.notBefore, now.Add(min(pauseFactor*now.Sub(s.dialled), maxDialPause)))
 		if s.u.streamWorksLocked() && !s.causeLocked() {
 			s.u.conns.limitedUntil = now.Add(maxLimited)
 		}

@@ -185,6 +185,7 @@ type stream struct {
 	heard   instant.Time // when it brought a reply, or was opened; zero: it never was
 	owing   instant.Time // since when it owes a reply
 	used    bool         // it brought a reply
+	useless int          // so many messages since the last reply answered nothing, up to maxUseless
 	pending ports.Table[Exchange]
 	queue   []uint16 // ids of those yet to be sent
 

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/known"
@@ -87,6 +88,21 @@ func (s *stream) drainLocked() {
 // closeDrainedLocked closes a stream that takes no more queries and owes nothing.
 func (s *stream) closeDrainedLocked() {
 	if !s.takesMore() && s.pending.Len() == 0 {
+		s.closeLocked()
+	}
+}
+
+// A server that sends a hundred messages in a row that answer nothing is cut off, and for
+// a while not dialled: to read them would take as much of the processor as it likes.
+const (
+	maxUseless   = 100
+	uselessPause = time.Second
+)
+
+// uselessLocked notes that the stream brought a message that answers nothing.
+func (s *stream) uselessLocked(now instant.Time) {
+	if s.useless++; s.useless >= maxUseless {
+		s.u.conns.notBefore = now.Add(uselessPause)
 		s.closeLocked()
 	}
 }
