@@ -38,7 +38,7 @@ func (p *Pool) run(c *call, key string, q Query, look func(*Race)) *Result {
 	defer c.close(key)
 	p.prepare(&c.race, q)
 	c.plan(look != nil)
-	c.keeping.of(c.race.plain.Msg, p.cfg.TrustAD)
+	c.keeping = c.keeping.of(c.race.plain.Msg, p.cfg.TrustAD)
 	c.race.begin(&p.clock)
 	over := c.await(c.keeping.wait())
 	if look != nil {

@@ -64,7 +64,7 @@ type call struct {
 	set   *set  // that the race began with
 	older *call // of the same key, over a set that was replaced
 
-	keeping keeping
+	keeping *keeping
 	early   *Result // what clients get while the race goes on; nil: they wait for its end
 
 	// Guarded by calls.mu.

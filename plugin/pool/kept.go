@@ -83,9 +83,9 @@ func (p *Pool) Renew(q Query) bool {
 	return true
 }
 
-// keeping is what a call has to do with the cache.
+// keeping is what a call has to do with the cache; nil: nothing is kept of it.
 type keeping struct {
-	cache    *cache.Cache[*Member] // nil: nothing is kept of it
+	cache    *cache.Cache[*Member]
 	question []byte
 	flags    cache.Flags
 	epoch    uint64
@@ -94,27 +94,27 @@ type keeping struct {
 
 // keeping is what a race that is about to begin has to do with the cache. It is to be called
 // before the race's upstreams are chosen: so a change that comes between counts as one after.
-func (p *Pool) keeping() (k keeping) {
-	if k.cache = p.cache; k.cache != nil {
-		k.epoch = k.cache.Epoch()
+func (p *Pool) keeping() *keeping {
+	if p.cache == nil {
+		return nil
 	}
-	return k
+	return &keeping{cache: p.cache, epoch: p.cache.Epoch()}
 }
 
-// of says what the race asks.
-func (k *keeping) of(query []byte, trustAD bool) {
-	if k.cache == nil {
-		return
+// of says what the race asks, and returns k, or nil if nothing is kept of that.
+func (k *keeping) of(query []byte, trustAD bool) *keeping {
+	if k == nil {
+		return nil
 	}
 	ok := false
 	if k.question, k.flags, ok = cache.Keyed(query); !ok {
-		k.cache = nil
-		return
+		return nil
 	}
 	if !trustAD { // then it is the same for all
 		k.flags &^= cache.AD
 	}
 	k.look()
+	return k
 }
 
 // look looks up the answer that may be given if its giver is away.
@@ -128,7 +128,7 @@ func (k *keeping) look() {
 
 // wait is how long clients wait for the race.
 func (k *keeping) wait() time.Duration {
-	if k.old == nil {
+	if k == nil || k.old == nil {
 		return race.Forever
 	}
 	return clientWait
@@ -137,8 +137,8 @@ func (k *keeping) wait() time.Duration {
 // outlived gives what was kept in the place of a race's outcome, and reports that, if that is
 // no good answer because the giver is away (RFC 8767, section 4).
 func (c *call) outlived(now time.Time) bool {
-	k := &c.keeping
-	if k.cache == nil || c.Verdict == race.Good || c.Verdict == race.Truncated {
+	k := c.keeping
+	if k == nil || c.Verdict == race.Good || c.Verdict == race.Truncated {
 		return false
 	}
 	k.look() // it may have been denied meanwhile
@@ -187,8 +187,8 @@ func (c *call) hasAlias(leg int) bool {
 // hasOther reports whether clients are given an answer that is kept for another type of the
 // name: some take the denial of one type for that of all.
 func (c *call) hasOther(now time.Time) bool {
-	k := &c.keeping
-	if k.cache == nil {
+	k := c.keeping
+	if k == nil {
 		return false
 	}
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
@@ -213,8 +213,8 @@ func (m *Member) leftWithin(d time.Duration, now time.Time) bool {
 
 // keep keeps the outcome of the race.
 func (c *call) keep(now time.Time) {
-	k := &c.keeping
-	if k.cache == nil || c.Stale != nil || c.race.setup().Final || c.race.hasStaleEnd() {
+	k := c.keeping
+	if k == nil || c.Stale != nil || c.race.setup().Final || c.race.hasStaleEnd() {
 		return
 	}
 	r := cache.Reply[*Member]{
@@ -239,7 +239,7 @@ func (c *call) keep(now time.Time) {
 
 // hear hears an upstream's reply to what is asked, which may come after the race.
 func (k *keeping) hear(by *Member, verdict race.Verdict, late bool) {
-	if k.cache == nil {
+	if k == nil {
 		return
 	}
 	if verdict.Negative() {

@@ -138,7 +138,11 @@ func (c *call) confirm(leg int, qtype uint16) {
 	}
 	r := &Race{set: c.race.set, Members: c.Members[leg : leg+1 : leg+1]}
 	r.setup().Rules, r.setup().Watched = c.race.setup().Rules, true
-	names, k := &c.set.names, c.keeping
+	names, question := &c.set.names, wire.Question(q.plain.Msg)
+	var k *keeping
+	if c.keeping != nil {
+		k = &keeping{cache: c.keeping.cache, question: question}
+	}
 	go func() {
 		defer p.confirming.Delete(about)
 		r.prepare(q)
@@ -146,8 +150,7 @@ func (c *call) confirm(leg int, qtype uint16) {
 		defer r.End()
 		r.race.Wait(context.Background()) // nobody unpacks it
 		verdict, reply := r.race.Reply(0)
-		k.question = wire.Question(q.plain.Msg)
-		names.Replied(k.question, leg, verdict, reply, time.Now())
+		names.Replied(question, leg, verdict, reply, time.Now())
 		k.hear(r.Members[0], verdict, true)
 	}()
 }

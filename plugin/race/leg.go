@@ -47,7 +47,7 @@ func (l *Leg) Reply(msg []byte, at instant.Time, stream bool) {
 		r.mu.Unlock()
 		return
 	}
-	s.status, s.at, s.judged = replied, now, reply
+	s.status, s.at, s.judged, s.err = replied, now, reply, nil
 	if reply.alias {
 		s.status = aliased
 	}
@@ -127,7 +127,7 @@ func (l *Leg) Fail(err error) {
 // older than one before is ignored.
 func (l *Leg) Health(isDown bool, turn uint64) {
 	l.settle(func(s *legState, _ time.Duration) {
-		if turn <= l.turn || s.unresponsive != nil {
+		if turn <= l.turn || s.unresponsive() {
 			return
 		}
 		l.turn = turn
@@ -145,7 +145,7 @@ func (l *Leg) Unresponsive(forName bool) {
 	if forName {
 		why = ErrUnresponsiveIn
 	}
-	l.settle(func(s *legState, _ time.Duration) { s.status, s.unresponsive = down, why })
+	l.settle(func(s *legState, _ time.Duration) { s.status, s.err = down, why })
 }
 
 // Again says that the exchange has something to do at once.

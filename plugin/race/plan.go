@@ -14,10 +14,10 @@ const (
 
 // Plan says whom a race asks when. The zero Plan asks everybody at once (R1).
 type Plan struct {
-	Alone bool          // the first leg is asked at once, and most others later (R16)
-	First int           // that one
+	First int           // the leg to be asked first
 	With  uint64        // others that are asked at once, by bit
 	Hedge time.Duration // the rest is asked after that time, or as soon as the first has no good answer
+	Alone bool          // the first is asked at once, and most others later (R16)
 	Final bool          // NODATA with SOA of the first ends the race, because all others have denied the name lately
 }
 

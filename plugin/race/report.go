@@ -50,8 +50,11 @@ func (r *Race) Legs() []LegReport {
 	for i := range r.state.legs {
 		s := &r.state.legs[i]
 		all[i] = LegReport{
-			Stream: s.stream, Err: s.err, Late: s.late,
-			Down: s.status == down && s.unresponsive == nil, Unasked: s.status == unasked,
+			Stream: s.stream, Late: s.late,
+			Down: s.status == down && !s.unresponsive(), Unasked: s.status == unasked,
+		}
+		if s.status != down {
+			all[i].Err = s.err
 		}
 		if s.status != unasked {
 			all[i].Asked = r.start.Add(s.asked)

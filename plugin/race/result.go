@@ -100,8 +100,8 @@ func (s *state) noOpinion(leg int) error {
 		}
 		return ErrUnasked
 	case down:
-		if l.unresponsive != nil {
-			return l.unresponsive
+		if l.unresponsive() {
+			return l.err
 		}
 		return ErrDown
 	case failed:

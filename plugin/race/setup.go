@@ -16,10 +16,10 @@ type Setup struct {
 	Answers bool        // an alias does not win, though its end is not asked for
 	DNSSEC  bool        // the client asks for signatures (DO), so of equal replies a signed one is given (R19)
 	Final   bool        // a denial is given at once, and a good answer waits for all that are up (R14)
+	Watched bool        // all legs are of interest; else replies are ignored once the race is certainly won
 	Plan    Plan        // whom to ask first (R16)
 	Others  OtherTypes  // what is known of other types of the name; nil: nothing (R4)
 	Prefer  *Preference // nil: the first good answer is given (R2)
-	Watched bool        // all legs are of interest; else replies are ignored once the race is certainly won
 }
 
 // Preference says which of several good answers is better (R17).

@@ -10,27 +10,26 @@ type state struct {
 	hedgeEnds   time.Duration // when the legs that were put off are asked
 	putOffUntil time.Duration // when they were asked, if they were
 	firstDone   time.Duration // when firstIdle was set
+	view        int           // the leg of which clients have other types of the name, and one more; 0: that is not known
 	firstIdle   bool          // the first leg of the plan has settled, if only for a while
 	cancelled   bool          // the result is wanted now
-	view        int           // the leg of which clients have other types of the name, and one more; 0: that is not known
 	beside      bool          // a race for another type of the name is under way
 	legs        []legState
 }
 
 // legState is what has become of a leg so far.
 type legState struct {
-	status       status
-	unresponsive error         // its upstream never answers such questions
-	signs        bool          // its upstream is known to do DNSSEC
-	late         bool          // the race was decided before the reply or the failure came
-	looked       bool          // the reply, if it is NODATA, was looked at
-	other        OtherType     // what came of that
-	asked        time.Duration // when it was asked, if it was
-	signWait     time.Duration // how long an answer without signature waits for its reply (R19)
-	at           time.Duration // of the reply or the failure
-	err          error         // the failure
-	said         *said         // an alias whose end was asked for; then the reply is what came of that
-	judged                     // the reply
+	status   status
+	signs    bool          // its upstream is known to do DNSSEC
+	late     bool          // the race was decided before the reply or the failure came
+	looked   bool          // the reply, if it is NODATA, was looked at
+	other    OtherType     // what came of that
+	asked    time.Duration // when it was asked, if it was
+	signWait time.Duration // how long an answer without signature waits for its reply (R19)
+	at       time.Duration // of the reply or the failure
+	err      error         // the failure; of one that is down, why its upstream never answers such questions
+	said     *said         // an alias whose end was asked for; then the reply is what came of that
+	judged                 // the reply
 }
 
 // said is what an upstream itself has replied, and when.
@@ -63,6 +62,9 @@ const (
 	failed           // no reply will come
 	replied
 )
+
+// unresponsive reports whether its upstream never answers such questions.
+func (l *legState) unresponsive() bool { return l.status == down && l.err != nil }
 
 // pending reports whether a leg is waited for.
 func (l *legState) pending() bool {
