@@ -11,12 +11,12 @@ import (
 // Leg is one query to one upstream. It takes what the upstream reports.
 type Leg struct {
 	race     *Race
-	index    int
 	exchange Exchange
 	due      instant.Time // when exchange.Retry should be called; zero means never
-	again    atomic.Bool  // it is due at once
-	public   bool         // its upstream may give no private addresses
 	turn     uint64       // of the last report on its health; guarded by race.mu, as is the leg's state
+	again    atomic.Bool  // it is due at once
+	index    uint16
+	public   bool // its upstream may give no private addresses
 }
 
 // Signs says whether the upstream is known to do DNSSEC, and how long an answer without
@@ -57,7 +57,7 @@ func (l *Leg) Reply(msg []byte, at instant.Time, stream bool) {
 	sink, asked := r.sink, s.asked
 	r.mu.Unlock()
 	if sink != nil {
-		sink.TakeReply(l.index, reply.verdict, msg, now-asked, true)
+		sink.TakeReply(int(l.index), reply.verdict, msg, now-asked, true)
 	}
 }
 
@@ -174,7 +174,7 @@ func (l *Leg) reportLate(msg []byte, at instant.Time) {
 	r.mu.Lock()
 	sink, asked := r.sink, l.stateLocked().asked
 	r.mu.Unlock()
-	sink.TakeReply(l.index, l.verdict(msg), msg, at.Sub(r.begun)-asked, true)
+	sink.TakeReply(int(l.index), l.verdict(msg), msg, at.Sub(r.begun)-asked, true)
 }
 
 func (l *Leg) stateLocked() *legState { return &l.race.state.legs[l.index] }
@@ -210,7 +210,7 @@ func (l *Leg) settledLocked(now time.Duration) (won bool) {
 	if d.over || d.ask || d.follow || d.look || d.again < r.lookAt {
 		r.wakeLocked()
 	}
-	return d.over && d.winner == l.index
+	return d.over && d.winner == int(l.index)
 }
 
 // dueBy reports whether Retry should be called at now, and clears the time for that.

@@ -76,7 +76,7 @@ type Race struct {
 	lookAt    time.Duration // when the goroutine that waits decides again by itself
 	decided   bool          // Wait has returned, and Discard was not called since
 	lingering bool
-	news      int       // how often Learned was called
+	news      uint32    // how often Learned was called
 	sink      ReplySink // of ReportTo
 
 	few       [3]Leg // enough for most races
@@ -118,7 +118,7 @@ func (r *Race) Begin(c *Clock, n int, asker Asker) {
 	}
 	for i := range r.legs {
 		r.legs[i] = &legs[i]
-		r.legs[i].race, r.legs[i].index = r, i
+		r.legs[i].race, r.legs[i].index = r, uint16(i)
 	}
 	r.mu.Lock() // for Changed
 	r.sleeper = c.sleeper()

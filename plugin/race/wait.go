@@ -121,7 +121,7 @@ func (r *Race) askMore(now time.Duration) bool {
 		state.status, state.at, state.err = failed, now, ErrUnasked
 	}
 	for i := range more {
-		r.legs = append(r.legs, &Leg{race: r, index: first + i})
+		r.legs = append(r.legs, &Leg{race: r, index: uint16(first + i)})
 		s.legs = append(s.legs, state)
 	}
 	r.goOnLocked()
