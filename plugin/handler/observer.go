@@ -22,6 +22,9 @@ type observer struct {
 	series  *seriesUser
 	failing atomic.Bool  // the last query ended with an error
 	refused atomic.Int32 // REFUSED replies since the last other one
+
+	slow        atomic.Bool  // it was said to be
+	slowReplies atomic.Int32 // how many more replies were slow than quick, from 0 to manySlow
 }
 
 func observe(s server.Server) upstream.Observer {
@@ -39,6 +42,29 @@ func (o *observer) Replied(rcode int, took time.Duration) {
 		o.log(log.Infof, "Upstream %s replies again", o.name)
 	}
 	o.noteRefusal(rcode == dns.RcodeRefused)
+	o.noteSlowness(took)
+}
+
+// An upstream whose replies take so long is slow, if there were so many more of them than
+// quicker ones.
+const (
+	slow     = 500 * time.Millisecond
+	manySlow = 5
+)
+
+// noteSlowness logs once that an upstream has become slow, which races without a good answer
+// wait for, and once that it no longer is.
+func (o *observer) noteSlowness(took time.Duration) {
+	switch n := o.slowReplies.Load(); {
+	case took >= slow:
+		if n < manySlow && o.slowReplies.Add(1) == manySlow && !o.slow.Swap(true) {
+			o.log(log.Warningf, "Upstream %s is slow: others wait for it; its replies take %v and more, and so does the denial of any name", o.name, slow)
+		}
+	case n > 0:
+		if o.slowReplies.Add(-1) == 0 && o.slow.Swap(false) {
+			o.log(log.Infof, "Upstream %s is no longer slow", o.name)
+		}
+	}
 }
 
 // manyRefusals in a row are those of an upstream that does not serve this machine: one that is

@@ -182,6 +182,38 @@ func TestRefusals(t *testing.T) {
 	want("again", 2, 1)
 }
 
+// The log has once that others wait for a slow upstream, and when that is over; a slow name
+// now and then is no news.
+func TestSlowIsTold(t *testing.T) {
+	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
+	o := observerOf(f.h.pool.Members()[0])
+	say := func(took time.Duration, times int) {
+		for range times {
+			o.Replied(dns.RcodeNameError, took)
+		}
+	}
+	want := func(what string, lines, overs int) {
+		t.Helper()
+		if f.log.Count("Upstream 192.0.2.1:53 is slow: others wait for it") != lines || f.log.Count("Upstream 192.0.2.1:53 is no longer slow") != overs {
+			t.Errorf("%s: want %d and %d lines, log is %s", what, lines, overs, f.log)
+		}
+	}
+	for range 100 {
+		say(1200*time.Millisecond, 3)
+		say(20*time.Millisecond, 4)
+	}
+	want("now and then", 0, 0)
+	say(1200*time.Millisecond, 100)
+	want("always", 1, 0)
+	say(20*time.Millisecond, 4)
+	say(1200*time.Millisecond, 100)
+	want("but for a few", 1, 0)
+	say(20*time.Millisecond, 100)
+	want("no longer", 1, 1)
+	say(1200*time.Millisecond, 100)
+	want("again", 2, 1)
+}
+
 // After a reload the old handler's last word on an upstream is not the new one's.
 func TestGaugeAfterReload(t *testing.T) {
 	one := netip.MustParseAddrPort("192.0.2.113:53")

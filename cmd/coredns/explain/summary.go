@@ -70,6 +70,7 @@ func summary(o *outcome, s style) []string {
 		lines = append(lines, "  "+recordText(rr))
 	}
 	lines = append(lines, o.trust()...)
+	lines = append(lines, o.slowness()...)
 	return append(lines, o.differences()...)
 }
 
@@ -127,6 +128,37 @@ func (o *outcome) trust() []string {
 		lines = append(lines, "Caches should not keep it: it has no SOA.")
 	}
 	return lines
+}
+
+// slow is how much later than all others an upstream replies that is worth a line.
+const slow = 300 * time.Millisecond
+
+// slowness says which upstream alone the reply has waited for.
+func (o *outcome) slowness() []string {
+	if o.verdict == race.Good || o.filtered || slices.ContainsFunc(o.results, func(res result) bool { return res.pending() }) {
+		return nil
+	}
+	last, before := -1, time.Duration(0)
+	for i := range o.results {
+		switch after := o.results[i].after; {
+		case o.results[i].late:
+		case last < 0 || after > o.results[last].after:
+			if last >= 0 {
+				before = o.results[last].after
+			}
+			last = i
+		default:
+			before = max(before, after)
+		}
+	}
+	if before == 0 || o.results[last].after-before < slow {
+		return nil
+	}
+	line := fmt.Sprintf("Slow: all others had replied after %s, and waited for %s.", span(before), o.results[last].server)
+	if o.known != nil {
+		line += " While the name has an answer of another type, they do not."
+	}
+	return []string{line}
 }
 
 // missed lists the upstreams that gave no opinion, and why.
