@@ -91,6 +91,7 @@ func TestR5UnresponsiveZone(t *testing.T) {
 						ask(u, query("other.example."))
 					}
 					<-time.After(time.Until(before.Add(testTimeout + 10*ms)))
+					synctest.Wait()
 					if o.toldDown {
 						t.Fatalf("query %d: told down", i)
 					}
@@ -166,6 +167,7 @@ func TestR5UnresponsiveZoneWaiting(t *testing.T) {
 		time.Sleep(3 * time.Second) // the zone is being asked for
 		o, other := pendingAsk(u, query("host3.local.")), pendingAsk(u, query("host4.example."))
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		if !o.toldUnresponsive || !o.forName || other.toldUnresponsive {
 			t.Errorf("told %v, for the name %v; another name %v", o.toldUnresponsive, o.forName, other.toldUnresponsive)
 		}
