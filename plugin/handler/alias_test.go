@@ -309,3 +309,38 @@ func TestR23PrivateFrom(t *testing.T) {
 		}
 	}
 }
+
+// R13, R23: what is asked for an end is what the client asks, in all but the name; over encrypted
+// connections it is padded anew.
+func TestR23Query(t *testing.T) {
+	r := question("wiki.a.example.", dns.TypeTXT)
+	r.SetEdns0(4096, false)
+	r.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_LOCAL{Code: 65001, Data: []byte("x")}, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0011223344556677"}}
+	r.CheckingDisabled = true
+	c, err := newClient(&test.ResponseWriter{}, r, new(option.Values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"b.", "host.b.example.", strings.Repeat("a-long-label.", 15) + "example."} {
+		q, err := c.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, msg := range map[string][]byte{"plain": q.Plain().Msg, "encrypted": q.Encrypted().Msg} {
+			m := new(dns.Msg)
+			if err := m.Unpack(msg); err != nil {
+				t.Fatal(err)
+			}
+			opt := m.IsEdns0()
+			if m.Question[0] != (dns.Question{Name: name, Qtype: dns.TypeTXT, Qclass: dns.ClassINET}) || !m.CheckingDisabled || !m.RecursionDesired || opt == nil || opt.Option[0].Option() != 65001 {
+				t.Errorf("%s, %s: asks\n%v", name, what, m)
+			}
+			if padded := what == "encrypted"; padded != (len(msg)%maxPadding == 0) || len(opt.Option) != map[bool]int{true: 2, false: 1}[padded] {
+				t.Errorf("%s, %s: %d bytes, %d options", name, what, len(msg), len(opt.Option))
+			}
+		}
+	}
+	if r.Question[0].Name != "wiki.a.example." {
+		t.Error("the client's query was changed")
+	}
+}

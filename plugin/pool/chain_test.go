@@ -26,7 +26,8 @@ type company struct {
 	server.Server
 	mu    sync.Mutex
 	asked map[string]int // by name and type
-	seen  chan string    // names, as they are asked for
+	ids   map[string]bool
+	seen  chan string // names, as they are asked for
 	holds map[string]chan bool
 	knows []string
 }
@@ -50,11 +51,14 @@ const (
 // in the reply to wiki.
 func newCompany(t *testing.T, records ...string) *company {
 	t.Helper()
-	c := &company{asked: make(map[string]int), seen: make(chan string, 1000), holds: make(map[string]chan bool), knows: records}
+	c := &company{asked: make(map[string]int), ids: make(map[string]bool), seen: make(chan string, 1000), holds: make(map[string]chan bool), knows: records}
 	c.Server = server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		name, qtype := strings.ToLower(q.Question[0].Name), q.Question[0].Qtype
 		c.mu.Lock()
-		c.asked[name+dns.Type(qtype).String()]++
+		if packet := fmt.Sprint(name, qtype, q.Id); !c.ids[packet] { // else it is sent again
+			c.ids[packet] = true
+			c.asked[name+dns.Type(qtype).String()]++
+		}
 		hold, records := c.holds[name], c.knows
 		c.mu.Unlock()
 		c.seen <- name
@@ -624,5 +628,37 @@ func TestR23Network(t *testing.T) {
 	code, text := res.ExtendedError()
 	if res.Verdict != race.Broken || code != dns.ExtendedErrorCodeNetworkError || !strings.Contains(text, "refused") {
 		t.Errorf("%v, %v: %d %s", res.Verdict, res.Errs, code, text)
+	}
+}
+
+// R16, R23: what is known of zones says who is asked for an alias, and who for its end.
+func TestR23Learn(t *testing.T) {
+	var aliases, ends []string
+	for i := range 5 {
+		aliases = append(aliases, fmt.Sprintf("wiki%d.a CNAME host%d.b", i, i))
+		ends = append(ends, fmt.Sprintf("host%d.b A 10.2.0.%d", i, i))
+	}
+	first, second := newCompany(t, aliases...), newCompany(t, ends...)
+	p := chainPool(t, func(c *Config) { c.Learn, c.Hedge = 10*time.Minute, testkit.Patience }, first, second)
+	for i := range 5 {
+		res, _ := p.Ask(ask(t, fmt.Sprintf("wiki%d.a.example.", i)), nil)
+		if want := fmt.Sprintf("NOERROR host%d.b 10.2.0.%d by wiki%d.a 0 host%d.b 1", i, i, i, i); res.text(p) != want {
+			t.Errorf("%s, want %s", res.text(p), want)
+		}
+		if i == 0 { // all were asked; what the other says is learned, too
+			testkit.Eventually(t, func() error {
+				if second.count("wiki0.a")+first.count("host0.b") != 2 {
+					return errors.New("not all were asked")
+				}
+				return nil
+			})
+			continue
+		}
+		if n := second.count(fmt.Sprintf("wiki%d.a", i)); n != 0 {
+			t.Errorf("query %d: the giver of ends was asked for the alias", i)
+		}
+		if n := first.count(fmt.Sprintf("host%d.b", i)); n != 0 {
+			t.Errorf("query %d: the giver of aliases was asked for the end", i)
+		}
 	}
 }

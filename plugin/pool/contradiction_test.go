@@ -23,11 +23,14 @@ type contradictory struct {
 
 func newContradictory(t *testing.T, chain bool) *contradictory {
 	t.Helper()
-	c := &contradictory{&company{asked: make(map[string]int), seen: make(chan string, 1000), holds: make(map[string]chan bool)}, make(chan bool)}
+	c := &contradictory{&company{asked: make(map[string]int), ids: make(map[string]bool), seen: make(chan string, 1000), holds: make(map[string]chan bool)}, make(chan bool)}
 	c.Server = server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
 		name, qtype := q.Question[0].Name, q.Question[0].Qtype
 		c.mu.Lock()
-		c.asked[name+dns.Type(qtype).String()]++
+		if packet := fmt.Sprint(name, qtype, q.Id); !c.ids[packet] { // else it is sent again
+			c.ids[packet] = true
+			c.asked[name+dns.Type(qtype).String()]++
+		}
 		hold := c.holds[name+dns.Type(qtype).String()]
 		c.mu.Unlock()
 		c.seen <- name + dns.Type(qtype).String()

@@ -108,7 +108,7 @@ func AnswersAtOnce(reply []byte) bool {
 // Answers reports whether the answer section of a reply leads to a record of the type that
 // it was asked for.
 func Answers(reply []byte) bool {
-	if Header(reply).Answers() == 0 {
+	if len(reply) < HeaderSize || Header(reply).Answers() == 0 {
 		return false
 	}
 	if AnswersAtOnce(reply) {
