@@ -25,6 +25,13 @@ func Of(t time.Time) Time { return first + Time(t.Sub(epoch)) }
 // Time is t as package time has it.
 func (t Time) Time() time.Time { return epoch.Add(t.Sub(first)) }
 
+// WholeSecond is the first one from t on by the clock of the system, as that goes now.
+func WholeSecond(t Time) Time {
+	now := time.Now()
+	past := time.Duration(now.Add(t.Sub(Of(now))).Nanosecond())
+	return t.Add((time.Second - past) % time.Second)
+}
+
 // Since is how long ago t was.
 func Since(t Time) time.Duration { return Now().Sub(t) }
 

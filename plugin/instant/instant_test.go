@@ -32,3 +32,22 @@ func TestNow(t *testing.T) {
 		}
 	})
 }
+
+// Whole seconds are those of the system's clock.
+func TestWholeSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which begins at one
+		begun := instant.Now()
+		for from, want := range map[time.Duration]time.Duration{
+			0: 0, 1: time.Second, time.Second - 1: time.Second, time.Second: time.Second,
+			1500 * time.Millisecond: 2 * time.Second, -1: 0, -1500 * time.Millisecond: -time.Second,
+		} {
+			if got := instant.WholeSecond(begun.Add(from)).Sub(begun); got != want {
+				t.Errorf("from %v on it is at %v, want %v", from, got, want)
+			}
+		}
+		time.Sleep(300 * time.Millisecond)
+		if got := instant.WholeSecond(instant.Now()).Sub(begun); got != time.Second {
+			t.Errorf("300 ms later it is at %v", got)
+		}
+	})
+}

@@ -35,6 +35,9 @@ type Socket struct {
 // Age is how long the port has been open to guesses.
 func (s *Socket) Age(now instant.Time) time.Duration { return now.Sub(s.port.born) }
 
+// Ends is until when the port is in use.
+func (s *Socket) Ends() instant.Time { return s.port.born.Add(s.port.life) }
+
 // Retire has another port take the place of the socket's, for all upstreams.
 func (s *Socket) Retire() { s.port.retiring.Store(true) }
 

@@ -30,6 +30,7 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake i
 	u.mu.Lock()
 	x.avoidEDNS(now)
 	x.begin(q, now, out)
+	u.tidySoonLocked(now)
 	if !q.probe {
 		x.notePause(now)
 	}

@@ -40,7 +40,7 @@ func (u *Upstream) openSocketLocked(i int, now instant.Time) (*socket, error) {
 	s.Socket = part
 	u.retireLocked(u.sockets[i])
 	u.sockets[i] = s
-	u.tidyLaterLocked()
+	u.tidySoonLocked(now)
 	return s, nil
 }
 

@@ -72,7 +72,7 @@ func (u *Upstream) openStreamLocked() *stream {
 	s := newStream(u)
 	u.conns.open, u.conns.rewarmAt = append(u.conns.open, s), instant.Never
 	go s.run()
-	u.tidyLaterLocked()
+	u.tidySoonLocked(instant.Now())
 	return s
 }
 
@@ -108,7 +108,7 @@ func (u *Upstream) rewarmDueLocked(now instant.Time) {
 	case len(u.conns.open) > 0 || u.closing || u.linkGone() || u.known.Down || now.Sub(u.conns.lastAsked) >= u.cfg.Warm:
 		u.conns.rewarmAt = instant.Never
 	case u.conns.rewarmAt.After(now):
-		u.tidyLaterLocked()
+		u.tidySoonLocked(now)
 	default:
 		u.openStreamLocked()
 	}

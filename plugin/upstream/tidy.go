@@ -1,23 +1,111 @@
 package upstream
 
 import (
+	"time"
+
 	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
-// tidy forgets, closes and probes, once a second while there is anything to do.
+// maxProbeEvery is from one probe of a down upstream to the next while nobody asks.
+const maxProbeEvery = 30 * time.Second
+
+// tidy forgets, closes and probes, when there is something to do, and at whole seconds of the
+// clock: so one waking does for all upstreams.
 func (u *Upstream) tidy() {
 	var out outbox
 	now := instant.Now()
 	u.mu.Lock()
 	paused := now.Sub(u.tidyDue) > maxPause
-	u.tidyDue = instant.Never
-	u.tidyLocked(paused, now, &out)
-	if u.known.Down && !u.linkGone() && !u.closing {
+	if u.known.Down && !u.linkGone() && !u.closing && !now.Before(u.probeDueLocked()) {
+		u.known.Probed = now
 		out.add(job{kind: probeJob})
 	}
+	u.tidyLocked(paused, now, &out)
 	u.mu.Unlock()
 	u.do(&out)
+}
+
+// tidySoonLocked makes sure that tidy is called within a second.
+func (u *Upstream) tidySoonLocked(now instant.Time) {
+	if u.tidyDue.IsZero() || u.tidyDue.Sub(now) > tidyEvery {
+		u.planTidyLocked(now, now)
+	}
+}
+
+// planTidyLocked has tidy called at a whole second after now, from the time on at which
+// something is due; zero: nothing is.
+func (u *Upstream) planTidyLocked(due, now instant.Time) {
+	if due.IsZero() {
+		u.tidyDue = instant.Never
+		u.tidyTimer.Stop()
+		return
+	}
+	u.tidyDue = instant.WholeSecond(max(due, now+1))
+	u.tidyTimer.Reset(u.tidyDue.Sub(now))
+}
+
+// probeDueLocked is when the upstream, which is down, is to be probed (R5), as a whole second.
+func (u *Upstream) probeDueLocked() instant.Time {
+	every := min(max(u.known.Probed.Sub(u.asked)/10, tidyEvery), maxProbeEvery)
+	for range u.waitingLocked() {
+		every = tidyEvery
+		break
+	}
+	return instant.WholeSecond(u.known.Probed.Add(every - tidyEvery + 1))
+}
+
+// dueLocked is when there is something to tidy up; zero: never. A client's exchange is looked
+// at each second, for who has it may wait no more.
+func (u *Upstream) dueLocked(now instant.Time) (due instant.Time) {
+	at := func(t instant.Time) {
+		if due.IsZero() || t.Before(due) {
+			due = t
+		}
+	}
+	for p := range u.tablesLocked() {
+		for _, x := range p.All() {
+			if !x.probe || !u.known.Down {
+				return now
+			}
+			at(x.begun.Add(2*u.cfg.Timeout + 1))
+		}
+	}
+	if u.known.Down && !u.linkGone() && !u.closing {
+		at(u.probeDueLocked())
+	}
+	for _, s := range u.sockets {
+		if s == nil {
+			continue
+		}
+		end := s.Ends()
+		if u.known.Down {
+			end = min(end, now.Add(maxAgeDown-s.Age(now)))
+		}
+		at(max(end+1, s.sent.Add(tidyEvery)))
+	}
+	for _, s := range u.conns.open {
+		switch s.state {
+		case dialling:
+			return now
+		case open:
+			at(s.idleAtLocked())
+		}
+	}
+	if !u.conns.rewarmAt.IsZero() {
+		at(u.conns.rewarmAt)
+	}
+	return due
+}
+
+// idleAtLocked is when the stream is to be closed, if it is not used until then.
+func (s *stream) idleAtLocked() instant.Time {
+	warm := s.u.cfg.Warm
+	at := s.heard.Add(max(maxIdle, warm))
+	if warm > 0 {
+		at = min(at, s.u.conns.lastAsked.Add(warm))
+	}
+	return at
 }
 
 // tidyLocked forgets old exchanges, and closes sockets that are old and unused. It is told
@@ -50,7 +138,7 @@ func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 		s := u.conns.open[i]
 		u.forgetLocked(&s.pending, false, paused, now, out)
 		s.callOffLocked()
-		idle := s.state.connected() && (now.Sub(s.heard) >= max(maxIdle, u.cfg.Warm) || u.cfg.Warm > 0 && now.Sub(u.conns.lastAsked) >= u.cfg.Warm)
+		idle := s.state.connected() && !now.Before(s.idleAtLocked())
 		if s.pending.Len() == 0 && (u.closing || !s.takesMore() || idle) {
 			s.closeLocked()
 		}
@@ -59,9 +147,7 @@ func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 	if !u.conns.rewarmAt.IsZero() {
 		u.rewarmDueLocked(now)
 	}
-	if u.known.Down && !u.closing || len(u.retired) > 0 || len(u.conns.open) > 0 || u.sockets != [ports.InUse]*socket{} {
-		u.tidyLaterLocked()
-	}
+	u.planTidyLocked(u.dueLocked(now), now)
 }
 
 // maxLate is how many exchanges over UDP, of which most are not waited for, are kept as

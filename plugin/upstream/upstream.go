@@ -5,7 +5,7 @@
 //
 // From the top down; what stands lower knows nothing of what stands above it.
 //
-//	upstream.go, batch.go, link.go, tidy.go    what others call, and the clock once a second
+//	upstream.go, batch.go, link.go, tidy.go    what others call, and what is due at whole seconds
 //	incoming.go, conn.go, workers.go           what comes from the network
 //	ask.go                                     a query begins; work that is done without the lock
 //	retry.go, reply.go, silence.go, zones.go   what is due, what a reply means, up and down
@@ -64,10 +64,12 @@
 // decided it is probed, by a question that it can answer at once: where there are few
 // queries, one for a name that takes long would look like silence. An upstream that leaves
 // only questions of one type without reply is unresponsive for that type, and is not waited
-// for when it is asked; and so it is for a name, or a zone. A down upstream is sent one packet for each query, and is probed once a
-// second: below a cache, a name that only it knows is asked for too seldom to show that it
-// is back, and the first query after that would be denied once more. When it replies, all
-// exchanges that still wait for it ask once more at once.
+// for when it is asked; and so it is for a name, or a zone. A down upstream is sent one packet
+// for each query, and is probed once a second while there are any: below a cache, a name that
+// only it knows is asked for too seldom to show that it is back, and the first query after
+// that would be denied once more. When nobody asks it is probed less and less often; then the
+// first query waits for it for a moment. When it replies, all exchanges that still wait for it
+// ask once more at once.
 //
 // # Connections
 //

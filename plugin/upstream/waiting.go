@@ -54,15 +54,7 @@ func (x *Exchange) waitForLink() {
 	if !x.u.waitingForLink.Full() {
 		x.u.waitingForLink.Add(x, x.u.random)
 	}
-	x.u.tidyLaterLocked()
-}
-
-// tidyLaterLocked makes sure that tidy is called as long as there is something to tidy up.
-func (u *Upstream) tidyLaterLocked() {
-	if u.tidyDue.IsZero() {
-		u.tidyDue = instant.Now().Add(tidyEvery)
-		u.tidyTimer.Reset(tidyEvery)
-	}
+	x.u.tidySoonLocked(instant.Now())
 }
 
 // linkGone reports whether nothing can be sent, for want of the link.
