@@ -1,6 +1,10 @@
 package source
 
-import "github.com/dnsmus/dnsmus/plugin/server"
+import (
+	"fmt"
+
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
 
 // Inventory is what one source named when it was last read, for people.
 type Inventory struct {
@@ -20,7 +24,7 @@ type Named struct {
 // skipped.
 func (l *List) Inventory() (all []Inventory) {
 	left := make(map[server.ID]bool) // asked, and not in the inventory yet
-	kept := l.Servers()
+	kept, named := l.Servers(), l.named()
 	for _, s := range kept {
 		left[s.ID] = true
 	}
@@ -38,6 +42,8 @@ func (l *List) Inventory() (all []Inventory) {
 				n.Skipped = "named encrypted elsewhere"
 			case includes(kept, []server.Server{s}):
 				n.Skipped = "already named"
+			case includes(named, []server.Server{s}):
+				n.Skipped = fmt.Sprintf("beyond the first %d", MaxServers)
 			default:
 				n.Skipped = "named with an interface elsewhere"
 			}

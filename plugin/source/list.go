@@ -11,6 +11,10 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
+// MaxServers is how many servers are asked at most: the first that are named. All are sent each
+// query, and what is known of a zone has room for so many.
+const MaxServers = 64
+
 // List is the servers that are named one by one and by sources, in order and
 // without duplicates. The zero value is an empty list. It must not be used by two
 // goroutines at a time.
@@ -18,6 +22,7 @@ type List struct {
 	entries      []*entry
 	links        bool // AddLinks was called
 	nothingKnown bool // it was reported that nothing on this system knows its resolvers
+	tooMany      bool // it was reported that some servers are not asked
 	warnedPlain  map[server.ID]bool
 }
 
@@ -26,6 +31,7 @@ type entry struct {
 	source   Source // nil: a server
 	system   bool   // the source was added by AddLinks
 	last     Reading
+	cut      bool   // it named more than MaxServers when it was last read
 	read     bool   // last was read from source
 	err      error  // of the last reading
 	problem  string // why source is unusable now, as reported; empty: it is usable
@@ -76,10 +82,16 @@ func (l *List) Sources() []Source {
 	return all
 }
 
-// Servers returns all servers that are named, as they were last read: each once, and
-// without its interface only if no entry names it with one. What the system asks encrypted is
-// asked in plain text only if the user has written it so.
+// Servers returns the servers that are named, as they were last read, up to [MaxServers]: each
+// once, and without its interface only if no entry names it with one. What the system asks
+// encrypted is asked in plain text only if the user has written it so.
 func (l *List) Servers() []server.Server {
+	all := l.named()
+	return all[:min(len(all), MaxServers)]
+}
+
+// named returns all servers, of each entry the first MaxServers.
+func (l *List) named() []server.Server {
 	var all []server.Server
 	for _, e := range l.entries {
 		for _, s := range e.last.Servers {
@@ -111,6 +123,7 @@ func (l *List) read(entries []*entry, c change) (r Report, settled bool) {
 	}
 	l.checkLinks(&r)
 	l.checkPlain(&r)
+	l.checkMany(&r)
 	return r, settled
 }
 
@@ -118,7 +131,8 @@ func (l *List) read(entries []*entry, c change) (r Report, settled bool) {
 func (l *List) readOne(e *entry, c change, at time.Time, r *Report) (settled bool) {
 	var now reading
 	now.Reading, now.err = e.source.Read()
-	e.err = now.err
+	e.err, e.cut = now.err, len(now.Servers) > MaxServers
+	now.Servers = now.Servers[:min(len(now.Servers), MaxServers)]
 	if !e.read && l.mayLack(e, now.err) {
 		return true
 	}
@@ -161,4 +175,13 @@ func (l *List) checkLinks(r *Report) {
 		r.Problems = append(r.Problems, fmt.Errorf("%s: nothing on this system knows its resolvers; looked for %s; name a file or addresses as well, as in 'dnsmus %[1]s %[3]s'", Links, systemKnows, DefaultFile()))
 	}
 	l.nothingKnown = nothingKnown
+}
+
+// checkMany reports once that more servers are named than are asked.
+func (l *List) checkMany(r *Report) {
+	tooMany := len(l.named()) > MaxServers || slices.ContainsFunc(l.entries, func(e *entry) bool { return e.cut })
+	if tooMany && !l.tooMany {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("more than %d upstreams are named; the first %[1]d are asked, and no others", MaxServers))
+	}
+	l.tooMany = tooMany
 }
