@@ -77,10 +77,12 @@ func answers(query *dns.Msg) *dns.Msg {
 		return denies(query)
 	}
 	r := new(dns.Msg).SetReply(query)
-	r.Answer = []dns.RR{&dns.A{
-		Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60},
-		A:   net.IPv4(10, byte(n>>16), byte(n>>8), byte(n)),
-	}}
+	hdr := dns.RR_Header{Name: name, Rrtype: query.Question[0].Qtype, Class: dns.ClassINET, Ttl: 60}
+	if hdr.Rrtype == dns.TypeTXT {
+		r.Answer = []dns.RR{&dns.TXT{Hdr: hdr, Txt: []string{fmt.Sprint(n)}}}
+	} else {
+		r.Answer = []dns.RR{&dns.A{Hdr: hdr, A: net.IPv4(10, byte(n>>16), byte(n>>8), byte(n))}}
+	}
 	return r
 }
 

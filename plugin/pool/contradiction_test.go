@@ -10,8 +10,11 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/cache"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // contradictory is a resolver that answers A, and denies the name for all other types (RFC
@@ -215,6 +218,28 @@ func TestR18ContradictionEnds(t *testing.T) {
 	for _, qtype := range append([]uint16{dns.TypeA}, otherTypes...) {
 		if res, _ := p.Ask(askFor(t, "host.example.", qtype, false), nil); res.Verdict != race.NXDomainSOA || res.Proven {
 			t.Errorf("%s: %v", dns.Type(qtype), res.Verdict)
+		}
+	}
+}
+
+// R18, R24: when a deleted name is denied for another type, its address is not kept either.
+func TestR18ContradictionKept(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		giver := newContradictory(t, false)
+		p := New(Config{Values: option.Default()})
+		p.cfg.Cache = 100
+		p.cache = p.newCache()
+		t.Cleanup(p.Close)
+		p.Replace([]server.Server{giver.Server, resolver(t, "")})
+		a := askFor(t, "host.example.", dns.TypeA, false)
+		p.Ask(a, nil)
+		if deleted {
+			close(giver.deleted)
+		}
+		p.Ask(askFor(t, "host.example.", dns.TypeAAAA, false), nil)
+		testkit.Eventually(t, func() error { return noConfirmation(p) })
+		if _, _, state := p.Kept(wire.Question(a.msg), 0, time.Now()); (state == cache.Alive) == deleted {
+			t.Errorf("deleted %v: what is kept of A is %v", deleted, state)
 		}
 	}
 }
