@@ -30,13 +30,13 @@ type virtual struct {
 
 // knows is a resolver: it knows the addresses of some names, and denies all others.
 type knows struct {
-	at    server.Server
-	delay time.Duration
-	ttl   uint32 // of answers
-	soa   uint32 // of denials
-	long  int    // so many records has the answer to a question for TXT
+	at server.Server
 
 	mu      sync.Mutex
+	delay   time.Duration
+	ttl     uint32            // of answers
+	soa     uint32            // of denials
+	long    int               // so many records has the answer to a question for TXT
 	names   map[string]string // the address of each; "SERVFAIL" for what fails, "silence" for what has no reply
 	silent  bool
 	queries int
@@ -66,10 +66,13 @@ func (k *knows) know(names ...string) {
 	}
 }
 
-func (k *knows) be(silent bool) {
+func (k *knows) be(silent bool) { k.set(func() { k.silent = silent }) }
+
+// set changes how the resolver replies.
+func (k *knows) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.silent = silent
+	change()
 }
 
 // asked is how many queries came.
@@ -79,9 +82,14 @@ func (k *knows) asked() int {
 	return k.queries
 }
 
-func (k *knows) reply(q *dns.Msg) *dns.Msg {
+// reply is what the resolver says, nil is nothing, and how long it takes.
+func (k *knows) reply(q *dns.Msg) (m *dns.Msg, after time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.replyLocked(q), k.delay
+}
+
+func (k *knows) replyLocked(q *dns.Msg) *dns.Msg {
 	k.queries++
 	m := new(dns.Msg).SetReply(q)
 	m.RecursionAvailable = true
@@ -133,7 +141,7 @@ func (c *virtualConn) Send(packets []udp.Packet) {
 		if k == nil {
 			continue
 		}
-		m := k.reply(query)
+		m, after := k.reply(query)
 		if m == nil {
 			continue
 		}
@@ -142,7 +150,7 @@ func (c *virtualConn) Send(packets []udp.Packet) {
 			panic(err)
 		}
 		peer := p.Peer
-		time.AfterFunc(k.delay, func() { c.received([]udp.Packet{{Peer: peer, Msg: msg}}) })
+		time.AfterFunc(after, func() { c.received([]udp.Packet{{Peer: peer, Msg: msg}}) })
 	}
 }
 

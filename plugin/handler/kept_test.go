@@ -2,8 +2,10 @@ package handler
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,11 +78,40 @@ func TestR24Clients(t *testing.T) {
 	})
 }
 
+// R24: a client on TCP gets the whole of what is kept.
+func TestR24TCP(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int32
+	up := resolver(t, func(a asked) {
+		n.Add(1)
+		a.reply(0, func(m *dns.Msg) {
+			for i := range 60 {
+				m.Answer = append(m.Answer, rr(fmt.Sprintf("%s 60 IN TXT %d", m.Question[0].Name, i)))
+			}
+		})
+	})
+	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.Cache = 10_000 })
+	for range 3 {
+		for _, edns := range []bool{false, true} {
+			q := question("long.example.", dns.TypeTXT)
+			if edns {
+				q.SetEdns0(1232, false)
+			}
+			if r := mustExchange(t, "tcp", addr, q); r.Truncated || len(r.Answer) != 60 || (r.IsEdns0() != nil) != edns {
+				t.Errorf("EDNS %v: TC %v, %d records", edns, r.Truncated, len(r.Answer))
+			}
+		}
+	}
+	if n.Load() != 1 {
+		t.Errorf("the upstream was asked %d times", n.Load())
+	}
+}
+
 // R24: a long reply that is kept is as a fresh one to a client that takes only short ones.
 func TestR24Size(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {
 		one := v.resolver("192.0.2.1", time.Millisecond)
-		one.long = 60
+		one.set(func() { one.long = 60 })
 		h := v.keeps(t, nil, one)
 		defer h.Stop()
 		for _, size := range []uint16{0, 512, 1232, 4096} {
@@ -152,7 +183,7 @@ func TestR24Denials(t *testing.T) {
 func TestR24Renewed(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {
 		one := v.resolver("192.0.2.1", 100*time.Millisecond, "wiki.corp.example 10.1.2.3")
-		one.ttl = 100
+		one.set(func() { one.ttl = 100 })
 		h := v.keeps(t, nil, one)
 		defer h.Stop()
 		gets := func(want string, asked int) {
@@ -266,7 +297,7 @@ func TestR24Late(t *testing.T) {
 		if got := h.gets("slow.example"); got == "10.1.2.3" {
 			t.Fatal("it was waited for")
 		}
-		two.delay = time.Millisecond
+		two.set(func() { two.delay = time.Millisecond })
 		time.Sleep(time.Second) // its reply has come, though no change
 		if got := h.allGet(6, "slow.example"); got != "10.1.2.3" {
 			t.Errorf("a denial without it was kept: %s", got)

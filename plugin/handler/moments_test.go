@@ -99,10 +99,10 @@ var moments = []moment{
 		want: map[string]string{"wiki": "NXDOMAIN", "git": "NXDOMAIN", "www": "NXDOMAIN"}},
 	{what: "a portal's inventions end with the login", before: func(w *company) {
 		w.vpn(false)
-		w.public.ttl = 60
+		w.public.set(func() { w.public.ttl = 60 })
 		w.public.know("wiki.example 192.168.0.1", "git.example 192.168.0.1", "www.example 192.168.0.1", "none.example 192.168.0.1")
 	}, change: func(w *company) {
-		w.public.ttl = 3600
+		w.public.set(func() { w.public.ttl = 3600 })
 		w.public.know("git.example "+outside, "www.example 203.0.113.9")
 	}, wait: time.Minute,
 		want: map[string]string{"wiki": "NXDOMAIN", "git": outside, "www": "203.0.113.9", "none": "NXDOMAIN"}},
