@@ -64,19 +64,7 @@ func (m *machine) resolvedInFront(settings ...string) {
 func TestFrontsAreEmptied(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	for addr, plugins := range map[string]string{
-		"10.0.0.53": "template IN A git.corp.example {\n answer \"{{ .Name }} 3600 IN A 203.0.113.5\"\n }\n" +
-			"template ANY ANY {\n rcode NXDOMAIN\n authority \"corp.example. 3600 IN SOA ns.corp.example. root.corp.example. 1 3600 600 86400 3600\"\n }",
-		"10.1.0.53": "template IN A corp.example {\n answer \"{{ .Name }} 3600 IN A 10.1.0.10\"\n }",
-	} {
-		m.run("ip", "address", "replace", addr+"/32", "dev", "lo")
-		m.write("/etc/resolver-"+addr, fmt.Sprintf(". {\n bind %s\n %s\n}\n", addr, plugins), 0o644)
-		m.start("dnsmus", "-conf", "/etc/resolver-"+addr)
-		m.resolves("@"+addr, "git.corp.example", map[string]string{"10.0.0.53": "203.0.113.5", "10.1.0.53": "10.1.0.10"}[addr])
-	}
-	m.run("sh", "-c", "rm -f "+upstreams+"; echo nameserver 10.0.0.53 | dnsmus-resolv")
-	m.dnsmus(upstreams)
-
+	m.splitName()
 	m.run("sh", "-c", "mkdir -p /run/dnsmasq /etc/unbound")
 	m.start("dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--listen-address=127.0.0.31", "--bind-interfaces", "--server=127.0.0.123",
 		"--pid-file=/run/dnsmasq/dnsmasq.pid", "--user=root", "--conf-file=/dev/null")
@@ -98,18 +86,51 @@ forward-zone:
   forward-addr: 127.0.0.123
 `, 0o644)
 	m.start("unbound", "-d")
-	fronts := []string{"@127.0.0.31", "@127.0.0.32"}
+	m.areEmptied("@127.0.0.31", "@127.0.0.32")
+}
+
+// So it is with systemd-resolved.
+func TestResolvedIsEmptied(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, "systemd-resolved")
+	m.splitName()
+	m.write("/etc/resolv.conf", "nameserver 127.0.0.53\n", 0o644)
+	m.resolvedInFront("DNSSEC=no")
+	m.areEmptied("@127.0.0.53")
+}
+
+// splitName runs dnsmus with one of two resolvers, which know a name by different addresses; the
+// second one knows more.
+func (m *machine) splitName() {
+	m.Helper()
+	for addr, plugins := range map[string]string{
+		"10.0.0.53": "template IN A git.corp.example {\n answer \"{{ .Name }} 3600 IN A 203.0.113.5\"\n }\n" +
+			"template ANY ANY {\n rcode NXDOMAIN\n authority \"corp.example. 3600 IN SOA ns.corp.example. root.corp.example. 1 3600 600 86400 3600\"\n }",
+		"10.1.0.53": "template IN A corp.example {\n answer \"{{ .Name }} 3600 IN A 10.1.0.10\"\n }",
+	} {
+		m.run("ip", "address", "replace", addr+"/32", "dev", "lo")
+		m.write("/etc/resolver-"+addr, fmt.Sprintf(". {\n bind %s\n %s\n}\n", addr, plugins), 0o644)
+		m.start("dnsmus", "-conf", "/etc/resolver-"+addr)
+		m.resolves("@"+addr, "git.corp.example", map[string]string{"10.0.0.53": "203.0.113.5", "10.1.0.53": "10.1.0.10"}[addr])
+	}
+	m.run("sh", "-c", "rm -f "+upstreams+"; echo nameserver 10.0.0.53 | dnsmus-resolv")
+	m.dnsmus(upstreams)
+}
+
+// areEmptied looks names up by caches in front, has the list changed, and looks them up again.
+func (m *machine) areEmptied(fronts ...string) {
+	m.Helper()
 	for _, front := range fronts {
 		m.resolves(front, "git.corp.example", "203.0.113.5")
 		if out := m.run("dig", "-r", "+tries=1", "+time=10", front, "wiki.corp.example"); !strings.Contains(out, "status: NXDOMAIN") {
-			t.Errorf("%s: %s", front, out)
+			m.Errorf("%s: %s", front, out)
 		}
 	}
 	m.run("sh", "-c", "echo nameserver 10.1.0.53 | dnsmus-resolv")
 	for _, front := range fronts {
 		for _, name := range []string{"git.corp.example", "wiki.corp.example"} {
 			if got := strings.TrimSpace(m.run("dig", "-r", "+short", "+tries=1", "+time=10", front, name)); got != "10.1.0.10" {
-				t.Errorf("%s: %s is %s", front, name, got)
+				m.Errorf("%s: %s is %s", front, name, got)
 			}
 		}
 	}
