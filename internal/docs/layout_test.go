@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"plugin/option":       {"plugin/race", "plugin/server"},
 	"plugin/pool":         {"plugin/cache", "plugin/instant", "plugin/knowledge", "plugin/link", "plugin/option", "plugin/ports", "plugin/printable", "plugin/race", "plugin/secure", "plugin/server", "plugin/udp", "plugin/upstream", "plugin/wire"},
 	"plugin/race":         {"plugin/instant", "plugin/printable", "plugin/wire"},
-	"plugin/secure":       {"plugin/server", "plugin/udp", "plugin/upstream"},
+	"plugin/secure":       {"plugin/ports", "plugin/server", "plugin/udp", "plugin/upstream"},
 	"plugin/source":       {"plugin/link", "plugin/printable", "plugin/server"},
 	"plugin/upstream":     {"plugin/instant", "plugin/known", "plugin/link", "plugin/ports", "plugin/printable", "plugin/udp", "plugin/wire"},
 	"plugin/known":        {"plugin/instant"},

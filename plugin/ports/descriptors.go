@@ -12,7 +12,7 @@ import (
 )
 
 // process opens the sockets of all upstreams of the process. Each UDP port needs a file
-// descriptor, and so does each connection; together they may take half of those that the
+// descriptor, and so does each connection, encrypted or not; together they may take half of those that the
 // process may have, so that listeners and clients keep theirs.
 var process = NewBudget(fileLimit()/4, fileLimit()/4)
 
@@ -43,11 +43,12 @@ func (b *Budget) Ports() *Ports {
 	return ps
 }
 
-// Open counts the UDP ports that are open: those within the budget, and the shared ones.
-func (b *Budget) Open() (own, shared int) {
+// Open counts the UDP ports that are open, those within the budget and the shared ones, and
+// the connections.
+func (b *Budget) Open() (own, shared, connections int) {
 	b.shared.mu.Lock()
 	defer b.shared.mu.Unlock()
-	return int(b.udp.open.Load()), len(b.shared.open)
+	return int(b.udp.open.Load()), len(b.shared.open), int(b.tcp.open.Load())
 }
 
 // OnShort has f called once, when descriptors are too few for ports of each pool's own. A
@@ -80,8 +81,19 @@ func OnShort(f func()) { process.OnShort(f) }
 // so lost, so far as the system tells.
 func Drops() uint64 { return process.dropped() }
 
+// Connections counts the connections of the whole process to upstreams.
+func Connections() int {
+	_, _, connections := process.Open()
+	return connections
+}
+
 // Dial opens a TCP connection within the budget of the process.
 func Dial(ctx context.Context, to udp.Peer) (net.Conn, error) { return process.Dial(ctx, to) }
+
+// ListenUDP opens a UDP socket for one connection, within the budget of the process.
+func ListenUDP(ctx context.Context, to udp.Peer) (*CountedUDP, error) {
+	return process.ListenUDP(ctx, to)
+}
 
 // Dial opens a TCP connection within the budget.
 func (b *Budget) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
@@ -95,6 +107,20 @@ func (b *Budget) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 		return nil, err
 	}
 	return &counted{Conn: conn, closed: b.tcp.giveBack}, nil
+}
+
+// ListenUDP opens a UDP socket for one connection, within the budget for connections.
+func (b *Budget) ListenUDP(ctx context.Context, to udp.Peer) (*CountedUDP, error) {
+	if !b.tcp.take() {
+		b.notify()
+		return nil, ErrDescriptors
+	}
+	conn, err := to.ListenUDP(ctx)
+	if err != nil {
+		b.tcp.giveBack()
+		return nil, err
+	}
+	return &CountedUDP{UDPConn: conn, closed: b.tcp.giveBack}, nil
 }
 
 // listen opens a UDP socket if there is a descriptor for it.
@@ -139,6 +165,19 @@ type counted struct {
 func (c *counted) Close() error {
 	c.once.Do(c.closed)
 	return c.Conn.Close()
+}
+
+// CountedUDP is a UDP socket that is given back to a quota.
+type CountedUDP struct {
+	*net.UDPConn
+	once   sync.Once
+	closed func()
+}
+
+// Close closes the socket.
+func (c *CountedUDP) Close() error {
+	c.once.Do(c.closed)
+	return c.UDPConn.Close()
 }
 
 // countedPort is a UDP socket that is given back to a quota, and whose lost packets stay

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
+	"github.com/dnsmus/dnsmus/plugin/ports"
 )
 
 // serveHTTP is a server over HTTPS with a handler of its own.
@@ -168,4 +170,40 @@ func TestQUICServerOpensStreams(t *testing.T) {
 			t.Error("a server opened a stream")
 		}
 	}
+}
+
+// Connections over each transport count within the descriptors that upstreams may have, while
+// they are open and while they are dialled, and no longer; of one that fails, too.
+func TestDescriptors(t *testing.T) {
+	counts := func(t *testing.T, want int) {
+		t.Helper()
+		for end := time.Now().Add(testkit.Patience); ports.Connections() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d connections are counted, want %d", ports.Connections(), want)
+			}
+		}
+	}
+	forEach(t, func(t *testing.T, tr transport) {
+		ca := testkit.NewAuthority(t)
+		address := tr.serve(t, serverOf(ca, valid()), same, untold)
+		counts(t, 0)
+		var conns []io.Closer
+		for range 3 {
+			conn, err := connect(t, tr.use("", client(ca)), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, conn)
+		}
+		counts(t, len(conns))
+		if _, err := connect(t, tr.use("", client(testkit.NewAuthority(t))), address); err == nil {
+			t.Fatal("a server that is not trusted is connected to")
+		}
+		counts(t, len(conns))
+		for _, conn := range conns {
+			conn.Close()
+			conn.Close()
+		}
+		counts(t, 0)
+	})
 }

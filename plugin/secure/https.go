@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -40,7 +41,8 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 		protocols.SetHTTP2(true)
 		cfg := config(cfg, to, "h2")
 		t := &http.Transport{
-			DialContext: to.Dialer().DialContext, TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true,
+			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return ports.Dial(ctx, to) },
+			TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true,
 			MaxResponseHeaderBytes: maxHeaders,
 			HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: maxUnread, MaxReceiveBufferPerConnection: maxWindow},
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -32,7 +33,7 @@ func QUIC(cfg *tls.Config) DialRoundTripper {
 	return func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error) {
 		cfg := config(cfg, to, "doq")
 		cfg.MinVersion = tls.VersionTLS13
-		socket, err := to.ListenUDP(ctx)
+		socket, err := ports.ListenUDP(ctx, to)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 
+	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -14,7 +15,7 @@ import (
 // messages, each with its length before it.
 func TLS(cfg *tls.Config) Dial {
 	return func(ctx context.Context, to udp.Peer) (net.Conn, error) {
-		conn, err := to.Dialer().DialContext(ctx, "tcp", to.String())
+		conn, err := ports.Dial(ctx, to)
 		if err != nil {
 			return nil, err
 		}

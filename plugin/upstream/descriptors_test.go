@@ -59,7 +59,7 @@ func TestDescriptors(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	own, shared := b.Open()
+	own, shared, _ := b.Open()
 	if own > 10 {
 		t.Errorf("%d sockets are open", own)
 	}
@@ -73,7 +73,7 @@ func TestDescriptors(t *testing.T) {
 		u.Close()
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if own, shared = b.Open(); own == 0 && shared == 0 {
+		if own, shared, _ = b.Open(); own == 0 && shared == 0 {
 			break
 		} else if time.Now().After(end) {
 			t.Fatalf("after Close %d shared ports and %d sockets are open", shared, own)
@@ -84,7 +84,11 @@ func TestDescriptors(t *testing.T) {
 // A connection that cannot be had says what to do.
 func TestDescriptorsTCP(t *testing.T) {
 	b := ports.NewBudget(10, 0)
-	if _, err := b.Dial(t.Context(), udp.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:1")}); err != ports.ErrDescriptors {
+	to := udp.Peer{Addr: netip.MustParseAddrPort("127.0.0.1:1")}
+	if _, err := b.Dial(t.Context(), to); err != ports.ErrDescriptors {
 		t.Errorf("got %v", err)
+	}
+	if _, err := b.ListenUDP(t.Context(), to); err != ports.ErrDescriptors {
+		t.Errorf("got %v for a connection over UDP", err)
 	}
 }
