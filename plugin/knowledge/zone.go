@@ -48,6 +48,10 @@ type tally struct {
 	private bool // they have private addresses
 }
 
+// own reports whether what the leader or the only knower answers is its own, and no public zone:
+// others deny it, or its addresses are private.
+func (t *tally) own() bool { return t.alone || t.private }
+
 // within reports whether the last good answer is not older than age.
 func (t *tally) within(age time.Duration, at instant) bool { return at.before(t.good.add(age)) }
 

@@ -28,6 +28,7 @@ type Standing struct {
 	Surveyed bool // all upstreams were asked not long ago
 	Lead     int  // the upstream that was first to answer, or took the place of that; -1: nothing is known
 	Alone    bool // it knows names that other knowers do not
+	Inner    bool // the zone is its own, by that or by its private addresses
 	Knows    Set  // those that know the names
 	Lately   Set  // those that have answered within an hour
 	Replied  Set  // those that have given an opinion of a name that exists
@@ -89,7 +90,7 @@ func (z *Zones) Standing(question []byte, now time.Time) Standing {
 func (s *Standing) read(z *Zones, sh *zoneShard, i int, at instant) {
 	e := sh.places[i]
 	if s.Lead = e.leader(at); s.Lead >= 0 {
-		s.Alone = e.tallies[s.Lead].alone
+		s.Alone, s.Inner = e.tallies[s.Lead].alone, e.tallies[s.Lead].own()
 	}
 	differ := at.before(e.differed.add(memory))
 	for j := range z.n {

@@ -76,7 +76,7 @@ func (z *zoneTable) inherited(sh *zoneShard, i int) bool {
 		}
 		if t.knower {
 			knowers++
-			own = t.alone || t.private
+			own = t.own()
 		}
 	}
 	return knowers == 1 && (own || answered == 1)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -30,20 +32,24 @@ func (c *call) LookAtTypes(legs []race.OtherType) (beside bool) {
 		c.pool.besides.join(string(name), c)
 	}
 	now, qtype := time.Now(), wire.QuestionType(question)
-	answered, sole := c.set.names.AnsweredBy(question, now), -1
+	answered := c.set.names.AnsweredBy(question, now)
+	var known knowledge.Standing
 	if c.set.zones != nil {
-		known := c.set.zones.Standing(question, now)
-		if known.Differ != 0 {
-			return false
-		}
-		sole = known.Knows.Sole()
+		known = c.set.zones.Standing(question, now)
 	}
-	if answered == 0 {
+	switch {
+	case known.Differ != 0 && !known.Inner:
+		return false
+	case answered == 0:
 		return c.Plan.Alone && c.typeBeside(qtype)
 	}
+	prefers := c.set.cfg.Prefer != option.None
 	for i := range min(len(legs), len(c.set.members)) {
-		m := c.set.members[i]
-		legs[i] = race.OtherType{Answered: answered.Has(i), Sole: i == sole, Most: m.mostFor(qtype)}
+		l := &legs[i]
+		l.Answered, l.Sole, l.Most = answered.Has(i), !prefers && i == known.Knows.Sole(), c.set.members[i].mostFor(qtype)
+		if known.Inner && !known.Knows.Has(i) && (c.Plan.Alone || !prefers) && c.Plan.With>>i&1 == 0 {
+			l.Most = -1 // whoever knows nothing of an inner zone need not see its names
+		}
 	}
 	return false
 }

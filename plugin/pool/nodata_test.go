@@ -299,6 +299,65 @@ func TestR16NoDataShown(t *testing.T) {
 	})
 }
 
+// R4, R16: a company's names, of which all types are asked for at once, are not shown to one that
+// lies: be it that it answers otherwise, so that answers in the zone are known to differ, that it
+// claims to make IPv6 addresses, or both; with one resolver of the company, or two.
+func TestR16LiarTypes(t *testing.T) {
+	const zone = "corp.example."
+	dns64 := func(name string, qtype uint16) string {
+		if qtype == dns.TypeAAAA {
+			return "64:ff9b::606:606"
+		}
+		return liar(name, qtype)
+	}
+	only64 := func(name string, qtype uint16) string {
+		if name == "ipv4only.arpa." {
+			return dns64(name, qtype)
+		}
+		return "NXDOMAIN"
+	}
+	for what, lie := range map[string]func(string, uint16) string{"answers all": liar, "makes addresses": dns64, "claims to make them": only64, "has private addresses": lies("10.66.6.6")} {
+		for change, options := range map[string]func(*Config){
+			"learn": func(*Config) {}, "prefer order": func(c *Config) { c.Prefer = option.Order }, "prefer private": func(c *Config) { c.Prefer = option.Private },
+		} {
+			for _, two := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					all := []*simple{{delay: 10 * ms, says: corp}, {delay: 60 * ms, says: lie}, {delay: 4 * ms, says: public}}
+					if two {
+						all = append(all, &simple{delay: 12 * ms, says: corp})
+					}
+					n := newTown(t, all, func(c *Config) { c.Learn = 10 * time.Minute; options(c) })
+					shown, won := 0, 0
+					look := func(first, count int) {
+						for i := range count {
+							name := fmt.Sprintf("host%d.%s", first+i, zone)
+							for _, r := range n.look(name, dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS) {
+								if r.Leg == liarIs {
+									won++
+								}
+							}
+							if slices.Contains(n.asked(name), liarIs) {
+								shown++
+							}
+							time.Sleep(2 * time.Second)
+						}
+					}
+					look(1000, 120)
+					for i := range 6 {
+						n.look(fmt.Sprintf("made-up%d.%s", i, zone), dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS)
+					}
+					shown, won = 0, 0
+					look(0, 60)
+					if shown > 3 || won > 3 {
+						t.Errorf("it %s, %s, two %v: of 60 names it was shown %d, and answered %d questions", what, change, two, shown, won)
+					}
+					n.end()
+				})
+			}
+		}
+	}
+}
+
 // R4, R17: where answers are known to differ, NODATA waits for all that are up.
 func TestR4NoDataDiffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

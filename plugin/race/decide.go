@@ -11,6 +11,7 @@ type decision struct {
 
 	// If it is not over.
 	ask    bool          // the legs that were put off are to be asked now
+	some   bool          // only those that NODATA waits for
 	follow bool          // the ends of aliases are to be asked for now
 	look   bool          // NODATA is to be looked at now
 	again  time.Duration // when to decide again, if nothing happens before
@@ -36,7 +37,7 @@ func (s *state) decide(t *tally, now time.Duration) decision {
 		leg := s.typeDenied()
 		switch until, ask := s.typeUntil(leg); {
 		case ask:
-			return decision{winner: -1, ask: true}
+			return decision{winner: -1, ask: true, some: true}
 		case now < until && now < s.deadline:
 			return s.waitUntil(until)
 		}

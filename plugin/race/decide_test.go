@@ -52,6 +52,7 @@ func follows(until time.Duration) decision {
 
 var (
 	asksOthers = decision{winner: -1, ask: true}
+	asksSome   = decision{winner: -1, ask: true, some: true}
 	looks      = decision{winner: -1, look: true}
 )
 
@@ -175,8 +176,10 @@ func TestDecide(t *testing.T) {
 		{"R4: a truncated reply is better", stateOf(of, got(1*ms, NoDataSOA).worth(true, true, 0), got(2*ms, Truncated), is(waiting).worth(true, false, -1)), 2 * ms, waits(timeout)},
 		{"R4: denials are worse", stateOf(of, got(1*ms, NXDomainChain), got(2*ms, NoDataSOA).worth(true, false, 0), got(1*ms, NXDomainSOA)), 2 * ms, enough(1)},
 		{"R16: the only knower's asks nobody", stateOf(ofFirst, is(unasked).worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, true, 0)), 9 * ms, enough(1)},
-		{"R16: but those that may make it", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(true, true, 0)), 9 * ms, asksOthers},
-		{"R16: that of one of several asks them", stateOf(ofFirst, is(unasked).worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, false, 0)), 9 * ms, asksOthers},
+		{"R16: but those that may make it", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(true, true, 0)), 9 * ms, asksSome},
+		{"R16: that of one of several asks them", stateOf(ofFirst, is(unasked).worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, false, 0)), 9 * ms, asksSome},
+		{"R16: and leaves out the rest", stateOf(ofFirst, is(unasked).worth(false, false, -1), got(9*ms, NoDataSOA).worth(true, false, 0), is(waiting).worth(true, false, 20*ms)), 10 * ms, waits(20 * ms)},
+		{"R16: which is not asked then either", stateOf(ofFirst, is(unasked).worth(false, false, -1), got(9*ms, NoDataSOA).worth(true, false, 0), got(15*ms, NXDomain)), 15 * ms, enough(1)},
 		{"R16: and waits from then on", stateOf(ofFirst, legState{asked: 9 * ms}.worth(false, false, 30*ms), got(9*ms, NoDataSOA).worth(true, false, 0)).othersAsked(9*ms, 9*ms), 10 * ms, waits(39 * ms)},
 		{"R16: not if they are slow", stateOf(ofFirst, is(unasked).worth(false, false, -1), got(9*ms, NoDataSOA).worth(true, false, 0)), 9 * ms, enough(1)},
 		{"R16: NODATA waits for a race beside it, within the hedge", stateOf(ofFirst, is(unasked), got(9*ms, NoDataSOA).worth(false, false, 0)).besides(), 9 * ms, waits(hedge)},
@@ -316,7 +319,7 @@ func (d decision) text() string {
 	case d.over:
 		return fmt.Sprintf("leg %d has won, sure %v, final %v", d.winner, d.sure, d.final)
 	case d.ask:
-		return "the others are asked"
+		return fmt.Sprintf("the others are asked, or some: %v", d.some)
 	case d.look:
 		return "NODATA is looked at"
 	}

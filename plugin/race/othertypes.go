@@ -15,7 +15,7 @@ type OtherTypes interface {
 type OtherType struct {
 	Answered bool          // its answer for another one is alive, so it has the name
 	Sole     bool          // it alone knows the zone
-	Most     time.Duration // how long NODATA of one that has answered waits for its reply, since it was asked; 0: to the end of the race, negative: not at all
+	Most     time.Duration // how long NODATA of one that has answered waits for its reply, since it was asked; 0: to the end of the race, negative: not at all, so that it is not asked for that
 }
 
 // typeDenied is the leg whose NODATA is enough without an opinion of all others, because its
@@ -37,15 +37,20 @@ func (s *state) typeDenied() int {
 	return found
 }
 
+// typeWait is how long the NODATA of a leg waits for another, as [OtherType] says.
+func (s *state) typeWait(leg, other int) time.Duration {
+	most := s.legs[other].other.Most
+	if s.legs[leg].other.Sole && most > 0 {
+		return -1
+	}
+	return most
+}
+
 // typeUntil is how long the NODATA of that leg waits for others, and whether those that were
 // put off are to be asked for that.
 func (s *state) typeUntil(leg int) (until time.Duration, ask bool) {
 	for i := range s.legs {
-		l := &s.legs[i]
-		most := l.other.Most
-		if s.legs[leg].other.Sole && most > 0 {
-			most = -1
-		}
+		l, most := &s.legs[i], s.typeWait(leg, i)
 		switch {
 		case most < 0:
 		case l.status == unasked:

@@ -39,7 +39,7 @@ func (r *Race) WaitUntil(ctx context.Context, until time.Duration, res *Result) 
 		case d.follow:
 			r.follow()
 		case d.ask:
-			r.askOthers(now)
+			r.askOthers(now, d.some)
 		case d.look:
 			r.lookAtTypes()
 		case now >= until:
@@ -63,17 +63,18 @@ func (r *Race) look(now time.Duration, res *Result) decision {
 	return d
 }
 
-// askOthers asks the legs that were put off. They get the whole timeout, as they would have
-// had without the plan.
-func (r *Race) askOthers(now time.Duration) {
+// askOthers asks the legs that were put off, or some: those that NODATA waits for (R4). They
+// get the whole timeout, as they would have had without the plan.
+func (r *Race) askOthers(now time.Duration, some bool) {
 	var buf [16]int
 	others := buf[:0]
 	r.mu.Lock()
 	s := &r.state
+	s.deadline += now - s.putOffUntil
 	s.putOffUntil = now
-	s.deadline += now
+	noData := s.typeDenied()
 	for i := range s.legs {
-		if l := &s.legs[i]; l.status == unasked {
+		if l := &s.legs[i]; l.status == unasked && (!some || noData < 0 || s.typeWait(noData, i) >= 0) {
 			l.status, l.asked = waiting, now
 			others = append(others, i)
 		}
