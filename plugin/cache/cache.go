@@ -63,7 +63,7 @@ func (c *Cache[U]) Get(question []byte, f Flags, now time.Time) (e *Entry[U], ag
 	if e == nil {
 		return nil, 0, None
 	}
-	age = since(e.kept, now)
+	age = Since(e.kept, now)
 	changes := c.changes.Load()
 	if age < e.life && e.epoch.Load() == changes.next {
 		return e, age, Alive
@@ -80,7 +80,7 @@ func (c *Cache[U]) afterLife(e *Entry[U], question []byte, all *changes[U], age 
 	end := e.life
 	switch at, ends := c.endedBy(e, question, all); {
 	case ends:
-		end = min(end, since(e.kept, at))
+		end = min(end, Since(e.kept, at))
 		if age < e.life && !e.counted.Swap(true) && c.cfg.Ended != nil {
 			c.cfg.Ended()
 		}
@@ -164,8 +164,8 @@ var seed = maphash.MakeSeed()
 
 func hash(key []byte) uint64 { return maphash.Bytes(seed, key) }
 
-// since is how long after a time another one is. The monotonic clock cannot be set, and the
+// Since is how long after a time another one is. The monotonic clock cannot be set, and the
 // wall clock goes on while the machine sleeps: what is over on either is over.
-func since(t, now time.Time) time.Duration {
+func Since(t, now time.Time) time.Duration {
 	return max(now.Sub(t), time.Duration(now.UnixNano()-t.UnixNano()))
 }

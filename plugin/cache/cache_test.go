@@ -315,13 +315,13 @@ func TestKeyed(t *testing.T) {
 // Whatever the wall clock says, and whether or not the machine slept, what is over stays over.
 func TestTwoClocks(t *testing.T) {
 	slept := begun.Round(0).Add(time.Hour) // the monotonic clock stood still
-	if d := since(begun, slept); d != time.Hour {
+	if d := Since(begun, slept); d != time.Hour {
 		t.Errorf("after an hour's sleep %v", d)
 	}
-	if d := since(begun.Round(0), slept); d != time.Hour {
+	if d := Since(begun.Round(0), slept); d != time.Hour {
 		t.Errorf("by the wall clock %v", d)
 	}
-	if d := since(begun, begun.Add(time.Minute)); d != time.Minute {
+	if d := Since(begun, begun.Add(time.Minute)); d != time.Minute {
 		t.Errorf("awake %v", d)
 	}
 }

@@ -124,22 +124,22 @@ func (e *Entry[U]) Options() []byte { return e.body.options }
 func (e *Entry[U]) Kept() time.Time { return e.kept }
 func (e *Entry[U]) Ends() time.Time { return e.kept.Add(e.life) }
 
-// hold is how long the reply is given after its end without another race, and since which
+// hold is since when the reply is given after its end without another race, and since which
 // change.
 type hold struct {
-	until time.Time
+	begun time.Time
 	epoch uint64
 }
 
 // Hold says that the giver was found to be away in a race that began in that epoch: for a
 // moment nobody needs to find out again.
 func (e *Entry[U]) Hold(epoch uint64, now time.Time) {
-	e.held.Store(&hold{until: now.Add(failureLife), epoch: epoch})
+	e.held.Store(&hold{begun: now, epoch: epoch})
 }
 
 func (e *Entry[U]) heldAt(now time.Time, epoch uint64) bool {
 	h := e.held.Load()
-	return h != nil && h.epoch == epoch && now.Before(h.until)
+	return h != nil && h.epoch == epoch && Since(h.begun, now) < failureLife
 }
 
 // kindOf is what the outcome of a race says, and whether it may be kept.

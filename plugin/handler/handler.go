@@ -181,7 +181,7 @@ func (h *Handler) count(ctx context.Context, out *pool.Result) {
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Result) (int, error) {
 	if out.Stale != nil {
 		h.metrics.of(ctx).stale.Inc()
-		return dns.RcodeSuccess, h.writeKept(ctx, w, c.request, out.Stale, stale)
+		return dns.RcodeSuccess, h.writeKept(ctx, w, c.request, wire.Question(c.query.Msg), out.Stale, stale)
 	}
 	ttl := out.MaxTTL(h.cfg.NegativeTTL)
 	if msg := c.passThrough(out); msg != nil {

@@ -42,7 +42,7 @@ func (h *Handler) answerKept(ctx context.Context, w dns.ResponseWriter, r *dns.M
 		m.misses.Inc()
 		return false
 	}
-	return h.writeKept(ctx, w, r, kept, age) == nil
+	return h.writeKept(ctx, w, r, question, kept, age) == nil
 }
 
 // stale is the age of a reply that is given after its end.
@@ -98,15 +98,15 @@ func (h *Handler) renew(w dns.ResponseWriter, r *dns.Msg) {
 	}
 }
 
-// writeKept writes what is kept to the client that asked r.
-func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, kept *pool.Kept, age time.Duration) error {
+// writeKept writes what is kept to the client that asked r, whose question is packed.
+func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, question []byte, kept *pool.Kept, age time.Duration) error {
 	if metadata.ValueFuncs(ctx) != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", kept.Verdict.String)
 		if len(kept.Givers) > 0 {
 			metadata.SetValueFunc(ctx, "dnsmus/upstream", func() string { return pool.Names(kept.Givers) })
 		}
 	}
-	msg := keptFor(r, kept, age)
+	msg := keptFor(r, question, kept, age)
 	if !h.cfg.TrustAD { // R13
 		wire.Header(msg).ClearAD()
 	}
@@ -124,7 +124,7 @@ func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 }
 
 // keptFor is what is kept as the client that asked r gets it.
-func keptFor(r *dns.Msg, kept *pool.Kept, age time.Duration) []byte {
+func keptFor(r *dns.Msg, question []byte, kept *pool.Kept, age time.Duration) []byte {
 	edns, options := r.IsEdns0(), kept.Options()
 	if age == stale {
 		options = cache.AppendError(slices.Clip(options), dns.ExtendedErrorCodeStaleAnswer, "")
@@ -139,10 +139,7 @@ func keptFor(r *dns.Msg, kept *pool.Kept, age time.Duration) []byte {
 	h.SetID(r.Id)
 	h.SetRecursionDesired(r.RecursionDesired)
 	h.SetCheckingDisabled(r.CheckingDisabled)
-	var buf [300]byte
-	if question, ok := packQuestion(buf[:], r.Question[0]); ok {
-		copy(msg[wire.HeaderSize:], question)
-	}
+	copy(msg[wire.HeaderSize:], question)
 	if edns == nil {
 		return msg
 	}
