@@ -1,9 +1,11 @@
 package hooks_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,6 +73,57 @@ func TestResolv(t *testing.T) {
 				t.Errorf("upstreams are %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// Addresses of this machine are left out, however they are written: there is dnsmus itself. What
+// only looks like one is not.
+func TestResolvOwnAddresses(t *testing.T) {
+	own := strings.Fields(`127.0.0.1 127.0.0.123:53 127.1 127.0.1 2130706433 0x7f000001 0x7F.1 0177.0.0.1 0127.0.0.1 127.0.0.1#5300 127.0.0.1%lo
+		[127.0.0.1]:53 [127.0.0.1%lo]:53 0 0.0 0.0.0.0 0.0.0.0:53 00 0x0 ::1 [::1] [::1]:5300 ::1%lo [::1%lo]:53 ::1#53 0::1 ::0:1 ::0001
+		0:0:0:0:0:0:0:1 0000:0000:0000:0000:0000:0000:0000:0001 :: [::]:53 ::0 0::0 0:0:0:0:0:0:0:0 ::ffff:127.0.0.1 ::FFFF:127.1.2.3
+		[::ffff:127.0.0.1]:53 ::ffff:7f00:1 ::ffff:7f12:3456 0:0:0:0:0:ffff:127.0.0.1 0:0:0:0:0:FFFF:7F00:0001 ::ffff:0.0.0.0 ::ffff:0:0 ::127.0.0.1
+		::7f00:1 tls://127.0.0.1%dns.example:853 https://127.0.0.1%dns.example/dns-query https://[::1]:443/x quic://::1%dns.example tls://localhost
+		localhost LOCALHOST localhost. dns.localhost`)
+	others := strings.Fields(`192.0.2.1 127.example 128.0.0.1 126.255.255.255:53 1.0.0.127 1.127.0.0 10.0.0.1 0x0a.1 012.0.0.1 2147483648 ::2 1::1 ::1:1 1:: 127:: 127::1
+		::ffff:192.0.2.1 ::ffff:a00:1 [2001:db8::1]:53 fe80::1%eth0 [fe80::1%eth0]:53 fe80::127.0.0.1%eth0 2001:db8::127.0.0.1 2001:db8::7f00:1
+		0:0:0:0:0:0:1:1 tls://9.9.9.9%dns.quad9.net:853 https://dns.example/127.0.0.1 tls://localhost.example 300.1.2.3.4 12g ::zz ]`)
+	file := filepath.Join(t.TempDir(), "upstreams")
+	for _, end := range []string{"\n", "\r\n", " # a comment\n"} {
+		text := ""
+		for i := range max(len(own), len(others)) {
+			if i < len(own) {
+				text += "nameserver " + own[i] + end
+			}
+			if i < len(others) {
+				text += "nameserver " + others[i] + end
+			}
+		}
+		resolv(t, file, text)
+		if got, want := nameservers(read(t, file)), strings.Join(others, " "); got != want {
+			t.Errorf("upstreams are\n%s\nwant\n%s", got, want)
+		}
+		if strings.Contains(read(t, file), "\r") {
+			t.Error("carriage returns are left")
+		}
+	}
+}
+
+// A list takes time that grows with its length alone. This one took minutes when each was compared with all before it.
+func TestResolvLong(t *testing.T) {
+	var text, want strings.Builder
+	for i := range 50000 {
+		fmt.Fprintf(&text, "nameserver 10.%d.%d.%d\nnameserver 10.0.0.1\nnameserver 127.%[1]d.%d.%d\n", i>>16, i>>8&255, i&255)
+		fmt.Fprintf(&want, " 10.%d.%d.%d", i>>16, i>>8&255, i&255)
+	}
+	file := filepath.Join(t.TempDir(), "upstreams")
+	resolv(t, file, text.String())
+	got := strings.Fields(nameservers(read(t, file)))
+	slices.Sort(got)
+	all := strings.Fields(want.String())
+	slices.Sort(all)
+	if !slices.Equal(got, slices.Compact(all)) {
+		t.Errorf("got %d upstreams, want %d", len(got), len(all))
 	}
 }
 
