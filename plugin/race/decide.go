@@ -43,10 +43,11 @@ func (s *state) decide(t *tally, now time.Duration) decision {
 		}
 		return decision{over: true, winner: leg, final: true}
 	case t.unasked && !won && !s.denialKnown(): // R16
-		if !s.firstOpen() || now >= s.hedgeEnds {
+		until := s.putOffTo()
+		if !s.firstOpen() || now >= until {
 			return decision{winner: -1, ask: true}
 		}
-		return s.waitUntil(s.hedgeEnds)
+		return s.waitUntil(until)
 	case now >= s.deadline && !t.unasked: // R4
 	case !won:
 		if until := s.othersUntil(t); now < until { // R4, R5, R14
@@ -184,6 +185,15 @@ func (s *state) denialKnown() bool {
 	}
 	first := &s.legs[s.Plan.First]
 	return first.status == replied && first.verdict == NoDataSOA
+}
+
+// putOffTo is when the legs that were put off are asked at the latest: after the hedge, or,
+// if the first has an alias, when its end has taken long.
+func (s *state) putOffTo() time.Duration {
+	if first := s.legs[s.Plan.First].status; first == aliased || first == following {
+		return max(s.hedgeEnds, s.Timeout/4)
+	}
+	return s.hedgeEnds
 }
 
 // firstOpen reports whether the plan's first leg may still end the race: it has not replied, or
