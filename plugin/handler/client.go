@@ -19,6 +19,14 @@ type client struct {
 	trustsAD       bool // the AD bit of its reply is the upstream's (R13)
 	query          upstream.Query
 	reply          incoming // empty if the race was another client's, or while it need not be unpacked
+	read           wellFormed
+}
+
+// wellFormed is what [wire.WellFormed] says of a reply, which is asked twice of most.
+type wellFormed struct {
+	reply []byte
+	opt   int
+	whole bool
 }
 
 // newClient prepares what upstreams are asked for the query r.
@@ -57,14 +65,14 @@ func (c *client) Encrypted() *upstream.Query {
 // Detached implements pool.Query: who serves the client may change its query afterwards.
 func (c *client) Detached() pool.Query {
 	detached := *c
-	detached.request, detached.reply = c.request.Copy(), incoming{}
+	detached.request, detached.reply, detached.read = c.request.Copy(), incoming{}, wellFormed{}
 	return &detached
 }
 
 // Named implements pool.Query. It may outlive the client's own.
 func (c *client) Named(name string) (pool.Query, error) {
 	other := *c
-	other.request, other.reply = c.request.Copy(), incoming{}
+	other.request, other.reply, other.read = c.request.Copy(), incoming{}, wellFormed{}
 	other.request.Question[0].Name = name
 	msg, err := outgoing(other.request, false)
 	other.query.Msg = msg
@@ -74,11 +82,20 @@ func (c *client) Named(name string) (pool.Query, error) {
 // Read implements pool.Query.
 func (c *client) Read(reply []byte) error {
 	if c.canPassThrough {
-		if _, whole := wire.WellFormed(reply); whole {
+		if _, whole := c.wellFormed(reply); whole {
 			return nil // it is unpacked later, if it has to be
 		}
 	}
 	return c.reply.unpack(reply)
+}
+
+// wellFormed is [wire.WellFormed].
+func (c *client) wellFormed(reply []byte) (opt int, whole bool) {
+	if r := &c.read; len(reply) == 0 || len(r.reply) != len(reply) || &r.reply[0] != &reply[0] {
+		r.opt, r.whole = wire.WellFormed(reply)
+		r.reply = reply
+	}
+	return c.read.opt, c.read.whole
 }
 
 // passThrough returns the reply that the race chose as the client gets it, or nil if it has
@@ -88,7 +105,11 @@ func (c *client) passThrough(out *pool.Result) []byte {
 	if !c.canPassThrough || out.Leg < 0 || out.Proven || out.Verdict == race.Truncated || out.Verdict == race.Broken || out.Inconclusive() || wire.Header(out.Msg).Truncated() {
 		return nil
 	}
-	msg := passThrough(out.Msg, c.request, wire.Question(c.query.Msg))
+	opt, whole := c.wellFormed(out.Msg)
+	if !whole {
+		return nil
+	}
+	msg := passThrough(out.Msg, opt, c.request, wire.Question(c.query.Msg))
 	if msg != nil && !c.trustsAD {
 		wire.Header(msg).ClearAD()
 	}

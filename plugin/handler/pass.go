@@ -24,11 +24,11 @@ func canPassThrough(w dns.ResponseWriter, r *dns.Msg, stream bool) bool {
 
 // passThrough returns a reply as the client that asked r gets it, or nil if it has to be
 // unpacked for that. The bytes are those of the upstream but for the id, the case of the
-// question and what EDNS says of this hop.
-func passThrough(reply []byte, r *dns.Msg, question []byte) []byte {
-	opt, whole := wire.WellFormed(reply)
+// question and what EDNS says of this hop. The reply is well-formed, with its OPT where
+// [wire.WellFormed] says.
+func passThrough(reply []byte, opt int, r *dns.Msg, question []byte) []byte {
 	edns := r.IsEdns0()
-	if !whole || opt > 0 && (edns == nil || reply[opt+4] != 0) { // bits of an rcode above 15
+	if opt > 0 && (edns == nil || reply[opt+4] != 0) { // bits of an rcode above 15
 		return nil
 	}
 	msg := append(make([]byte, 0, len(reply)+optSize), reply...)
