@@ -105,12 +105,24 @@ func TestR24NetworkChanges(t *testing.T) {
 	check("in the first network, after a pause of the process", first)
 
 	resolvers[0].Kill()
-	sites[0].dnsmasq(resolver, "53", "--host-record=wiki.corp.example,10.1.0.10", "--address=/#/").awaits("@" + resolver + " wiki.corp.example")
+	sites[0].dnsmasq(resolver, "53", "--host-record=wiki.corp.example,10.1.0.10", "--address=/#/", "--local-ttl=3600").awaits("@" + resolver + " wiki.corp.example")
 	check("its resolver was started again", first)
 
 	be(0, "down")
 	list("127.0.0.11")
-	check("disconnected", map[string]string{"wiki": "10.1.0.10", "git": "203.0.113.5", "shop": "NXDOMAIN"}) // it may come back
+	gone := map[string]string{"wiki": "10.1.0.10", "git": "203.0.113.5", "shop": "NXDOMAIN"} // it may come back
+	check("disconnected", gone)
+
+	list("127.0.0.11", resolver+"%"+l.linkTo(sites[0]))
+	be(0, "up")
+	check("connected over an interface of its own", first)
+	be(0, "down")
+	check("its interface is gone", gone)
+	be(0, "up")
+	check("its interface is back", first)
+	list("127.0.0.11", resolver+"%"+l.linkTo(sites[1]))
+	be(1, "up")
+	check("over another interface to another network", map[string]string{"shop": "10.2.0.20"})
 }
 
 // R24: while the list changes again and again no query is lost, and no name denied that one of

@@ -260,7 +260,7 @@ func TestValues(t *testing.T) {
 			},
 			"ConfigMap/dnsmus": {
 				"example.org.:53 {", "bind fd00:90::10 169.254.20.10\n", "health [fd00:90::10]:19254 {", "ready [fd00:90::10]:19255\n",
-				"prometheus :19253\n", "forward . 10.43.0.10 fd43::a {", "dnsmus /run/resolv/no-stub-resolv.conf\n", "team: dns",
+				"prometheus :19253\n", "forward . 10.43.0.10 fd43::a {", "dnsmus /run/resolv/no-stub-resolv.conf {\n", "team: dns",
 			},
 			"Service/dnsmus-metrics":     {`prometheus.io/scrape: "true"`, "port: 19253", "targetPort: 19253", "team: dns", "tier: node"},
 			"ServiceAccount/resolver":    {"automountServiceAccountToken: true", "example.org/role: dns", "team: dns"},
