@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -204,18 +205,24 @@ func TestPrometheus(t *testing.T) {
 		prom.becomes(fmt.Sprintf(`coredns_dnsmus_resolv_conf_reloads_total{result=%q}`, result), "1")
 	}
 	prom.becomes(to("upstream_up", third), "1")
-	learnPort, learnMetrics, _ := l.server("dnsmus " + known + " " + db + ` {
-		learn
-		prefer order
-		away
-	}`)
-	learnProm := l.prometheus(learnMetrics)
-	ofLearned := regexp.MustCompile("_(queries_saved|hedges|hedges_won|zones_known|away|conflicts)(_total)?[{]")
+	type with struct { // options that have metrics of their own
+		of   *regexp.Regexp
+		port string
+		prometheus
+	}
+	var others []with
+	for options, of := range map[string]string{
+		"learn\n prefer order\n away": "_(queries_saved|hedges|hedges_won|zones_known|away|conflicts)(_total)?[{]",
+		"cache":                       "_cache_[a-z_]+[{]",
+	} {
+		port, metrics, _ := l.server("dnsmus " + known + " " + db + " {\n" + options + "\n}")
+		others = append(others, with{regexp.MustCompile(of), port, l.prometheus(metrics)})
+	}
 	for n, expr := range dashboardQueries(t) {
-		if ofLearned.MatchString(expr) {
+		if at := slices.IndexFunc(others, func(w with) bool { return w.of.MatchString(expr) }); at >= 0 {
 			l.eventually(func() error {
-				l.ask("@127.0.0.1 -p " + learnPort + " db.example")
-				series, err := learnProm.query(expr)
+				l.ask("@127.0.0.1 -p " + others[at].port + " db.example")
+				series, err := others[at].query(expr)
 				if err == nil && len(series) == 0 {
 					err = fmt.Errorf("query %d of the dashboard shows nothing: %s", n, expr)
 				}
