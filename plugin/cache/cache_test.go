@@ -3,6 +3,7 @@ package cache
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -338,6 +339,29 @@ func TestEntries(t *testing.T) {
 	if c.Len() > 2000 || c.Len() < 1000 || c.Len()+evicted != n {
 		t.Errorf("%d are kept, and %d evicted", c.Len(), evicted)
 	}
+}
+
+// Ten thousand answers of usual length, with all that belongs to them, take less than 16 MiB.
+func TestMemory(t *testing.T) {
+	c := newCache()
+	used := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := used()
+	for i := range 10_000 {
+		msg := reply(t, dns.TypeA, 0, "wiki.corp.example. 300 IN CNAME front.provider.example.", "front.provider.example. 60 IN A 192.0.2.1",
+			"front.provider.example. 60 IN A 192.0.2.2", "front.provider.example. 60 IN A 192.0.2.3", "authority", "provider.example. 300 IN NS ns.provider.example.")
+		c.Put(question(t, fmt.Sprintf("host%d.department.corp.example", i), dns.TypeA), 0, outcome(msg, "one"), begun)
+	}
+	took := used() - before
+	t.Logf("%d replies take %d bytes", c.Len(), took)
+	if took > 16<<20 {
+		t.Errorf("%d replies take %d bytes", c.Len(), took)
+	}
+	runtime.KeepAlive(c)
 }
 
 // What is asked for again because its end is near is so once.

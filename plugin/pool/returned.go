@@ -43,6 +43,7 @@ func (p *Pool) lookAt(m *Member) {
 	case way == link.Way{}:
 		p.fell(m)
 	default:
+		p.returned(m)
 		p.ended(time.Now())
 	}
 }
