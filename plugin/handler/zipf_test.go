@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/test"
@@ -72,7 +73,8 @@ func (c *instantConn) Close()        {}
 
 // What short denials cost: *cache* asks at most half as often again as where it may keep
 // denials as long as answers. A client looks up one of 10,000 names a second, the popular ones
-// more often, each in its search domain first. The resolver's TTLs and SOA are 300 s.
+// more often, each in its search domain first. The resolver's TTLs and SOA are 300 s. The option
+// cache, which keeps denials for a minute, asks less often than *cache*.
 func TestZipf(t *testing.T) {
 	t.Parallel()
 	const ttl = 300
@@ -93,18 +95,21 @@ func TestZipf(t *testing.T) {
 		m.Ns = []dns.RR{soa}
 		return m
 	}
-	asked := func(t *testing.T, negativeTTL time.Duration, types []uint16) (queries int64) {
+	asked := func(t *testing.T, negativeTTL time.Duration, entries int, types []uint16) (queries int64) {
 		synctest.Test(t, func(t *testing.T) {
 			network := &instantly{reply: resolver}
 			v := option.Default()
-			v.NegativeTTL = negativeTTL
+			v.NegativeTTL, v.Cache = negativeTTL, entries
 			h := New(Config{Upstreams: plain(netip.MustParseAddrPort("192.0.2.53:53")), Values: v})
 			c := poolConfig(v)
 			c.Ports = ports.Over(network.listen)
 			h.pool = pool.New(c)
 			h.Start()
-			above := cache.New()
-			above.Next = h
+			var above plugin.Handler = h
+			if entries == 0 {
+				c := cache.New()
+				c.Next, above = h, c
+			}
 			r, names := rand.New(rand.NewPCG(1, 2)), newZipf(10000)
 			lookUp := func(d time.Duration) {
 				for range d / time.Second {
@@ -135,10 +140,15 @@ func TestZipf(t *testing.T) {
 		{"A", []uint16{dns.TypeA}},
 		{"A and AAAA", []uint16{dns.TypeA, dns.TypeAAAA}},
 	} {
-		before, now := asked(t, ttl*time.Second, tc.types), asked(t, option.Default().NegativeTTL, tc.types)
+		before, now := asked(t, ttl*time.Second, 0, tc.types), asked(t, option.Default().NegativeTTL, 0, tc.types)
 		t.Logf("%s: %d queries an hour as long as denials live like answers, %d with negative_ttl: %.2f", tc.what, before, now, float64(now)/float64(before))
 		if float64(now) > 1.5*float64(before) {
 			t.Errorf("%s: %d queries instead of %d", tc.what, now, before)
+		}
+		own := asked(t, option.Default().NegativeTTL, 10_000, tc.types)
+		t.Logf("%s: %d queries with the option cache", tc.what, own)
+		if own > now {
+			t.Errorf("%s: %d queries with the option cache, and %d with the plugin", tc.what, own, now)
 		}
 	}
 }
