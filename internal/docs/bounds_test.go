@@ -64,6 +64,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/pool/pool.go, plugin/upstream/streams.go":      {numbers: []string{word(code.int("plugin/pool", "warm") / int64(time.Minute)), span(up, "rewarmEvery")}},
 		"plugin/secure/quic.go":                                {numbers: []string{count("plugin/secure", "maxEnds"), span("plugin/secure", "endWait")}},
 		"plugin/handler/follow.go":                             {numbers: []string{span("plugin/handler", "firstWait")}},
+		"plugin/handler/log.go":                                {numbers: []string{span("plugin/handler", "calm")}, shown: []string{"TestFewLines", "TestNoErrors", "TestMaxConcurrent"}},
 		"plugin/handler/observer.go":                           {numbers: []string{count("plugin/handler", "logBurst"), span("plugin/handler", "logEvery")}},
 		"plugin/pool/reasons.go":                               {numbers: []string{count("plugin/pool", "maxExtraText") + " bytes"}},
 		"plugin/printable/printable.go":                        {numbers: []string{count("plugin/printable", "maxShort") + " bytes"}},

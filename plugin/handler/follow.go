@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,10 +20,7 @@ import (
 const firstWait = 500 * time.Millisecond
 
 // NoneKnown is logged where no source names an upstream yet.
-const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one"
-
-// errNoneKnown is the error of queries meanwhile.
-var errNoneKnown = errors.New("no upstream is known yet; 'explain --links' shows what the system knows, and what is left out")
+const NoneKnown = "No upstream is known yet, as on a machine without network; queries are answered with SERVFAIL until there is one; 'explain --links' shows what the system knows, and what is left out"
 
 // follower keeps the upstreams of a pool as a list of sources has them.
 type follower struct {

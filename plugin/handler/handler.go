@@ -6,8 +6,6 @@ package handler
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
@@ -40,6 +38,7 @@ type Handler struct {
 	taps    []*dnstap.Dnstap
 	metrics servers
 	clients atomic.Int64 // that wait for a race
+	refuses overload     // there are more than max_concurrent
 	stopped atomic.Bool
 }
 
@@ -131,6 +130,9 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
 	if len(h.cfg.Except) > 0 && plugin.Zones(h.cfg.Except).Contains(dns.CanonicalName(r.Question[0].Name)) {
+		if h.Next == nil { // which was said at the start
+			return dns.RcodeServerFailure, nil
+		}
 		return plugin.NextOrFailure(Name, h.Next, ctx, w, r)
 	}
 	if countOPT(r) > 1 { // RFC 6891, section 6.1.1
@@ -142,14 +144,13 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	}
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
 		defer h.clients.Add(-1)
-		if h.clients.Add(1) > limit {
-			maxConcurrentRejects.Inc()
-			return dns.RcodeRefused, fmt.Errorf("more than %d queries in flight; see max_concurrent", limit)
+		if h.refuses.one(h.clients.Add(1), limit) {
+			return dns.RcodeRefused, nil
 		}
 	}
 	c, err := newClient(w, r, &h.cfg.Values)
 	if err != nil {
-		return dns.RcodeFormatError, err
+		return dns.RcodeFormatError, nil
 	}
 	if m, verdict := special(h.pool, wire.Question(c.query.Msg), r); m != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", verdict.String)
@@ -158,7 +159,8 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	}
 	if !h.haveUpstreams(ctx) {
 		w.WriteMsg(noneKnown(r))
-		return dns.RcodeSuccess, errNoneKnown
+		failed(r, "no upstream is known yet")
+		return dns.RcodeSuccess, nil
 	}
 	out, first := h.pool.Ask(c, inspector(ctx, w, r, h.taps, h.cfg.ForceTCP))
 	if first {
@@ -176,8 +178,8 @@ func (h *Handler) count(ctx context.Context, out *pool.Result) {
 	}
 }
 
-// finish answers the client with the outcome of its race. What is written already, for the
-// extended error, is reported as success; the errors plugin logs the rest.
+// finish answers the client with the outcome of its race. A failure is no error for the errors
+// plugin, which would log each with its name: what changes at an upstream is logged, once.
 func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, out *pool.Result) (int, error) {
 	if out.Stale != nil {
 		h.metrics.of(ctx).stale.Inc()
@@ -195,7 +197,8 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 	}
 	if c.reply.raw == nil && out.Leg >= 0 && out.Verdict != race.Broken {
 		if err := c.reply.unpack(out.Msg); err != nil {
-			return dns.RcodeServerFailure, err
+			failed(c.request, err.Error())
+			return dns.RcodeServerFailure, nil
 		}
 	}
 	metadata.SetValueFunc(ctx, "dnsmus/verdict", out.Verdict.String)
@@ -205,22 +208,27 @@ func (h *Handler) finish(ctx context.Context, w dns.ResponseWriter, c *client, o
 		return dns.RcodeSuccess, nil
 	case out.Away:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("the only upstream that knows the zone is away: " + out.Reasons())
+		failed(c.request, "the only upstream that knows the zone is away", out)
+		return dns.RcodeSuccess, nil
 	case out.Forged:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("a denial that may be wrong: " + out.Reasons())
+		failed(c.request, "a denial that may be wrong", out)
+		return dns.RcodeSuccess, nil
 	case out.Verdict == race.Untrusted:
 		w.WriteMsg(untrusted(c.request, out))
 		return dns.RcodeSuccess, nil
 	case out.Verdict == race.Broken:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("an alias without an end: " + out.Reasons())
+		failed(c.request, "an alias without an end", out)
+		return dns.RcodeSuccess, nil
 	case out.Leg < 0:
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("no upstream replied: " + out.Reasons())
+		failed(c.request, "no upstream replied", out)
+		return dns.RcodeSuccess, nil
 	case out.Verdict == race.Truncated && c.stream: // such a client cannot ask for more than it did
 		w.WriteMsg(synthesized(c.request, dns.RcodeServerFailure, out))
-		return dns.RcodeSuccess, errors.New("truncated replies, and TCP failed: " + out.Reasons())
+		failed(c.request, "truncated replies, and TCP failed", out)
+		return dns.RcodeSuccess, nil
 	case out.Inconclusive():
 		addExtendedError(c.reply.msg, c.request, out)
 	}

@@ -171,7 +171,7 @@ func TestMaxConcurrent(t *testing.T) {
 		go func() { <-release; a.reply(0, good) }()
 	})
 	addr := serve(t, []netip.AddrPort{up}, nil, func(c *Config) { c.MaxConcurrent, c.Rules.Timeout = 2, testkit.Patience })
-	before := testutil.ToFloat64(maxConcurrentRejects)
+	before, said := testutil.ToFloat64(maxConcurrentRejects), testkit.Logged(t)
 	codes := make(chan int, 5)
 	var all sync.WaitGroup
 	for range 5 {
@@ -202,10 +202,13 @@ func TestMaxConcurrent(t *testing.T) {
 	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeA)); r.Rcode != dns.RcodeSuccess {
 		t.Errorf("after that: got\n%v", r)
 	}
+	if n := said.Count("More than 2 queries are under way"); n != 1 {
+		t.Errorf("logged %d times", n)
+	}
 }
 
-// CoreDNS's conventions: 0 and no error after a reply was written; the errors
-// plugin learns of a race that brought nothing.
+// CoreDNS's conventions: 0 after a reply was written. A race that brought nothing is no error:
+// what is wrong with an upstream is logged by itself.
 func TestServeDNS(t *testing.T) {
 	up := resolver(t, func(a asked) {
 		if a.msg.Question[0].Name == "good.example." {
@@ -258,7 +261,7 @@ func TestServeDNS(t *testing.T) {
 	dead := started(Config{Upstreams: plain(closed), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience}})
 	t.Cleanup(func() { dead.Stop() })
 	w, ctx, err = serveOnce(dead, "good.example.")
-	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1: ") || !strings.Contains(err.Error(), "refused") || w.Rcode != dns.RcodeServerFailure {
+	if err != nil || w.Rcode != dns.RcodeServerFailure || testkit.Logged(t).Count("Upstream 127.0.0.1:1 fails: connection refused") == 0 {
 		t.Errorf("got %v and\n%v", err, w.Msg)
 	}
 	if value(ctx, "dnsmus/upstream") != "" || value(ctx, "dnsmus/verdict") != "none" {
@@ -492,7 +495,7 @@ func TestR8NoWhole(t *testing.T) {
 				}
 				continue
 			}
-			if err == nil || !strings.Contains(err.Error(), up.String()+": truncated") || r.Rcode != dns.RcodeServerFailure || r.Truncated || (r.IsEdns0() != nil) != edns {
+			if err != nil || r.Rcode != dns.RcodeServerFailure || r.Truncated || (r.IsEdns0() != nil) != edns {
 				t.Errorf("over TCP: %v and\n%v", err, r)
 			}
 			if !edns {

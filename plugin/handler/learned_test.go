@@ -154,7 +154,7 @@ func TestR18AwayIsReported(t *testing.T) {
 			}
 			continue
 		}
-		if r.Rcode != dns.RcodeServerFailure || len(r.Ns) > 0 || err == nil || !strings.Contains(err.Error(), "the only upstream that knows the zone is away: "+company.String()) {
+		if r.Rcode != dns.RcodeServerFailure || len(r.Ns) > 0 || err != nil {
 			t.Errorf("%v, got\n%v", err, r)
 		}
 		if o := r.IsEdns0().Option; len(o) != 1 || o[0].(*dns.EDNS0_EDE).InfoCode != dns.ExtendedErrorCodeNoReachableAuthority || !strings.Contains(o[0].(*dns.EDNS0_EDE).ExtraText, company.String()) {

@@ -5,7 +5,10 @@ import (
 	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
+	"github.com/miekg/dns"
 	"golang.org/x/time/rate"
+
+	"github.com/dnsmus/dnsmus/plugin/pool"
 )
 
 // Name is the plugin's name.
@@ -27,6 +30,10 @@ type limitedLog struct {
 	dropped atomic.Int64 // lines since the last that was written
 }
 
+func newLimitedLog() limitedLog {
+	return limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+}
+
 func (l *limitedLog) log(printf func(string, ...any), format string, args ...any) {
 	if !l.limit.Allow() {
 		l.dropped.Add(1)
@@ -37,4 +44,37 @@ func (l *limitedLog) log(printf func(string, ...any), format string, args ...any
 		args = append(args, n)
 	}
 	printf(format, args...)
+}
+
+// calm is how long no query was refused when an overload is over.
+const calm = 15 * time.Minute
+
+// overload refuses queries beyond a number under way. It is logged when that begins.
+type overload struct {
+	last atomic.Int64 // when a query was last refused, in nanoseconds since 1970
+}
+
+// one reports whether one more query, the n-th that is under way, is refused.
+func (o *overload) one(n, limit int64) bool {
+	if n <= limit {
+		return false
+	}
+	maxConcurrentRejects.Inc()
+	if now := time.Now().UnixNano(); time.Duration(now-o.last.Swap(now)) > calm {
+		log.Warningf("More than %d queries are under way; what is more is refused (max_concurrent)", limit)
+	}
+	return true
+}
+
+// failed tells who has the plugin debug in use why a query failed. Else it is not logged: there
+// may be very many, and the names that are asked for are nobody's business.
+func failed(r *dns.Msg, why string, outs ...*pool.Result) {
+	if !clog.D.Value() {
+		return
+	}
+	for _, out := range outs {
+		why += ": " + out.Reasons()
+	}
+	q := r.Question[0]
+	log.Debugf("%s %s: %s", q.Name, dns.Type(q.Qtype), why)
 }

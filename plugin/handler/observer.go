@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-	"golang.org/x/time/rate"
 
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/pool"
@@ -29,7 +28,7 @@ type observer struct {
 
 func observe(s server.Server) upstream.Observer {
 	name := s.String()
-	return &observer{limitedLog: limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}, name: name, link: s.Link, series: useSeries(name)}
+	return &observer{limitedLog: newLimitedLog(), name: name, link: s.Link, series: useSeries(name)}
 }
 
 // observerOf is the observer of a member of the handler's pool.
@@ -152,7 +151,7 @@ func (o *observer) UnresponsiveIn(zone string, unresponsive bool) {
 }
 
 // conflictLog has the lines about zones in which answers differ.
-var conflictLog = limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+var conflictLog = newLimitedLog()
 
 // noteConflict counts and logs, once for each zone, that two upstreams give different answers.
 func noteConflict(zone string, a, b *pool.Member) {

@@ -25,7 +25,7 @@ func corefile(words []string) (string, error) {
 		}
 		stanza += " " + word
 	}
-	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n    }\n    errors\n}\n", listener.Port(), listener.Addr(), stanza), nil
+	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n    }\n    errors {\n        consolidate 1h .*\n    }\n}\n", listener.Port(), listener.Addr(), stanza), nil
 }
 
 // parseListener reads [ADDRESS:]PORT.

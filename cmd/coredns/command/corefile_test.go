@@ -21,7 +21,7 @@ func TestCorefile(t *testing.T) {
 		{`5553 C:\resolv.conf`, ".:5553", "bind 127.0.0.1", `dnsmus C:\resolv.conf`},
 	} {
 		key, lines := parsed(t, strings.Fields(test.words))
-		want := []string{test.bind, test.stanza + " { cache }", "errors"}
+		want := []string{test.bind, test.stanza + " { cache }", "errors { consolidate 1h .* }"}
 		if key != test.keys || !slices.Equal(lines, want) {
 			t.Errorf("%s: %s %q, want %s %q", test.words, key, lines, test.keys, want)
 		}
