@@ -113,14 +113,16 @@ type server struct {
 
 // engines are the ways to write CoreDNS's Corefile.
 var engines = map[string]struct{ before, what, options string }{
-	"forward": {what: "forward ."},
-	"dnsmus":  {what: "dnsmus"},
-	"before":  {what: "dnsmus"},
-	"bound":   {what: "dnsmus"},
-	"kept":    {what: "dnsmus", options: "\n\t\tcache"},
-	"learn":   {what: "dnsmus", options: "\n\t\tlearn"},
-	"prefer":  {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
-	"away":    {before: "\tcache 1 {\n\t\tserve_stale 1h verify\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},
+	"forward":  {what: "forward ."},
+	"dnsmus":   {what: "dnsmus"},
+	"before":   {what: "dnsmus"},
+	"bound":    {what: "dnsmus"},
+	"whoami":   {what: "whoami"},
+	"packaged": {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn"},
+	"kept":     {what: "dnsmus", options: "\n\t\tcache"},
+	"learn":    {what: "dnsmus", options: "\n\t\tlearn"},
+	"prefer":   {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
+	"away":     {before: "\tcache 1 {\n\t\tserve_stale 1h verify\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},
 }
 
 // startServer starts a server that asks the given upstreams. It sends no query.
@@ -240,6 +242,7 @@ type result struct {
 	tally
 	load
 	cpu, clientCPU, fakesCPU time.Duration
+	switches                 int // of the server's threads
 }
 
 // micros is a processor time in microseconds an answered query.
@@ -267,7 +270,7 @@ func (b *bench) measure(s *server, l load) (r result, err error) {
 	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
-	before, fakesBefore := s.cpu(), b.fakes.cpu()
+	before, fakesBefore, switches := s.cpu(), b.fakes.cpu(), s.switches()
 	if l.Clients == 0 {
 		err = cmd.Run()
 	} else {
@@ -283,7 +286,7 @@ func (b *bench) measure(s *server, l load) (r result, err error) {
 	if err := json.Unmarshal(out.Bytes(), &r.tally); err != nil {
 		return r, err
 	}
-	r.load = l
+	r.load, r.switches = l, s.switches()-switches
 	r.cpu, r.fakesCPU = after-before, fakesAfter-fakesBefore
 	r.clientCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return r, nil
@@ -363,6 +366,21 @@ func (s *server) countGoroutines() (n float64) {
 }
 
 func (s *server) cpu() time.Duration { return cpuTime(s.cmd.Process.Pid) }
+
+// switches is how often threads of s gave up a processor, or lost one.
+func (s *server) switches() (n int) {
+	threads, _ := filepath.Glob(s.proc("task/*/status"))
+	for _, file := range threads {
+		text, _ := os.ReadFile(file)
+		for line := range strings.Lines(string(text)) {
+			if name, value, ok := strings.Cut(line, ":"); ok && strings.HasSuffix(name, "voluntary_ctxt_switches") {
+				count, _ := strconv.Atoi(strings.TrimSpace(value))
+				n += count
+			}
+		}
+	}
+	return n
+}
 
 // peakRSS is the most memory that s had, in bytes.
 func (s *server) peakRSS() int {

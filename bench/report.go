@@ -152,6 +152,15 @@ func (s series) over(base series) series {
 	return all
 }
 
+// minus subtracts round by round.
+func (s series) minus(base series) series {
+	var all series
+	for i := range s {
+		all = append(all, s[i]-base[i])
+	}
+	return all
+}
+
 // text is the median, with the spread if there is one to speak of.
 func (s series) text(digits int) string {
 	if len(s) == 0 {

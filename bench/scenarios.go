@@ -19,6 +19,8 @@ var scenarios = []struct {
 	{name: "cpu", run: (*bench).cpuRatios},
 	{name: "instructions", run: (*bench).instructions, named: true},
 	{name: "cache", run: (*bench).cache},
+	{name: "quiet", run: (*bench).quiet},
+	{name: "idle", run: (*bench).idle},
 	{name: "good", run: (*bench).allGood},
 	{name: "nxdomain", run: (*bench).allDeny},
 	{name: "late", run: (*bench).goodLater},
