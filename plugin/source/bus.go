@@ -25,6 +25,7 @@ const (
 	burstTime   = 20 * time.Millisecond  // in which the signals of one change come
 	secondLook  = time.Second            // after a signal, for what follows it without one
 	busLook     = time.Minute            // beside its signals, for what changes without one
+	failedLook  = 4 * time.Second        // after a reading that failed, though the program runs
 	busPause    = 250 * time.Millisecond // before connecting to the bus again; doubled up to busLook
 )
 
@@ -41,6 +42,7 @@ type service struct {
 	mu      sync.Mutex
 	conn    *dbus.Conn // of Watch; nil: there is none
 	started time.Time  // when the program, or the bus, started or ended; zero: it runs since before Watch
+	failed  bool       // the last reading, though the program runs
 }
 
 // String implements [Source].
@@ -48,6 +50,14 @@ func (s *service) String() string { return s.name }
 
 // Read implements [Source].
 func (s *service) Read() (Reading, error) {
+	r, err := s.read()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err != nil && !isAbsent(err)
+	return r, err
+}
+
+func (s *service) read() (Reading, error) {
 	s.mu.Lock()
 	conn, started := s.conn, s.started
 	s.mu.Unlock()
@@ -173,17 +183,25 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) (conne
 	defer poll.Stop()
 	again := time.NewTimer(secondLook)
 	defer again.Stop()
+	warm := time.NewTimer(s.warming) // from then on the program knows everything
+	defer warm.Stop()
 	for {
 		changed()
+		if s.hasFailed() {
+			again.Reset(failedLook)
+		}
 		select {
 		case e, ok := <-signals:
 			if !ok {
 				return true
 			}
-			s.onSignal(e)
-			s.drain(ctx, signals)
+			began := s.onSignal(e)
+			if s.drain(ctx, signals) || began {
+				warm.Reset(s.warming)
+			}
 			again.Reset(secondLook)
 		case <-again.C:
+		case <-warm.C:
 		case <-poll.C:
 		}
 		if ctx.Err() != nil {
@@ -192,33 +210,40 @@ func (s *service) follow(ctx context.Context, first bool, changed func()) (conne
 	}
 }
 
-// drain takes the signals that follow upon one.
-func (s *service) drain(ctx context.Context, signals <-chan *dbus.Signal) {
+// drain takes the signals that follow upon one. It reports whether the program has started.
+func (s *service) drain(ctx context.Context, signals <-chan *dbus.Signal) (started bool) {
 	end := time.After(burstTime)
 	for {
 		select {
 		case e, ok := <-signals:
 			if !ok {
-				return
+				return started
 			}
-			s.onSignal(e)
+			started = s.onSignal(e) || started
 		case <-end:
-			return
+			return started
 		case <-ctx.Done():
-			return
+			return started
 		}
 	}
 }
 
 const ownerChanged = "NameOwnerChanged"
 
-// onSignal notes when the program starts.
-func (s *service) onSignal(e *dbus.Signal) {
-	if e.Name == "org.freedesktop.DBus."+ownerChanged && len(e.Body) == 3 && e.Body[2] != "" {
+// onSignal notes when the program starts, and reports whether it does.
+func (s *service) onSignal(e *dbus.Signal) (started bool) {
+	if started = e.Name == "org.freedesktop.DBus."+ownerChanged && len(e.Body) == 3 && e.Body[2] != ""; started {
 		s.mu.Lock()
 		s.started = time.Now()
 		s.mu.Unlock()
 	}
+	return started
+}
+
+func (s *service) hasFailed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // setConn sets the connection over which the program is asked.

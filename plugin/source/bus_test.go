@@ -435,6 +435,51 @@ func TestBusLate(t *testing.T) {
 	}
 }
 
+// What a program that has just started does not name is taken away once it must know
+// everything, though it does not say so.
+func TestBusWarm(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	r := b.resolved()
+	r.set([]resolvedServer{first, second}, nil, nil)
+	r.appear()
+	w := b.watch(2 * secondLook)
+	w.expect("[10.0.0.1%lo]:53", "[2001:db8::1%lo]:5353")
+	r.end()
+	r = b.resolved()
+	r.set([]resolvedServer{first}, nil, nil)
+	begun := time.Now()
+	r.appear()
+	w.expect("[10.0.0.1%lo]:53")
+	if took := time.Since(begun); took > busLook/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A program whose answer was an error is asked again.
+func TestBusFails(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	r := b.resolved()
+	r.set([]resolvedServer{first}, nil, nil)
+	fail := func(err *dbus.Error) {
+		r.manager.mu.Lock()
+		defer r.manager.mu.Unlock()
+		r.manager.fails = err
+	}
+	fail(dbus.NewError("org.freedesktop.DBus.Error.LimitsExceeded", nil))
+	r.appear()
+	w := b.watch(0)
+	w.untilComplaint("LimitsExceeded", 1)
+	time.Sleep(2 * secondLook)
+	fail(nil)
+	begun := time.Now()
+	w.expect("[10.0.0.1%lo]:53")
+	if took := time.Since(begun); took > busLook/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // A program that never answers is given up.
 func TestBusSilent(t *testing.T) {
 	t.Parallel()

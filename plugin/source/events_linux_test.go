@@ -101,7 +101,7 @@ func TestWatchNoLook(t *testing.T) {
 	d.write("etc/list", conf("192.0.2.1"))
 	events := &counted{fileEvents: newEvents(t)}
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("etc/list")}, events, never, func(change) bool { calls <- struct{}{}; return true })
+	stop := watch([]string{d.path("etc/list")}, events, never, func(change) bool { calls <- struct{}{}; return true }).stop
 	defer stop()
 	<-calls
 	before := events.n.Load()
@@ -151,7 +151,7 @@ func TestWatchPattern(t *testing.T) {
 			events, err := newEvents()
 			d.ok(err)
 			calls := make(chan change, 1000)
-			stop := watch([]string{d.path("run/records/" + anything)}, events, never, func(c change) bool { calls <- c; return true })
+			stop := watch([]string{d.path("run/records/" + anything)}, events, never, func(c change) bool { calls <- c; return true }).stop
 			defer stop()
 			<-calls
 			for _, step := range []struct {
@@ -232,7 +232,7 @@ func (f fakeEvents) close()                                {}
 func TestWatchLost(t *testing.T) {
 	t.Parallel()
 	events, calls := make(fakeEvents), make(chan change, 100)
-	stop := watch(nil, events, never, func(c change) bool { calls <- c; return true })
+	stop := watch(nil, events, never, func(c change) bool { calls <- c; return true }).stop
 	defer stop()
 	<-calls
 	events <- fileEvent{replaced: true}

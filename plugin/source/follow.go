@@ -57,11 +57,17 @@ func (l *List) Watch(report func(Report)) (stop func(), err error) {
 			add(s.Watch(whole(e)))
 		}
 	}
+	interfaces := whole(others...)
 	if len(files) > 0 {
-		add(watchFiles(names, func(c change) bool { return read(files, c) }))
+		w, err := watchFiles(names, func(c change) bool { return read(files, c) })
+		add(w.stop, err)
+		interfaces = func() {
+			w.look() // what records say is up to the interfaces
+			whole(others...)()
+		}
 	}
 	if l.links {
-		add(watchInterfaces(whole(others...)))
+		add(watchInterfaces(interfaces))
 	}
 	return func() {
 		for _, stop := range stops {

@@ -109,7 +109,7 @@ func TestWatchNeverSettles(t *testing.T) {
 				changes = append(changes, seen{time.Since(begin), len(list.Servers())})
 			}
 			return settled
-		})
+		}).stop
 		time.Sleep(restMost + time.Second)
 		stop()
 		synctest.Wait()

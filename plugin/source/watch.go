@@ -13,14 +13,14 @@ const (
 	fastPoll   = time.Second            // instead of events
 )
 
-// watchFiles watches several files as one. It calls read at the beginning, when something
-// about the files has changed, and now and then without reason, one call at a time, until
-// stop is called. As long as read returns false, because a file may be half written, it is
-// called again every rereadTime.
+// watchFiles watches several files as one. It calls read at the beginning, and when something
+// about the files has changed, or look was called, one call at a time, until stop is called.
+// As long as read returns false, because a file may be half written, it is called again every
+// rereadTime.
 //
 // The last name of a file may be [anything]. The error says that there are no events; then
-// the files are read once a second.
-func watchFiles(files []string, read func(change) (settled bool)) (stop func(), err error) {
+// the files are looked at once a second.
+func watchFiles(files []string, read func(change) (settled bool)) (w *watcher, err error) {
 	events, err := newFileEvents()
 	if err != nil {
 		return watch(files, nil, fastPoll, read), noEvents("", err)
@@ -65,23 +65,35 @@ type watcher struct {
 	events    fileEvents // nil: there are none
 	pollTime  time.Duration
 	readFiles func(change) (settled bool)
+	again     chan struct{} // that is to be read though no file has changed
 	done      chan struct{}
+	stop      func() // may be called more than once, and does not wait for a call under way
 
 	late   string // why changes are noticed late; empty: they are not
 	warned string // the last warning, while it is true
 	poll   *time.Ticker
 	due    *time.Timer // when the files are to be read
 
+	seen      []sight         // before the files were last read
 	first     time.Time       // event or poll after which the files were not read yet; zero: none
 	moved     bool            // something was replaced or removed since then
 	written   map[string]bool // paths that were written to since then, and not replaced after that
 	unsettled bool            // when they were last read a file may have been half written
 }
 
-func watch(files []string, events fileEvents, poll time.Duration, read func(change) (settled bool)) (stop func()) {
-	w := &watcher{files: files, events: events, pollTime: poll, readFiles: read, done: make(chan struct{}), written: make(map[string]bool)}
+func watch(files []string, events fileEvents, poll time.Duration, read func(change) (settled bool)) *watcher {
+	w := &watcher{files: files, events: events, pollTime: poll, readFiles: read, again: make(chan struct{}, 1), done: make(chan struct{}), written: make(map[string]bool)}
+	w.stop = sync.OnceFunc(func() { close(w.done) })
 	go w.run()
-	return sync.OnceFunc(func() { close(w.done) })
+	return w
+}
+
+// look has the files read though none of them has changed.
+func (w *watcher) look() {
+	select {
+	case w.again <- struct{}{}:
+	default:
+	}
 }
 
 func (w *watcher) run() {
@@ -103,8 +115,9 @@ func (w *watcher) run() {
 				events, e.lost = nil, true
 			}
 			w.note(e)
+		case <-w.again:
 		case <-w.poll.C: // which is treated as an event: somebody may be writing just now
-			if !w.first.IsZero() {
+			if !w.first.IsZero() || w.late == "" && unchanged(w.seen, lookAt(w.files)) {
 				continue
 			}
 		case <-w.due.C:
@@ -149,6 +162,7 @@ func (w *watcher) read() {
 	if w.late != w.warned {
 		w.warned, c.warning = w.late, w.late
 	}
+	w.seen = lookAt(w.files)
 	if w.unsettled = !w.readFiles(c); w.unsettled {
 		w.due.Reset(rereadTime)
 		return

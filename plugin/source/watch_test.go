@@ -105,7 +105,7 @@ func followWith(t *testing.T, events fileEvents, poll time.Duration, read func(*
 		r, settled := list.read(list.entries, c)
 		read(list, r)
 		return settled
-	})
+	}).stop
 	t.Cleanup(stop)
 }
 
@@ -300,7 +300,7 @@ func TestWatchPermission(t *testing.T) {
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true })
+	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true }).stop
 	defer stop()
 	<-calls
 	d.ok(os.Chmod(d.path("resolv.conf"), 0o600))
@@ -323,6 +323,53 @@ func TestWatchPoll(t *testing.T) {
 	d.remove("resolv.conf")
 	d.write("resolv.conf", conf("192.0.2.3"))
 	await(t, said, "192.0.2.3:53")
+}
+
+// Where there are no events, what has not changed is not read; what has is, though its size is
+// the same.
+func TestWatchPollUnchanged(t *testing.T) {
+	t.Parallel()
+	d := tree{t, t.TempDir()}
+	d.write("resolv.conf", conf("192.0.2.1"))
+	d.mkdir("records")
+	d.write("records/a", "1")
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{"resolv.conf", "records/a", "records"} {
+		d.ok(os.Chtimes(d.path(name), old, old))
+	}
+	calls := make(chan struct{}, 1000)
+	w := watch([]string{d.path("resolv.conf"), d.path("records/" + anything), d.path("missing"), d.path("none/" + anything)}, nil, 10*time.Millisecond, func(change) bool { calls <- struct{}{}; return true })
+	defer w.stop()
+	<-calls
+	time.Sleep(2 * eventMost)
+	if n := len(calls); n != 0 {
+		t.Errorf("%d calls though nothing has changed", n)
+	}
+	w.look()
+	<-calls
+	for _, change := range []func(){
+		func() { d.write("resolv.conf", conf("192.0.2.2")) },
+		func() { d.write("records/a", "2") },
+		func() { d.write("records/b", "1") },
+		func() { d.write("missing", "") },
+		func() { d.mkdir("none") },
+		func() { d.remove("records") },
+		func() { d.ok(os.Chmod(d.path("resolv.conf"), 0o600)) },
+	} {
+		for _, name := range []string{"resolv.conf", "records/a", "records", "missing", "none"} {
+			_ = os.Chtimes(d.path(name), old, old) // for some are not there
+		}
+		time.Sleep(2 * eventMost)
+		for len(calls) > 0 {
+			<-calls
+		}
+		change()
+		select {
+		case <-calls:
+		case <-time.After(soon):
+			t.Fatal("a change was not noticed")
+		}
+	}
 }
 
 func TestWatchSeveralFiles(t *testing.T) {
@@ -350,7 +397,7 @@ func TestWatchMindsItsOwn(t *testing.T) {
 	d := tree{t, t.TempDir()}
 	d.write("resolv.conf", conf("192.0.2.1"))
 	calls := make(chan struct{}, 100)
-	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true })
+	stop := watch([]string{d.path("resolv.conf")}, newEvents(t), never, func(change) bool { calls <- struct{}{}; return true }).stop
 	<-calls
 	for i := range 10 {
 		d.write(fmt.Sprint("other", i), "x")
@@ -477,7 +524,7 @@ func TestWatchWhole(t *testing.T) {
 			d := tree{t, t.TempDir()}
 			d.write("resolv.conf", conf("192.0.2.1"))
 			whole := make(chan bool, 100)
-			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, newEvents(t), never, func(c change) bool { whole <- c.replaced; return true })
+			stop := watch([]string{d.path("resolv.conf"), d.path("other")}, newEvents(t), never, func(c change) bool { whole <- c.replaced; return true }).stop
 			defer stop()
 			<-whole
 			tc.change(d)
