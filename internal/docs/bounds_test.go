@@ -50,6 +50,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * (code.size("plugin/knowledge", "zone") + pointer + longestName)), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
 		"plugin/cache/body.go":                                 {numbers: []string{thousands(code.int("plugin/option", "defaultCache")), size("plugin/cache", "maxSize")}, shown: []string{"TestEntries"}},
 		"plugin/pool/kept.go":                                  {numbers: []string{count("plugin/pool", "maxRenewals")}},
+		"plugin/pool/stale.go":                                 {shown: []string{"TestR24GoesOn"}},
 		"plugin/cache/change.go":                               {numbers: []string{count("plugin/cache", "maxChanges")}},
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
 		"plugin/udp/udp.go":                                    {numbers: []string{size("plugin/udp", "buffer")}},
