@@ -193,7 +193,8 @@ func TestPrometheus(t *testing.T) {
 
 	// Panels show something, and rules are evaluated without an error.
 	third, refuses := l.fake(func(query *dns.Msg) *dns.Msg {
-		if query.Question[0].Qtype == dns.TypeAAAA { // it is unresponsive for that
+		q := query.Question[0]
+		if q.Qtype == dns.TypeAAAA || dns.IsSubDomain("dropped.example.", q.Name) { // it is unresponsive for these
 			return nil
 		}
 		return denies(query)
@@ -234,6 +235,11 @@ func TestPrometheus(t *testing.T) {
 			asks(1, "NXDOMAIN")
 			if strings.Contains(expr, "upstream_type_unresponsive") {
 				l.ask("@127.0.0.1 -p " + port + " nobody.example AAAA")
+			}
+			if strings.Contains(expr, "upstream_zones_unresponsive") {
+				for _, label := range []string{"a", "b", "c"} {
+					ask(server, label+".dropped.example.", patience)
+				}
 			}
 			series, err := prom.query(expr)
 			if err == nil && len(series) == 0 {
