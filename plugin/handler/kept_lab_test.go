@@ -39,6 +39,7 @@ type knows struct {
 	long    int               // so many records has the answer to a question for TXT
 	names   map[string]string // the address of each; "SERVFAIL" for what fails, "silence" for what has no reply
 	silent  bool
+	says    func(query *dns.Msg) *dns.Msg // instead, unless it is nil
 	queries int
 }
 
@@ -91,6 +92,9 @@ func (k *knows) reply(q *dns.Msg) (m *dns.Msg, after time.Duration) {
 
 func (k *knows) replyLocked(q *dns.Msg) *dns.Msg {
 	k.queries++
+	if k.says != nil {
+		return k.says(q)
+	}
 	m := new(dns.Msg).SetReply(q)
 	m.RecursionAvailable = true
 	name := strings.ToLower(q.Question[0].Name)

@@ -107,6 +107,89 @@ func TestR24TCP(t *testing.T) {
 	}
 }
 
+// R24: what is kept is the same as the fresh reply, in all but the id, whatever it holds and
+// whoever asks.
+func TestR24SameAsFresh(t *testing.T) {
+	requests := map[string]func(*dns.Msg){
+		"no EDNS":          func(*dns.Msg) {},
+		"EDNS":             func(m *dns.Msg) { m.SetEdns0(1232, false) },
+		"EDNS, DO":         func(m *dns.Msg) { m.SetEdns0(4096, true) },
+		"EDNS, small":      func(m *dns.Msg) { m.SetEdns0(100, false) },
+		"CD, AD":           func(m *dns.Msg) { m.AuthenticatedData, m.CheckingDisabled = true, true },
+		"other case, EDNS": func(m *dns.Msg) { m.Question[0].Name = strings.ToUpper(m.Question[0].Name); m.SetEdns0(512, false) },
+	}
+	add := func(texts ...string) func(*dns.Msg) {
+		return func(m *dns.Msg) {
+			for _, text := range texts {
+				m.Answer = append(m.Answer, rr(m.Question[0].Name+" "+text))
+			}
+		}
+	}
+	replies := map[string]func(*dns.Msg){
+		"an answer": func(*dns.Msg) {},
+		"AA, AD":    func(m *dns.Msg) { m.Authoritative, m.AuthenticatedData = true, true },
+		"no RA":     func(m *dns.Msg) { m.RecursionAvailable = false },
+		"OPT":       func(m *dns.Msg) { m.SetEdns0(4096, false) },
+		"an option": func(m *dns.Msg) {
+			m.SetEdns0(1232, false)
+			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: 4, ExtraText: "forged"}}
+		},
+		"a signature": add("60 IN RRSIG A 8 2 60 20300101000000 20200101000000 1 example. c2lnbmF0dXJl"),
+		"odd types":   add(`60 IN CAA 0 issue "ca.example"`, "60 IN TYPE65400 \\# 3 010203", "60 IN HTTPS 1 . alpn=h2"),
+		"long": func(m *dns.Msg) {
+			for i := range 60 {
+				add(fmt.Sprintf("60 IN A 192.0.2.%d", i))(m)
+			}
+		},
+		"authority": func(m *dns.Msg) {
+			m.Ns, m.Extra = []dns.RR{rr("example. 60 IN NS ns.example.")}, []dns.RR{rr("ns.example. 60 IN A 192.0.2.3")}
+		},
+		"NXDOMAIN": func(m *dns.Msg) {
+			m.Rcode, m.Answer, m.Ns = dns.RcodeNameError, nil, []dns.RR{rr("example. 60 IN SOA . . 1 2 3 4 5")}
+		},
+		"NODATA":   func(m *dns.Msg) { m.Answer, m.Ns = nil, []dns.RR{rr("example. 60 IN SOA . . 1 2 3 4 5")} },
+		"SERVFAIL": func(m *dns.Msg) { m.Rcode, m.Answer = dns.RcodeServerFailure, nil },
+		"REFUSED":  func(m *dns.Msg) { m.Rcode, m.Answer = dns.RcodeRefused, nil },
+		"a bare error": func(m *dns.Msg) {
+			m.Rcode, m.Answer, m.Question = dns.RcodeServerFailure, nil, nil
+		},
+	}
+	for _, compressed := range []bool{false, true} {
+		for answer, edit := range replies {
+			inVirtualTime(t, func(t *testing.T, v *virtual) {
+				one := v.resolver("192.0.2.1", time.Millisecond)
+				one.set(func() {
+					one.says = func(q *dns.Msg) *dns.Msg {
+						m := new(dns.Msg).SetReply(q)
+						m.RecursionAvailable, m.Compress = true, compressed
+						m.Answer = []dns.RR{rr(q.Question[0].Name + " 60 IN A 192.0.2.1")}
+						edit(m)
+						return m
+					}
+				})
+				h := v.keeps(t, nil, one)
+				defer h.Stop()
+				for what, ask := range requests {
+					name := strings.ReplaceAll(strings.ReplaceAll(what, " ", ""), ",", "") + ".example."
+					q := question(name, dns.TypeA)
+					ask(q)
+					fresh := h.ask(q.Copy())
+					before := one.asked()
+					kept := h.ask(q.Copy())
+					if one.asked() != before {
+						t.Errorf("%s, %s: it is not kept", what, answer)
+					}
+					fresh.Compress, kept.Compress = false, false
+					if fresh.MsgHdr != kept.MsgHdr || len(fresh.Answer) != len(kept.Answer) || fresh.Question[0] != kept.Question[0] ||
+						!fresh.Truncated && (!equalRecords(fresh.Answer, kept.Answer) || !equalRecords(fresh.Ns, kept.Ns) || !equalRecords(fresh.Extra, kept.Extra)) {
+						t.Errorf("%s, %s, compressed %v: kept\n%v\ninstead of\n%v", what, answer, compressed, kept, fresh)
+					}
+				}
+			})
+		}
+	}
+}
+
 // R24: a long reply that is kept is as a fresh one to a client that takes only short ones.
 func TestR24Size(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {
