@@ -119,7 +119,7 @@ func (s *state) tally() tally {
 			t.replied = true
 			t.denied = t.denied || l.verdict.Negative()
 			if l.verdict == NoDataSOA && s.Others != nil {
-				t.noData, t.unlooked = true, t.unlooked || !l.looked
+				t.noData, t.unlooked = true, t.unlooked || l.other == nil
 			}
 			switch {
 			case l.filtered:

@@ -27,7 +27,7 @@ func (l legState) askedAt(after time.Duration) legState { l.asked = after; retur
 
 // worth is a leg whose upstream is known, and whose NODATA, if it is that, was looked at.
 func (l legState) worth(answered, sole bool, most time.Duration) legState {
-	l.looked, l.other = true, OtherType{answered, sole, most}
+	l.other = &OtherType{answered, sole, most}
 	return l
 }
 
@@ -361,7 +361,9 @@ func anyState(g *rand.Rand) (state, time.Duration) {
 		l.signs, l.signWait = g.IntN(2) == 0, time.Duration(g.IntN(3))*60*ms
 		if setup.Others != nil {
 			l = l.worth(g.IntN(2) == 0, g.IntN(2) == 0, time.Duration(g.IntN(3)-1)*50*ms)
-			l.looked = g.IntN(4) > 0
+			if g.IntN(4) == 0 {
+				l.other = nil
+			}
 		}
 		legs[i] = l
 	}

@@ -29,7 +29,7 @@ func (s *state) typeDenied() int {
 		case l.status != replied:
 		case l.verdict > NoDataSOA:
 			return -1
-		case l.verdict != NoDataSOA || !l.other.Answered:
+		case l.verdict != NoDataSOA || l.other == nil || !l.other.Answered:
 		case found < 0, l.other.Sole && !s.legs[found].other.Sole, l.other.Sole == s.legs[found].other.Sole && l.at < s.legs[found].at:
 			found = i
 		}
@@ -39,11 +39,14 @@ func (s *state) typeDenied() int {
 
 // typeWait is how long the NODATA of a leg waits for another, as [OtherType] says.
 func (s *state) typeWait(leg, other int) time.Duration {
-	most := s.legs[other].other.Most
-	if s.legs[leg].other.Sole && most > 0 {
+	o := s.legs[other].other
+	switch {
+	case o == nil:
+		return 0
+	case s.legs[leg].other.Sole && o.Most > 0:
 		return -1
 	}
-	return most
+	return o.Most
 }
 
 // typeUntil is how long the NODATA of that leg waits for others, and whether those that were
@@ -65,23 +68,19 @@ func (s *state) typeUntil(leg int) (until time.Duration, ask bool) {
 	return until, ask
 }
 
-// lookAtTypes has the NODATA that has come looked at.
+// lookAtTypes has NODATA looked at.
 func (r *Race) lookAtTypes() {
 	r.mu.Lock()
-	s := &r.state
-	news, legs := r.news, make([]OtherType, len(s.legs))
-	seen := make([]bool, len(s.legs))
-	for i := range s.legs {
-		seen[i] = s.legs[i].status == replied
-	}
+	news, legs := r.news, make([]OtherType, len(r.state.legs))
 	r.mu.Unlock()
-	beside := s.Others.LookAtTypes(legs)
+	beside := r.state.Others.LookAtTypes(legs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s.beside = beside
-	for i, other := range legs {
-		l := &s.legs[i]
-		l.other, l.looked = other, l.looked || seen[i] && news == r.news
+	r.state.beside = beside
+	for i := range legs {
+		if news == r.news {
+			r.state.legs[i].other = &legs[i]
+		}
 	}
 }
 
@@ -92,7 +91,7 @@ func (r *Race) Learned() {
 	defer r.mu.Unlock()
 	r.news++
 	for i := range r.state.legs {
-		r.state.legs[i].looked = false
+		r.state.legs[i].other = nil
 	}
 	r.wakeLocked()
 }

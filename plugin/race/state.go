@@ -22,8 +22,7 @@ type legState struct {
 	status   status
 	signs    bool          // its upstream is known to do DNSSEC
 	late     bool          // the race was decided before the reply or the failure came
-	looked   bool          // the reply, if it is NODATA, was looked at
-	other    OtherType     // what came of that
+	other    *OtherType    // what is known of other types of the name; nil: nobody has looked
 	asked    time.Duration // when it was asked, if it was
 	signWait time.Duration // how long an answer without signature waits for its reply (R19)
 	at       time.Duration // of the reply or the failure
