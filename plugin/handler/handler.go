@@ -53,8 +53,10 @@ func poolConfig(v option.Values) pool.Config {
 // are queries.
 func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 
-// Start makes the first upstreams those that are asked. Sockets are opened by queries only.
+// Start makes the first upstreams those that are asked. Sockets are opened by queries only, but
+// for a few spare ones of the process.
 func (h *Handler) Start() {
+	ports.Reserve()
 	ports.OnShort(func() {
 		log.Warning("Too few file descriptors: server blocks share their ports to upstreams; raise the limit (ulimit -n, LimitNOFILE)")
 	})

@@ -4,6 +4,7 @@
 package link
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -37,27 +38,39 @@ const CanBind = canBind
 // which is 0 unless sockets are to be bound. For a link-local address the index is the zone
 // (RFC 4007, section 6), without which nothing can be sent there.
 func To(name string, addr netip.Addr) (index uint32, s State) {
+	index, s, _ = Look(name, addr)
+	return index, s
+}
+
+// Look is like To. It reports foundOut false if the system could not be asked, for lack of a
+// file descriptor.
+func Look(name string, addr netip.Addr) (index uint32, s State, foundOut bool) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
 		number, notNumber := strconv.Atoi(name)
-		if notNumber != nil {
-			return 0, Gone
+		if notNumber == nil && !exhausted(err) {
+			i, err = net.InterfaceByIndex(number)
 		}
-		if i, err = net.InterfaceByIndex(number); err != nil {
-			return 0, Gone
+		if err != nil {
+			return 0, Gone, !exhausted(err)
 		}
 	}
 	switch {
 	case i.Flags&net.FlagUp == 0 || !hasCarrier(i):
-		return 0, Gone
+		return 0, Gone, true
 	case Scoped(addr):
-		return uint32(i.Index), Bound
+		return uint32(i.Index), Bound, true
 	case canBind && leadsTo(uint32(i.Index), addr):
-		return uint32(i.Index), Bound
+		return uint32(i.Index), Bound, true
 	case !hasAddress(i, addr):
-		return 0, Gone
+		return 0, Gone, true
 	}
-	return 0, Unbound
+	return 0, Unbound, true
+}
+
+// exhausted reports whether there is no file descriptor to ask the system with.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // hasAddress reports whether the interface has an address from which packets can be sent

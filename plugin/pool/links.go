@@ -43,12 +43,15 @@ func (l *links) lookAt(m *Member) (now link.Way, changed bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	m.trust.lookAt(m.Server)
 	addr, index, state := m.Server.Addr.Addr(), uint32(0), link.Unbound
 	if m.Server.Link != "" {
-		index, state = link.To(m.Server.Link, addr)
+		var foundOut bool
+		if index, state, foundOut = link.Look(m.Server.Link, addr); !foundOut {
+			return now, false // so far as is known it is as it was
+		}
 		m.Link(index, state)
 	}
+	m.trust.lookAt(m.Server)
 	if !m.onWay {
 		return now, false
 	}

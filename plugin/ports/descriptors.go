@@ -14,13 +14,20 @@ import (
 // process opens the sockets of all upstreams of the process. Each UDP port needs a file
 // descriptor, and so does each connection, encrypted or not; together they may take half of those that the
 // process may have, so that listeners and clients keep theirs.
-var process = NewBudget(fileLimit()/4, fileLimit()/4)
+var process = newProcess()
+
+func newProcess() *Budget {
+	b := NewBudget(fileLimit()/4, fileLimit()/4)
+	b.spares = newSpares(fileLimit())
+	return b
+}
 
 // Budget bounds open sockets. Pools for which there is no descriptor share ports with
 // others.
 type Budget struct {
 	udp, tcp quota
 	shared   *Ports // beyond the quota
+	spares   *spares
 	onShort  atomic.Pointer[func()]
 	reported atomic.Bool
 
@@ -31,7 +38,7 @@ type Budget struct {
 
 // NewBudget returns a budget of so many UDP ports, and so many connections.
 func NewBudget(udp, tcp int64) *Budget {
-	b := &Budget{udp: quota{most: udp}, tcp: quota{most: tcp}, conns: make(map[*countedPort]bool)}
+	b := &Budget{udp: quota{most: udp}, tcp: quota{most: tcp}, spares: new(spares), conns: make(map[*countedPort]bool)}
 	b.shared = Over(b.listenShared)
 	return b
 }
@@ -74,6 +81,9 @@ func (q *quota) giveBack() { q.open.Add(-1) }
 // ErrDescriptors is why there is no connection.
 var ErrDescriptors = errors.New("too few file descriptors for another connection; raise the limit (ulimit -n, LimitNOFILE)")
 
+// Reserve opens the descriptors that are held open for the time when others have taken all.
+func Reserve() { process.spares.fill() }
+
 // OnShort is [Budget.OnShort] of the whole process.
 func OnShort(f func()) { process.OnShort(f) }
 
@@ -102,6 +112,12 @@ func (b *Budget) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 		return nil, ErrDescriptors
 	}
 	conn, err := to.Dialer().DialContext(ctx, "tcp", to.String())
+	if err == nil {
+		b.spares.fill()
+	} else if exhausted(err) {
+		b.notify()
+		conn, err = b.spares.stream(ctx, to)
+	}
 	if err != nil {
 		b.tcp.giveBack()
 		return nil, err
@@ -116,6 +132,14 @@ func (b *Budget) ListenUDP(ctx context.Context, to udp.Peer) (*CountedUDP, error
 		return nil, ErrDescriptors
 	}
 	conn, err := to.ListenUDP(ctx)
+	if err == nil {
+		b.spares.fill()
+	} else if exhausted(err) {
+		b.notify()
+		if spare := b.spares.datagrams(to); spare != nil {
+			conn, err = spare, nil
+		}
+	}
 	if err != nil {
 		b.tcp.giveBack()
 		return nil, err
@@ -137,12 +161,20 @@ func (b *Budget) listen(v6 bool, received udp.Receiver) (udp.Conn, error) {
 		}
 		return nil, err
 	}
+	b.spares.fill()
 	return b.count(conn, b.udp.giveBack), nil
 }
 
 // listenShared opens one of the few that are left for all.
 func (b *Budget) listenShared(v6 bool, received udp.Receiver) (udp.Conn, error) {
 	conn, err := udp.Listen(v6, received)
+	if err == nil {
+		b.spares.fill()
+	} else if exhausted(err) {
+		if spare := b.spares.port(v6, received); spare != nil {
+			conn, err = spare, nil
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

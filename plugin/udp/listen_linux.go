@@ -1,7 +1,6 @@
 package udp
 
 import (
-	"context"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -21,12 +20,9 @@ type conn struct {
 	linked   atomic.Bool // it reports by which link packets come (ip(7), IP_PKTINFO)
 }
 
-// Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
-func Listen(v6 bool, received Receiver) (Conn, error) {
-	udp, err := listen(context.Background(), v6, 0)
-	if err != nil {
-		return nil, err
-	}
+// Use has received take what comes on a socket that [Open] has opened, for the same family. If
+// that fails the socket is closed.
+func Use(udp *net.UDPConn, v6 bool, received Receiver) (Conn, error) {
 	raw, err := udp.SyscallConn()
 	if err != nil {
 		udp.Close()

@@ -2,5 +2,10 @@
 
 package udp
 
-// Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
-func Listen(v6 bool, received Receiver) (Conn, error) { return listenPlain(v6, received) }
+import "net"
+
+// Use has received take what comes on a socket that [Open] has opened, for the same family. If
+// that fails the socket is closed.
+func Use(udp *net.UDPConn, v6 bool, received Receiver) (Conn, error) {
+	return plainOn(udp, v6, received), nil
+}

@@ -21,14 +21,11 @@ type plain struct {
 	closed bool
 }
 
-// listenPlain opens a socket for one family of addresses, and has received take what
-// comes.
-func listenPlain(v6 bool, received Receiver) (Conn, error) {
-	c := &plain{v6: v6, received: received, conns: make(map[uint32]*net.UDPConn)}
-	if _, err := c.conn(0); err != nil {
-		return nil, err
-	}
-	return c, nil
+// plainOn has received take what comes on a socket that is bound to no link.
+func plainOn(udp *net.UDPConn, v6 bool, received Receiver) Conn {
+	c := &plain{v6: v6, received: received, conns: map[uint32]*net.UDPConn{0: udp}}
+	go c.read(udp, 0)
+	return c
 }
 
 // conn returns the socket that is bound to a link, which is opened if need be.

@@ -17,6 +17,14 @@ import (
 // kinds are the sockets of this package, which all do the same.
 var kinds = map[string]func(bool, Receiver) (Conn, error){"as the system can": Listen, "plain": listenPlain}
 
+func listenPlain(v6 bool, received Receiver) (Conn, error) {
+	udp, err := Open(v6)
+	if err != nil {
+		return nil, err
+	}
+	return plainOn(udp, v6, received), nil
+}
+
 // echo returns what sends each packet back, and its address.
 func echo(t *testing.T, network, ip string) Peer {
 	t.Helper()
