@@ -28,9 +28,7 @@ const maxKept = 16 << 20
 // that name above forward.
 func (b *bench) cache() error {
 	entries := []entry{
-		{engine: "forward", n: 1, above: "cache 3600\n", name: "cache above forward 1"},
-		{engine: "kept", n: 1}, {engine: "kept", n: 3},
-		{engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 1, above: "cache 3600\n", name: "cache above dnsmus 1"},
+		cacheAbove("forward"), {engine: "kept", n: 1}, {engine: "kept", n: 3}, {engine: "dnsmus", n: 1}, cacheAbove("dnsmus"),
 	}
 	return b.with([]string{"good,ttl=5", "good,ttl=5", "good,ttl=5"}, entries, func(servers []*server) error {
 		if err := b.warm(servers); err != nil {
@@ -76,6 +74,11 @@ func (b *bench) cache() error {
 		b.report.table(t)
 		return nil
 	})
+}
+
+// cacheAbove is a server with one upstream, and the plugin *cache* above.
+func cacheAbove(engine string) entry {
+	return entry{engine: engine, n: 1, above: "cache 3600\n", name: "cache above " + engine + " 1"}
 }
 
 // zipfNames draws numbers below n: the first most often, the second half as often, and so on.

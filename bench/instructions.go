@@ -46,7 +46,7 @@ func (b *bench) instructions() error {
 	defer fakes.stop()
 	b.fakes = fakes
 	for _, e := range []entry{{engine: "forward", n: 1}, {engine: "dnsmus", n: 1}, {engine: "dnsmus", n: 3}, {engine: "dnsmus", n: 3, above: usual}} {
-		now, err := b.countQuery(e)
+		now, err := b.countQuery(e, 0)
 		if err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (b *bench) instructions() error {
 		}
 		old := e
 		old.engine = "before"
-		was, err := b.countQuery(old)
+		was, err := b.countQuery(old, 0)
 		if err != nil {
 			return err
 		}
@@ -64,6 +64,33 @@ func (b *bench) instructions() error {
 		t.add(e.String(), fmt.Sprintf("%.0f", now.instructions), fmt.Sprintf("%.3f", more), fmt.Sprintf("%.0f", now.bytes), fmt.Sprintf("%.3f", bytes))
 		b.report.goal("instructions a query / before, "+e.String(), fmt.Sprintf("<= %.2f", mostMore), fmt.Sprintf("%.3f", more), more <= mostMore)
 		b.report.goal("bytes a query / before, "+e.String(), fmt.Sprintf("<= %.2f", mostMore), fmt.Sprintf("%.3f", bytes), bytes <= mostMore)
+	}
+	b.report.table(t)
+	return b.countKept()
+}
+
+// countKept counts what queries cost where replies are kept, beside *cache* above forward.
+func (b *bench) countKept() error {
+	t := table{
+		title: "Instructions and bytes a query with replies that are kept",
+		note:  "A hit is a name that is asked for all the time, a miss one that is asked for once. Ratios are those to *cache* above forward.",
+		head:  []string{"server", "hit: instructions", "ratio", "bytes", "ratio", "miss: instructions", "ratio", "bytes", "ratio"},
+	}
+	var base [2]counted
+	for i, e := range []entry{cacheAbove("forward"), {engine: "kept", n: 1}, cacheAbove("dnsmus")} {
+		row := []any{e.String()}
+		for j, names := range []int{oneName, 0} {
+			c, err := b.countQuery(e, names)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				base[j] = c
+			}
+			row = append(row, fmt.Sprintf("%.0f", c.instructions), fmt.Sprintf("%.2f", c.instructions/base[j].instructions),
+				fmt.Sprintf("%.0f", c.bytes), fmt.Sprintf("%.2f", c.bytes/base[j].bytes))
+		}
+		t.add(row...)
 	}
 	b.report.table(t)
 	return nil
@@ -74,10 +101,11 @@ type counted struct {
 	instructions, bytes float64
 }
 
-// countQuery counts what a query costs a server. For its instructions the server runs twice, and
+// countQuery counts what a query for one of so many names costs a server; 0: no name is asked for
+// twice. For its instructions the server runs twice, and
 // the second time longer, so that what it does once is in both.
-func (b *bench) countQuery(e entry) (c counted, err error) {
-	if c.bytes, err = b.bytesOf(e); err != nil {
+func (b *bench) countQuery(e entry, names int) (c counted, err error) {
+	if c.bytes, err = b.bytesOf(e, names); err != nil {
 		return c, err
 	}
 	b.wrap = valgrind
@@ -89,7 +117,7 @@ func (b *bench) countQuery(e entry) (c counted, err error) {
 			return c, err
 		}
 		l := flatOut(long)
-		l.Timeout = clientPatience
+		l.Timeout, l.Names = clientPatience, names
 		r, err := b.measure(s, l)
 		s.stop()
 		if err != nil {
@@ -112,7 +140,7 @@ func (b *bench) countQuery(e entry) (c counted, err error) {
 }
 
 // bytesOf is how many bytes a server allocates a query, once it is warm.
-func (b *bench) bytesOf(e entry) (float64, error) {
+func (b *bench) bytesOf(e entry, names int) (float64, error) {
 	s, err := b.startServer(e, b.fakes.addrs[:e.n])
 	if err != nil {
 		return 0, err
@@ -125,7 +153,9 @@ func (b *bench) bytesOf(e entry) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := b.measure(s, flatOut(b.plan.turn))
+	l := flatOut(b.plan.turn)
+	l.Names = names
+	r, err := b.measure(s, l)
 	if err != nil {
 		return 0, err
 	}
