@@ -37,4 +37,7 @@ func TestLookWithoutDescriptors(t *testing.T) {
 			t.Errorf("%s is taken to be %v", name, state)
 		}
 	}
+	if w, foundOut := WayTo(addr, 0); foundOut {
+		t.Errorf("packets are taken to leave by %v", w)
+	}
 }

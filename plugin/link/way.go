@@ -10,5 +10,6 @@ type Way struct {
 }
 
 // WayTo returns how packets leave for addr now: over the interface of that index, or if it is
-// 0 as routes decide.
-func WayTo(addr netip.Addr, over uint32) Way { return wayTo(addr, over) }
+// 0 as routes decide. It reports foundOut false if the system could not be asked, for lack of a
+// file descriptor.
+func WayTo(addr netip.Addr, over uint32) (w Way, foundOut bool) { return wayTo(addr, over) }

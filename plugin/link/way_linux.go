@@ -7,20 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func wayTo(addr netip.Addr, over uint32) Way {
+func wayTo(addr netip.Addr, over uint32) (w Way, foundOut bool) {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
-		return Way{}
+		return Way{}, !exhausted(err)
 	}
 	defer conn.Close()
 	route, ok := lookUp(conn, addr, over)
 	if !ok {
-		return Way{}
+		return Way{}, true
 	}
-	w := Way{Link: route.OutIface}
+	w = Way{Link: route.OutIface}
 	w.Source, _ = netip.AddrFromSlice(route.Src)
 	w.Gateway, _ = netip.AddrFromSlice(route.Gateway)
-	return w
+	return w, true
 }
 
 // lookUp asks for the route to addr, over the interface of that index; 0: any.

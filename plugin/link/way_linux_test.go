@@ -15,7 +15,8 @@ func TestWayTo(t *testing.T) {
 	ways := func() (v4, v6 Way) {
 		t.Helper()
 		if err := testkit.InNetns(netns, func() {
-			v4, v6 = WayTo(netip.MustParseAddr("192.0.2.53"), 0), WayTo(netip.MustParseAddr("2001:db8::53"), 0)
+			v4, _ = WayTo(netip.MustParseAddr("192.0.2.53"), 0)
+			v6, _ = WayTo(netip.MustParseAddr("2001:db8::53"), 0)
 		}); err != nil {
 			t.Fatal(err)
 		}

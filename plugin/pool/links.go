@@ -56,7 +56,10 @@ func (l *links) lookAt(m *Member) (now link.Way, changed bool) {
 		return now, false
 	}
 	if state != link.Gone {
-		now = link.WayTo(addr, index)
+		var foundOut bool
+		if now, foundOut = link.WayTo(addr, index); !foundOut {
+			return now, false
+		}
 	}
 	before := m.way
 	m.way = &now
