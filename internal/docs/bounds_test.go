@@ -60,7 +60,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/ports/ids.go":                                  {numbers: []string{count("plugin/ports", "maxIDs")}, shown: []string{"TestIDs"}},
 		"plugin/upstream/phase.go, plugin/upstream/state.go":   {numbers: []string{count(up, "maxPackets"), count(up, "maxDials"), count(up, "maxClosedEarly")}},
 		"plugin/secure/host.go":                                {numbers: []string{count("plugin/secure", "maxAddrs")}},
-		"plugin/secure/https.go":                               {numbers: []string{size("plugin/secure", "maxHeaders"), size("plugin/secure", "maxUnread"), size("plugin/secure", "maxWindow")}, shown: []string{"TestLargeHeaders", "TestEndlessReply", "TestQUICServerOpensStreams"}},
+		"plugin/secure/https.go":                               {numbers: []string{size("plugin/secure", "maxHeaders"), size("plugin/secure", "maxUnread"), size("plugin/secure", "maxWindow"), size("plugin/secure", "allowedUnasked"), size("plugin/secure", "allowedPerQuery")}, shown: []string{"TestHTTPSFlood", "TestHTTPSManyReplies", "TestLargeHeaders", "TestEndlessReply", "TestQUICServerOpensStreams"}},
 		"plugin/upstream/conn.go, plugin/upstream/incoming.go": {numbers: []string{span(up, "maxDialPause")}, shown: []string{"TestDialTakesLong"}},
 		"plugin/upstream/state.go":                             {numbers: []string{count(up, "maxWorkers")}},
 		"plugin/pool/pool.go, plugin/upstream/streams.go":      {numbers: []string{word(code.int("plugin/pool", "warm") / int64(time.Minute)), span(up, "rewarmEvery")}},

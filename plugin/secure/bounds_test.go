@@ -1,12 +1,15 @@
 package secure
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -206,4 +209,68 @@ func TestDescriptors(t *testing.T) {
 		}
 		counts(t, 0)
 	})
+}
+
+// A server that sends without end what is no reply is cut off, be it asked or not.
+func TestHTTPSFlood(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		ca := testkit.NewAuthority(t)
+		cfg := serverOf(ca, valid())
+		cfg.NextProtos = []string{"h2"}
+		l, err := tls.Listen("tcp", "127.0.0.1:0", cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			go io.Copy(io.Discard, conn)
+			conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // settings, none
+			ping := append([]byte{0, 0, 8, 6, 0, 0, 0, 0, 0}, "pingping"...)
+			for err == nil {
+				_, err = conn.Write(bytes.Repeat(ping, 500))
+			}
+		}()
+		conn, err := connect(t, transport{name: "https"}.use("", client(ca)), l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked {
+			if _, err := conn.RoundTrip(t.Context(), question(".")); err == nil {
+				t.Error("there is a reply")
+			}
+		}
+		<-conn.Done()
+		<-ended
+		conn.Close()
+		l.Close()
+	}
+}
+
+// Many long replies are no flood.
+func TestHTTPSManyReplies(t *testing.T) {
+	ca := testkit.NewAuthority(t)
+	large := func(msg []byte) []byte { return append(msg, make([]byte, maxMessage-len(msg))...) }
+	address := serveHTTPS(t, serverOf(ca, valid()), large, untold)
+	conn, err := connect(t, transport{name: "https"}.use("", client(ca)), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var all sync.WaitGroup
+	for range 20 {
+		for range 20 {
+			all.Go(func() {
+				if reply, err := conn.RoundTrip(t.Context(), question(".")); err != nil || len(reply) != maxMessage {
+					t.Errorf("%d bytes, %v", len(reply), err)
+				}
+			})
+		}
+		all.Wait()
+	}
 }

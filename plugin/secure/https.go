@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
@@ -37,11 +39,19 @@ const (
 func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 	path = cmp.Or(path, defaultPath)
 	return func(ctx context.Context, to udp.Peer) (upstream.RoundTripper, error) {
+		allowed := new(atomic.Int64)
+		allowed.Store(allowedUnasked)
 		var protocols http.Protocols
 		protocols.SetHTTP2(true)
 		cfg := config(cfg, to, "h2")
 		t := &http.Transport{
-			DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return ports.Dial(ctx, to) },
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				conn, err := ports.Dial(ctx, to)
+				if err != nil {
+					return nil, err
+				}
+				return &limitedConn{conn, allowed}, nil
+			},
 			TLSClientConfig: cfg, Protocols: &protocols, DisableCompression: true,
 			MaxResponseHeaderBytes: maxHeaders,
 			HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: maxUnread, MaxReceiveBufferPerConnection: maxWindow},
@@ -58,7 +68,7 @@ func HTTPS(cfg *tls.Config, path string) DialRoundTripper {
 		req.Header.Set("Content-Type", mediaType)
 		req.Header.Set("Accept", mediaType)
 		req.Header.Set("User-Agent", "") // none: it only identifies the client
-		c := &httpsConn{conn: conn, request: req, done: make(chan struct{})}
+		c := &httpsConn{conn: conn, allowed: allowed, request: req, done: make(chan struct{})}
 		end := sync.OnceFunc(func() { close(c.done) })
 		conn.SetStateHook(func(conn *http.ClientConn) {
 			if conn.Err() != nil {
@@ -75,8 +85,33 @@ func authority(name string, port uint16) string {
 	return strings.TrimSuffix(host, ":443")
 }
 
+// What a server may send, in bytes: so much by itself, and so much for each query, of up to
+// maxWorth. It can be pings, each of which would be answered, or frames that are of no use.
+const (
+	allowedUnasked  = 256 << 10
+	allowedPerQuery = 128 << 10
+	maxWorth        = 100 // queries
+)
+
+var errTooMuch = errors.New("connection given up: much more came than was asked for")
+
+// limitedConn ends when more has come than is allowed.
+type limitedConn struct {
+	net.Conn
+	allowed *atomic.Int64
+}
+
+func (c *limitedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.allowed.Add(int64(-n)) < 0 {
+		return 0, errTooMuch
+	}
+	return n, err
+}
+
 type httpsConn struct {
 	conn    *http.ClientConn
+	allowed *atomic.Int64
 	request *http.Request // that of each query is a copy of
 	done    chan struct{}
 }
@@ -86,6 +121,9 @@ func (c *httpsConn) Close() error          { return c.conn.Close() }
 
 // RoundTrip implements upstream.RoundTripper (RFC 8484, section 4.1).
 func (c *httpsConn) RoundTrip(ctx context.Context, msg []byte) ([]byte, error) {
+	if c.allowed.Load() < maxWorth*allowedPerQuery {
+		c.allowed.Add(allowedPerQuery)
+	}
 	req := c.request.WithContext(ctx)
 	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(bytes.Clone(msg))), int64(len(msg))
 	resp, err := c.conn.RoundTrip(req)
