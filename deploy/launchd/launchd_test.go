@@ -36,7 +36,7 @@ func TestPlist(t *testing.T) {
 		args = append(args, m[1])
 	}
 	out, err := exec.Command(testkit.Binary(t), args...).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), ".:53 {\n    bind 127.0.0.1\n    dnsmus\n") {
+	if err != nil || !strings.Contains(string(out), ".:53 {\n    bind 127.0.0.1\n    dnsmus {\n        cache\n    }\n") {
 		t.Errorf("%q: %v\n%s", args, err, out)
 	}
 }
