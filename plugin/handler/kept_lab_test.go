@@ -24,6 +24,7 @@ import (
 
 // virtual is a network in virtual time. Streams cannot be opened there.
 type virtual struct {
+	dropsTCP  bool // a stream that is dialled is not refused at once
 	mu        sync.Mutex
 	resolvers map[netip.AddrPort]*knows
 }
@@ -124,7 +125,11 @@ func (v *virtual) listen(_ bool, received udp.Receiver) (udp.Conn, error) {
 	return &virtualConn{v, received}, nil
 }
 
-func (v *virtual) dial(context.Context, udp.Peer) (net.Conn, error) {
+func (v *virtual) dial(ctx context.Context, _ udp.Peer) (net.Conn, error) {
+	if v.dropsTCP {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return nil, net.ErrClosed
 }
 

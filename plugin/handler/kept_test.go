@@ -486,3 +486,39 @@ func keptCounts(t *testing.T) map[string]float64 {
 	}
 	return counts
 }
+
+// R5, R24: an upstream that was silent for long is found to reply again as soon when clients
+// get what is kept as when it is asked.
+func TestR24Returns(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		v.dropsTCP = true
+		public := v.resolver("192.0.2.1", 10*time.Millisecond, "www.example 192.0.2.80")
+		vpn := v.resolver("192.0.2.2", 30*time.Millisecond, "wiki.corp.example 10.1.2.3")
+		h := v.keeps(t, nil, public, vpn)
+		defer h.Stop()
+		for range 3 { // so that it is not the first query after a pause that it is silent to
+			h.gets("www.example")
+			h.gets("none.example")
+			time.Sleep(2 * time.Second)
+		}
+		vpn.be(true)
+		time.Sleep(4 * time.Second)
+		begun := time.Now()
+		if got := h.gets("new.example"); got != "NXDOMAIN" || time.Since(begun) < time.Second {
+			t.Fatalf("%s after %v: it does not go down", got, time.Since(begun))
+		}
+		for range 20 * 60 {
+			time.Sleep(time.Second)
+			h.gets("www.example")
+		}
+		vpn.be(false)
+		before, asked := vpn.asked(), public.asked()
+		time.Sleep(1500 * time.Millisecond)
+		if vpn.asked() == before {
+			t.Error("it is not probed once a second")
+		}
+		if h.gets("www.example"); public.asked() > asked {
+			t.Error("clients do not get what is kept")
+		}
+	})
+}

@@ -47,7 +47,22 @@ func (p *Pool) mayKnow(m *Member, question []byte) bool {
 
 // Kept returns what is kept for a question, how old it is, and what may be done with it.
 func (p *Pool) Kept(question []byte, f cache.Flags, now time.Time) (*Kept, time.Duration, cache.State) {
-	return p.cache.Get(question, f, now)
+	e, age, state := p.cache.Get(question, f, now)
+	if state == cache.Alive || state == cache.Held { // so nobody is asked
+		p.wanted(now)
+	}
+	return e, age, state
+}
+
+// wanted tells all upstreams, once a second at most, that there are clients.
+func (p *Pool) wanted(now time.Time) {
+	second := now.Unix()
+	if last := p.told.Load(); last == second || !p.told.CompareAndSwap(last, second) {
+		return
+	}
+	for _, m := range p.Members() {
+		m.Wanted()
+	}
 }
 
 // KeptReplies is the number of replies that are kept.

@@ -34,6 +34,7 @@ type Pool struct {
 
 	cache    *cache.Cache[*Member] // nil: nothing is kept
 	renewals atomic.Int64          // under way
+	told     atomic.Int64          // the second in which upstreams were last told that there are clients
 
 	confirming sync.Map // of confirmation, under way
 }

@@ -45,9 +45,21 @@ func (u *Upstream) planTidyLocked(due, now instant.Time) {
 	u.tidyTimer.Reset(u.tidyDue.Sub(now))
 }
 
+// Wanted says that there are clients, though they are not in need of the upstream just now: so
+// one that is down is probed as if it were asked (R5).
+func (u *Upstream) Wanted() {
+	now := instant.Now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.wanted = now
+	if u.known.Down && !u.linkGone() && !u.closing {
+		u.tidySoonLocked(now)
+	}
+}
+
 // probeDueLocked is when the upstream, which is down, is to be probed (R5), as a whole second.
 func (u *Upstream) probeDueLocked() instant.Time {
-	every := min(max(u.known.Probed.Sub(u.asked)/10, tidyEvery), maxProbeEvery)
+	every := min(max(u.known.Probed.Sub(max(u.asked, u.wanted))/10, tidyEvery), maxProbeEvery)
 	for range u.waitingLocked() {
 		every = tidyEvery
 		break

@@ -63,6 +63,9 @@ func TestR5ProbesFewer(t *testing.T) {
 				within("probes in ten minutes", probesOver(f, network, 10*time.Minute), 19, 21)
 				within("connections in ten minutes", f.opened("tcp")-dials, 1, 21)
 				within("tidyings in ten minutes", tidyings(u, 10*time.Minute), 20, 120)
+				u.Wanted() // its replies are kept elsewhere
+				within("probes while there are clients", probesOver(f, network, 8*time.Second), 7, 9)
+				time.Sleep(10 * time.Minute)
 				ask(u, query("host.example."))
 				within("probes after a query", probesOver(f, network, 8*time.Second), 7, 9)
 			})
