@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ import (
 )
 
 // R24: a second after the network has changed, whoever asks gets what an empty cache would
-// give, or what an upstream gave that has just gone: six clients at once, and C libraries, of
-// the packages' Corefile and of the command without one. Names were looked up before, and all
+// give, or what an upstream gave that has just gone: six clients at once, C libraries and node,
+// of the packages' Corefile and of the command without one. Names were looked up before, and all
 // may be kept for an hour.
 func TestR24NetworkChanges(t *testing.T) {
 	const packaged, alone = "@127.0.0.123", "@127.0.0.1 -p 5553"
@@ -51,6 +52,11 @@ func TestR24NetworkChanges(t *testing.T) {
 	p := l.coredns(l.packagedCorefile()).awaits(packaged + " git.corp.example")
 	l.start(testkit.Binary(t), "5553", filepath.Join(l.dir, "resolv.conf.dnsmus")).awaits(alone + " git.corp.example")
 
+	node, _ := exec.LookPath("node") // where there is one
+	script, err := filepath.Abs("testdata/lookup.js")
+	if err != nil {
+		t.Fatal(err)
+	}
 	gets := func(query string) string {
 		got := make([]string, 6)
 		var all sync.WaitGroup
@@ -76,6 +82,20 @@ func TestR24NetworkChanges(t *testing.T) {
 				if got := addresses(name + ".corp.example"); got != want && (want != "NXDOMAIN" || strings.Contains(got, "10.")) {
 					t.Errorf("%s, %s: %s is %q, want %q", when, library, name, got, want)
 				}
+			}
+		}
+		if node == "" {
+			return
+		}
+		out, err := l.lookUp(node, script, "wiki.corp.example", "git.corp.example", "shop.corp.example")
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", when, err, out)
+		}
+		for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+			words := strings.SplitN(line, ",", 3)
+			want, ok := want[strings.TrimSuffix(words[1], ".corp.example")]
+			if got := words[2]; ok && got != want && (want != "NXDOMAIN" || got != "ENOTFOUND") {
+				t.Errorf("%s, node's %s: %s is %q, want %q", when, words[0], words[1], got, want)
 			}
 		}
 	}

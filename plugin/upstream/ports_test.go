@@ -336,7 +336,7 @@ func TestR9Unpredictable(t *testing.T) {
 	if len(used) < ports.InUse {
 		t.Errorf("%d ports", len(used))
 	}
-	if same < n/ports.BusyInUse*9/10 || same > n/ports.BusyInUse*11/10 {
+	if same < n/ports.InUse*9/10 || same > n/ports.BusyInUse*11/10 { // of few ports on a quick machine, of many on a slow one
 		t.Errorf("%d of %d queries left from the same port as the one before", same, n)
 	}
 	if len(ids) < 17000 || len(ids) > 17500 { // 65536*(1-exp(-n/65536)) is 17,236
