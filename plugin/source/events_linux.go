@@ -174,8 +174,8 @@ func (w *inotify) followOne(file string) (found way, late error) {
 		}
 		if info.Mode().IsRegular() && err == nil {
 			found.whole = true
-			_, err = watch(path, asFile)
 			w.watches[number].file = true
+			_, _ = watch(path, asFile) // what an error shows has just happened to the file, and made an event, or is in late
 		}
 		return info.Mode(), nil
 	})
