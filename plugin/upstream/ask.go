@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -18,6 +17,12 @@ func (u *Upstream) Ask(q *Query, to Receiver) (x *Exchange, wake instant.Time) {
 	x, wake = u.ask(q, to, alone)
 	alone.Send()
 	return x, wake
+}
+
+// Ask asks u as [Upstream.Ask] does, but what is to be sent over UDP at once is left to
+// Send.
+func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake instant.Time) {
+	return u.ask(q, to, b)
 }
 
 // ask leaves packets to the batch.
@@ -92,40 +97,6 @@ func (x *Exchange) Release() {
 	}
 }
 
-// Up reports whether a reply to a question, which is as in [wire.Question], is to be expected:
-// the upstream is neither down nor unresponsive for its type or its name (R5). Nil is any.
-func (u *Upstream) Up(question []byte) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	forType, forName := u.unresponsive(question)
-	return !u.known.Down && !forType && !forName
-}
-
-// Usual is how long the upstream's replies usually take, and its fastest ones; 0: there were
-// none.
-func (u *Upstream) Usual() (usual, fastest time.Duration) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.known.Usual(), time.Duration(u.known.Fastest)
-}
-
-// Signs reports whether the upstream is known to do DNSSEC, and how long its reply to q,
-// which asks for signatures and is asked now, is worth to be waited for by one without
-// signatures (R19); zero: it is not.
-func (u *Upstream) Signs(q *Query) (known bool, worth time.Duration) {
-	now := instant.Now()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.known.EDNS.Avoid(now) { // so it is not asked for them
-		return false, 0
-	}
-	timeout := u.known.RTT.Timeout()
-	if q.Stream || u.cfg.ForceTCP {
-		timeout = u.known.Stall()
-	}
-	return u.known.DNSSEC.Known(now), u.known.DNSSEC.Worth(questionType(q.Msg), timeout, now)
-}
-
 // do does the work, in order. The lock must not be held.
 func (u *Upstream) do(o *outbox) {
 	for i := range o.first[:o.n] {
@@ -193,12 +164,4 @@ func (u *Upstream) probe() {
 }
 
 // rootNS asks for what takes a resolver no time, as do other types of the root.
-var rootNS = question(".", dns.TypeNS)
-
-func question(name string, qtype uint16) []byte {
-	msg, err := new(dns.Msg).SetQuestion(name, qtype).Pack()
-	if err != nil {
-		panic(err) // of a constant
-	}
-	return msg
-}
+var rootNS = packedQuery(".", dns.TypeNS)

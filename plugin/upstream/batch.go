@@ -26,12 +26,6 @@ func NewBatch() *Batch {
 	return b
 }
 
-// Ask asks u as [Upstream.Ask] does, but what is to be sent over UDP at once is left to
-// Send.
-func (b *Batch) Ask(u *Upstream, q *Query, to Receiver) (x *Exchange, wake instant.Time) {
-	return u.ask(q, to, b)
-}
-
 // Send sends what is in the batch, which must not be used any more.
 func (b *Batch) Send() {
 	b.packets.Send()

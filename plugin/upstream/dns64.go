@@ -7,21 +7,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Makes64 reports whether the upstream makes IPv6 addresses for names that have none (DNS64;
-// RFC 6147), or may do so. It is asked for that the first time, and again when it returns.
-func (u *Upstream) Makes64() bool {
-	var out outbox
-	now := instant.Now()
-	u.mu.Lock()
-	if u.known.DNS64.Ask(now) {
-		out.add(job{kind: probe64Job})
-	}
-	makes := u.known.DNS64.Makes(now)
-	u.mu.Unlock()
-	u.do(&out)
-	return makes
-}
-
 // forget64Locked has the upstream asked anew, for it may be another one.
 func (u *Upstream) forget64Locked(now instant.Time, out *outbox) {
 	if u.known.DNS64.Forget() && u.known.DNS64.Ask(now) {
@@ -30,7 +15,7 @@ func (u *Upstream) forget64Locked(now instant.Time, out *outbox) {
 }
 
 // ipv4only asks for what only DNS64 has (RFC 7050, section 3).
-var ipv4only = question("ipv4only.arpa.", dns.TypeAAAA)
+var ipv4only = packedQuery("ipv4only.arpa.", dns.TypeAAAA)
 
 // prober64 is the Receiver of that.
 type prober64 struct {

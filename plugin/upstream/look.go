@@ -15,14 +15,6 @@ const lookEvery = 10 * time.Millisecond
 // nothing could be sent, the link is looked at anew (R20). A look that began before says
 // nothing.
 
-// looks are an upstream's looks at its link. Those that wait are also in waitingForLink.
-type looks struct {
-	waiting  map[*Exchange]error // for the next look; with why they fail, or nil: they are cut off
-	underWay map[*Exchange]error // likewise, for the one that is under way
-	planned  bool                // there is one, or the next one is due
-	begun    instant.Time        // the last one
-}
-
 // waitForLook has the exchange wait for a look at the link that begins from now on. It fails
 // with err if that finds nothing new; nil: it is cut off. False says that there is no look.
 func (x *Exchange) waitForLook(err error, now instant.Time) bool {
@@ -37,19 +29,6 @@ func (x *Exchange) waitForLook(err error, now instant.Time) bool {
 	l.waiting[x] = err
 	x.u.planLookLocked(now)
 	return true
-}
-
-// waits reports whether the exchange waits for a look.
-func (l *looks) waits(x *Exchange) bool {
-	_, next := l.waiting[x]
-	_, now := l.underWay[x]
-	return next || now
-}
-
-// forget ends an exchange's wait for a look.
-func (l *looks) forget(x *Exchange) {
-	delete(l.waiting, x)
-	delete(l.underWay, x)
 }
 
 // planLookLocked has the link looked at as soon as may be.

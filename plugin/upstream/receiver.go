@@ -10,7 +10,7 @@ type Receiver interface {
 	// Reply takes the resolver's reply, which came at that time, over a stream or over
 	// UDP: well-formed, of the same question, its id to be ignored. Nothing follows,
 	// unless it may be forged: then another reply may, or a failure.
-	Reply(msg []byte, at instant.Time, stream bool)
+	Reply(msg []byte, at instant.Time, overStream bool)
 	// Fail says that the exchange ended without a reply. It is called at most
 	// once, and nothing follows.
 	Fail(err error)

@@ -51,9 +51,6 @@ func (x *Exchange) noteSilence(now instant.Time, out *outbox) {
 	x.noteTypeSilence(now, out)
 }
 
-// isDue reports whether a time that is not zero has come.
-func isDue(at, now instant.Time) bool { return !at.IsZero() && !now.Before(at) }
-
 // retryUDP sends another packet, or goes over to a stream when that has to have its time.
 func (x *Exchange) retryUDP(now instant.Time, out *outbox) {
 	p := &x.udp

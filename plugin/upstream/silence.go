@@ -139,7 +139,7 @@ func (x *Exchange) noteTypeSilence(now instant.Time, out *outbox) {
 	qtype := x.qtype()
 	became, probe := u.known.Types.Unanswered(qtype, now, u.cfg.Patience/2)
 	if probe {
-		out.add(job{kind: probeOneJob, msg: question(".", qtype)})
+		out.add(job{kind: probeOneJob, msg: packedQuery(".", qtype)})
 	}
 	if !became {
 		return

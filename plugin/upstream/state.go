@@ -67,6 +67,27 @@ type turns struct {
 	waiting map[uint16][]*Exchange
 }
 
+// looks are an upstream's looks at its link. Those that wait are also in waitingForLink.
+type looks struct {
+	waiting  map[*Exchange]error // for the next look; with why they fail, or nil: they are cut off
+	underWay map[*Exchange]error // likewise, for the one that is under way
+	planned  bool                // there is one, or the next one is due
+	begun    instant.Time        // the last one
+}
+
+// waits reports whether the exchange waits for a look.
+func (l *looks) waits(x *Exchange) bool {
+	_, next := l.waiting[x]
+	_, now := l.underWay[x]
+	return next || now
+}
+
+// forget ends an exchange's wait for a look.
+func (l *looks) forget(x *Exchange) {
+	delete(l.waiting, x)
+	delete(l.underWay, x)
+}
+
 // Exchange is one query to one upstream and the wait for its reply. There can be very many,
 // for it stays until the reply comes or is given up, also when it is not waited for any
 // longer; so it is small and refers to little.

@@ -26,25 +26,6 @@ func (u *Upstream) tidy() {
 	u.do(&out)
 }
 
-// tidySoonLocked makes sure that tidy is called within a second.
-func (u *Upstream) tidySoonLocked(now instant.Time) {
-	if u.tidyDue.IsZero() || u.tidyDue.Sub(now) > tidyEvery {
-		u.planTidyLocked(now, now)
-	}
-}
-
-// planTidyLocked has tidy called at a whole second after now, from the time on at which
-// something is due; zero: nothing is.
-func (u *Upstream) planTidyLocked(due, now instant.Time) {
-	if due.IsZero() {
-		u.tidyDue = instant.Never
-		u.tidyTimer.Stop()
-		return
-	}
-	u.tidyDue = instant.WholeSecond(max(due, now+1))
-	u.tidyTimer.Reset(u.tidyDue.Sub(now))
-}
-
 // Wanted says that there are clients, though they are not in need of the upstream just now: so
 // one that is down is probed as if it were asked (R5).
 func (u *Upstream) Wanted() {

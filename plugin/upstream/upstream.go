@@ -5,19 +5,25 @@
 //
 // From the top down; what stands lower knows nothing of what stands above it.
 //
-//	upstream.go, batch.go, link.go, tidy.go    what others call, and what is due at whole seconds
-//	incoming.go, conn.go, workers.go           what comes from the network
+//	upstream.go, link.go, tidy.go, look.go     what others call, and what is due at whole seconds; a look at the link,
+//	                                           before an exchange goes without its upstream
+//	conn.go, workers.go, incoming.go           what comes from the network
 //	ask.go                                     a query begins; work that is done without the lock
 //	retry.go, reply.go, silence.go, zones.go   what is due, what a reply means, up and down
-//	turns.go                                   how many ask the same question at a time
 //	exchange.go                                one query: the only file that decides what is next
-//	path_udp.go, path_stream.go, fallback.go   its two paths, and the reply that is better than none
-//	wording.go                                 its message, with EDNS or without
+//	path_stream.go, path_udp.go                its two paths
+//	turns.go, dns64.go                         how many ask the same question at a time; who makes IPv6 addresses
 //	sockets.go, streams.go, stream.go          the sockets and connections to use
-//	look.go                                    a look at the link, before an exchange goes without its upstream
-//	waiting.go, outbox.go                      the exchanges that wait; work for when the lock is released
+//	wording.go, fallback.go                    its message, with EDNS or without; the reply that is better than none
+//	batch.go, outbox.go                        packets that leave together; work for when the lock is released
+//	waiting.go, due.go                         the exchanges that wait; times at which something is due
 //	state.go                                   all that the lock guards
 //	phase.go, stream_state.go, match.go        tables and rules without state
+//	config.go, receiver.go, observer.go        what others give
+//	errors.go, dial.go                         why a connection came to nothing; several attempts at one
+//
+// Three uses run back up: an exchange asks for a look at the link, and a connection and its
+// workers, each in a goroutine of its own, are started from below.
 //
 // What is known of the resolver is in package known, ids and UDP ports are in package ports.
 //
@@ -124,4 +130,53 @@ func (u *Upstream) Close() {
 	u.tidyLocked(false, instant.Now(), &out)
 	u.mu.Unlock()
 	u.do(&out)
+}
+
+// Up reports whether a reply to a question, which is as in [wire.Question], is to be expected:
+// the upstream is neither down nor unresponsive for its type or its name (R5). Nil is any.
+func (u *Upstream) Up(question []byte) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	forType, forName := u.unresponsive(question)
+	return !u.known.Down && !forType && !forName
+}
+
+// Usual is how long the upstream's replies usually take, and its fastest ones; 0: there were
+// none.
+func (u *Upstream) Usual() (usual, fastest time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.known.Usual(), time.Duration(u.known.Fastest)
+}
+
+// Signs reports whether the upstream is known to do DNSSEC, and how long its reply to q,
+// which asks for signatures and is asked now, is worth to be waited for by one without
+// signatures (R19); zero: it is not.
+func (u *Upstream) Signs(q *Query) (known bool, worth time.Duration) {
+	now := instant.Now()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.known.EDNS.Avoid(now) { // so it is not asked for them
+		return false, 0
+	}
+	timeout := u.known.RTT.Timeout()
+	if q.Stream || u.cfg.ForceTCP {
+		timeout = u.known.Stall()
+	}
+	return u.known.DNSSEC.Known(now), u.known.DNSSEC.Worth(questionType(q.Msg), timeout, now)
+}
+
+// Makes64 reports whether the upstream makes IPv6 addresses for names that have none (DNS64;
+// RFC 6147), or may do so. It is asked for that the first time, and again when it returns.
+func (u *Upstream) Makes64() bool {
+	var out outbox
+	now := instant.Now()
+	u.mu.Lock()
+	if u.known.DNS64.Ask(now) {
+		out.add(job{kind: probe64Job})
+	}
+	makes := u.known.DNS64.Makes(now)
+	u.mu.Unlock()
+	u.do(&out)
+	return makes
 }

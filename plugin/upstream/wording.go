@@ -8,6 +8,15 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
+// packedQuery returns a query that is known to be well-formed.
+func packedQuery(name string, qtype uint16) []byte {
+	msg, err := new(dns.Msg).SetQuestion(name, qtype).Pack()
+	if err != nil {
+		panic(err) // of a constant
+	}
+	return msg
+}
+
 // qtype is the type that the exchange asks for.
 func (x *Exchange) qtype() uint16 { return questionType(x.query.msg) }
 
