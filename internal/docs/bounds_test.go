@@ -40,7 +40,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/handler/handler.go":                            {numbers: []string{thousands(option.Default().MaxConcurrent)}, shown: []string{"TestMaxConcurrent"}},
 		"plugin/option/table.go":                               {numbers: []string{span("plugin/option", "minWait"), span("plugin/option", "maxWait")}},
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
-		"plugin/ports/descriptors.go":                          {shown: []string{"plugin/upstream/TestDescriptors"}},
+		"plugin/ports/process.go":                              {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/ports/spare.go":                                {numbers: []string{thousands(4 * code.int("plugin/ports", "maxSpares"))}, shown: []string{"TestSpares"}},
 		"plugin/upstream/look.go":                              {numbers: []string{span(up, "lookEvery")}, shown: []string{"TestR20FewLooks"}},
 		"plugin/pool/ends.go":                                  {numbers: []string{count("plugin/pool", "maxEnds")}},

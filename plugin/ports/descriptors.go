@@ -2,25 +2,12 @@ package ports
 
 import (
 	"context"
-	"errors"
-	"math"
 	"net"
 	"sync"
 	"sync/atomic"
 
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
-
-// process opens the sockets of all upstreams of the process. Each UDP port needs a file
-// descriptor, and so does each connection, encrypted or not; together they may take half of those that the
-// process may have, so that listeners and clients keep theirs.
-var process = newProcess()
-
-func newProcess() *Budget {
-	b := NewBudget(fileLimit()/4, fileLimit()/4)
-	b.spares = newSpares(fileLimit())
-	return b
-}
 
 // Budget bounds open sockets. Pools for which there is no descriptor share ports with
 // others.
@@ -61,49 +48,6 @@ func (b *Budget) Open() (own, shared, connections int) {
 // OnShort has f called once, when descriptors are too few for ports of each pool's own. A
 // later call replaces f.
 func (b *Budget) OnShort(f func()) { b.onShort.Store(&f) }
-
-// quota counts what is open of a kind.
-type quota struct {
-	most int64
-	open atomic.Int64
-}
-
-func (q *quota) take() bool {
-	if q.open.Add(1) <= q.most {
-		return true
-	}
-	q.open.Add(-1)
-	return false
-}
-
-func (q *quota) giveBack() { q.open.Add(-1) }
-
-// ErrDescriptors is why there is no connection.
-var ErrDescriptors = errors.New("too few file descriptors for another connection; raise the limit (ulimit -n, LimitNOFILE)")
-
-// Reserve opens the descriptors that are held open for the time when others have taken all.
-func Reserve() { process.spares.fill() }
-
-// OnShort is [Budget.OnShort] of the whole process.
-func OnShort(f func()) { process.OnShort(f) }
-
-// Drops counts the packets of upstreams that the whole process did not read in time, and
-// so lost, so far as the system tells.
-func Drops() uint64 { return process.dropped() }
-
-// Connections counts the connections of the whole process to upstreams.
-func Connections() int {
-	_, _, connections := process.Open()
-	return connections
-}
-
-// Dial opens a TCP connection within the budget of the process.
-func Dial(ctx context.Context, to udp.Peer) (net.Conn, error) { return process.Dial(ctx, to) }
-
-// ListenUDP opens a UDP socket for one connection, within the budget of the process.
-func ListenUDP(ctx context.Context, to udp.Peer) (*CountedUDP, error) {
-	return process.ListenUDP(ctx, to)
-}
 
 // Dial opens a TCP connection within the budget.
 func (b *Budget) Dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
@@ -187,31 +131,6 @@ func (b *Budget) notify() {
 	}
 }
 
-// counted is a connection that is given back to a quota.
-type counted struct {
-	net.Conn
-	once   sync.Once
-	closed func()
-}
-
-func (c *counted) Close() error {
-	c.once.Do(c.closed)
-	return c.Conn.Close()
-}
-
-// CountedUDP is a UDP socket that is given back to a quota.
-type CountedUDP struct {
-	*net.UDPConn
-	once   sync.Once
-	closed func()
-}
-
-// Close closes the socket.
-func (c *CountedUDP) Close() error {
-	c.once.Do(c.closed)
-	return c.UDPConn.Close()
-}
-
 // countedPort is a UDP socket that is given back to a quota, and whose lost packets stay
 // counted.
 type countedPort struct {
@@ -247,6 +166,3 @@ func (b *Budget) dropped() uint64 {
 	}
 	return n
 }
-
-// unlimited is a limit where there is none.
-const unlimited = math.MaxInt64

@@ -60,9 +60,6 @@ type Ports struct {
 	open  []*port         // those in use, and those that only wait for late replies
 }
 
-// New returns ports, each of which is opened when it is first needed.
-func New() *Ports { return process.Ports() }
-
 // Over returns ports that are opened by listen.
 func Over(listen Listen) *Ports { return over(listen, nil) }
 

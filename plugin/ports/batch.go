@@ -3,50 +3,9 @@ package ports
 import (
 	"encoding/binary"
 	"slices"
-	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
-
-// Owner is the upstream's side of a [Socket]. Its methods are called from any goroutine,
-// with no lock of this package held.
-type Owner interface {
-	// Waits reports whether a reply with that id is waited for now, and whether one was
-	// before.
-	Waits(id uint16) (now, before bool)
-	// Received takes a message of at least a header's size, which is valid until it returns.
-	// It reports whether the message answers what was waited for with its id.
-	Received(msg []byte, now instant.Time) (answers bool)
-	// Failed reports an error that ICMP reports of a packet to the peer, and as much of that
-	// packet as was quoted.
-	Failed(err error, quoted []byte, now instant.Time)
-	// NotSent reports why the packet with that id was not sent.
-	NotSent(id uint16, err error)
-}
-
-// Socket is an upstream's part of a port.
-type Socket struct {
-	Peer  udp.Peer // of the upstream, as it was when the socket was opened
-	owner Owner
-	port  *port
-}
-
-// Age is how long the port has been open to guesses.
-func (s *Socket) Age(now instant.Time) time.Duration { return now.Sub(s.port.born) }
-
-// Ends is until when the port is in use.
-func (s *Socket) Ends() instant.Time { return s.port.born.Add(s.port.life) }
-
-// Retire has another port take the place of the socket's, for all upstreams.
-func (s *Socket) Retire() { s.port.retiring.Store(true) }
-
-// Retiring reports whether another port is to take the place of the socket's: it is old, or
-// Retire or [Ports.Renew] was called.
-func (s *Socket) Retiring(now instant.Time) bool { return s.port.retiringAt(now) }
-
-// Close takes the socket off its port, which is closed with its last one.
-func (s *Socket) Close() { s.port.remove(s) }
 
 // Batch is packets that leave together: those from one port in one system call, where the
 // system has such calls. Its zero value is empty; it is for one goroutine.
