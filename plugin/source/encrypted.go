@@ -1,8 +1,6 @@
 package source
 
 import (
-	"fmt"
-
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -43,31 +41,4 @@ func (l *List) resolve(by *entry, s server.Server) server.Server {
 	}
 	over.VPN = over.VPN || s.VPN
 	return over
-}
-
-// checkPlain warns once of each server that is asked in plain text because the user wants
-// it so, while the system asks it encrypted.
-func (l *List) checkPlain(r *Report) {
-	warned := make(map[server.ID]bool)
-	asked := l.Servers()
-	for _, e := range l.entries {
-		if e.system {
-			continue
-		}
-		for _, s := range e.last.Servers {
-			over, from, found := l.encrypted(e, s)
-			if !found || warned[s.ID] || !includes(asked, []server.Server{s}) {
-				continue
-			}
-			warned[s.ID] = true
-			if !l.warnedPlain[s.ID] {
-				where := ""
-				if e.source != nil {
-					where = " in " + e.source.String()
-				}
-				r.Warnings = append(r.Warnings, fmt.Sprintf("upstream %s%s is asked in plain text, while %s has it as %s; remove it to have it asked encrypted only", s, where, from.source, over))
-			}
-		}
-	}
-	l.warnedPlain = warned
 }

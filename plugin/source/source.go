@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -65,16 +64,4 @@ type Reading struct {
 type Skipped struct {
 	What string // the server, or the word that is not one
 	Why  string // in a few words, as "loopback"
-}
-
-// keep adds those of the servers that are missing. One that was encrypted stays so.
-func (r *Reading) keep(servers []server.Server) {
-	r.Servers = slices.Clone(r.Servers)
-	for _, s := range servers {
-		r.Servers = slices.DeleteFunc(r.Servers, func(now server.Server) bool { return isPlainTwin(now, s) })
-		if !slices.ContainsFunc(r.Servers, s.Equal) {
-			r.Servers = append(r.Servers, s)
-		}
-	}
-	r.Text = append(slices.Clip(r.Text), "warming"...)
 }
