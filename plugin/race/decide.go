@@ -206,7 +206,7 @@ func (s *state) firstOpen() bool {
 // othersUntil is how long a race without a good reply waits for legs that have not replied
 // (R4); 0: not at all. Legs that are down are waited for in two cases: no leg has replied, and
 // all that have not failed are down (R5); or the plan has put them off. Had they been asked
-// with the first leg, they would have had as long as that one took, so they get it now.
+// at once, they would have had as long as the slowest of the others took, so they get it now.
 func (s *state) othersUntil(t *tally) time.Duration {
 	switch {
 	case t.waiting:
@@ -218,7 +218,13 @@ func (s *state) othersUntil(t *tally) time.Duration {
 	case !s.Plan.Alone:
 		return 0
 	}
-	return s.putOffUntil + s.firstDone
+	longest := s.firstDone
+	for i := range s.legs {
+		if l := &s.legs[i]; l.status == replied || l.status == failed {
+			longest = max(longest, l.at-l.asked)
+		}
+	}
+	return s.putOffUntil + longest
 }
 
 // signedUntil is how long a good answer without signature waits for upstreams that are known

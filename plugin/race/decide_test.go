@@ -245,6 +245,8 @@ func TestDecide(t *testing.T) {
 		{"R16: the timeout counts from when the others were asked", stateOf(first, is(waiting), is(failed)).othersAsked(hedge, 50*ms), timeout, waits(hedge + timeout)},
 		{"R16: and is the end", stateOf(first, is(waiting), is(failed)).othersAsked(hedge, 50*ms), hedge + timeout, inconclusive(-1)},
 		{"R16: one that is down is waited for as long as the first was", stateOf(first, is(down), got(30*ms, NXDomainSOA)).othersAsked(30*ms, 30*ms), 31 * ms, waits(60 * ms)},
+		{"R16: as long as the slowest that was asked beside it was", stateOf(first, is(down), got(30*ms, NXDomainSOA), got(45*ms, NXDomainSOA)).othersAsked(30*ms, 30*ms), 61 * ms, waits(75 * ms)},
+		{"R16: as the slowest of all was, from when it was asked", stateOf(first, is(down), got(30*ms, NXDomainSOA), got(70*ms, NXDomainSOA).askedAt(30*ms)).othersAsked(30*ms, 30*ms), 69 * ms, waits(70 * ms)},
 		{"R16: and no longer", stateOf(first, is(down), got(30*ms, NXDomainSOA)).othersAsked(30*ms, 30*ms), 60 * ms, inconclusive(1)},
 		{"R16: it is not when all were asked at once", stateOf(all, is(down), got(30*ms, NXDomainSOA)), 31 * ms, inconclusive(1)},
 		{"R16: a filter's denial asks nobody", stateOf(Setup{Rules: filters.Rules, Plan: first.Plan}, is(unasked), got(1*ms, NXDomain).ofFilter()), 1 * ms, won(1)},
