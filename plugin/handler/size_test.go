@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,14 +21,14 @@ import (
 // between is a plugin before this one, with a writer of its own.
 type between struct {
 	plugin.Handler
-	got chan int // records of the message that it was given
+	most *atomic.Int64 // records of a message that it was given
 }
 
 func (b between) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	nw := nonwriter.New(w)
 	rcode, err := b.Handler.ServeDNS(ctx, nw, r)
 	if nw.Msg != nil {
-		b.got <- len(nw.Msg.Answer)
+		b.most.Store(max(b.most.Load(), int64(len(nw.Msg.Answer)))) // one at a time comes here
 		w.WriteMsg(nw.Msg)
 	}
 	return rcode, err
@@ -70,14 +71,14 @@ func TestReplySize(t *testing.T) {
 		"DO":       func(m *dns.Msg) { m.IsEdns0().SetDo() },
 		"signed":   func(m *dns.Msg) { m.SetTsig("key.example.", dns.HmacSHA256, 300, time.Now().Unix()) },
 	}
-	got := make(chan int, 1000)
+	var most atomic.Int64
 	cached := func(c *Config) { c.Cache = 100 }
 	servers := map[string]string{
 		"alone": serve(t, []netip.AddrPort{up}, nil),
 		"cache": serve(t, []netip.AddrPort{up}, nil, cached),
 	}
 	h := started(Config{Upstreams: plain(up), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second}})
-	servers["behind another plugin"] = run(t, h, func(plugin.Handler) plugin.Handler { return between{h, got} })
+	servers["behind another plugin"] = run(t, h, func(plugin.Handler) plugin.Handler { return between{h, &most} })
 	for where, addr := range servers {
 		for what, edit := range queries {
 			for _, size := range []uint16{0, 100, 512, 1232, 1400, 4096, 65535} {
@@ -101,14 +102,7 @@ func TestReplySize(t *testing.T) {
 			}
 		}
 	}
-	close(got)
-	whole := 0
-	for n := range got {
-		if n == records {
-			whole++
-		}
-	}
-	if whole == 0 {
+	if most.Load() != records {
 		t.Error("a plugin before this one, which may keep it, gets no whole reply")
 	}
 }
