@@ -37,7 +37,7 @@ func bounds(code *code) map[string]bound {
 	names := code.int("plugin/knowledge", "shards") * code.int("plugin/knowledge", "sets") * code.int("plugin/knowledge", "ways")
 	zones := code.int("plugin/knowledge", "zoneShards") * code.int("plugin/knowledge", "zonePlaces")
 	return map[string]bound{
-		"plugin/handler/handler.go":                            {numbers: []string{thousands(option.Default().MaxConcurrent)}, shown: []string{"TestMaxConcurrent"}},
+		"plugin/handler/serve.go":                              {numbers: []string{thousands(option.Default().MaxConcurrent)}, shown: []string{"TestMaxConcurrent"}},
 		"plugin/option/table.go":                               {numbers: []string{span("plugin/option", "minWait"), span("plugin/option", "maxWait")}},
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
 		"plugin/ports/process.go":                              {shown: []string{"plugin/upstream/TestDescriptors"}},
@@ -50,7 +50,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/knowledge/nametable.go":                        {numbers: []string{thousands(names), megabytes(names * (code.size("plugin/knowledge", "known") + pointer + longestName))}},
 		"plugin/knowledge/zonetable.go":                        {numbers: []string{count("plugin/knowledge", "MaxUpstreams"), thousands(zones), megabytes(zones * (code.size("plugin/knowledge", "zone") + pointer + longestName)), megabytes(zones * code.size("plugin/knowledge", "tally"))}},
 		"plugin/cache/body.go":                                 {numbers: []string{thousands(code.int("plugin/option", "defaultCache")), size("plugin/cache", "maxSize")}, shown: []string{"TestEntries"}},
-		"plugin/pool/kept.go":                                  {numbers: []string{count("plugin/pool", "maxRenewals")}},
+		"plugin/pool/ask.go":                                   {numbers: []string{count("plugin/pool", "maxRenewals")}},
 		"plugin/pool/stale.go":                                 {shown: []string{"TestR24GoesOn"}},
 		"plugin/cache/change.go":                               {numbers: []string{count("plugin/cache", "maxChanges")}},
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
@@ -63,10 +63,10 @@ func bounds(code *code) map[string]bound {
 		"plugin/secure/https.go":                               {numbers: []string{size("plugin/secure", "maxHeaders"), size("plugin/secure", "maxUnread"), size("plugin/secure", "maxWindow"), size("plugin/secure", "allowedUnasked"), size("plugin/secure", "allowedPerQuery")}, shown: []string{"TestHTTPSFlood", "TestHTTPSManyReplies", "TestLargeHeaders", "TestEndlessReply", "TestQUICServerOpensStreams"}},
 		"plugin/upstream/conn.go, plugin/upstream/incoming.go": {numbers: []string{span(up, "maxDialPause")}, shown: []string{"TestDialTakesLong"}},
 		"plugin/upstream/state.go":                             {numbers: []string{count(up, "maxWorkers")}},
-		"plugin/pool/pool.go, plugin/upstream/streams.go":      {numbers: []string{word(code.int("plugin/pool", "warm") / int64(time.Minute)), span(up, "rewarmEvery")}},
+		"plugin/pool/replace.go, plugin/upstream/streams.go":   {numbers: []string{word(code.int("plugin/pool", "warm") / int64(time.Minute)), span(up, "rewarmEvery")}},
 		"plugin/secure/quic.go":                                {numbers: []string{count("plugin/secure", "maxEnds"), span("plugin/secure", "endWait")}},
 		"plugin/handler/follow.go":                             {numbers: []string{span("plugin/handler", "firstWait")}},
-		"plugin/handler/log.go":                                {numbers: []string{span("plugin/handler", "calm")}, shown: []string{"TestFewLines", "TestNoErrors", "TestMaxConcurrent"}},
+		"plugin/handler/log.go, plugin/handler/overload.go":    {numbers: []string{span("plugin/handler", "calm")}, shown: []string{"TestFewLines", "TestNoErrors", "TestMaxConcurrent"}},
 		"plugin/handler/observer.go":                           {numbers: []string{count("plugin/handler", "logBurst"), span("plugin/handler", "logEvery")}},
 		"plugin/pool/reasons.go":                               {numbers: []string{count("plugin/pool", "maxExtraText") + " bytes"}},
 		"plugin/printable/printable.go":                        {numbers: []string{count("plugin/printable", "maxShort") + " bytes"}},

@@ -1,6 +1,9 @@
 package handler
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/coredns/coredns/request"
 	"github.com/miekg/dns"
 
@@ -114,4 +117,42 @@ func (c *client) passThrough(out *pool.Result) []byte {
 		wire.Header(msg).ClearAD()
 	}
 	return msg
+}
+
+// cutOff is the reply to r over UDP where the whole one is too long, and must not be changed
+// because it is signed.
+func cutOff(r *dns.Msg) *dns.Msg {
+	m := new(dns.Msg).SetReply(r)
+	m.RecursionAvailable, m.Truncated = true, true
+	return m
+}
+
+// write sends the client the reply, with the id and the question of its query.
+func (c *client) write(w dns.ResponseWriter) {
+	in, r := &c.reply, c.request
+	signed := in.msg.IsTsig() != nil
+	if (signed || r.IsTsig() != nil) && !c.stream && len(in.raw) > upstream.MaxUDPSize {
+		w.WriteMsg(cutOff(r))
+		return
+	}
+	if signed {
+		// Unpacking and packing again would break the signature.
+		raw := bytes.Clone(in.raw)
+		wire.Header(raw).SetID(r.Id)
+		if !c.trustsAD && r.IsTsig() == nil { // who has not signed cannot check it
+			wire.Header(raw).ClearAD()
+		}
+		w.Write(raw)
+		return
+	}
+	in.edns(r.IsEdns0() != nil)
+	in.msg.Id = r.Id
+	in.msg.Question = slices.Clone(r.Question) // in the client's case; an error may come without
+	if c.stream {
+		in.msg.Truncated = false // TC has no meaning over TCP
+	}
+	if !c.trustsAD {
+		in.msg.AuthenticatedData = false
+	}
+	w.WriteMsg(in.msg)
 }

@@ -157,7 +157,7 @@ func (f *follower) update(r source.Report) {
 	added, removed := replace(f.pool, others)
 	f.some.happens()
 	if len(added)+len(removed) > 0 {
-		log.Infof("Upstreams are now %s; added: %s; removed: %s", names(others), names(added), names(removed))
+		log.Infof("Upstreams are now %s; added: %s; removed: %s", namesOf(others), namesOf(added), namesOf(removed))
 	}
 }
 
@@ -166,7 +166,7 @@ func LeftOut(s server.Server) string {
 	return fmt.Sprintf("Upstream %s is left out: this server block itself listens there", s)
 }
 
-func names(servers []server.Server) string {
+func namesOf(servers []server.Server) string {
 	if len(servers) == 0 {
 		return "none"
 	}

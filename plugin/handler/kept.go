@@ -37,7 +37,7 @@ func (h *Handler) answerKept(ctx context.Context, w dns.ResponseWriter, r *dns.M
 		}
 	case cache.Held:
 		m.stale.Inc()
-		age = stale
+		age = staleAge
 	default:
 		m.misses.Inc()
 		return false
@@ -45,8 +45,8 @@ func (h *Handler) answerKept(ctx context.Context, w dns.ResponseWriter, r *dns.M
 	return h.writeKept(ctx, w, r, question, kept, age) == nil
 }
 
-// stale is the age of a reply that is given after its end.
-const stale time.Duration = math.MaxInt64
+// staleAge is the age of a reply that is given after its end.
+const staleAge time.Duration = math.MaxInt64
 
 // keyed reports whether a reply to r may be given to others, and what of r's flags changes it:
 // r wants recursion, and has nothing after its question but, perhaps, EDNS with options that
@@ -126,11 +126,11 @@ func (h *Handler) writeKept(ctx context.Context, w dns.ResponseWriter, r *dns.Ms
 // keptFor is what is kept as the client that asked r gets it.
 func keptFor(r *dns.Msg, question []byte, kept *pool.Kept, age time.Duration) []byte {
 	edns, options := r.IsEdns0(), kept.Options()
-	if age == stale {
+	if age == staleAge {
 		options = cache.AppendError(slices.Clip(options), dns.ExtendedErrorCodeStaleAnswer, "")
 	}
 	msg := make([]byte, 0, kept.Len()+optSize+len(options))
-	if age == stale {
+	if age == staleAge {
 		msg = kept.AppendStale(msg)
 	} else {
 		msg = kept.AppendTo(msg, age)

@@ -1,14 +1,11 @@
 package handler
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/pool"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
-	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // incoming is the reply that a race chose.
@@ -21,36 +18,6 @@ type incoming struct {
 func (in *incoming) unpack(raw []byte) error {
 	in.raw, in.msg = raw, new(dns.Msg)
 	return in.msg.Unpack(raw)
-}
-
-// write sends the client the reply, with the id and the question of its query.
-func (c *client) write(w dns.ResponseWriter) {
-	in, r := &c.reply, c.request
-	signed := in.msg.IsTsig() != nil
-	if (signed || r.IsTsig() != nil) && !c.stream && len(in.raw) > upstream.MaxUDPSize {
-		w.WriteMsg(cutOff(r))
-		return
-	}
-	if signed {
-		// Unpacking and packing again would break the signature.
-		raw := bytes.Clone(in.raw)
-		wire.Header(raw).SetID(r.Id)
-		if !c.trustsAD && r.IsTsig() == nil { // who has not signed cannot check it
-			wire.Header(raw).ClearAD()
-		}
-		w.Write(raw)
-		return
-	}
-	in.edns(r.IsEdns0() != nil)
-	in.msg.Id = r.Id
-	in.msg.Question = slices.Clone(r.Question) // in the client's case; an error may come without
-	if c.stream {
-		in.msg.Truncated = false // TC has no meaning over TCP
-	}
-	if !c.trustsAD {
-		in.msg.AuthenticatedData = false
-	}
-	w.WriteMsg(in.msg)
 }
 
 // edns leaves one OPT in the reply if the client uses EDNS, else none (RFC 6891, sections
@@ -67,14 +34,6 @@ func (in *incoming) edns(wanted bool) {
 	if !wanted && in.msg.Rcode > 0xf {
 		in.msg.Rcode = dns.RcodeServerFailure
 	}
-}
-
-// cutOff is the reply to r over UDP where the whole one is too long, and must not be changed
-// because it is signed.
-func cutOff(r *dns.Msg) *dns.Msg {
-	m := new(dns.Msg).SetReply(r)
-	m.RecursionAvailable, m.Truncated = true, true
-	return m
 }
 
 // synthesized is the reply to r where that of no upstream is given. It has no records, so

@@ -7,7 +7,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
@@ -88,19 +87,6 @@ func (c *call) end(key string) {
 	c.pool.calls.finish(key, c)
 }
 
-// keyOf returns a key that is the same for queries that may share a race (R11). It is not
-// inlined, for stacks of those that ask are small.
-//
-//go:noinline
-func keyOf(query *upstream.Query) string {
-	var buf [300]byte
-	key := wire.AppendKey(buf[:0], query.Msg)
-	if query.Truncated == upstream.TruncatedNever {
-		key = append(key, "whole"...)
-	}
-	return string(key)
-}
-
 // Start begins a race of all upstreams in use (R1), as if nothing were known of the zone, and
 // returns it.
 func (p *Pool) Start(q Query) *Race {
@@ -127,4 +113,21 @@ func (p *Pool) prepare(r *Race, q Query) {
 		special, _ := p.Special(question)
 		setup.Final = special == DenialFinal
 	}
+}
+
+// maxRenewals is how many answers are asked for again at a time, before their end.
+const maxRenewals = 100
+
+// Renew asks for what is kept again, before its end, and does not wait for that. It reports
+// whether it does so: not more than some are asked for at a time.
+func (p *Pool) Renew(q Query) bool {
+	if p.renewals.Add(1) > maxRenewals {
+		p.renewals.Add(-1)
+		return false
+	}
+	go func() {
+		defer p.renewals.Add(-1)
+		p.Ask(q, nil)
+	}()
+	return true
 }

@@ -8,44 +8,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Result is how a race ended. It is shared by all clients that waited for it, and must not
-// be changed.
-type Result struct {
-	race.Result
-	Members []*Member     // by leg; after those, others that were asked for the end of an alias
-	Took    time.Duration // the time of the race
-
-	// Parts are those of a reply that is an alias and what it leads to, as other replies say
-	// (R23). Without any the reply is that of the leg's upstream.
-	Parts []Part
-
-	// Proven says to give NODATA without SOA instead of a reply: the name was denied, but
-	// is proven to exist (R18).
-	Proven bool
-	// Away says to give SERVFAIL instead of a reply: the only upstream that knows the zone
-	// is away, and Errs says why (R18).
-	Away bool
-	// Forged says to give SERVFAIL instead of a denial: too many replies of an upstream had
-	// wrong ids (R9).
-	Forged bool
-	// Answered says that the reply denies the type, and that an upstream's answer for another
-	// type of the name is alive (R7).
-	Answered bool
-	// Differ says that upstreams are known to give different answers in the zone (R17).
-	Differ bool
-	// Stale, unless it is nil, is the answer that is given instead of a reply: its life has
-	// ended, but its giver is away, or takes long (R24).
-	Stale *Kept
-
-	Plan    race.Plan
-	Unasked int // upstreams that were not asked
-}
-
-// MaxTTL says how long caches may keep the reply (R7); negative is how long a denial.
-func (r *Result) MaxTTL(negative time.Duration) race.MaxTTL {
-	return r.Result.MaxTTL(negative, r.Answered, r.Differ)
-}
-
 // calls are the races under way, by query. Package singleflight would put its frames below
 // those of every race: goroutines that serve a query begin with a small stack, and
 // growing it costs more than the race itself. The zero value has no calls.

@@ -9,23 +9,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// end is a name that replies of a race are aliases of. It is asked for once.
-type end struct {
-	name    string // as in ends
-	aliases []alias
-	done    bool
-	res     *Result // when it is done
-	err     error   // instead of that
-}
-
-// alias is a reply that leads to an end.
-type alias struct {
-	leg   *race.Leg
-	index int
-	giver *Member
-	reply []byte
-}
-
 // Follow implements race.Asker: the name that an alias leads to is asked for as if a client
 // had done that, so it shares races, knowledge and the upstreams of links with others. Left
 // as they are aliases for clients that check signatures, and those of excepted names.

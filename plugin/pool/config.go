@@ -3,10 +3,8 @@ package pool
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -37,16 +35,4 @@ type Config struct {
 	Ports  *ports.Ports  // that queries leave from, in virtual time; nil is what users have
 	// Dial opens streams in virtual time; nil is what users have.
 	Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)
-}
-
-// Member is an upstream in use.
-type Member struct {
-	*upstream.Upstream
-	Server   server.Server
-	Observer upstream.Observer // what Config.Observe returned
-	trust    trust
-
-	left  atomic.Pointer[time.Time] // when it left the list; nil: it has not
-	onWay bool                      // it matters how packets leave for it
-	way   *link.Way                 // how they did at the last look; nil: there was none. Guarded by links.mu
 }

@@ -20,6 +20,23 @@ type ends struct {
 	over  bool             // the client has its reply, so nothing more is asked for
 }
 
+// end is a name that replies of a race are aliases of. It is asked for once.
+type end struct {
+	name    string // as in ends
+	aliases []alias
+	done    bool
+	res     *Result // when it is done
+	err     error   // instead of that
+}
+
+// alias is a reply that leads to an end.
+type alias struct {
+	leg   *race.Leg
+	index int
+	giver *Member
+	reply []byte
+}
+
 // joinEnd is join for the end of an alias that a reply of race r has. It also returns the key
 // of the call. A race never waits for itself, not even by way of others: where a client's own
 // names lead back there is no end, and what others ask for is then not shared with them.

@@ -7,14 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/cache"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
-
-// maxRenewals is how many answers are asked for again at a time, before their end.
-const maxRenewals = 100
-
-// Kept is a reply that is kept.
-type Kept = cache.Entry[*Member]
 
 // newCache returns a cache for the pool's replies; nil: nothing is kept.
 func (p *Pool) newCache() *cache.Cache[*Member] {
@@ -29,9 +22,6 @@ func (p *Pool) newCache() *cache.Cache[*Member] {
 		Evicted: p.cfg.Evicted,
 	})
 }
-
-// same reports whether two members are one upstream: it may have left the list in between.
-func (m *Member) same(other *Member) bool { return m == other || m.Server.Equal(other.Server) }
 
 // mayKnow reports whether an upstream may know names in the zone of a question: it has lately
 // shown that it does, or has never shown that it does not.
@@ -73,63 +63,6 @@ func (p *Pool) KeptReplies() int {
 	return p.cache.Len()
 }
 
-// Renew asks for what is kept again, before its end, and does not wait for that. It reports
-// whether it does so: not more than some are asked for at a time.
-func (p *Pool) Renew(q Query) bool {
-	if p.renewals.Add(1) > maxRenewals {
-		p.renewals.Add(-1)
-		return false
-	}
-	go func() {
-		defer p.renewals.Add(-1)
-		p.Ask(q, nil)
-	}()
-	return true
-}
-
-// keeping is what a call has to do with the cache; nil: nothing is kept of it.
-type keeping struct {
-	cache    *cache.Cache[*Member]
-	question []byte
-	flags    cache.Flags
-	epoch    uint64
-	old      *Kept // an answer whose life has ended, to be given if its giver is away; nil: none
-}
-
-// keeping is what a race that is about to begin has to do with the cache. It is to be called
-// before the race's upstreams are chosen: so a change that comes between counts as one after.
-func (p *Pool) keeping() *keeping {
-	if p.cache == nil {
-		return nil
-	}
-	return &keeping{cache: p.cache, epoch: p.cache.Epoch()}
-}
-
-// of says what the race asks, and returns k, or nil if nothing is kept of that.
-func (k *keeping) of(query []byte, trustAD bool) *keeping {
-	if k == nil {
-		return nil
-	}
-	ok := false
-	if k.question, k.flags, ok = cache.Keyed(query); !ok {
-		return nil
-	}
-	if !trustAD { // then it is the same for all
-		k.flags &^= cache.AD
-	}
-	k.look()
-	return k
-}
-
-// look looks up the answer that may be given if its giver is away.
-func (k *keeping) look() {
-	old, _, state := k.cache.Get(k.question, k.flags, time.Now())
-	k.old = nil
-	if state != cache.None && old.Kind == cache.Answer {
-		k.old = old
-	}
-}
-
 // keep keeps the outcome of the race.
 func (c *call) keep(now time.Time) {
 	k := c.keeping
@@ -154,17 +87,4 @@ func (c *call) keep(now time.Time) {
 		r.Error = cache.AppendError(nil, code, text)
 	}
 	k.cache.Put(k.question, k.flags, r, now)
-}
-
-// hear hears an upstream's reply to what is asked, which may come after the race.
-func (k *keeping) hear(by *Member, verdict race.Verdict, late bool) {
-	if k == nil {
-		return
-	}
-	if verdict.Negative() {
-		k.cache.Denied(k.question, by)
-	}
-	if late && (verdict.Negative() || verdict == race.Good) {
-		k.cache.Heard(k.question)
-	}
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/miekg/dns"
-
 	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -165,14 +163,4 @@ func (c *call) compare(i int, reply []byte, now time.Time, late bool) {
 	if turned && differ != nil {
 		differ(zones.Name(c.question), c.Members[c.winner], c.Members[i])
 	}
-}
-
-// checksSignatures reports whether the client checks signatures: of records (DO; RFC 3225,
-// section 3) or of the message (TSIG; RFC 8945, section 5.3).
-func checksSignatures(query []byte) (signed bool) {
-	wire.Records(query, func(r wire.Record) bool {
-		signed = r.Type == dns.TypeTSIG
-		return !signed
-	})
-	return signed || wire.DO(query)
 }

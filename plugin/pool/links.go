@@ -66,9 +66,6 @@ func (l *links) lookAt(m *Member) (now link.Way, changed bool) {
 	return now, before != nil && *before != now
 }
 
-// onLink reports whether it matters over which interface an upstream is reached.
-func (m *Member) onLink() bool { return m.Server.Link != "" || m.trust.byLink || m.onWay }
-
 // close ends the watching.
 func (l *links) close() {
 	l.mu.Lock()

@@ -2,8 +2,6 @@ package pool
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -13,9 +11,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
-
-// quick is how long NODATA of an upstream that has the name waits for others at most (R4).
-const quick = 100 * time.Millisecond
 
 // ipv4only is the name that shows who makes IPv6 addresses, in wire format (RFC 7050).
 const ipv4only = "\x08ipv4only\x04arpa\x00"
@@ -54,22 +49,6 @@ func (c *call) LookAtTypes(legs []race.OtherType) (beside bool) {
 	return false
 }
 
-// mostFor is how long NODATA waits for the upstream's reply, as [race.OtherType] says: to the
-// end if it may make the addresses, not at all if it is always slow, and else as long as it
-// usually takes.
-func (m *Member) mostFor(qtype uint16) time.Duration {
-	usual, fastest := m.Usual()
-	switch {
-	case qtype == dns.TypeAAAA && m.Makes64():
-		return 0
-	case fastest > quick:
-		return -1
-	case usual == 0:
-		return quick
-	}
-	return min(usual, quick)
-}
-
 // soon is when upstreams that are first used are asked whether they make IPv6 addresses, unless
 // that is needed sooner: not in the way of the first query.
 const soon = time.Second
@@ -92,55 +71,4 @@ func (c *call) typeBeside(qtype uint16) bool {
 	return c.pool != nil && slices.ContainsFunc([]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS}, func(other uint16) bool {
 		return other != qtype && c.pool.calls.during(keyOf(ofType(c.race.plain, other)), c.set) != nil
 	})
-}
-
-// besides are the calls that hold NODATA which an answer for another type of their name would
-// make enough, by name. The zero value has none.
-type besides struct {
-	n      atomic.Int32
-	mu     sync.Mutex
-	byName map[string][]*call
-}
-
-// join adds a call, unless it is there.
-func (b *besides) join(name string, c *call) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c.besideAs != "" {
-		return
-	}
-	if b.byName == nil {
-		b.byName = make(map[string][]*call)
-	}
-	c.besideAs = name
-	b.byName[name] = append(b.byName[name], c)
-	b.n.Add(1)
-}
-
-// leave removes a call whose race is over. Nothing but that race has it join.
-func (b *besides) leave(c *call) {
-	if c.besideAs == "" {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	rest := slices.DeleteFunc(b.byName[c.besideAs], func(other *call) bool { return other == c })
-	if b.byName[c.besideAs] = rest; len(rest) == 0 {
-		delete(b.byName, c.besideAs)
-	}
-	c.besideAs = ""
-	b.n.Add(-1)
-}
-
-// answered tells those calls that the name of a question has an answer.
-func (b *besides) answered(question []byte) {
-	if b.n.Load() == 0 {
-		return
-	}
-	var buf [255]byte
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.byName[string(wire.AppendName(buf[:0], question))] {
-		c.race.race.Learned()
-	}
 }

@@ -1,9 +1,7 @@
 package pool
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -177,12 +175,3 @@ func (q *otherQuery) Read(reply []byte) error    { return new(dns.Msg).Unpack(re
 func (q *otherQuery) Detached() Query            { return q }
 
 func (q *otherQuery) Named(string) (Query, error) { return nil, errors.ErrUnsupported }
-
-// ofType is the same query for another type.
-func ofType(q *upstream.Query, qtype uint16) *upstream.Query {
-	other := *q
-	other.Msg = bytes.Clone(q.Msg)
-	question := wire.Question(other.Msg)
-	binary.BigEndian.PutUint16(question[len(question)-4:], qtype)
-	return &other
-}

@@ -3,24 +3,13 @@
 package pool
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/cache"
-	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/secure"
-	"github.com/dnsmus/dnsmus/plugin/server"
-	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
-
-// warm is how long an encrypted connection is kept open after the last query: opening one
-// takes as long as several queries.
-const warm = 2 * time.Minute
 
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
 type Pool struct {
@@ -39,106 +28,17 @@ type Pool struct {
 	confirming sync.Map // of confirmation, under way
 }
 
-// New returns a pool without upstreams.
-func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, ports: cfg.Ports}
-	if p.ports == nil {
-		p.ports = ports.New()
-	}
-	p.set.Store(newSet(&p.cfg, nil, nil))
-	p.cache = p.newCache()
-	return p
-}
-
 // Members returns the upstreams in use, in the order of preference. The list must not
 // be changed.
 func (p *Pool) Members() []*Member { return p.set.Load().members }
 
-// Replace makes these the upstreams in use, and returns those that are new and those that
-// are gone. Those that stay keep their sockets and all that is known about them; those that
-// are gone end with their last exchange. Races under way ask those that are new as well. A
-// new set begins to learn anew. Replace must not be called by two goroutines at a time.
-func (p *Pool) Replace(servers []server.Server) (added, removed []*Member) {
-	old := p.Members()
-	now, domainsOf := make([]*Member, len(servers)), make([][]string, len(servers))
-	for i, s := range servers {
-		domainsOf[i] = s.Domains
-		at := slices.IndexFunc(old, func(m *Member) bool { return m.Server.Equal(s) })
-		if at >= 0 {
-			now[i] = old[at]
-			if now[i].trust.ofVPN.Swap(s.VPN) != s.VPN { // what it gave may not count any more
-				defer func() { p.ended(time.Now()) }()
-			}
-			continue
-		}
-		now[i] = p.newMember(s)
-		added = append(added, now[i])
+// keeping is what a race that is about to begin has to do with the cache. It is to be called
+// before the race's upstreams are chosen: so a change that comes between counts as one after.
+func (p *Pool) keeping() *keeping {
+	if p.cache == nil {
+		return nil
 	}
-	if slices.Equal(now, old) && slices.EqualFunc(domainsOf, p.set.Load().domains, slices.Equal[[]string]) {
-		return nil, nil
-	}
-	p.set.Store(newSet(&p.cfg, now, domainsOf))
-	p.calls.changed()
-	p.changed(old, now)
-	for _, m := range added {
-		p.lookAt(m) // again: a change meanwhile did not reach it
-	}
-	p.links.wanted.Store(slices.ContainsFunc(now, (*Member).onLink))
-	for _, m := range old {
-		if !slices.Contains(now, m) {
-			m.Close()
-			removed = append(removed, m)
-		}
-	}
-	return added, removed
-}
-
-// Close releases all sockets. Queries under way, and later ones, still get their answers.
-func (p *Pool) Close() {
-	p.links.close()
-	for _, m := range p.Members() {
-		m.Close()
-	}
-}
-
-// newMember is the one place where upstreams are made.
-func (p *Pool) newMember(s server.Server) *Member {
-	m := &Member{Server: s}
-	addr := s.Addr.Addr()
-	m.onWay = p.cache != nil && addr.IsValid() && !addr.IsLoopback() && p.cfg.Ports == nil
-	m.trust.init(&p.cfg.PrivateFrom, s)
-	if p.cfg.Observe != nil {
-		m.Observer = p.cfg.Observe(s)
-	}
-	cfg := upstream.Config{
-		Addr:     s.Addr,
-		Name:     s.String(),
-		Timeout:  p.cfg.Rules.Timeout,
-		Patience: p.cfg.Patience,
-		ForceTCP: p.cfg.ForceTCP,
-		Observer: m.Observer,
-		Ports:    p.ports,
-		Dial:     p.cfg.Dial,
-	}
-	if p.cfg.Ports == nil && (p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet()) { // upstreams are trusted differently: who sees the port of one must not know another's
-		cfg.Ports = ports.New()
-	}
-	if m.Observer != nil && p.cfg.Learns() {
-		cfg.Observer = noticing{m.Observer, p, m}
-	}
-	cfg.Suspect = m.suspects(p.cfg.Rules.Policy)
-	if s.Link != "" {
-		cfg.LookAtLink = func() { p.lookAt(m) }
-	}
-	if s.Transport.Encrypted() {
-		cfg.Warm = warm
-		id := s.ID
-		id.Name = cmp.Or(id.Name, p.cfg.ServerName)
-		secure.Use(&cfg, id, p.cfg.TLS, p.bootstrap)
-	}
-	m.Upstream = upstream.New(cfg)
-	p.lookAt(m)
-	return m
+	return &keeping{cache: p.cache, epoch: p.cache.Epoch()}
 }
 
 // KnownZones is the number of zones that something is known about.
@@ -147,11 +47,4 @@ func (p *Pool) KnownZones() (n int) {
 		n += z.Len()
 	}
 	return n
-}
-
-// lookAtLinks tells all upstreams how their interfaces lead to them now.
-func (p *Pool) lookAtLinks() {
-	for _, m := range p.Members() {
-		p.lookAt(m)
-	}
 }

@@ -11,22 +11,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Query is what a client asks.
-type Query interface {
-	// Plain is asked of upstreams in plain DNS.
-	Plain() *upstream.Query
-	// Encrypted is asked of upstreams over encrypted connections. It is called if there
-	// are any.
-	Encrypted() *upstream.Query
-	// Read unpacks the reply that would be given. If it returns an error, the race goes on
-	// without that reply.
-	Read(reply []byte) error
-	// Detached is the same query for a race that goes on when the client has its reply.
-	Detached() Query
-	// Named asks the same of another name.
-	Named(name string) (Query, error)
-}
-
 // Race is a race over the upstreams of a pool. Its methods are for one goroutine,
 // but for Legs.
 type Race struct {

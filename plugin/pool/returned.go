@@ -48,6 +48,13 @@ func (p *Pool) lookAt(m *Member) {
 	}
 }
 
+// lookAtLinks tells all upstreams how their interfaces lead to them now.
+func (p *Pool) lookAtLinks() {
+	for _, m := range p.Members() {
+		p.lookAt(m)
+	}
+}
+
 // fell notes that an upstream does not reply any more. While none else does, what is kept is
 // better than nothing.
 func (p *Pool) fell(m *Member) {

@@ -100,9 +100,3 @@ func (c *call) hasOther(now time.Time) bool {
 	}
 	return false
 }
-
-// leftWithin reports whether the upstream has left the list, not longer ago than that.
-func (m *Member) leftWithin(d time.Duration, now time.Time) bool {
-	left := m.left.Load()
-	return left != nil && cache.Since(*left, now) < d
-}

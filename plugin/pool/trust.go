@@ -5,7 +5,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/option"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -24,30 +23,9 @@ func (t *trust) init(from *option.PrivateFrom, s server.Server) {
 	t.ofVPN.Store(s.VPN)
 }
 
-// MayGivePrivate reports whether answers of the upstream with private addresses are good, as
-// far as that depends on the upstream. Of an answer made of several upstreams' parts, all of
-// them must.
-func (m *Member) MayGivePrivate() bool {
-	t := &m.trust
-	return !t.limited || t.byLink && (t.tunnel.Load() || t.ofVPN.Load())
-}
-
 // lookAt looks how the upstream is reached now.
 func (t *trust) lookAt(s server.Server) {
 	if t.byLink {
 		t.tunnel.Store(link.IsTunnel(s.Link, s.Addr.Addr()))
-	}
-}
-
-// suspects returns what finds replies of the upstream that may be forged, because they are
-// bogus; nil: none is.
-func (m *Member) suspects(policy race.Policy) func(reply []byte) bool {
-	if len(policy.Bogus) == 0 && !m.trust.limited {
-		return nil
-	}
-	return func(reply []byte) bool {
-		policy := policy
-		policy.NoPrivate = !m.MayGivePrivate()
-		return race.Judge(reply, policy).IsBogus()
 	}
 }

@@ -7,6 +7,29 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
+// Policy says what a good answer needs besides NOERROR and a record of the type asked for.
+// Its zero value asks for nothing more.
+type Policy struct {
+	Bogus     []netip.Prefix // no record of an answer may hold one of these addresses
+	NoPrivate bool           // nor a private one, for the upstream may give none
+}
+
+// ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; a single
+// address is a range of one.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Unmap().Prefix(addr.Unmap().BitLen())
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return prefix, err
+	}
+	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // which Judge takes for IPv4
+		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
+	}
+	return prefix.Masked(), nil
+}
+
 // bogus returns Bogus or Untrusted if the answer section of a reply is that by the policy,
 // and None otherwise. Other sections are not looked at.
 func (p Policy) bogus(reply []byte) (v Verdict) {

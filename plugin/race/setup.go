@@ -22,6 +22,22 @@ type Setup struct {
 	Prefer  *Preference // nil: the first good answer is given (R2)
 }
 
+// OtherTypes knows what upstreams have said of other types of the name that a race asks for.
+type OtherTypes interface {
+	// LookAtTypes says of each leg what its NODATA is worth, and how long that of others waits
+	// for its reply (R4); legs that it leaves alone count for nothing, and are waited for. It
+	// reports whether a race for another type of the name is under way. It is called by the
+	// goroutine that waits, when NODATA with SOA has come, and again after [Race.Learned].
+	LookAtTypes(legs []OtherType) (beside bool)
+}
+
+// OtherType is what is known of a leg's upstream and of other types of the name.
+type OtherType struct {
+	Answered bool          // its answer for another one is alive, so it has the name
+	Sole     bool          // it alone knows the zone
+	Most     time.Duration // how long NODATA of one that has answered waits for its reply, since it was asked; 0: to the end of the race, negative: not at all, so that it is not asked for that
+}
+
 // Preference says which of several good answers is better (R17).
 type Preference struct {
 	Grace    time.Duration // how long the first good answer waits for a better one, at the least

@@ -1,13 +1,6 @@
 package race
 
-import (
-	"net/netip"
-	"strings"
-
-	"github.com/miekg/dns"
-
-	"github.com/dnsmus/dnsmus/plugin/wire"
-)
+import "strings"
 
 // Verdict is how good a reply is; a greater one is better. Replies of equal verdict rank
 // by the order of their upstreams.
@@ -80,103 +73,4 @@ func (v Verdict) Wins() bool { return v >= Alias }
 // an alias: its rcode is that of the end (RFC 6604, section 3).
 func (v Verdict) mayBeAlias() bool {
 	return v == NXDomainChain || v == ServFail || v == Refused || v == Error
-}
-
-// Policy says what a good answer needs besides NOERROR and a record of the type asked for.
-// Its zero value asks for nothing more.
-type Policy struct {
-	Bogus     []netip.Prefix // no record of an answer may hold one of these addresses
-	NoPrivate bool           // nor a private one, for the upstream may give none
-}
-
-// ParsePrefix reads an address range for [Policy]'s Bogus, such as 192.0.2.0/24; a single
-// address is a range of one.
-func ParsePrefix(s string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
-		return addr.Unmap().Prefix(addr.Unmap().BitLen())
-	}
-	prefix, err := netip.ParsePrefix(s)
-	if err != nil {
-		return prefix, err
-	}
-	if addr := prefix.Addr(); addr.Is4In6() && prefix.Bits() >= 96 { // which Judge takes for IPv4
-		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
-	}
-	return prefix.Masked(), nil
-}
-
-// Judge returns the verdict on a well-formed reply. A truncated reply without answers gets
-// here only if the whole one cannot be had (R8).
-func Judge(reply []byte, p Policy) Verdict {
-	if len(reply) < wire.HeaderSize {
-		return None
-	}
-	h := wire.Header(reply)
-	if h.Rcode() == dns.RcodeSuccess && h.Answers() > 0 {
-		return p.judgeAnswers(reply)
-	}
-	rcode, soa, chain := h.Rcode(), false, false
-	wire.Records(reply, func(r wire.Record) bool {
-		switch {
-		case r.Section == wire.Answer:
-			chain = chain || r.Type == dns.TypeCNAME || r.Type == dns.TypeDNAME
-		case r.Section == wire.Authority && r.Type == dns.TypeSOA:
-			soa = true
-		case r.Section == wire.Additional && r.Type == dns.TypeOPT:
-			rcode |= int(r.TTL >> 24 << 4) // RFC 6891, section 6.1.3
-		}
-		return true
-	})
-	switch {
-	case rcode == dns.RcodeSuccess && h.Truncated():
-		return Truncated
-	case rcode == dns.RcodeSuccess && soa:
-		return NoDataSOA
-	case rcode == dns.RcodeSuccess && !h.Authoritative() && !h.RecursionAvailable():
-		return Referral
-	case rcode == dns.RcodeSuccess:
-		return NoData
-	case rcode == dns.RcodeNameError && chain && p.bogus(reply) == None:
-		return NXDomainChain
-	case rcode == dns.RcodeNameError && soa:
-		return NXDomainSOA
-	case rcode == dns.RcodeNameError:
-		return NXDomain
-	case rcode == dns.RcodeServerFailure:
-		return ServFail
-	case rcode == dns.RcodeRefused:
-		return Refused
-	}
-	return Error
-}
-
-func (p Policy) judgeAnswers(reply []byte) Verdict {
-	if bogus := p.bogus(reply); bogus != None {
-		return bogus
-	}
-	if wire.AnswersAtOnce(reply) {
-		return Good
-	}
-	var buf [255]byte
-	switch aliases := wire.FollowAliases(reply, buf[:0], nil); {
-	case aliases.Answered:
-		return Good
-	case aliases.Followed > 0 && (!endsWithoutAddress(reply) || !wire.AuthorityHasSOA(reply)):
-		return Alias
-	case wire.Header(reply).Truncated():
-		return Truncated
-	case wire.AuthorityHasSOA(reply):
-		return NoDataSOA
-	}
-	return NoData
-}
-
-// endsWithoutAddress reports whether a reply is for a type that most names with an address
-// lack: what it says of the end of an alias is believed as it is of any name.
-func endsWithoutAddress(reply []byte) bool {
-	switch wire.QuestionType(wire.Question(reply)) {
-	case dns.TypeAAAA, dns.TypeHTTPS, dns.TypeSVCB:
-		return true
-	}
-	return false
 }
