@@ -18,6 +18,7 @@ var mayImport = map[string][]string{
 	"cmd/coredns/command": {".", "cmd/coredns/explain"},
 	"cmd/coredns/explain": {"plugin/knowledge", "plugin/link", "plugin/option", "plugin/pool", "plugin/printable", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
 	"plugin/handler":      {"plugin/cache", "plugin/link", "plugin/option", "plugin/pool", "plugin/ports", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/wire"},
+	"plugin/control/api":  {},
 	"plugin/cache":        {"plugin/race", "plugin/wire"},
 	"plugin/knowledge":    {"plugin/race", "plugin/wire"},
 	"plugin/option":       {"plugin/race", "plugin/server"},
