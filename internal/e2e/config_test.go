@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,5 +110,19 @@ func TestFlags(t *testing.T) {
 				t.Errorf("coredns %s: exit code %d, want 0 and %s\n%s", test.flag, code, want, out)
 			}
 		}
+	}
+}
+
+// TestVersion: the command and its metrics name the version of dnsmus, beside CoreDNS's.
+func TestVersion(t *testing.T) {
+	l := newLoopback(t)
+	out, _ := l.exits("-version")
+	_, version, found := strings.Cut(strings.TrimSpace(out), ", dnsmus-")
+	if !found || version == "" {
+		t.Fatalf("no version of dnsmus in:\n%s", out)
+	}
+	_, metrics, _ := l.server("dnsmus " + l.fake(answers))
+	if n := metric(t, metrics, fmt.Sprintf("coredns_dnsmus_build_info{version=%q}", version)); n != 1 {
+		t.Errorf("build_info of %s is %v", version, n)
 	}
 }

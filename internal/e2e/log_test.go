@@ -82,14 +82,15 @@ func TestStateInLog(t *testing.T) {
 	}
 	third := l.fake(denies)
 	l.resolvConf(known, third)
-	p.prints("Upstreams are")
+	p.prints("Upstreams are now")
 	l.becomes("@127.0.0.1 -p "+port+" db.example", "NXDOMAIN")
 	for text, want := range map[string]int{
 		"Upstream " + db + " is down":     times,
 		"Upstream " + db + " is up again": times,
 		"Upstream " + known:               0,
 		"Upstreams are now " + known + ", " + third + "; added: " + third + "; removed: " + db: 1,
-		"Upstreams are": 1,
+		"Upstreams are " + known + ", " + db + "\n":                                            1,
+		"Upstreams are": 2,
 	} {
 		if n := strings.Count(p.Printed(), text); n != want {
 			t.Errorf("%q is in the log %d times, want %d", text, n, want)

@@ -56,6 +56,9 @@ func (h *Handler) Start() {
 		log.Warning("Too few file descriptors: server blocks share their ports to upstreams; raise the limit (ulimit -n, LimitNOFILE)")
 	})
 	replace(h.pool, h.cfg.Upstreams)
+	if len(h.cfg.Upstreams) > 0 {
+		log.Infof("Upstreams are %s", namesOf(h.cfg.Upstreams))
+	}
 	if h.cfg.Learns() {
 		learning.add(h)
 	}

@@ -278,7 +278,7 @@ func TestMetricsLint(t *testing.T) {
 	s := useSeries("192.0.2.1:53")
 	defer s.release()
 	s.duration(dns.RcodeSuccess).Observe(0)
-	for _, c := range []prometheus.Collector{races, raceDuration, wins, inconclusive, proven, maxConcurrentRejects, reloads, reloadTime,
+	for _, c := range []prometheus.Collector{buildInfo, races, raceDuration, wins, inconclusive, proven, maxConcurrentRejects, reloads, reloadTime,
 		requestDuration, upstreamUp, retransmits, nearMisses, failures} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil {

@@ -6,9 +6,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/version"
 )
 
 var (
+	buildInfo = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "build_info",
+		Help:      "Gauge that is always 1, with the version of dnsmus.",
+	}, []string{"version"})
+
 	races = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
@@ -197,6 +205,7 @@ var (
 )
 
 func init() {
+	buildInfo.WithLabelValues(version.String()).Set(1)
 	for _, result := range []string{"success", "failure"} {
 		reloads.WithLabelValues(result) // a counter that begins with 1 hides its first event from rates
 	}

@@ -17,6 +17,7 @@ import (
 
 	_ "github.com/dnsmus/dnsmus"
 	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
+	"github.com/dnsmus/dnsmus/plugin/version"
 )
 
 // exitUsage is the exit status of package flag.
@@ -32,6 +33,8 @@ func Main() {
 		at := slices.Index(dnsserver.Directives, "forward")
 		dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "dnsmus")
 	}
+
+	coremain.GitCommit = "dnsmus-" + version.String()
 
 	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for")
 	name := filepath.Base(os.Args[0])
