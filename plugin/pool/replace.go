@@ -17,6 +17,7 @@ func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: cfg.Ports}
 	if p.ports == nil {
 		p.ports = ports.New()
+		p.clock.UseSystem()
 	}
 	p.set.Store(newSet(&p.cfg, nil, nil))
 	p.cache = p.newCache()
@@ -112,4 +113,5 @@ func (p *Pool) Close() {
 	for _, m := range p.Members() {
 		m.Close()
 	}
+	p.clock.Close()
 }

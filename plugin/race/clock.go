@@ -7,24 +7,56 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
-// Clock wakes races, up to a tick late. It has one timer for all of them, which runs only
-// while some wait; nearly all end long before they have to be woken. Its zero value is
-// ready. A nil Clock has a timer for each race, and is exact.
+// Clock wakes races, up to a tick late. It has one alarm for all of them, which rings when the
+// first is to be woken. Nearly all end long before that, so it is seldom moved: one that rings
+// too early is set again. Its zero value is ready, and in virtual time as well. A nil Clock has
+// a timer for each race, and is exact.
 type Clock struct {
 	sleepers sync.Pool // of *sleeper
 
 	mu      sync.Mutex
 	slots   [slots]*sleeper // lists of those to be woken at a tick, by its number modulo slots
 	waiting int             // in the lists
-	next    int64           // the number of the tick to come
+	next    int64           // the lowest number of a tick that may have a list; its last is slots-1 later
 	epoch   instant.Time    // of tick 0
-	timer   *time.Timer     // nil: it was not needed yet
+	armed   int64           // the tick at which the alarm rings, which is none after the first with a list; 0: it is off
+	stopped instant.Time    // when the alarm was last stopped
+
+	system bool   // the alarm is to be the system's
+	alarm  alarm  // nil: it was not needed yet
+	end    func() // closes the alarm; nil: there is nothing to close
 }
 
 const (
 	tick  = 4 * time.Millisecond
 	slots = 256
 )
+
+// stopEvery is how often the alarm is stopped at most when nobody waits any more. Where races
+// follow each other more closely, it costs less to let it ring in vain.
+const stopEvery = 20 * time.Millisecond
+
+// UseSystem has the clock use an alarm of the system itself, where there is one that wakes less
+// of this process than a timer of package time. It is called before the first race, and such a
+// clock is to be closed. It is not for virtual time.
+func (c *Clock) UseSystem() { c.system = true }
+
+// Close closes the system's alarm. The clock goes on with a timer.
+func (c *Clock) Close() {
+	c.mu.Lock()
+	end := c.end
+	c.system, c.end = false, nil
+	if end != nil {
+		c.alarm = nil
+		if c.armed != 0 {
+			c.armLocked(c.armed, instant.Now())
+		}
+	}
+	c.mu.Unlock()
+	if end != nil {
+		end()
+	}
+}
 
 // sleeper is what the goroutine of a race sleeps on. It may wake for no reason.
 type sleeper struct {
@@ -65,6 +97,9 @@ func (c *Clock) release(s *sleeper) {
 	}
 	c.mu.Lock()
 	c.unlinkLocked(s)
+	if c.waiting == 0 && c.armed != 0 {
+		c.stopLocked(instant.Now())
+	}
 	c.mu.Unlock()
 	select {
 	case <-s.woken:
@@ -86,9 +121,7 @@ func (c *Clock) set(s *sleeper, now, at instant.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unlinkLocked(s)
-	if c.waiting == 0 {
-		c.startLocked(now)
-	}
+	c.moveLocked(now)
 	n := min(max(int64(at.Sub(c.epoch)/tick)+1, c.next), c.next+slots-1)
 	s.slot = int(n % slots)
 	head := &c.slots[s.slot]
@@ -97,15 +130,39 @@ func (c *Clock) set(s *sleeper, now, at instant.Time) {
 	}
 	*head = s
 	c.waiting++
+	if c.armed == 0 || n < c.armed {
+		c.armLocked(n, now)
+	}
 }
 
-func (c *Clock) startLocked(now instant.Time) {
-	c.epoch, c.next = now, 1
-	if c.timer == nil {
-		c.timer = time.AfterFunc(tick, c.tick)
-	} else {
-		c.timer.Reset(tick)
+// moveLocked brings the clock's next tick up to the present, or to that of the alarm, which is
+// yet to look at its list.
+func (c *Clock) moveLocked(now instant.Time) {
+	if c.epoch.IsZero() {
+		c.epoch, c.next = now, 1
 	}
+	n := int64(now.Sub(c.epoch) / tick)
+	if c.waiting > 0 {
+		n = min(n, c.armed)
+	}
+	c.next = max(c.next, n)
+}
+
+// armLocked has the alarm ring at a tick.
+func (c *Clock) armLocked(n int64, now instant.Time) {
+	c.armed = n
+	if c.alarm == nil {
+		c.alarm, c.end = newAlarm(c.system, c.ring)
+	}
+	c.alarm.Reset(max(c.epoch.Add(time.Duration(n)*tick).Sub(now), 1))
+}
+
+func (c *Clock) stopLocked(now instant.Time) {
+	if now.Sub(c.stopped) < stopEvery {
+		return
+	}
+	c.stopped, c.armed = now, 0
+	c.alarm.Stop()
 }
 
 func (c *Clock) unlinkLocked(s *sleeper) {
@@ -124,21 +181,25 @@ func (c *Clock) unlinkLocked(s *sleeper) {
 	c.waiting--
 }
 
-// tick wakes those whose time has come.
-func (c *Clock) tick() {
+// ring wakes those whose time has come. It may be called too early.
+func (c *Clock) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := int64(instant.Since(c.epoch) / tick)
-	if now-c.next >= slots { // this process was stopped
-		c.next = now - slots + 1
+	if c.armed = 0; c.waiting == 0 {
+		return
 	}
-	for ; c.next <= now; c.next++ {
-		for s := c.slots[c.next%slots]; s != nil; s = c.slots[c.next%slots] {
+	now := instant.Now()
+	last := int64(now.Sub(c.epoch) / tick)
+	for n := c.next; n < c.next+slots; n++ {
+		list := &c.slots[n%slots]
+		if *list != nil && n > last {
+			c.armLocked(n, now)
+			break
+		}
+		for *list != nil {
+			s := *list
 			c.unlinkLocked(s)
 			s.wake()
 		}
-	}
-	if c.waiting > 0 {
-		c.timer.Reset(tick)
 	}
 }

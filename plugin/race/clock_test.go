@@ -2,9 +2,12 @@ package race
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
 )
@@ -76,6 +79,97 @@ func TestClockFarAndReleased(t *testing.T) {
 			t.Errorf("%d are waiting", c.waiting)
 		}
 	})
+}
+
+// counting counts what is done to an alarm.
+type counting struct {
+	alarm
+	resets, stops int
+	rings         atomic.Int64
+}
+
+func (c *counting) Reset(d time.Duration) bool { c.resets++; return c.alarm.Reset(d) }
+func (c *counting) Stop() bool                 { c.stops++; return c.alarm.Stop() }
+
+func counted(c *Clock) *counting {
+	n := new(counting)
+	n.alarm, _ = newAlarm(false, func() { n.rings.Add(1); c.ring() })
+	c.alarm = n
+	return n
+}
+
+// Races that end long before they have to be woken wake nobody, and where many follow each other
+// the alarm is hardly touched.
+func TestClockQuiet(t *testing.T) {
+	for _, tc := range []struct {
+		each                 time.Duration // from one race to the next
+		resets, stops, rings int           // of 100 races
+	}{
+		{100 * ms, 100, 100, 0},
+		{5 * ms, 26, 25, 1},
+		{ms, 6, 5, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var c Clock
+			n := counted(&c)
+			for range 100 {
+				s := c.sleeper()
+				now := instant.Now()
+				c.set(s, now, now.Add(250*ms))
+				time.Sleep(ms)
+				c.release(s)
+				time.Sleep(tc.each - ms)
+			}
+			time.Sleep(time.Second)
+			if rings := int(n.rings.Load()); n.resets != tc.resets || n.stops != tc.stops || rings != tc.rings {
+				t.Errorf("one each %v: set %d times, stopped %d times, rang %d times", tc.each, n.resets, n.stops, rings)
+			}
+		})
+	}
+}
+
+// While one waits for long, others do not wake early: the clock goes on without its alarm.
+func TestClockBesideLongOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c Clock
+		n := counted(&c)
+		long := c.sleeper()
+		now := instant.Now()
+		c.set(long, now, now.Add(900*ms))
+		time.Sleep(800 * ms)
+		s := c.sleeper()
+		now = instant.Now()
+		c.set(s, now, now.Add(600*ms))
+		<-long.woken
+		<-s.woken
+		if took := instant.Since(now); took < 600*ms || took > 600*ms+tick {
+			t.Errorf("woken after %v", took)
+		}
+		if rings := n.rings.Load(); rings != 2 {
+			t.Errorf("the alarm rang %d times", rings)
+		}
+	})
+}
+
+// The system's alarm wakes as well as a timer, and is closed while one waits.
+func TestClockOfSystem(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var c Clock
+	c.UseSystem()
+	s := c.sleeper()
+	for i := range 20 {
+		now := instant.Now()
+		c.set(s, now, now.Add(time.Duration(i)*ms))
+		if i == 10 {
+			c.Close()
+		}
+		<-s.woken
+		if took := instant.Since(now); took < time.Duration(i)*ms {
+			t.Errorf("%d: woken after %v", i, took)
+		}
+	}
+	c.release(s)
+	c.Close()
 }
 
 // R4: a race over a clock ends in time, also when that is less than a tick.
