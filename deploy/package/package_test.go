@@ -56,11 +56,13 @@ var (
 	}
 	debContent = []string{
 		"-rwxr-xr-x /usr/share/dnsmus/hooks/resolvconf",
+		"-rw-r--r-- /usr/share/doc/dnsmus/NOTICES.gz",
 		"-rw-r--r-- /usr/share/doc/dnsmus/changelog.gz",
 		"-rw-r--r-- /usr/share/doc/dnsmus/copyright",
 	}
 	rpmContent = []string{
 		"-rw-r--r-- /usr/share/licenses/dnsmus/LICENSE",
+		"-rw-r--r-- /usr/share/licenses/dnsmus/NOTICES",
 	}
 )
 
@@ -335,6 +337,6 @@ func TestShell(t *testing.T) {
 		if err != nil || len(scripts) == 0 {
 			t.Fatalf("%s: %s, %v", pattern, scripts, err)
 		}
-		run(t, append([]string{"shellcheck", "--shell=sh"}, scripts...)...)
+		run(t, append([]string{"shellcheck", "--shell=sh", "--external-sources", "--source-path=../.."}, scripts...)...)
 	}
 }

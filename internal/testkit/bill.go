@@ -11,7 +11,7 @@ import (
 )
 
 // ExpectBill holds a bill of materials, in CycloneDX's JSON, to what Go says of the
-// program: the modules in it, each with its purl, and the standard library.
+// program: the modules in it, each with its purl and licences, and the standard library.
 func ExpectBill(t testing.TB, bill []byte, program, version string) {
 	t.Helper()
 	info, err := buildinfo.ReadFile(program)
@@ -25,7 +25,10 @@ func ExpectBill(t testing.TB, bill []byte, program, version string) {
 		}
 		want[module.Path] = module.Version
 	}
-	type component struct{ Type, Name, Version, Purl string }
+	type component struct {
+		Type, Name, Version, Purl string
+		Licenses                  []struct{ License struct{ ID string } }
+	}
 	var b struct {
 		BOMFormat, SpecVersion, SerialNumber string
 		Metadata                             struct {
@@ -44,6 +47,9 @@ func ExpectBill(t testing.TB, bill []byte, program, version string) {
 		if !strings.HasPrefix(c.Purl, "pkg:golang/"+c.Name+"@") || c.Type != "library" {
 			t.Errorf("a component is %+v", c)
 		}
+		if len(c.Licenses) == 0 || c.Licenses[0].License.ID == "" {
+			t.Errorf("%s has no licence", c.Name)
+		}
 	}
 	if !maps.Equal(got, want) || len(got) != len(b.Components) {
 		t.Errorf("the bill has\n%v\nGo says\n%v", got, want)
@@ -51,7 +57,7 @@ func ExpectBill(t testing.TB, bill []byte, program, version string) {
 	if b.BOMFormat != "CycloneDX" || b.SpecVersion != "1.6" || len(b.Metadata.Tools) != 1 {
 		t.Errorf("it is of %s %s, by %v", b.BOMFormat, b.SpecVersion, b.Metadata.Tools)
 	}
-	if c := b.Metadata.Component; c.Type != "application" || c.Name != "github.com/dnsmus/dnsmus" || c.Version != version {
+	if c := b.Metadata.Component; c.Type != "application" || c.Name != "github.com/dnsmus/dnsmus" || c.Version != version || len(c.Licenses) != 1 || c.Licenses[0].License.ID != "AGPL-3.0-only" {
 		t.Errorf("it is about %+v", c)
 	}
 	if b.SerialNumber != "" || b.Metadata.Timestamp != "" {

@@ -1,7 +1,7 @@
 // Command vulns tells which known vulnerabilities the code of this module reaches,
 // by govulncheck and without asking any server but the module proxy: the Go
-// vulnerability database is a module. It fails if one is reached in a module, and
-// warns of those in the standard library, which go with the Go that builds.
+// vulnerability database is a module. It fails if one is reached, be it in a module or
+// in the standard library of the Go that runs it.
 package main
 
 import (
@@ -46,17 +46,11 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd, err)
 	}
-	modules, library, err := reached(strings.NewReader(string(out)))
-	if err != nil {
-		return err
+	found, err := reached(strings.NewReader(string(out)))
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("vulnerable code is reached; take newer versions, and of Go (stdlib) in deploy/toolchain:\n  %s", strings.Join(found, "\n  "))
 	}
-	for _, text := range library {
-		fmt.Println("warning, build with a newer Go:", text)
-	}
-	if len(modules) > 0 {
-		return fmt.Errorf("vulnerable code is reached; take newer versions:\n  %s", strings.Join(modules, "\n  "))
-	}
-	return nil
+	return err
 }
 
 // download returns where the newest database is that can be had, and its version.
@@ -83,15 +77,14 @@ type message struct {
 	}
 }
 
-// reached returns the vulnerabilities whose code is called, each once: those in
-// modules, and those in the standard library.
-func reached(messages io.Reader) (modules, library []string, err error) {
+// reached returns the vulnerabilities whose code is called, each once.
+func reached(messages io.Reader) (found []string, err error) {
 	for d := json.NewDecoder(messages); ; {
 		var m message
 		if err := d.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, nil, fmt.Errorf("what govulncheck says is not understood: %w", err)
+			return nil, fmt.Errorf("what govulncheck says is not understood: %w", err)
 		}
 		if m.Finding == nil || len(m.Finding.Trace) == 0 || m.Finding.Trace[0].Function == "" {
 			continue // it is imported or required, and not called
@@ -101,13 +94,8 @@ func reached(messages io.Reader) (modules, library []string, err error) {
 		if m.Finding.FixedVersion != "" {
 			text += ", fixed in " + m.Finding.FixedVersion
 		}
-		if at.Module == "stdlib" {
-			library = append(library, text)
-		} else {
-			modules = append(modules, text)
-		}
+		found = append(found, text)
 	}
-	slices.Sort(modules)
-	slices.Sort(library)
-	return slices.Compact(modules), slices.Compact(library), nil
+	slices.Sort(found)
+	return slices.Compact(found), nil
 }

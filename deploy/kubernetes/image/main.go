@@ -83,6 +83,7 @@ func build(out, version, ca string) (string, error) {
 	labels := annotations(version, created)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range arches {
+		var binaries []string
 		if err := os.Mkdir(filepath.Join(work, arch), 0o755); err != nil {
 			return "", err
 		}
@@ -92,19 +93,25 @@ func build(out, version, ca string) (string, error) {
 		}
 		for _, p := range programs {
 			binary := filepath.Join(work, arch, p.name)
-			if _, err := script("compile", version, "linux/"+arch, "./cmd/"+p.name, binary); err != nil {
+			binaries = append(binaries, binary)
+			if _, err := run("deploy/compile", version, "linux/"+arch, "./cmd/"+p.name, binary); err != nil {
 				return "", err
 			}
 			data, err := os.ReadFile(binary)
 			if err != nil {
 				return "", err
 			}
-			bill, err := script("sbom", version, binary)
+			bill, err := run("deploy/sbom", version, binary)
 			if err != nil {
 				return "", err
 			}
 			files = append(files, file{name: p.name, data: data, capability: p.capability}, file{name: p.name + ".cdx.json", data: bill})
 		}
+		notices, err := run("go", append([]string{"run", "./deploy/licenses"}, binaries...)...)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, file{name: "NOTICES", data: notices})
 		platform := v1.Platform{OS: "linux", Architecture: arch}
 		image, err := newImage(platform, files, v1.Time{Time: created}, labels)
 		if err != nil {
@@ -151,9 +158,10 @@ func commit(version string) (string, time.Time, error) {
 	return version, time.Unix(seconds, 0).UTC(), nil
 }
 
-// script runs one of the scripts in deploy, and returns what it prints.
-func script(name string, args ...string) ([]byte, error) {
-	cmd := exec.Command(filepath.Join(checkout, "deploy", name), args...)
+// run runs a command at the top of the checkout, and returns what it prints.
+func run(name string, args ...string) ([]byte, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = checkout
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -47,7 +47,7 @@ func image(t *testing.T) builtImage {
 	t.Helper()
 	testkit.Long(t)
 	testkit.Need(t, false, "git")
-	for _, path := range []string{"cmd", "plugin", "deploy/kubernetes/image", "deploy/compile", "deploy/sbom", "setup.go", "upstreams.go", "go.mod", "go.sum", "LICENSE"} {
+	for _, path := range []string{"cmd", "plugin", "deploy/kubernetes/image", "deploy/compile", "deploy/licenses", "deploy/sbom", "deploy/toolchain", "setup.go", "upstreams.go", "go.mod", "go.sum", "LICENSE"} {
 		testkit.DependOn(t, checkout+"/"+path)
 	}
 	b, err := firstImage()
@@ -127,13 +127,18 @@ func TestImage(t *testing.T) {
 		}
 		files, capabilities := content(t, img)
 		if got, want := slices.Sorted(maps.Keys(files)), []string{
-			"LICENSE", "coredns", "coredns.cdx.json", "etc/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt",
+			"LICENSE", "NOTICES", "coredns", "coredns.cdx.json", "etc/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt",
 			"nodelink", "nodelink.cdx.json",
 		}; !slices.Equal(got, want) {
 			t.Errorf("%s holds %v, want %v", platform, got, want)
 		}
 		if len(capabilities) != 2 || capabilities["coredns"] == "" || capabilities["nodelink"] == "" {
 			t.Errorf("%s: these have capabilities: %q", platform, capabilities)
+		}
+		for _, of := range []string{"github.com/coredns/coredns", "github.com/jsimonetti/rtnetlink/v2", "std"} {
+			if !strings.Contains(files["NOTICES"], "\n    "+of+" ") {
+				t.Errorf("%s: the notices lack %s", platform, of)
+			}
 		}
 		for _, program := range []string{"coredns", "nodelink"} {
 			f, err := elf.NewFile(strings.NewReader(files[program]))
