@@ -63,7 +63,6 @@ func TestOptions(t *testing.T) {
 		"force_tcp":       func(c *handler.Config) { c.ForceTCP = true },
 		"prefer_udp":      func(c *handler.Config) { c.PreferUDP = true },
 		"forward_special": func(c *handler.Config) { c.ForwardSpecial = true },
-		"private_links":   func(c *handler.Config) { c.PrivateLinks = true },
 		"trust_ad":        func(c *handler.Config) { c.TrustAD = true },
 
 		"cache":          func(c *handler.Config) { c.Cache = 10_000 },
@@ -114,9 +113,13 @@ func TestOptionErrors(t *testing.T) {
 		option string
 		words  []string
 	}{
-		{"timout 4s", []string{"unknown option 'timout'", "bogus, cache, except,", "timeout"}},
-		{"Timeout 4s", []string{"unknown option 'Timeout'"}},
-		{"192.0.2.2", []string{"unknown option '192.0.2.2'"}},
+		{"timout 4s", []string{"unknown option 'timout', perhaps 'timeout'", "bogus, cache, except,"}},
+		{"Timeout 4s", []string{"unknown option 'Timeout', perhaps 'timeout'"}},
+		{"192.0.2.2", []string{"unknown option '192.0.2.2'; the options are"}},
+
+		{"policy sequential", []string{"remove 'policy', an option of forward", "all upstreams are asked at once"}},
+		{"health_check 5s", []string{"remove 'health_check'", "'patience'"}},
+		{"private_links", []string{"private_links needs 'links'", "dnsmus links"}},
 
 		{"except", []string{"except: " + count, "write: except ZONE..."}},
 		{"except a..example", []string{"except: 'a..example' is not a zone"}},
@@ -190,7 +193,7 @@ func TestOptionErrors(t *testing.T) {
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true
-		wantError(t, "dnsmus 192.0.2.1 {\n "+option+"\n "+option+"\n}", 3, "option '"+name+"' is given twice")
+		wantError(t, "dnsmus 192.0.2.1 links {\n "+option+"\n "+option+"\n}", 3, "option '"+name+"' is given twice")
 	}
 	for _, name := range option.Names() {
 		if !given[name] {

@@ -6,6 +6,7 @@ package dnsmus
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/coredns/caddy"
@@ -14,7 +15,6 @@ import (
 	"github.com/coredns/coredns/plugin/dnstap"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	pkgtls "github.com/coredns/coredns/plugin/pkg/tls"
-	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -37,10 +37,8 @@ func setup(c *caddy.Controller) error {
 		h.Next = next
 		return h
 	})
+	onStart(c, func() error { return checkNext(c.ServerBlockKeys, st.Except, h.Next) })
 	c.OnStartup(func() error {
-		if err := checkExcept(c.ServerBlockKeys, st.Except, h.Next); err != nil {
-			return plugin.Error(handler.Name, err)
-		}
 		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {
 			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // there may be several, one after another
 				h.SetTap(t)
@@ -83,24 +81,25 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 		return cfg, c.Errf("%s %s", asWritten(s, to), s.BootstrapHint())
 	}
 
-	if err := parseOptions(c, &cfg.Values); err != nil {
+	if err := parseOptions(c, &cfg.Values, slices.Contains(to, source.Links)); err != nil {
 		return cfg, err
 	}
+	warnUnencrypted(cfg.Config)
 	if c.Next() {
 		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
 	}
 	return cfg, nil
 }
 
-// parseOptions reads the block of a stanza.
-func parseOptions(c *caddy.Controller, v *option.Values) error {
+// parseOptions reads the block of a stanza, which asks the system's resolvers or not.
+func parseOptions(c *caddy.Controller, v *option.Values, links bool) error {
 	reader := reader(c)
 	seen := make(map[string]bool)
 	for c.NextBlock() {
 		name := c.Val()
 		o, ok := option.Find(name)
 		if !ok {
-			return c.Errf("unknown option '%s'; the options are %s", name, strings.Join(option.Names(), ", "))
+			return c.Err(unknown(name))
 		}
 		if seen[name] {
 			return c.Errf("option '%s' is given twice", name)
@@ -116,8 +115,23 @@ func parseOptions(c *caddy.Controller, v *option.Values) error {
 		if err := v.Check(); err != nil {
 			return c.Err(err.Error())
 		}
+		if v.PrivateLinks && !links {
+			return c.Err("private_links needs 'links' among the upstreams: only the system says which domains an interface has; write: dnsmus links, or remove private_links")
+		}
 	}
 	return nil
+}
+
+// unknown says that there is no option of that name, and what to write.
+func unknown(name string) string {
+	if instead, ok := option.Forward[name]; ok {
+		return fmt.Sprintf("remove '%s', an option of forward that dnsmus does not need: %s", name, instead)
+	}
+	meant := ""
+	if nearest, found := option.Nearest(name, option.Names()); found {
+		meant = ", perhaps '" + nearest + "'"
+	}
+	return fmt.Sprintf("unknown option '%s'%s; the options are %s", name, meant, strings.Join(option.Names(), ", "))
 }
 
 // reader reads arguments of options as CoreDNS's plugins do.
@@ -131,23 +145,4 @@ func reader(c *caddy.Controller) option.Reader {
 			return pkgtls.NewTLSConfigFromArgs(files...)
 		},
 	}
-}
-
-// checkExcept warns if except leaves zones to the next plugin, and there is none. It is an
-// error if these are all zones of the server block, which its keys name.
-func checkExcept(keys, except []string, next plugin.Handler) error {
-	if next != nil || len(except) == 0 {
-		return nil
-	}
-	const remedy = "add one that comes after dnsmus, such as 'forward . 192.0.2.1', or remove except"
-	all := len(keys) > 0
-	for _, key := range keys {
-		_, zone, _, err := dnsserver.SplitProtocolHostPort(key)
-		all = all && err == nil && plugin.Zones(except).Contains(dns.CanonicalName(zone))
-	}
-	if all {
-		return fmt.Errorf("except leaves all names of the server block to the next plugin, and there is none; %s", remedy)
-	}
-	log.Warningf("Queries for %s fail: except leaves them to the next plugin, and there is none; %s", strings.Join(except, " "), remedy)
-	return nil
 }

@@ -53,32 +53,6 @@ func wantError(t *testing.T, stanza string, line int, words ...string) {
 	}
 }
 
-// Zones that no plugin answers for are an error if they are all there are, else a warning.
-func TestCheckExcept(t *testing.T) {
-	for _, tc := range []struct {
-		keys, except []string
-		next         plugin.Handler
-		fails, warns bool
-	}{
-		{keys: []string{"dns://.:53"}},
-		{keys: []string{"dns://.:53"}, except: []string{"."}, fails: true},
-		{keys: []string{"dns://.:53"}, except: []string{"."}, next: new(handler.Handler)},
-		{keys: []string{"dns://.:53"}, except: []string{"home.arpa."}, warns: true},
-		{keys: []string{"dns://.:53"}, except: []string{"home.arpa."}, next: new(handler.Handler)},
-		{keys: []string{"dns://Corp.example.:53"}, except: []string{"corp.example."}, fails: true},
-		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example.", "b.example."}, fails: true},
-		{keys: []string{"dns://a.corp.example.:53", "tls://b.example.:853"}, except: []string{"corp.example."}, warns: true},
-	} {
-		t.Run(fmt.Sprint(tc.keys, tc.except, tc.next != nil), func(t *testing.T) {
-			log := testkit.Logged(t)
-			err := checkExcept(tc.keys, tc.except, tc.next)
-			if (err != nil) != tc.fails || (log.Count("Queries for "+strings.Join(tc.except, " ")+" fail") > 0) != tc.warns {
-				t.Errorf("%+v: %v, log %q", tc, err, log)
-			}
-		})
-	}
-}
-
 func TestTwoStanzas(t *testing.T) {
 	for _, tc := range []struct {
 		stanzas string
@@ -112,9 +86,9 @@ func TestSetup(t *testing.T) {
 	}
 	// Files are watched from startup to shutdown, and without the latter each
 	// reload would leave sockets behind. Caddy shows its hooks to nobody else.
-	for _, hook := range []string{"OnStartup", "OnShutdown"} {
-		if n := reflect.ValueOf(c).Elem().FieldByName("instance").Elem().FieldByName(hook).Len(); n != 1 {
-			t.Errorf("%d functions in %s, want 1", n, hook)
+	for hook, want := range map[string]int{"OnStartup": 2, "OnShutdown": 1} {
+		if n := reflect.ValueOf(c).Elem().FieldByName("instance").Elem().FieldByName(hook).Len(); n != want {
+			t.Errorf("%d functions in %s, want %d", n, hook, want)
 		}
 	}
 

@@ -2,6 +2,7 @@ package dnsmus
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/handler"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -59,7 +61,12 @@ func parseFile(c *caddy.Controller, word string, notServer error, first bool) (f
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !isPath && !strings.ContainsRune(word, filepath.Separator):
 		hint := ""
-		if _, ok := dns.IsDomainName(word); ok && word != "" && first {
+		_, isDomain := dns.IsDomainName(word)
+		if _, isOption := option.Find(word); isOption {
+			hint = fmt.Sprintf("; if it is the option, write it in a block: { on this line, %s on the next one, and } on one of its own", word)
+		} else if near, ok := option.Nearest(word, []string{source.Links}); ok {
+			hint = fmt.Sprintf("; for all resolvers that the system knows write '%s'", near)
+		} else if isDomain && word != "" && first {
 			hint = "; if it is a zone, leave it out: " + noZone
 		}
 		return "", c.Errf("%v; there is no file of that name either%s", notServer, hint)

@@ -152,6 +152,21 @@ func TestDebian(t *testing.T) {
 				r.Errorf("its process was %s and is %s", pid, now)
 			}
 		}},
+		{"reload with a mistake", func(r *running) {
+			before := r.read(corefile)
+			r.write(corefile, strings.Replace(before, "cache\n", "chache\n", 1))
+			if out, err := r.output("systemctl", "reload", "dnsmus"); err == nil {
+				r.Errorf("it is taken: %s", out)
+			}
+			if said := r.run("journalctl", "--unit=dnsmus", "--boot", "--lines=20", "--output=cat"); !strings.Contains(said, "unknown option 'chache', perhaps 'cache'") {
+				r.Errorf("the journal has\n%s", said)
+			}
+			r.run("systemctl", "is-active", "dnsmus")
+			r.answers("edited.example", "198.51.100.9")
+			r.write(corefile, before)
+			r.run("systemctl", "reload", "dnsmus")
+			r.answers("edited.example", "198.51.100.9")
+		}},
 		{"upgrade", func(r *running) {
 			// As unattended upgrades do, where both sides changed the file.
 			r.run("dpkg", "--force-confdef", "--install", "/root/new.deb")

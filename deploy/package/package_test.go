@@ -45,6 +45,7 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/command.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/comparison.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/dnsmus-resolv.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/from-forward.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/learning.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/links.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/race.svg",

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,5 +125,46 @@ func TestVersion(t *testing.T) {
 	_, metrics, _ := l.server("dnsmus " + l.fake(answers))
 	if n := metric(t, metrics, fmt.Sprintf("coredns_dnsmus_build_info{version=%q}", version)); n != 1 {
 		t.Errorf("build_info of %s is %v", version, n)
+	}
+}
+
+// TestCheck: -check says whether a Corefile can be served, by its exit code and in words, and
+// listens nowhere, not even for other plugins.
+func TestCheck(t *testing.T) {
+	l := newLoopback(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	_, port, _ := net.SplitHostPort(busy.Addr().String())
+	const known = "dnsmus 192.0.2.1\n"
+	for _, test := range []struct {
+		corefile string // of a block on the port that is taken
+		code     int
+		want     string
+	}{
+		{known + "prometheus 127.0.0.1:" + port, 0, "Corefile is valid"},
+		{known + "forward . 192.0.2.2", 0, "The plugin forward has no effect"},
+		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}", 0, "Queries for home.arpa. fail"},
+		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}\nforward . 192.0.2.2", 0, "Corefile is valid"},
+		{"dnsmus 192.0.2.1 {\nexcept .\n}", 1, "except leaves all names"},
+		{"dnsmus 192.0.2.1 {\nchache\n}", 1, "Corefile:4 - Error during parsing: unknown option 'chache', perhaps 'cache'"},
+		{"dnsmus missing.conf", 1, "missing.conf"},
+		{known + "}\n.:" + port + " {\nbind 127.0.0.1\nerrors", 1, "already defined"},
+		{known + "no_such_plugin", 1, "no_such_plugin"},
+		{known + "{", 1, "Corefile"},
+	} {
+		l.write("Corefile", ".:"+port+" {\nbind 127.0.0.1\n"+test.corefile+"\n}\n")
+		out, code := l.exits("-check")
+		if code != test.code || !strings.Contains(out, test.want) {
+			t.Errorf("%s\nexit code %d, want %d, and %q:\n%s", test.corefile, code, test.code, test.want, out)
+		}
+	}
+	if out, code := l.exits("-check", "-quiet", port, "192.0.2.1"); code != 0 || out != "" {
+		t.Errorf("exit code %d, want 0 and nothing: %s", code, out)
+	}
+	if out, code := l.exits("-check", port, "link"); code != 1 || !strings.Contains(out, "write 'links'") {
+		t.Errorf("exit code %d, want 1 and what to write: %s", code, out)
 	}
 }

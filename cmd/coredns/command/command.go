@@ -37,6 +37,7 @@ func Main() {
 	coremain.GitCommit = "dnsmus-" + version.String()
 
 	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for")
+	check := flag.Bool("check", false, "Check the Corefile, or what [ADDRESS:]PORT [TO...] stands for, and exit")
 	name := filepath.Base(os.Args[0])
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
@@ -50,6 +51,13 @@ func Main() {
 	}
 	if *show {
 		fmt.Print(l.builtIn)
+		return
+	}
+	if *check {
+		if err := l.check(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+			os.Exit(1)
+		}
 		return
 	}
 	// CoreDNS is left the flags, without the one by which it would load a Corefile

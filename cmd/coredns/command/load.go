@@ -6,12 +6,19 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"os"
 	"slices"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/core/dnsserver"
+
+	"github.com/dnsmus/dnsmus"
 )
+
+// serverType is what Caddy calls a server of DNS.
+const serverType = "dns"
 
 // loader loads what is to be served, at the start and at each reload. It never
 // falls back to what CoreDNS and Caddy do: to serve the plugin whoami, by which
@@ -72,9 +79,25 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	return in, nil // Caddy reports err when it parses the file again
 }
 
+// check says whether what is to be served can be. Warnings are logged to standard error.
+func (l *loader) check() error {
+	log.SetFlags(0)
+	in, err := l.Load(serverType)
+	if err != nil {
+		return err
+	}
+	if err := dnsmus.Check(in); err != nil {
+		return err
+	}
+	if !dnsserver.Quiet {
+		fmt.Printf("%s: %s is valid\n", l.name, in.Path())
+	}
+	return nil
+}
+
 // nothing says that there is nothing to serve, and what to write.
 func (l *loader) nothing(why string) error {
-	return fmt.Errorf(`%s: %s, so there is nothing to serve; write one of
+	return fmt.Errorf(`%[2]s, so there is nothing to serve; write one of
     %[1]s 5553 192.0.2.1 192.0.2.2    to listen on port 5553 of 127.0.0.1 and ask these upstreams
     %[1]s 5553 resolv.conf            ... or those of a file
     %[1]s -conf COREFILE              to run a Corefile
