@@ -64,15 +64,11 @@ type stanza struct {
 // parseStanza reads the one stanza of a server block.
 func parseStanza(c *caddy.Controller) (stanza, error) {
 	cfg := stanza{Config: handler.Config{Values: option.Default()}}
-	c.Next() // the plugin's name
-	to := c.RemainingArgs()
-	if len(to) == 0 {
-		to = []string{source.DefaultFile()}
-	}
-	var err error
-	if cfg.list, err = parseTo(c, to); err != nil {
+	to, list, err := parseUpstreams(c)
+	if err != nil {
 		return cfg, err
 	}
+	cfg.list = list
 	cfg.listeners = listeners(c)
 	if cfg.Upstreams, err = upstreams(c, cfg.list, cfg.listeners); err != nil {
 		return cfg, err

@@ -20,6 +20,17 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
+// parseUpstreams reads the first line of a stanza: the plugin's name, and words that name
+// upstreams.
+func parseUpstreams(c *caddy.Controller) (to []string, list *source.List, err error) {
+	c.Next() // the plugin's name
+	if to = c.RemainingArgs(); len(to) == 0 {
+		to = []string{source.DefaultFile()}
+	}
+	list, err = parseTo(c, to)
+	return to, list, err
+}
+
 // parseTo reads the words after the plugin's name: each is an address, the name of a
 // resolv.conf, or the word for all that the system knows.
 func parseTo(c *caddy.Controller, to []string) (*source.List, error) {

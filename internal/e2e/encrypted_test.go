@@ -95,8 +95,8 @@ func TestEncrypted(t *testing.T) {
 
 			// The file of the authorities counts.
 			for args, want := range map[string]string{
-				"--ca " + ca + " @" + upstream:                                          "* " + upstream + "  TIME  NOERROR  10.9.9.9  good  first good answer\n",
-				"--ca " + ca + " @" + "127.0.0.1:" + ports["dnsmasq"] + " @" + upstream: "* " + upstream + "  TIME  NOERROR  10.9.9.9  good  first good answer\n",
+				"--ca " + ca + " @" + upstream:                                          "* " + upstream + "  TIME  10.9.9.9  first good answer\n",
+				"--ca " + ca + " @" + "127.0.0.1:" + ports["dnsmasq"] + " @" + upstream: "* " + upstream + "  TIME  10.9.9.9  first good answer\n",
 				"@" + upstream: "certificate signed by unknown authority",
 			} {
 				status, out, problems := l.explain("x.secret.example " + args)

@@ -63,67 +63,87 @@ func TestExplain(t *testing.T) {
 		status     int
 	}{
 		{"git.corp.example -f resolv.conf.example", `
-git.corp.example. A
-
-  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
-* 127.0.0.1:5302  TIME  NOERROR  10.2.0.20  good  first good answer
-  127.0.0.1:5303  TIME  NOERROR  SOA  nodata  no A record
-
-dnsmus replies NOERROR after TIME, the reply of 127.0.0.1:5302:
+git.corp.example. A: NOERROR after TIME, the reply of 127.0.0.1:5302:
   git.corp.example. 60 IN A 10.2.0.20
 Conclusive: the first good answer is the reply; other replies do not matter.
+
+  UPSTREAM  TIME  REPLY  WHY
+  127.0.0.1:5301  TIME  NXDOMAIN  no such name
+* 127.0.0.1:5302  TIME  10.2.0.20  first good answer
+  127.0.0.1:5303  TIME  NODATA  no A record
+
+Asked by this command itself: the upstreams named on the command line.
 `, 0},
 		{"-f resolv.conf.example no.corp.example aaaa @127.0.0.1:5399", `
-no.corp.example. AAAA
-
-  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-  127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
-  127.0.0.1:5302  TIME  SERVFAIL  -  servfail  replied SERVFAIL
-* 127.0.0.1:5303  TIME  NOERROR  SOA  nodata  no AAAA record
-  127.0.0.1:5399  TIME  -  -  none  connection refused
-
-dnsmus replies NODATA after TIME, the reply of 127.0.0.1:5303:
+no.corp.example. AAAA: NODATA after TIME, the reply of 127.0.0.1:5303:
   corp.example. 5 IN SOA ns.gamma.example. hostmaster.gamma.example. 1 3600 600 86400 30
 Inconclusive: no opinion from 127.0.0.1:5302 (replied SERVFAIL), 127.0.0.1:5399 (connection refused).
 Caches may keep it for 5s.
+
+  UPSTREAM  TIME  REPLY  WHY
+  127.0.0.1:5301  TIME  NXDOMAIN  no such name
+  127.0.0.1:5302  TIME  SERVFAIL  no opinion
+* 127.0.0.1:5303  TIME  NODATA  no AAAA record
+  127.0.0.1:5399  TIME  -  connection refused
+
+Asked by this command itself: the upstreams named on the command line.
 `, 1},
 		{"@127.0.0.1:5301 -x 192.0.2.1 --tcp", `
-1.2.0.192.in-addr.arpa. PTR
-
-  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-* 127.0.0.1:5301  TIME  NXDOMAIN  SOA  nxdomain  no such name
-
-dnsmus replies NXDOMAIN after TIME, the reply of 127.0.0.1:5301:
+1.2.0.192.in-addr.arpa. PTR: NXDOMAIN after TIME, the reply of 127.0.0.1:5301:
   corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
 Conclusive: every upstream has given its opinion.
 Caches may keep it for 5s.
+
+  UPSTREAM  TIME  REPLY  WHY
+* 127.0.0.1:5301  TIME  NXDOMAIN  no such name
+
+Asked by this command itself: the upstreams named on the command line.
 `, 2},
 		{"wiki.corp.example AAAA @127.0.0.1:5301", `
-wiki.corp.example. AAAA
-
-  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-* 127.0.0.1:5301  TIME  NOERROR  SOA  nodata  no AAAA record
-
-dnsmus replies NODATA after TIME, the reply of 127.0.0.1:5301:
+wiki.corp.example. AAAA: NODATA after TIME, the reply of 127.0.0.1:5301:
   corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
 Conclusive: every upstream has given its opinion.
 Caches may keep it for 5s, or for 30s while the name has an answer of another type.
+
+  UPSTREAM  TIME  REPLY  WHY
+* 127.0.0.1:5301  TIME  NODATA  no AAAA record
+
+Asked by this command itself: the upstreams named on the command line.
 `, 1},
 		{"no.corp.example @127.0.0.1:5302", `
-no.corp.example. A
-
-  UPSTREAM  TIME  RCODE  RECORDS  VERDICT  WHY
-* 127.0.0.1:5302  TIME  SERVFAIL  -  servfail  replied SERVFAIL
-
-dnsmus replies SERVFAIL after TIME, the reply of 127.0.0.1:5302
+no.corp.example. A: SERVFAIL after TIME, the reply of 127.0.0.1:5302
 No usable reply: no opinion from 127.0.0.1:5302 (replied SERVFAIL).
+
+  UPSTREAM  TIME  REPLY  WHY
+* 127.0.0.1:5302  TIME  SERVFAIL  no opinion
+
+Asked by this command itself: the upstreams named on the command line.
 `, 3},
+		{"wiki.corp.example -conf Corefile.example", `
+wiki.corp.example. A: NOERROR after TIME, the reply of 127.0.0.1:5301:
+  wiki.corp.example. 60 IN A 10.1.0.10
+Conclusive: the first good answer is the reply; other replies do not matter.
+
+  UPSTREAM  TIME  REPLY  WHY
+* 127.0.0.1:5301  TIME  10.1.0.10  first good answer
+  127.0.0.1:5302  TIME  SERVFAIL  no opinion
+  127.0.0.1:5303  TIME  NODATA  no A record
+
+Asked by this command itself: resolv.conf.example, as in Corefile.example.
+`, 0},
 	} {
 		status, out, problems := l.explain(test.args)
 		got := blanks.ReplaceAllString(someTime.ReplaceAllString(out, "TIME"), "$1  ")
 		if status != test.status || problems != "" || got != test.want[1:] {
 			l.Errorf("explain %s: status %d, problems %q\n%s\nwant %d\n%s", test.args, status, problems, got, test.status, test.want)
+		}
+	}
+
+	// Several types at once, and the best reply is the exit status.
+	status, out, problems := l.explain("git.corp.example TXT A HTTPS -conf Corefile.example")
+	for _, want := range []string{"git.corp.example. TXT: NODATA", "git.corp.example. A: NOERROR", "git.corp.example. HTTPS: NODATA"} {
+		if status != 0 || problems != "" || !strings.Contains(out, want) {
+			l.Errorf("status %d, and not %q in\n%s%s", status, want, out, problems)
 		}
 	}
 
@@ -151,7 +171,7 @@ No usable reply: no opinion from 127.0.0.1:5302 (replied SERVFAIL).
 		}
 	}
 
-	for args, want := range map[string]int{"-h": 0, "": 64, "a..b": 64, "a -f /nowhere": 66} {
+	for args, want := range map[string]int{"-h": 0, "": 64, "a..b": 64, "a -f /nowhere": 66, "a -conf /nowhere": 66, "a -s /nowhere": 69} {
 		if status, out, problems := l.explain(args); status != want || (status == 0) != (problems == "") || (status == 0) != (out != "") {
 			l.Errorf("explain %s: status %d, want %d\n%s%s", args, status, want, out, problems)
 		}
@@ -215,9 +235,9 @@ func TestExplainOnTerminal(t *testing.T) {
 	all := screen()
 	last := all[strings.LastIndex(all, erased)+len(erased):]
 	if status != 130 || strings.Count(all, erased) < 3 || strings.Contains(last, "waiting") ||
-		!strings.HasPrefix(last, "host.example. A\r\n") ||
+		!strings.HasPrefix(last, "host.example. A: interrupted after ") ||
 		!strings.Contains(last, "no reply yet") || !strings.Contains(last, "connection refused") ||
-		!strings.Contains(last, "\x1b[31mnone\x1b[0m") || !strings.Contains(last, "Interrupted after ") {
+		!strings.Contains(last, "\x1b[31m-\x1b[0m") {
 		t.Errorf("status %d, shows\n%q", status, all)
 	}
 }

@@ -98,7 +98,7 @@ func TestPrivateFromVPN(t *testing.T) {
 					client.expect(ask+name, "NOERROR")
 				}
 				out, err := client.output(testkit.Binary(t), "explain", "d.example", "--private-from", "vpn", "@10.8.0.53")
-				if !strings.Contains(out, "private_from leaves this upstream out") || !strings.Contains(out, "dnsmus replies NODATA") {
+				if !strings.Contains(out, "private_from leaves this upstream out") || !strings.Contains(out, "d.example. A: NODATA after ") {
 					t.Errorf("explain: %v\n%s", err, out)
 				}
 				disconnect = connect()

@@ -4,6 +4,7 @@
 package printable
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,31 @@ func Text(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// ASCII returns what Text does, in printable ASCII alone: for what others may show on a terminal,
+// in a page or by a script.
+func ASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r > '~' {
+			return '?'
+		}
+		return r
+	}, Text(text))
+}
+
+// Name returns a domain name in which each byte outside of printable ASCII is written as \DDD, as
+// in zone files (RFC 1035, section 5.1). So are blanks, or one name might look like two.
+func Name(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		if c := name[i]; ' ' < c && c <= '~' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\%03d`, c)
+		}
+	}
+	return b.String()
 }
 
 // Short returns what Text does, if need be cut.

@@ -60,3 +60,30 @@ func TestError(t *testing.T) {
 		t.Error("an error that can be shown is changed")
 	}
 }
+
+// Names are in presentation form, and texts in ASCII: nothing of them can change a terminal.
+func TestForTerminals(t *testing.T) {
+	for name, want := range map[string]string{
+		"wiki.corp.example.":           "wiki.corp.example.",
+		`a\.b.example.`:                `a\.b.example.`,
+		"\x1b[2J.example.":             `\027[2J.example.`,
+		"a b.example.":                 `a\032b.example.`,
+		"<img/src=x/onerror=alert(1)>": "<img/src=x/onerror=alert(1)>",
+		"b\u00fc.example.":             `b\195\188.example.`,
+		"\u202e\xff\x7f":               `\226\128\174\255\127`,
+	} {
+		if got := Name(name); got != want {
+			t.Errorf("name %q: %q, want %q", name, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"two words\tmore":       "two words more",
+		"\x1b[2J\r\nforged\x7f": "?[2J??forged?",
+		"\u202eevil\u009b1m":    "?evil?1m",
+		"\xff\u4f60":            "??",
+	} {
+		if got := ASCII(text); got != want {
+			t.Errorf("text %q: %q, want %q", text, got, want)
+		}
+	}
+}

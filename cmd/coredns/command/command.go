@@ -26,7 +26,7 @@ const exitUsage = 2
 // Main is the whole program. It returns only when CoreDNS does.
 func Main() {
 	if len(os.Args) > 1 && os.Args[1] == explain.Name {
-		os.Exit(explain.Main(os.Args))
+		os.Exit(explain.Main(os.Args, stanzas))
 	}
 	if !slices.Contains(dnsserver.Directives, "dnsmus") {
 		// The place in plugin.cfg where docs/reference.md tells other builds to put it.

@@ -9,19 +9,22 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/outcome"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // parse reads the command line. The error is [flag.ErrHelp] if it asks for help.
 func parse(args []string) (*config, error) {
-	cfg := &config{Values: option.Default(), list: new(source.List)}
+	cfg := &config{list: new(source.List)}
 	var reverse string
 	f := flag.NewFlagSet("", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
@@ -37,68 +40,73 @@ func parse(args []string) (*config, error) {
 	f.StringVar(&reverse, "x", "", "")
 	f.Func("ca", "", func(s string) error {
 		var err error
-		cfg.TLS, err = trusting(s)
+		cfg.ca, err = trusting(s)
 		return err
 	})
+	f.StringVar(&cfg.conf, "conf", "", "")
+	f.BoolVar(&cfg.alone, "alone", false, "")
+	f.StringVar(&cfg.socket, "s", "", "")
+	f.StringVar(&cfg.server, "server", "", "")
 	f.BoolVar(&cfg.links, "links", false, "")
 	f.BoolVar(&cfg.json, "json", false, "")
-	addOptions(f, &cfg.Values)
+	cfg.addOptions(f)
 
 	var words []string
-	for flags := true; len(args) > 0; {
-		if flags {
-			if err := f.Parse(args); err != nil {
-				return nil, err
-			}
-			rest := f.Args()
-			if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
-				flags = false
-			}
-			if args = rest; len(args) == 0 {
-				break
-			}
-		}
-		word, isServer := strings.CutPrefix(args[0], "@")
+	err := show.Words(f, args, func(w string) error {
+		word, isServer := strings.CutPrefix(w, "@")
 		switch {
-		case isServer && word == source.Links:
+		case !isServer:
+			words = append(words, w)
+			return nil
+		case word == source.Links:
 			cfg.list.AddLinks()
-			cfg.named = true
-		case isServer:
+		default:
 			s, err := server.Parse(word)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			cfg.list.AddServer(s)
-			cfg.named = true
-		default:
-			words = append(words, args[0])
 		}
-		args = args[1:]
+		cfg.named = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	if cfg.links {
-		cfg.list.AddLinks()
-		if len(words) > 0 || reverse != "" {
-			return nil, errors.New("--links takes no NAME; leave it out, or write @links to ask all resolvers that the system knows")
-		}
-		return cfg, nil
-	}
-	if !cfg.named {
-		cfg.list.Add(source.File(source.DefaultFile()))
-	}
-	err := cfg.ask(reverse, words)
-	return cfg, err
+	return cfg, cfg.check(reverse, words)
 }
 
-// ask sets the question: the words are NAME and TYPE, or TYPE alone for the name
-// of an address.
+// check checks what belongs together, and sets the questions.
+func (cfg *config) check(reverse string, words []string) error {
+	v := option.Default()
+	cfg.apply(&v)
+	switch {
+	case cfg.links && (len(words) > 0 || reverse != ""):
+		return errors.New("--links takes no NAME; leave it out, or write @links to ask all resolvers that the system knows")
+	case cfg.links:
+		cfg.list.AddLinks()
+		return nil
+	case cfg.conf != "" && cfg.named:
+		return errors.New("-conf names upstreams, as -f and @ do; leave one of them out")
+	case (cfg.socket != "" || cfg.server != "") && !cfg.askServer():
+		return errors.New("a server is asked as it is set; leave out -s and --server, or the other options")
+	}
+	if err := v.Check(); err != nil {
+		return err
+	}
+	return cfg.ask(reverse, words)
+}
+
+// ask sets the questions: the words are NAME and types, or types alone for the name of an
+// address.
 func (cfg *config) ask(reverse string, words []string) error {
-	name, qtype := "", dns.TypeA
+	name, types := "", []uint16{dns.TypeA}
 	if reverse != "" {
 		addr, err := netip.ParseAddr(reverse)
 		if err != nil {
 			return fmt.Errorf("%q is not an IP address", reverse)
 		}
-		qtype = dns.TypePTR
+		types[0] = dns.TypePTR
 		if name, err = dns.ReverseAddr(addr.Unmap().String()); err != nil {
 			return err
 		}
@@ -115,19 +123,24 @@ func (cfg *config) ask(reverse string, words []string) error {
 		}
 		name, words, cfg.note = dns.Fqdn(bare), words[1:], note
 	}
-	if len(words) > 1 {
-		return fmt.Errorf("unexpected argument %q", words[1])
+	if len(words) > 0 {
+		types = nil
 	}
-	if len(words) == 1 {
-		var err error
-		if qtype, err = parseType(words[0]); err != nil {
+	for _, word := range words {
+		t, err := parseType(word)
+		if err != nil {
 			return err
 		}
+		if !slices.Contains(types, t) {
+			types = append(types, t)
+		}
 	}
-	cfg.question = dns.Question{Name: name, Qtype: qtype, Qclass: dns.ClassINET}
-	var err error
-	if cfg.message, err = message(cfg.question); err != nil {
-		return fmt.Errorf("%q is not a domain name: %w", name, err)
+	for _, t := range types {
+		q := dns.Question{Name: name, Qtype: t, Qclass: dns.ClassINET}
+		if _, err := outcome.Message(q); err != nil {
+			return fmt.Errorf("%q is not a domain name: %w", name, err)
+		}
+		cfg.questions = append(cfg.questions, q)
 	}
 	return nil
 }
@@ -163,8 +176,18 @@ func trusting(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool}, nil
 }
 
-// addOptions defines the flags that set what a stanza can set.
-func addOptions(f *flag.FlagSet, v *option.Values) {
+// addOptions defines the flags that set what a stanza can set. They are tried at once, and set
+// later, when it is known which stanza they are added to.
+func (cfg *config) addOptions(f *flag.FlagSet) {
+	var tried option.Values
+	add := func(o option.Option, args []string) error {
+		set := func(v *option.Values) error { return o.Set(v, args, option.Reader{}) }
+		if err := set(&tried); err != nil {
+			return flagError(err)
+		}
+		cfg.options = append(cfg.options, set)
+		return nil
+	}
 	for _, o := range option.Table {
 		switch {
 		case o.Flag == "":
@@ -177,10 +200,10 @@ func addOptions(f *flag.FlagSet, v *option.Values) {
 				if !on {
 					return nil
 				}
-				return o.Set(v, nil, option.Reader{})
+				return add(o, nil)
 			})
 		default:
-			f.Func(o.Flag, "", func(s string) error { return flagError(o.Set(v, []string{s}, option.Reader{})) })
+			f.Func(o.Flag, "", func(s string) error { return add(o, []string{s}) })
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,69 +12,68 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/outcome"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
-func TestArgs(t *testing.T) {
-	for line, change := range map[string]func(*config){
-		"host.example":           func(*config) {},
-		"host.example.":          func(*config) {},
-		"host.example a":         func(*config) {},
-		"-- host.example A":      func(*config) {},
-		"host.example --":        func(*config) {},
-		"host.example AAAA":      func(c *config) { c.question.Qtype = dns.TypeAAAA },
-		"host.example https":     func(c *config) { c.question.Qtype = dns.TypeHTTPS },
-		"host.example TYPE65":    func(c *config) { c.question.Qtype = dns.TypeHTTPS },
-		"host.example type65280": func(c *config) { c.question.Qtype = 65280 },
-		"host.example ANY":       func(c *config) { c.question.Qtype = dns.TypeANY },
-		"-- --tcp":               func(c *config) { c.question.Name = "--tcp." },
-		". NS":                   func(c *config) { c.question = dns.Question{Name: ".", Qtype: dns.TypeNS, Qclass: 1} },
-		"-x 192.0.2.1": func(c *config) {
-			c.question = dns.Question{Name: "1.2.0.192.in-addr.arpa.", Qtype: dns.TypePTR, Qclass: 1}
-		},
-		"TXT -x ::ffff:192.0.2.1": func(c *config) {
-			c.question = dns.Question{Name: "1.2.0.192.in-addr.arpa.", Qtype: dns.TypeTXT, Qclass: 1}
-		},
-		"-x ::1": func(c *config) {
-			c.question = dns.Question{Name: "1." + strings.Repeat("0.", 31) + "ip6.arpa.", Qtype: dns.TypePTR, Qclass: 1}
-		},
+func TestQuestions(t *testing.T) {
+	for line, want := range map[string]string{
+		"host.example":                "host.example. A",
+		"host.example.":               "host.example. A",
+		"host.example a":              "host.example. A",
+		"-- host.example A":           "host.example. A",
+		"host.example --":             "host.example. A",
+		"host.example AAAA":           "host.example. AAAA",
+		"host.example https":          "host.example. HTTPS",
+		"host.example TYPE65":         "host.example. HTTPS",
+		"host.example type65280":      "host.example. TYPE65280",
+		"host.example ANY":            "host.example. ANY",
+		"host.example A AAAA a HTTPS": "host.example. A, host.example. AAAA, host.example. HTTPS",
+		"-- --tcp":                    "--tcp. A",
+		". NS":                        ". NS",
+		"-x 192.0.2.1":                "1.2.0.192.in-addr.arpa. PTR",
+		"TXT -x ::ffff:192.0.2.1":     "1.2.0.192.in-addr.arpa. TXT",
+		"-x ::1":                      "1." + strings.Repeat("0.", 31) + "ip6.arpa. PTR",
+	} {
+		cfg, err := parse(strings.Fields(line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		var got []string
+		for _, q := range cfg.questions {
+			got = append(got, q.Name+" "+dns.Type(q.Qtype).String())
+		}
+		if strings.Join(got, ", ") != want || !cfg.askServer() {
+			t.Errorf("%s: %q, want %s", line, got, want)
+		}
+	}
+}
 
-		"--tcp host.example":                           func(c *config) { c.ForceTCP = true },
-		"host.example -tcp":                            func(c *config) { c.ForceTCP = true },
-		"host.example --tcp A --json":                  func(c *config) { c.ForceTCP, c.json = true, true },
-		"host.example --prefer private":                func(c *config) { c.Prefer = option.Private },
-		"host.example --prefer=order":                  func(c *config) { c.Prefer = option.Order },
-		"--timeout 1s host.example A --patience=500ms": func(c *config) { c.Rules.Timeout, c.Patience = time.Second, 500*time.Millisecond },
-		"host.example --negative-ttl 0s":               func(c *config) { c.NegativeTTL = 0 },
-		"--bogus 192.0.2.7/24 host.example --bogus ::ffff:198.51.100.1": func(c *config) {
-			c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
+// Flags set options beside those of a Corefile, and keep the question from the server that runs.
+func TestOptions(t *testing.T) {
+	for line, change := range map[string]func(*option.Values){
+		"--tcp host.example":                           func(v *option.Values) { v.ForceTCP = true },
+		"host.example -tcp":                            func(v *option.Values) { v.ForceTCP = true },
+		"host.example --tcp A --json":                  func(v *option.Values) { v.ForceTCP = true },
+		"host.example --prefer private":                func(v *option.Values) { v.Prefer = option.Private },
+		"host.example --prefer=order":                  func(v *option.Values) { v.Prefer = option.Order },
+		"--timeout 1s host.example A --patience=500ms": func(v *option.Values) { v.Rules.Timeout, v.Patience = time.Second, 500*time.Millisecond },
+		"host.example --negative-ttl 0s":               func(v *option.Values) { v.NegativeTTL = 0 },
+		"--bogus 192.0.2.7/24 host.example --bogus ::ffff:198.51.100.1": func(v *option.Values) {
+			v.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.1/32")}
 		},
 	} {
-		want := config{
-			question: dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET},
-			Values: option.Values{
-				Rules:         race.Rules{Timeout: 4 * time.Second},
-				Patience:      2 * time.Second,
-				NegativeTTL:   5 * time.Second,
-				MaxConcurrent: 10000,
-			},
-		}
+		want := option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second, MaxConcurrent: 10000}
 		change(&want)
 		cfg, err := parse(strings.Fields(line))
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 			continue
 		}
-		if got := cfg.list.Sources(); !slices.Equal(got, []source.Source{source.File("/etc/resolv.conf.dnsmus")}) {
-			t.Errorf("%s: sources are %v", line, got)
-		}
-		m := new(dns.Msg)
-		if err := m.Unpack(cfg.message); err != nil || m.Question[0] != want.question || !m.RecursionDesired || m.IsEdns0() == nil {
-			t.Errorf("%s: asks %v, %v", line, m, err)
-		}
-		cfg.list, cfg.message = nil, nil
-		if got, want := fmt.Sprintf("%+v", *cfg), fmt.Sprintf("%+v", want); got != want {
+		v := option.Default()
+		cfg.apply(&v)
+		if got, want := fmt.Sprintf("%+v", v), fmt.Sprintf("%+v", want); got != want || cfg.askServer() {
 			t.Errorf("%s:\n got %s\nwant %s", line, got, want)
 		}
 	}
@@ -95,8 +93,8 @@ func TestArgErrors(t *testing.T) {
 		"host.example None":                "is not a record type",
 		"host.example axfr":                "AXFR is not a type that resolvers can be asked for",
 		"host.example OPT":                 "OPT is not a type",
-		"host.example A B":                 `unexpected argument "B"`,
-		"-x 192.0.2.1 PTR x":               `unexpected argument "x"`,
+		"host.example A B":                 `"B" is not a record type`,
+		"-x 192.0.2.1 PTR x":               `"x" is not a record type`,
 		"-x host.example":                  `"host.example" is not an IP address`,
 		"host.example @ns.example":         `"ns.example" is not an IP address; write an address such as`,
 		"host.example @":                   "is not an IP address",
@@ -110,12 +108,14 @@ func TestArgErrors(t *testing.T) {
 		"host.example --timeout 4":         "write a duration such as 4s",
 		"host.example --timeout 9ms":       "not between 10ms and 1m0s",
 		"host.example --patience 2m":       "not between 10ms and 1m0s",
+		"host.example -conf a -f b":        "-conf names upstreams, as -f and @ do",
+		"host.example -s a --alone":        "leave out -s and --server",
 		"host.example --negative-ttl 25h":  "not between 0s and 24h0m0s",
 		"host.example --negative-ttl 1.5s": "it is not in whole seconds, as a TTL is; take 1s or 2s",
 	} {
-		status, out, problems := command(t, strings.Split(line, " ")...)
+		status, out, problems := explains(t, strings.Split(line, " ")...)
 		if line == "" {
-			status, out, problems = command(t)
+			status, out, problems = explains(t)
 		}
 		if status != 64 || out != "" || !strings.Contains(problems, want) || !strings.HasSuffix(problems, "; see 'dnsmus explain -h'\n") || strings.Count(problems, "\n") != 1 {
 			t.Errorf("%s: status %d, output %q, problems %q; want %q", line, status, out, problems, want)
@@ -125,8 +125,8 @@ func TestArgErrors(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"-h", "--help", "host.example -h", "FOO BAR BAZ -h"} {
-		status, out, problems := command(t, strings.Fields(line)...)
-		if status != 0 || problems != "" || !strings.HasPrefix(out, "Usage: dnsmus explain NAME [TYPE]") {
+		status, out, problems := explains(t, strings.Fields(line)...)
+		if status != 0 || problems != "" || !strings.HasPrefix(out, "Usage: dnsmus explain NAME [TYPE]...") {
 			t.Errorf("%s: status %d, problems %q, output\n%s", line, status, problems, out)
 		}
 		for text := range strings.Lines(out) {
@@ -172,7 +172,7 @@ func TestNoUpstreams(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("nameserver x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	status, out, problems := command(t, "x", "-f", missing, "-f", empty)
+	status, out, problems := explains(t, "x", "-f", missing, "-f", empty)
 	if status != 66 || out != "" || !strings.Contains(problems, missing+": no such file") || !strings.Contains(problems, empty+" has no usable nameserver line") || !strings.Contains(problems, "name one as @192.0.2.1") {
 		t.Errorf("status %d, output %q, problems %q", status, out, problems)
 	}
@@ -184,8 +184,11 @@ func FuzzArgs(f *testing.F) {
 	f.Add(`\300.`, "TYPE1")
 	f.Fuzz(func(t *testing.T, name, qtype string) {
 		cfg, err := parse([]string{"--", name, qtype})
-		if err == nil && new(dns.Msg).Unpack(cfg.message) != nil {
-			t.Errorf("%q %q: asks % x", name, qtype, cfg.message)
+		if err != nil {
+			return
+		}
+		if msg, err := outcome.Message(cfg.questions[0]); err != nil || new(dns.Msg).Unpack(msg) != nil {
+			t.Errorf("%q %q: asks % x, %v", name, qtype, msg, err)
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"context"
 	"encoding/json"
 	"net/netip"
 	"slices"
@@ -12,9 +11,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
-	"github.com/dnsmus/dnsmus/plugin/pool"
-	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
 const soon = 20 * time.Second // in which a busy machine comes round to it
@@ -27,11 +23,18 @@ type decoded struct {
 	Seconds                    float64
 	Answer, Authority          []string
 	Conclusive, Interrupted    bool
-	Missing                    []struct{ Upstream, Why string }
-	Differ                     []string
-	Preferred                  *struct{ Order, Private string }
-	TTL                        *uint32 `json:"ttl"`
-	Parts                      []struct {
+	Missing                    []struct {
+		Upstream, Why string
+		Silent        bool
+	}
+	Differ          []string
+	Preferred       *struct{ Order, Private string }
+	Asked, Prefer   string
+	Changed         *string
+	Filtered, Final bool
+	LongerTTL       *uint32 `json:"longer_ttl"`
+	TTL             *uint32 `json:"ttl"`
+	Parts           []struct {
 		Name     string
 		Upstream *string
 	}
@@ -42,8 +45,11 @@ type decoded struct {
 		Verdict, Why      string
 		Winner, Late      bool
 		Answer, Authority []string
-		Truncated         bool
-		ExtendedErrors    []string `json:"extended_errors"`
+		Data              *string
+
+		Truncated, Stream, Private, Alias, Down, Unasked bool
+
+		ExtendedErrors []string `json:"extended_errors"`
 	}
 }
 
@@ -71,14 +77,14 @@ func TestAsk(t *testing.T) {
 	const address = "host.example. 60 IN A 192.0.2.1"
 	huge := func(network string, m *dns.Msg) bool {
 		if m.Truncated = network == "udp"; !m.Truncated {
-			m.Answer = []dns.RR{rr(address)}
+			m.Answer = []dns.RR{testkit.RR(address)}
 		}
 		return true
 	}
 	roomForCNAME := func(network string, m *dns.Msg) bool {
-		m.Answer = []dns.RR{rr("host.example. 60 IN CNAME x.example.")}
+		m.Answer = []dns.RR{testkit.RR("host.example. 60 IN CNAME x.example.")}
 		if m.Truncated = network == "udp"; !m.Truncated {
-			m.Answer = append(m.Answer, rr("x.example. 60 IN A 192.0.2.1"))
+			m.Answer = append(m.Answer, testkit.RR("x.example. 60 IN A 192.0.2.1"))
 		}
 		return true
 	}
@@ -133,11 +139,11 @@ func TestAsk(t *testing.T) {
 		{"all fail", []behaviour{code(dns.RcodeRefused), code(dns.RcodeServerFailure), code(dns.RcodeNotImplemented)}, "", 3, "servfail", 1,
 			[]string{"refused: replied REFUSED", "servfail: replied SERVFAIL", "error: replied NOTIMP"}, []int{0, 1, 2}, -1},
 		{"all refuse", []behaviour{code(dns.RcodeRefused)}, "", 3, "refused", 0, []string{"refused: replied REFUSED"}, []int{0}, -1},
-		{"a chain to nowhere", []behaviour{nxdomain, gone}, "", 2, "nxdomain", 1,
+		{"a chain to nowhere", []behaviour{nxdomain, testkit.Gone}, "", 2, "nxdomain", 1,
 			[]string{"nxdomain: no such name", "nxdomain: alias of gone.example.: no such name at the end of its CNAME chain"}, nil, 5},
-		{"a referral has no opinion", []behaviour{refers, nxdomain, idle}, "", 2, "nxdomain", 1,
+		{"a referral has no opinion", []behaviour{testkit.Refers, nxdomain, testkit.Idle}, "", 2, "nxdomain", 1,
 			[]string{"referral: refers to other servers", "nxdomain: no such name", "referral: offers no recursion"}, []int{0, 2}, 5},
-		{"nothing but a referral", []behaviour{refers, code(dns.RcodeServerFailure)}, "", 3, "referral", 0,
+		{"nothing but a referral", []behaviour{testkit.Refers, code(dns.RcodeServerFailure)}, "", 3, "referral", 0,
 			[]string{"referral: refers to other servers", "servfail: replied SERVFAIL"}, []int{0, 1}, -1},
 		{"REFUSED has no opinion", []behaviour{code(dns.RcodeRefused), nxdomain}, "", 2, "nxdomain", 1,
 			[]string{"refused: replied REFUSED", "nxdomain: no such name"}, []int{0}, 5},
@@ -167,7 +173,7 @@ func TestAsk(t *testing.T) {
 				addrs = append(addrs, addr.String())
 				args = append(args, "@"+addrs[len(addrs)-1])
 			}
-			status, out, problems := command(t, args...)
+			status, out, problems := explains(t, args...)
 			s := decode(t, out)
 			if status != tc.status || problems != "" || s.Verdict != tc.verdict || !slices.Equal(s.whys(), tc.whys) || s.Interrupted {
 				t.Errorf("status %d, problems %q, verdict %s; want %d, %s\n%q, want %q", status, problems, s.Verdict, tc.status, tc.verdict, s.whys(), tc.whys)
@@ -209,7 +215,7 @@ func TestAsk(t *testing.T) {
 // A reply with a lowered TTL is shown as clients get it, and as the upstream sent it.
 func TestTempered(t *testing.T) {
 	no, fails := resolver(t, nxdomain), resolver(t, code(dns.RcodeServerFailure))
-	_, out, _ := command(t, "host.example", "--json", "@"+no.String(), "@"+fails.String())
+	_, out, _ := explains(t, "host.example", "--json", "@"+no.String(), "@"+fails.String())
 	const record = " IN SOA ns.example. hostmaster.example. 1 2 3 4 30"
 	s := decode(t, out)
 	if !slices.Equal(s.Authority, []string{"example. 5" + record}) || !slices.Equal(s.Upstreams[0].Authority, []string{"example. 60" + record}) {
@@ -221,185 +227,9 @@ func TestTempered(t *testing.T) {
 func TestPathIsHidden(t *testing.T) {
 	upstream := "@https://" + testkit.FreeAddr(t).String() + "/secret"
 	for _, args := range [][]string{{"host.example", upstream}, {"host.example", "--json", upstream}} {
-		_, out, problems := command(t, args...)
+		_, out, problems := explains(t, args...)
 		if strings.Contains(out+problems, "secret") || !strings.Contains(out, "/#") {
 			t.Errorf("%v: %s%s", args, out, problems)
 		}
-	}
-}
-
-// begin starts to ask: until waits for what check wants, and end returns the outcome, if
-// need be after stop was called.
-func begin(t *testing.T, args string, upstreams ...behaviour) (a *liveRace, until func(check func(*outcome) bool), end func() *outcome, stop func()) {
-	t.Helper()
-	cfg, err := parse(strings.Fields("host.example " + args))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var servers []server.Server
-	for _, b := range upstreams {
-		servers = append(servers, server.Plain(resolver(t, b)))
-	}
-	a = newLiveRace(cfg, servers)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan *outcome, 1)
-	go func() { done <- a.ask(ctx) }()
-	until = func(check func(*outcome) bool) {
-		t.Helper()
-		for late := time.Now().Add(soon); !check(a.snapshot()); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(late) {
-				t.Fatalf("it does not come about: %+v", a.snapshot())
-			}
-		}
-	}
-	end = func() *outcome {
-		t.Helper()
-		select {
-		case o := <-done:
-			return o
-		case <-time.After(soon):
-			t.Fatal("no end")
-			return nil
-		}
-	}
-	return a, until, end, stop
-}
-
-func over(o *outcome) bool { return o.over }
-
-// Once the race is over, packets that are lost are sent again all the same.
-func TestLossAfterTheRace(t *testing.T) {
-	t.Parallel()
-	n := 0
-	lossy := func(network string, m *dns.Msg) bool {
-		n++
-		return n > 2 && nxdomain(network, m)
-	}
-	_, _, end, _ := begin(t, "--timeout 1m --patience 1m", knows("host.example. 60 IN A 192.0.2.1"), lossy)
-	if o := end(); o.winner != 0 || o.why(1) != "no such name" || o.exit() != 0 {
-		t.Errorf("%+v", o)
-	}
-}
-
-// A reply that came too late is shown, but does not count for the verdict.
-func TestLate(t *testing.T) {
-	t.Parallel()
-	wait := make(chan struct{})
-	slow := func(network string, m *dns.Msg) bool {
-		<-wait
-		return knows("host.example. 60 IN A 192.0.2.1")(network, m)
-	}
-	_, until, end, _ := begin(t, "--timeout 1m --patience 500ms", nxdomain, slow)
-	until(over)
-	close(wait)
-	o := end()
-	if o.exit() != 2 || o.conclusive || o.why(1) != "too late: good answer" || !slices.Equal(o.missing, []int{1}) || !o.results[1].late {
-		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
-	}
-	if s := decode(t, string(asJSON(o))); s.Upstreams[0].Late || !s.Upstreams[1].Late {
-		t.Errorf("JSON says otherwise: %+v", s)
-	}
-}
-
-// An upstream that was down when the race ended is asked again when it is back.
-func TestBackAfterTheRace(t *testing.T) {
-	t.Parallel()
-	back := make(chan struct{})
-	away := func(network string, m *dns.Msg) bool {
-		select {
-		case <-back:
-			return nxdomain(network, m)
-		default:
-			return false
-		}
-	}
-	_, until, end, _ := begin(t, "--timeout 1m --patience 500ms", nodata, away)
-	until(over)
-	close(back)
-	o := end()
-	if o.exit() != 1 || o.conclusive || o.why(1) != "too late: no such name" {
-		t.Errorf("status %d, %s, %+v", o.exit(), o.why(1), o)
-	}
-}
-
-// One that is back is not down, though it stays silent to this name.
-func TestBackAndSilent(t *testing.T) {
-	t.Parallel()
-	back := make(chan struct{})
-	probed := func(network string, m *dns.Msg) bool {
-		select {
-		case <-back:
-			return m.Question[0].Name == "." && nxdomain(network, m)
-		default:
-			return false
-		}
-	}
-	_, until, end, _ := begin(t, "--timeout 4s --patience 500ms", nodata, probed)
-	until(func(o *outcome) bool { return o.results[1].down })
-	close(back)
-	o := end()
-	if o.why(1) != "no reply in 4s, though it answers other queries" || o.results[1].late {
-		t.Errorf("%s, %+v", o.why(1), o)
-	}
-	if text := asText(o, style{}); !o.conclusive && !strings.Contains(text, "The server stops waiting for an upstream that leaves a name without reply") {
-		t.Errorf("got\n%s", text)
-	}
-}
-
-// What comes while the race ends is kept apart from what came before.
-func TestInTheMomentOfTheEnd(t *testing.T) {
-	cfg, err := parse([]string{"host.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer := reply(knows("host.example. 60 IN A 192.0.2.1"))
-	packed, err := answer.Pack()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := newLiveRace(cfg, make([]server.Server, 1))
-	a.legs, a.ended = []race.LegReport{{Verdict: race.Good, Msg: packed, At: time.Now(), Late: true}}, true
-	a.over = a.decided(&pool.Result{Result: race.Result{Leg: -1, Errs: []error{race.ErrSilent}}}, []error{race.ErrSilent}, new(dns.Msg), 0, false)
-	if o := a.snapshot(); !o.results[0].late {
-		t.Error("a reply to nobody is not late")
-	}
-	a.legs[0].Late = false
-	a.over = a.decided(&pool.Result{Result: race.Result{Leg: 0, Verdict: race.Good}}, nil, answer, 0, true)
-	if o := a.snapshot(); o.interrupted || o.results[0].late || o.exit() != 0 {
-		t.Error("a good answer was interrupted")
-	}
-}
-
-func TestInterrupted(t *testing.T) {
-	t.Parallel()
-	spoken := func(o *outcome) bool { return !o.results[0].pending() }
-	for _, tc := range []struct {
-		what      string
-		upstreams []behaviour
-		when      func(*outcome) bool
-		status    int
-		whys      []string
-		text      string
-	}{
-		{"in the race", []behaviour{nxdomain, silent}, spoken, 130, []string{"no such name", "no reply yet"}, "If nothing better comes, dnsmus replies NXDOMAIN"},
-		{"before anybody spoke", []behaviour{silent}, func(*outcome) bool { return true }, 130, []string{"no reply yet"}, "before any upstream replied."},
-		{"after the race", []behaviour{knows("host.example. 60 IN A 192.0.2.1"), silent}, over, 0, []string{"first good answer", "no reply yet"}, "dnsmus replies NOERROR after"},
-	} {
-		t.Run(tc.what, func(t *testing.T) {
-			_, until, end, stop := begin(t, "--timeout 1m --patience 1m", tc.upstreams...)
-			until(tc.when)
-			stop()
-			o := end()
-			var whys []string
-			for i := range o.results {
-				whys = append(whys, o.why(i))
-			}
-			if o.exit() != tc.status || o.interrupted != (tc.status == 130) || !slices.Equal(whys, tc.whys) || !strings.Contains(asText(o, style{}), tc.text) {
-				t.Errorf("status %d, %q\n%s", o.exit(), whys, asText(o, style{}))
-			}
-			if got := decode(t, string(asJSON(o))); got.Interrupted != o.interrupted {
-				t.Error("JSON says otherwise")
-			}
-		})
 	}
 }

@@ -1,8 +1,6 @@
 package explain
 
-import (
-	"github.com/dnsmus/dnsmus/plugin/race"
-)
+import "github.com/dnsmus/dnsmus/plugin/control/api"
 
 // Exit statuses. Those from 64 on are of sysexits(3).
 const (
@@ -16,17 +14,18 @@ const (
 	exitInterrupted = 130
 )
 
-// exit is the exit status by the verdict on the reply.
-func (o *outcome) exit() int {
-	switch {
-	case o.interrupted:
+// exit is the exit status by the verdict on a reply.
+func exit(o *api.Outcome) int {
+	if o.Interrupted {
 		return exitInterrupted
-	case o.verdict.Wins():
+	}
+	switch o.Verdict {
+	case "good", "cname":
 		return exitGood
-	case race.NXDomain <= o.verdict && o.verdict <= race.NXDomainChain:
-		return exitNXDomain
-	case o.verdict.Negative():
+	case "nodata":
 		return exitNoData
+	case "nxdomain":
+		return exitNXDomain
 	}
 	return exitFailure
 }

@@ -2,11 +2,11 @@
 // would ask, and shows how each replies, which reply wins, and what dnsmus would
 // reply.
 //
-// It holds the server's own race over the server's own upstreams, so what it
-// shows is what the server does. One thing differs: the race is over with the
-// first good answer, but it goes on waiting for the others until the timeout, because
-// people want to see their replies. And it keeps no state between runs,
-// where a server may know already that an upstream is down, or that a name exists.
+// A server that runs and has a control socket does the asking, with what it knows. Without one
+// the command does so itself: it holds the server's own race over the server's own upstreams, so
+// what it shows is what a server does that has just started. One thing differs: the race is over
+// with the first good answer, but it goes on waiting for the others until the timeout, because
+// people want to see their replies.
 package explain
 
 import (
@@ -20,95 +20,174 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/server"
-	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // Name is the word on the command line that asks for this command.
 const Name = "explain"
 
 // Main runs the command line args, whose first words are the program and [Name],
-// and returns the exit status.
-func Main(args []string) int {
+// and returns the exit status. Read is how a Corefile is read.
+func Main(args []string, read func(file string, contents []byte) ([]Stanza, error)) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second one ends the program
-	return run(ctx, filepath.Base(args[0])+" "+Name, args[2:], screenOn(os.Stdout), os.Stderr)
+	c := command{name: filepath.Base(args[0]) + " " + Name, out: show.On(os.Stdout), problems: os.Stderr, read: read}
+	return c.run(ctx, args[2:])
 }
 
-// run is Main for a command called name.
-func run(ctx context.Context, name string, args []string, out screen, problems io.Writer) int {
+// command is one run.
+type command struct {
+	name     string
+	out      show.Screen
+	problems io.Writer
+	read     func(file string, contents []byte) ([]Stanza, error)
+}
+
+func (c *command) complain(format string, args ...any) {
+	fmt.Fprintf(c.problems, c.name+": "+format+"\n", args...)
+}
+
+func (c *command) run(ctx context.Context, args []string) int {
 	cfg, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return write(out, problems, name, []byte(usage(name)), exitGood)
+		return c.write([]byte(usage(c.name)), exitGood)
 	case err != nil:
-		fmt.Fprintf(problems, "%s: %v; see '%s -h'\n", name, err, name)
+		c.complain("%v; see '%s -h'", err, c.name)
 		return exitUsage
+	case cfg.links:
+		return c.showLinks(cfg)
 	}
 	if cfg.note != "" {
-		fmt.Fprintf(problems, "%s: %s\n", name, cfg.note)
+		c.complain("%s", cfg.note)
 	}
-	report := cfg.list.Read()
-	if cfg.links {
-		rows := linkRows(cfg.list.Inventory(), linkState)
-		text := linksText(rows)
-		if cfg.json {
-			text = linksJSON(rows)
-		}
-		return write(out, problems, name, text, linksExit(rows))
+	if !cfg.askServer() {
+		return c.alone(ctx, cfg, "")
 	}
-	if system := new(source.List); !cfg.named && len(cfg.list.Servers()) == 0 {
-		system.AddLinks()
-		if second := system.Read(); len(system.Servers()) > 0 {
-			cfg.list, report = system, second
-			fmt.Fprintf(problems, "%s: %s names no upstream; asking all that the system knows, as with @%s\n", name, source.DefaultFile(), source.Links)
-		}
+	s, err := client.Find(ctx, cfg.socket)
+	switch {
+	case err == nil:
+		return c.byServer(ctx, cfg, s)
+	case cfg.socket != "" || cfg.server != "":
+		c.complain("%v", err)
+		return client.Status(err)
+	case errors.Is(err, client.ErrNoneFound):
+		return c.alone(ctx, cfg, "")
 	}
+	return c.alone(ctx, cfg, err.Error())
+}
+
+// showLinks shows which resolvers the system knows.
+func (c *command) showLinks(cfg *config) int {
+	cfg.list.Read()
+	rows := linkRows(cfg.list.Inventory(), linkState)
+	if cfg.json {
+		return c.write(linksJSON(rows), linksExit(rows))
+	}
+	return c.write(linksText(rows, c.out), linksExit(rows))
+}
+
+// alone asks without a server; because says why, empty: there is none.
+func (c *command) alone(ctx context.Context, cfg *config, because string) int {
+	a, err := cfg.choose(cfg.questions[0].Name, c.read)
+	if err != nil {
+		c.complain("%v", err)
+		return exitNoUpstreams
+	}
+	report := a.list.Read()
 	for _, text := range report.Warnings {
-		fmt.Fprintf(problems, "%s: %s\n", name, text)
+		c.complain("%s", text)
 	}
 	for _, err := range report.Problems {
-		fmt.Fprintf(problems, "%s: %v\n", name, err)
+		c.complain("%v", err)
 	}
-	servers := cfg.list.Servers()
+	servers := a.list.Servers()
 	if len(servers) == 0 {
-		if len(report.Problems) == 0 {
-			fmt.Fprintf(problems, "%s: the system knows no resolver; see '%s --links'\n", name, name)
-		} else {
-			fmt.Fprintf(problems, "%s: no upstream to ask; name one as @192.0.2.1, or a file with -f FILE\n", name)
-		}
+		c.complain("no upstream to ask of %s; name one as @192.0.2.1, or a file with -f FILE; '%s --links' shows what the system knows", a.from, c.name)
 		return exitNoUpstreams
 	}
 	if s, lacks := server.LacksBootstrap(servers); lacks {
-		fmt.Fprintf(problems, "%s: %s %s\n", name, s, s.BootstrapHint())
+		c.complain("%s %s", s, s.BootstrapHint())
 		return exitNoUpstreams
 	}
-
-	a := newLiveRace(cfg, servers)
-	o := a.special()
-	switch {
-	case o != nil:
-		a.pool.Close()
-	case out.live && !cfg.json:
-		end := watch(out, func() []string { return table(a.snapshot(), style{width: out.width}) })
-		o = a.ask(ctx)
-		end()
-	default:
-		o = a.ask(ctx)
+	asked := "Asked by this command itself: " + a.from + "."
+	if because != "" {
+		asked += " No server was asked: " + because + "."
 	}
-	var text []byte
-	if cfg.json {
-		text = asJSON(o)
-	} else {
-		text = []byte(asText(o, style{width: out.width, colour: out.colour}))
+	if zone := excepted(&a.values, cfg.questions[0].Name); zone != "" {
+		asked += " A server leaves this name to the next plugin, as except names " + zone + "."
 	}
-	return write(out, problems, name, text, o.exit())
+	r, err := newRaces(cfg, a.values, servers)
+	if err != nil {
+		c.complain("%v", err)
+		return exitUsage
+	}
+	defer r.close()
+	return c.tell(ctx, cfg, r, asked)
 }
 
-func write(out, problems io.Writer, name string, text []byte, status int) int {
-	if _, err := io.Copy(out, bytes.NewReader(text)); err != nil {
-		fmt.Fprintf(problems, "%s: %v\n", name, err)
+// races are what answers the questions.
+type races interface {
+	// ask waits for all that is to be known.
+	ask(ctx context.Context) ([]api.Outcome, error)
+	// now is what is known by now; it may be called beside ask.
+	now() []view
+}
+
+// tell shows what comes of races, while it comes and in the end.
+func (c *command) tell(ctx context.Context, cfg *config, r races, asked string) int {
+	end := func() {}
+	if c.out.Live && !cfg.json {
+		end = c.out.Watch(func() (lines []string) {
+			for _, v := range r.now() {
+				lines = append(lines, show.Legs(v.Upstreams, v.live, v.since).Lines(c.out)...)
+			}
+			return lines
+		})
+	}
+	outcomes, err := r.ask(ctx)
+	end()
+	if err != nil {
+		c.complain("%v", err)
+		return client.Status(err)
+	}
+	status := exitInterrupted
+	var b bytes.Buffer
+	for i := range outcomes {
+		o := &outcomes[i]
+		status = min(status, exit(o))
+		if cfg.json {
+			text, err := show.JSON(o)
+			if err != nil {
+				c.complain("%v", err)
+				return exitOutput
+			}
+			b.Write(text)
+			continue
+		}
+		for _, line := range text(o, c.out) {
+			b.WriteString(line + "\n")
+		}
+		b.WriteString("\n")
+	}
+	if !cfg.json {
+		if hint := searchHint(cfg.questions[0].Name, client.SearchDomains(), c.name); hint != "" {
+			asked = hint + "\n" + asked
+		}
+		for _, line := range c.out.Lines(asked) {
+			b.WriteString(line + "\n")
+		}
+	}
+	return c.write(b.Bytes(), status)
+}
+
+func (c *command) write(text []byte, status int) int {
+	if _, err := io.Copy(c.out, bytes.NewReader(text)); err != nil {
+		c.complain("%v", err)
 		return exitOutput
 	}
 	return status

@@ -1,13 +1,10 @@
 package explain
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -38,6 +35,9 @@ func linkRows(inventories []source.Inventory, look func(server.Server) link.Stat
 			if row.Asked && row.Link != "" {
 				row.State = look(n.Server).String()
 			}
+			if row.State == link.Gone.String() {
+				row.Asked, row.Why = false, "its interface is down or missing"
+			}
 			rows = append(rows, row)
 		}
 		switch {
@@ -61,10 +61,10 @@ func (r linkRow) status() string {
 	switch {
 	case r.Server == "":
 		return r.Why
+	case r.State == link.Gone.String():
+		return "down: " + r.Why
 	case !r.Asked:
 		return "left out: " + r.Why
-	case r.State == link.Gone.String():
-		return "down: interface is down or missing"
 	case r.State == link.Unbound.String():
 		return "asked, using the routing table"
 	}
@@ -72,31 +72,27 @@ func (r linkRow) status() string {
 }
 
 // linksText is the rows for people.
-func linksText(rows []linkRow) []byte {
-	var b bytes.Buffer
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SOURCE\tINTERFACE\tSERVER\tDOMAINS\tSTATUS")
+func linksText(rows []linkRow, screen show.Screen) []byte {
+	t := show.Table{Columns: []show.Column{{Head: "SOURCE"}, {Head: "INTERFACE"}, {Head: "SERVER"}, {Head: "DOMAINS", Wraps: true}, {Head: "STATUS", Wraps: true}}}
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable.Text(r.Source), printable.Text(cmp.Or(r.Link, "-")), printable.Text(cmp.Or(r.Server, "-")),
-			printable.Text(cmp.Or(strings.Join(r.Domains, " "), "-")), printable.Text(r.status()))
+		cells := []string{r.Source, cmp.Or(r.Link, "-"), cmp.Or(r.Server, "-"), cmp.Or(strings.Join(r.Domains, " "), "-"), r.status()}
+		for i, cell := range cells {
+			cells[i] = printable.ASCII(cell)
+		}
+		t.Rows = append(t.Rows, show.Row{Cells: cells})
 	}
-	t.Flush()
-	return b.Bytes()
+	return []byte(strings.Join(t.Lines(screen), "\n") + "\n")
 }
 
 // linksJSON is the rows for programs.
 func linksJSON(rows []linkRow) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
 	if rows == nil {
 		rows = []linkRow{}
 	}
-	e.Encode(struct {
+	b, _ := show.JSON(struct { // of strings: it cannot fail
 		Links []linkRow `json:"links"`
-	}{rows}) // of strings: it cannot fail
-	return b.Bytes()
+	}{rows})
+	return b
 }
 
 // linksExit is the exit status: whether any server is asked.

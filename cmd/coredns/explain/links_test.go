@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
@@ -40,8 +41,12 @@ func TestLinksRows(t *testing.T) {
 		}
 		return strings.Join(lines, "\n")
 	}
-	if got := string(linksText(rows)); squeeze(got) != squeeze(want) {
+	if got := string(linksText(rows, show.Screen{})); squeeze(got) != squeeze(want) {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	gone := linkRows([]source.Inventory{{Named: []source.Named{{What: s.String(), Server: s}}}}, func(server.Server) link.State { return link.Gone })
+	if r := gone[0]; r.Asked || r.Why == "" || !strings.HasPrefix(r.status(), "down: ") || linksExit(gone) != exitNoUpstreams {
+		t.Errorf("over a link that is gone: %+v", gone)
 	}
 	if linksExit(rows) != exitGood || linksExit(rows[1:4]) != exitNoUpstreams || linksExit(nil) != exitNoUpstreams {
 		t.Error("exit statuses are wrong")
@@ -70,18 +75,17 @@ func TestLinksCommand(t *testing.T) {
 	if err := os.WriteFile(file, []byte("nameserver 192.0.2.77\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out, problems bytes.Buffer
-	status := run(t.Context(), "explain", []string{"--links", "-f", file, "@192.0.2.78"}, screen{Writer: &out}, &problems)
+	status, out, problems := explains(t, "--links", "-f", file, "@192.0.2.78")
 	for _, want := range []string{"SOURCE", "192.0.2.77:53", "192.0.2.78:53", "command line"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("there is no %s in\n%s", want, &out)
+		if !strings.Contains(out, want) {
+			t.Errorf("there is no %s in\n%s", want, out)
 		}
 	}
-	if status != exitGood || problems.Len() > 0 {
-		t.Errorf("status %d, problems %s", status, &problems)
+	if status != exitGood || problems != "" {
+		t.Errorf("status %d, problems %s", status, problems)
 	}
-	if status := run(t.Context(), "explain", []string{"--links", "host.example"}, screen{Writer: &out}, &problems); status != exitUsage || !strings.Contains(problems.String(), "@links") {
-		t.Errorf("with a name: status %d, %s", status, &problems)
+	if status, _, problems := explains(t, "--links", "host.example"); status != exitUsage || !strings.Contains(problems, "@links") {
+		t.Errorf("with a name: status %d, %s", status, problems)
 	}
 	cfg, err := parse([]string{"@links", "host.example"})
 	if err != nil || !cfg.list.MayBeEmpty() || !cfg.named {

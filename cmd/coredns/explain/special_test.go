@@ -25,10 +25,9 @@ func TestR14NobodyIsAsked(t *testing.T) {
 		{"onion.example", exitNoData, true},
 	} {
 		asked.Store(0)
-		var out, problems strings.Builder
-		status := run(t.Context(), "explain", append(strings.Fields(tc.args), "@"+server), screen{Writer: &out}, &problems)
+		status, out, problems := explains(t, append(strings.Fields(tc.args), "@"+server)...)
 		if status != tc.status || (asked.Load() > 0) != tc.asked {
-			t.Errorf("%s: status %d, asked %d times\n%s%s", tc.args, status, asked.Load(), out.String(), problems.String())
+			t.Errorf("%s: status %d, asked %d times\n%s%s", tc.args, status, asked.Load(), out, problems)
 		}
 	}
 }

@@ -6,191 +6,233 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/printable"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// asText is the outcome for people.
-func asText(o *outcome, s style) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n\n", printable.Text(o.cfg.question.Name), typeName(o.cfg.question.Qtype))
-	if !o.special {
-		for _, line := range table(o, s) {
-			b.WriteString(line + "\n")
+// text is an outcome for people: first what it is, then what each upstream said.
+func text(o *api.Outcome, s show.Screen) (lines []string) {
+	what := replyOf(o)
+	for i, line := range summary(o) {
+		wrapped := s.Lines(line)
+		if i == 0 {
+			wrapped[0] = strings.Replace(wrapped[0], ": "+what, ": "+s.Paint(show.Of(o.Verdict), what), 1)
 		}
-		b.WriteString("\n")
+		lines = append(lines, wrapped...)
 	}
-	for _, line := range summary(o, s) {
-		b.WriteString(line + "\n")
+	if len(o.Upstreams) > 0 {
+		lines = append(append(lines, ""), show.Legs(o.Upstreams, false, 0).Lines(s)...)
 	}
-	return b.String()
+	return lines
 }
 
-// summary says what dnsmus replies, and how certain that is.
-func summary(o *outcome, s style) []string {
-	var lines []string
-	what := rcodeName(o.reply.Rcode)
-	if o.verdict == race.NoData || o.verdict == race.NoDataSOA || o.verdict == race.Untrusted {
-		what = "NODATA"
-	}
-	if o.verdict == race.Truncated {
-		what = "TC=1 without an answer"
-	}
-	what = s.paint(colourOf(o.verdict), what)
-	if o.special {
-		return []string{"dnsmus replies " + what + " itself; no upstream is asked for this name unless forward_special is set."}
-	}
-	head := "dnsmus replies " + what + " after " + span(o.took)
+// replyOf is what a client gets, in a word.
+func replyOf(o *api.Outcome) string {
 	switch {
-	case o.interrupted && o.winner < 0:
-		return []string{"Interrupted after " + span(o.took) + ", before any upstream replied."}
-	case o.interrupted:
-		head = fmt.Sprintf("Interrupted after %s. If nothing better comes, dnsmus replies %s", span(o.took), what)
+	case o.Verdict == "nodata" || changed(o, "untrusted"):
+		return "NODATA"
+	case o.Verdict == "truncated":
+		return "TC=1 without an answer"
 	}
-	if o.verdict == race.Untrusted {
-		return append(lines, head+": private_from leaves out all upstreams that answered.")
+	return o.Rcode
+}
+
+func changed(o *api.Outcome, why string) bool { return o.Changed != nil && *o.Changed == why }
+
+// summary says what dnsmus replies, and how certain that is. The first line names the question.
+func summary(o *api.Outcome) []string {
+	what := replyOf(o)
+	head := fmt.Sprintf("%s %s: ", o.Name, o.Type)
+	after := " after " + show.Span(show.Seconds(o.Seconds))
+	switch {
+	case o.Interrupted && o.Upstream == nil:
+		return []string{head + "interrupted" + after + ", before it was known what dnsmus replies."}
+	case o.Interrupted:
+		head += "interrupted" + after + "; if nothing better comes, "
+		after = ""
 	}
-	if o.verdict == race.Broken {
-		return append(lines, head+": the end of an alias was not found; "+o.missed()+".")
+	head += what + after
+	switch {
+	case changed(o, "special"):
+		return []string{fmt.Sprintf("%s %s: %s, from dnsmus itself; no upstream is asked for this name unless forward_special is set.", o.Name, o.Type, what)}
+	case changed(o, "untrusted"):
+		return []string{head + ": private_from leaves out all upstreams that answered."}
+	case changed(o, "alias"):
+		return []string{head + ": the end of an alias was not found; " + missed(o) + "."}
+	case changed(o, "away"):
+		return []string{head + ": others deny the name, and the only upstream that knows its zone is away; " + missed(o) + "."}
+	case changed(o, "forged"):
+		return []string{head + ": replies of an upstream may be forged."}
+	case changed(o, "refused"):
+		return []string{head + ": as many queries as max_concurrent allows were under way."}
+	case changed(o, "proven"):
+		head += ": the name was denied, but it has an answer of another type"
+	case changed(o, "stale"):
+		head += ": an answer that was kept is given, as its upstream is away"
+	case o.Upstream == nil:
+		return []string{head + ": no upstream replied."}
+	default:
+		head += ", " + givers(o)
 	}
-	if o.winner < 0 {
-		return append(lines, head+": no upstream replied.")
-	}
-	head += ", " + o.givers()
-	section := o.reply.Answer
+	section := o.Answer
 	if len(section) == 0 {
-		section = o.reply.Ns
+		section = o.Authority
 	}
 	if len(section) > 0 {
 		head += ":"
 	}
-	lines = append(lines, head)
-	for _, rr := range section {
-		lines = append(lines, "  "+recordText(rr))
+	lines := []string{head}
+	for _, record := range section {
+		lines = append(lines, "  "+strings.ReplaceAll(record, "\t", " "))
 	}
-	lines = append(lines, o.trust()...)
-	lines = append(lines, o.slowness()...)
-	return append(lines, o.differences()...)
+	lines = append(lines, trust(o)...)
+	lines = append(lines, slowness(o)...)
+	return append(lines, differences(o)...)
 }
 
 // givers says whose reply is given, or whose replies its parts are.
-func (o *outcome) givers() string {
-	if len(o.parts) == 0 {
-		return "the reply of " + o.results[o.winner].server.String()
+func givers(o *api.Outcome) string {
+	if len(o.Parts) == 0 {
+		return "the reply of " + *o.Upstream
 	}
 	var parts []string
-	for _, p := range o.parts {
+	for _, p := range o.Parts {
 		by := "dnsmus itself"
-		if p.Giver != nil {
-			by = p.Giver.String()
+		if p.Upstream != nil {
+			by = *p.Upstream
 		}
-		parts = append(parts, fmt.Sprintf("%s by %s", printable.Text(p.Name), by))
+		parts = append(parts, p.Name+" by "+by)
 	}
 	return strings.Join(parts, ", ")
 }
 
+func isDenial(o *api.Outcome) bool { return o.Verdict == "nodata" || o.Verdict == "nxdomain" }
+
 // trust says whether the reply is conclusive, and what follows from that.
-func (o *outcome) trust() []string {
+func trust(o *api.Outcome) []string {
 	var lines []string
+	good := o.Verdict == "good" || o.Verdict == "cname"
 	switch {
-	case o.verdict == race.Good && o.filtered:
+	case good && o.Filtered:
 		return []string{"Final: the reply says that a filter made it."}
-	case o.verdict == race.Good && o.cfg.Prefer != option.None:
+	case good && o.Prefer != "":
 		return []string{"Conclusive: the best good answer that came in time is the reply; other replies do not matter."}
-	case o.verdict == race.Good:
+	case good:
 		return []string{"Conclusive: the first good answer is the reply; other replies do not matter."}
-	case o.filtered:
+	case o.Filtered:
 		lines = append(lines, "Final: the reply says that a filter made it.")
-	case o.verdict.Negative() && o.conclusive:
+	case isDenial(o) && o.Final:
+		lines = append(lines, "Final: no opinion was needed from "+show.And(unheard(o))+".")
+	case isDenial(o) && o.Conclusive:
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
-	case o.verdict.Negative():
-		lines = append(lines, "Inconclusive: "+o.missed()+".")
-		if slices.ContainsFunc(o.missing, o.silent) {
+	case isDenial(o):
+		lines = append(lines, "Inconclusive: "+missed(o)+".")
+		if slices.ContainsFunc(o.Missing, func(m api.Missing) bool { return m.Silent }) {
 			lines = append(lines, "The server stops waiting for an upstream that leaves a name without reply, or several names of a zone and the zone's own, until it answers one.")
 		}
-	case o.verdict == race.Truncated:
+	case o.Verdict == "truncated":
 		return []string{"The answer is too long for UDP, and TCP failed: clients on TCP get SERVFAIL."}
-	case !o.conclusive:
-		return []string{"No usable reply: " + o.missed() + "."}
+	case !o.Conclusive:
+		return []string{"No usable reply: " + missed(o) + "."}
 	default:
 		return []string{"Every upstream has replied, and no reply is usable."}
 	}
-	if seconds, keep := o.ttl(); keep {
-		line := fmt.Sprintf("Caches may keep it for %v", time.Duration(seconds)*time.Second)
-		if o.known != nil {
-			if longer, _ := o.ttlOf(o.known); longer > seconds {
-				line += fmt.Sprintf(", or for %v while the name has an answer of another type", time.Duration(longer)*time.Second)
-			}
-		}
-		lines = append(lines, line+".")
-	} else {
-		lines = append(lines, "Caches should not keep it: it has no SOA.")
+	if o.TTL == nil {
+		return append(lines, "Caches should not keep it: it has no SOA.")
 	}
-	return lines
+	line := fmt.Sprintf("Caches may keep it for %v", time.Duration(*o.TTL)*time.Second)
+	if o.LongerTTL != nil {
+		line += fmt.Sprintf(", or for %v while the name has an answer of another type", time.Duration(*o.LongerTTL)*time.Second)
+	}
+	return append(lines, line+".")
+}
+
+// unheard are the upstreams without a reply in time.
+func unheard(o *api.Outcome) (names []string) {
+	for _, leg := range o.Upstreams {
+		if leg.Rcode == nil || leg.Late {
+			names = append(names, leg.Upstream)
+		}
+	}
+	return names
 }
 
 // slow is how much later than all others an upstream replies that is worth a line.
 const slow = 300 * time.Millisecond
 
 // slowness says which upstream alone the reply has waited for.
-func (o *outcome) slowness() []string {
-	if o.verdict == race.Good || o.filtered || slices.ContainsFunc(o.results, func(res result) bool { return res.pending() }) {
+func slowness(o *api.Outcome) []string {
+	pending := func(leg api.Leg) bool { return leg.Seconds == nil }
+	if o.Verdict == "good" || o.Filtered || slices.ContainsFunc(o.Upstreams, pending) {
 		return nil
 	}
 	last, before := -1, time.Duration(0)
-	for i := range o.results {
-		switch after := o.results[i].after; {
-		case o.results[i].late:
-		case last < 0 || after > o.results[last].after:
+	after := func(i int) time.Duration { return show.Seconds(*o.Upstreams[i].Seconds) }
+	for i := range o.Upstreams {
+		switch {
+		case o.Upstreams[i].Late:
+		case last < 0 || after(i) > after(last):
 			if last >= 0 {
-				before = o.results[last].after
+				before = after(last)
 			}
 			last = i
 		default:
-			before = max(before, after)
+			before = max(before, after(i))
 		}
 	}
-	if before == 0 || o.results[last].after-before < slow {
+	if before == 0 || after(last)-before < slow {
 		return nil
 	}
-	line := fmt.Sprintf("Slow: all others had replied after %s, and waited for %s.", span(before), o.results[last].server)
-	if o.known != nil {
+	line := fmt.Sprintf("Slow: all others had replied after %s, and waited for %s.", show.Span(before), o.Upstreams[last].Upstream)
+	if o.LongerTTL != nil {
 		line += " While the name has an answer of another type, they do not."
 	}
 	return []string{line}
 }
 
 // missed lists the upstreams that gave no opinion, and why.
-func (o *outcome) missed() string {
+func missed(o *api.Outcome) string {
 	var parts []string
-	for _, i := range o.missing {
-		parts = append(parts, fmt.Sprintf("%s (%s)", o.results[i].server, o.why(i)))
-	}
-	for _, m := range o.missingEnds {
+	for _, m := range o.Missing {
 		parts = append(parts, fmt.Sprintf("%s (%s)", m.Upstream, m.Why))
 	}
 	return "no opinion from " + strings.Join(parts, ", ")
 }
 
 // differences says that answers differ, and which ones the option prefer would choose.
-func (o *outcome) differences() []string {
-	among := o.differing()
-	if len(among) == 0 {
+func differences(o *api.Outcome) []string {
+	if o.Preferred == nil {
 		return nil
 	}
 	var parts []string
-	for _, i := range among {
-		part := o.results[i].server.String() + " (" + recordsText(o.results[i].msg, o.cfg.question.Qtype, defaultData)
-		if private(o.results[i].msg) {
+	for _, leg := range o.Upstreams {
+		if !slices.Contains(o.Differ, leg.Upstream) || leg.Data == nil {
+			continue
+		}
+		part := leg.Upstream + " (" + *leg.Data
+		if leg.Private {
 			part += ", private"
 		}
 		parts = append(parts, part+")")
 	}
 	lines := []string{"Answers differ: " + strings.Join(parts, ", ") + "."}
-	order, byAddress := o.preferred(among, option.Order), o.preferred(among, option.Private)
-	if order == byAddress {
-		return append(lines, fmt.Sprintf("'prefer order' and 'prefer private' would both choose %s.", o.results[order].server))
+	if o.Preferred.Order == o.Preferred.Private {
+		return append(lines, fmt.Sprintf("'prefer order' and 'prefer private' would both choose %s.", o.Preferred.Order))
 	}
-	return append(lines, fmt.Sprintf("'prefer order' would choose %s, 'prefer private' %s.", o.results[order].server, o.results[byAddress].server))
+	return append(lines, fmt.Sprintf("'prefer order' would choose %s, 'prefer private' %s.", o.Preferred.Order, o.Preferred.Private))
+}
+
+// searchHint says what programs ask for instead of a name without a dot; empty: nothing.
+func searchHint(name string, domains []string, command string) string {
+	if dns.CountLabel(name) != 1 || len(domains) == 0 {
+		return ""
+	}
+	var asks []string
+	for _, domain := range domains {
+		asks = append(asks, command+" "+name+strings.Trim(printable.ASCII(domain), "."))
+	}
+	return fmt.Sprintf("%s has no dot, so programs look for it in search domains first. Ask for it there: %s", strings.TrimSuffix(printable.Name(name), "."), strings.Join(asks, ", "))
 }

@@ -1,4 +1,4 @@
-package explain
+package outcome
 
 import (
 	"errors"
@@ -21,6 +21,8 @@ func (o *outcome) why(i int) string {
 		return short(res.err)
 	case res.msg == nil && res.down:
 		return fmt.Sprintf("no reply in %v; upstream is down", o.cfg.Patience)
+	case res.unasked:
+		return "not asked"
 	case res.msg == nil && !o.ended:
 		return "waiting"
 	case res.msg == nil && o.since < o.cfg.Rules.Timeout:
@@ -32,7 +34,7 @@ func (o *outcome) why(i int) string {
 	}
 	text := o.describe(i)
 	if res.alias && o.parts != nil && i == o.winner {
-		text = "alias of " + printable.Text(o.parts[1].Name) + ": " + text
+		text = "alias of " + printable.Name(o.parts[1].Name) + ": " + text
 	} else if res.alias {
 		text = "alias: " + text
 	}
@@ -77,7 +79,7 @@ func (o *outcome) describe(i int) string {
 			return "offers no recursion"
 		}
 	}
-	return res.verdict.Words(typeName(o.cfg.question.Qtype), rcodeName(res.msg.Rcode))
+	return res.verdict.Words(typeName(o.question.Qtype), rcodeName(res.msg.Rcode))
 }
 
 // short is an error's cause without the addresses, which the row has.
@@ -92,7 +94,7 @@ func short(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "connection timed out"
 	}
-	return printable.Text(err.Error())
+	return printable.ASCII(err.Error())
 }
 
 // extendedErrors are those in a reply (RFC 8914), as text.
@@ -111,7 +113,7 @@ func extendedErrors(m *dns.Msg) (list []string) {
 			text = fmt.Sprintf("extended error %d", e.InfoCode)
 		}
 		if e.ExtraText != "" {
-			text += " (" + printable.Short(e.ExtraText) + ")"
+			text += " (" + printable.ASCII(printable.Short(e.ExtraText)) + ")"
 		}
 		list = append(list, text)
 	}

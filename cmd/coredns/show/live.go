@@ -1,42 +1,21 @@
-package explain
+package show
 
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 )
 
 const (
-	firstFrame = 200 * time.Millisecond // a race that is over before shows no progress
+	firstFrame = 200 * time.Millisecond // what is over before shows no progress
 	nextFrame  = 100 * time.Millisecond
 )
 
-// screen is where output goes.
-type screen struct {
-	io.Writer
-	width, height int  // of a terminal; 0: unknown
-	live          bool // lines can be rewritten
-	colour        bool
-}
-
-// screenOn returns f with what it can show.
-func screenOn(f *os.File) screen {
-	s := screen{Writer: f}
-	var err error
-	s.width, s.height, err = term.GetSize(int(f.Fd()))
-	s.live = err == nil && s.width > 0 && escapes(f)
-	s.colour = s.live && os.Getenv("NO_COLOR") == ""
-	return s
-}
-
-// watch draws a frame again and again, in place of the previous one, until end is
+// Watch draws a frame again and again, in place of the previous one, until end is
 // called, which erases it.
-func watch(s screen, frame func() []string) (end func()) {
+func (s Screen) Watch(frame func() []string) (end func()) {
 	done := make(chan struct{})
 	var drawing sync.WaitGroup
 	drawing.Go(func() {
@@ -49,7 +28,7 @@ func watch(s screen, frame func() []string) (end func()) {
 				io.WriteString(s, erase(shown))
 				return
 			case <-timer.C:
-				lines := fit(frame(), s.width, s.height)
+				lines := fit(frame(), s.Width, s.Height)
 				io.WriteString(s, erase(shown)+strings.Join(lines, "\n")+"\n")
 				shown = len(lines)
 				timer.Reset(nextFrame)
@@ -78,8 +57,8 @@ func fit(lines []string, width, height int) []string {
 	}
 	if width > 0 {
 		for i, line := range lines {
-			if r := []rune(line); len(r) >= width {
-				lines[i] = string(r[:width-1])
+			if len(line) >= width {
+				lines[i] = line[:width-1]
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package explain
+package outcome
 
 import (
 	"slices"

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package explain
+package show
 
 import "os"
 

@@ -1,0 +1,68 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Cut shortens text to width bytes, if there is room for the dots that say so.
+func Cut(text string, width int) string {
+	const dots = "..."
+	if len(text) <= width || width < len(dots) {
+		return text
+	}
+	return text[:width-len(dots)] + dots
+}
+
+// Span is a time that something took.
+func Span(d time.Duration) string {
+	switch {
+	case d < 9950*time.Microsecond:
+		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
+	case d < 999500*time.Microsecond:
+		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+// Age is for how long something has been so: in its two largest units, or one below an hour.
+func Age(d time.Duration) string {
+	seconds := int64(max(d, 0) / time.Second)
+	switch {
+	case seconds < 60:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%d min", seconds/60)
+	case seconds < 86400:
+		return two(seconds/3600, "h", seconds%3600/60, "min")
+	}
+	return two(seconds/86400, "d", seconds%86400/3600, "h")
+}
+
+func two(large int64, unit string, small int64, smallUnit string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d %s", large, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", large, unit, small, smallUnit)
+}
+
+// Count is a number of things, of which one is called one.
+func Count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+// And lists words as a sentence does.
+func And(words []string) string {
+	switch n := len(words); n {
+	case 0:
+		return ""
+	case 1:
+		return words[0]
+	default:
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+}

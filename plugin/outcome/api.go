@@ -1,0 +1,127 @@
+package outcome
+
+import (
+	"slices"
+
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/printable"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// api is the outcome for others.
+func (o *outcome) api() api.Outcome {
+	out := api.Outcome{
+		Name:        printable.Name(o.question.Name),
+		Type:        typeName(o.question.Qtype),
+		Verdict:     o.verdict.String(),
+		Rcode:       rcodeName(o.reply.Rcode),
+		Seconds:     o.took.Seconds(),
+		Answer:      recordTexts(o.reply.Answer),
+		Authority:   recordTexts(o.reply.Ns),
+		Conclusive:  o.conclusive,
+		Missing:     []api.Missing{},
+		TTL:         o.ttl(o.reply),
+		Differ:      []string{},
+		Parts:       []api.Part{},
+		Upstreams:   []api.Leg{},
+		Asked:       "all",
+		Changed:     o.changed(),
+		Interrupted: o.interrupted,
+		Filtered:    o.filtered,
+		Final:       o.final(),
+		Prefer:      preferences[o.cfg.Prefer],
+	}
+	if o.special {
+		out.Asked = "none"
+	}
+	if longer := o.ttl(o.known); longer != nil && out.TTL != nil && *longer > *out.TTL {
+		out.LongerTTL = longer
+	}
+	if among := o.differing(); len(among) > 0 {
+		for _, i := range among {
+			out.Differ = append(out.Differ, o.results[i].upstream)
+		}
+		out.Preferred = &api.Preferred{
+			Order:   o.results[o.preferred(among, option.Order)].upstream,
+			Private: o.results[o.preferred(among, option.Private)].upstream,
+		}
+	}
+	if o.winner >= 0 {
+		out.Upstream = &o.results[o.winner].upstream
+	}
+	for _, i := range o.missing {
+		out.Missing = append(out.Missing, api.Missing{Upstream: o.results[i].upstream, Why: o.why(i), Silent: o.silent(i)})
+	}
+	out.Missing = append(out.Missing, o.missingEnds...)
+	for _, p := range o.parts {
+		part := api.Part{Name: printable.Name(p.Name)}
+		if p.Giver != nil {
+			by := p.Giver.String()
+			part.Upstream = &by
+		}
+		out.Parts = append(out.Parts, part)
+	}
+	for i := range o.results {
+		out.Upstreams = append(out.Upstreams, o.leg(i))
+	}
+	return out
+}
+
+// preferences are the words of the option.
+var preferences = map[option.Preference]string{option.Order: "order", option.Private: "private"}
+
+// changed says why the client gets something else than an upstream's reply; nil: it does not.
+func (o *outcome) changed() *string {
+	why := ""
+	switch {
+	case o.special:
+		why = "special"
+	case !o.over:
+	case o.verdict == race.Untrusted:
+		why = "untrusted"
+	case o.verdict == race.Broken:
+		why = "alias"
+	case o.winner < 0:
+		why = "none"
+	}
+	if why == "" {
+		return nil
+	}
+	return &why
+}
+
+// leg is what became of upstream i.
+func (o *outcome) leg(i int) api.Leg {
+	res := &o.results[i]
+	leg := api.Leg{
+		Upstream:       res.upstream,
+		Verdict:        res.verdict.String(),
+		Winner:         i == o.winner,
+		Late:           res.late,
+		Why:            o.why(i),
+		Answer:         []string{},
+		Authority:      []string{},
+		Alias:          res.alias,
+		Stream:         res.stream,
+		ExtendedErrors: []string{},
+		Down:           res.down,
+		Unasked:        res.unasked,
+	}
+	if !res.pending() {
+		seconds := res.after.Seconds()
+		leg.Seconds = &seconds
+	}
+	if m := res.msg; m != nil {
+		rcode, data := rcodeName(m.Rcode), dataOf(m, o.question.Qtype, maxData)
+		leg.Rcode, leg.Data, leg.Truncated = &rcode, &data, m.Truncated
+		leg.Answer, leg.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
+		leg.Private = len(m.Answer) > 0 && private(m)
+		leg.ExtendedErrors = slices.Concat(leg.ExtendedErrors, extendedErrors(m))
+	}
+	return leg
+}
+
+func missingEnd(upstream string, err error) api.Missing {
+	return api.Missing{Upstream: upstream, Why: printable.ASCII(err.Error())}
+}

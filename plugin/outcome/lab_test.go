@@ -1,0 +1,24 @@
+package outcome
+
+import (
+	"net/netip"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/dnsmus/dnsmus/internal/testkit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+
+// Replies of resolvers.
+var (
+	knows    = testkit.Knows
+	nodata   = testkit.NoData
+	nxdomain = testkit.NXDomain
+	code     = testkit.Rcode
+	silent   = testkit.Silent
+	resolver = func(t *testing.T, b testkit.Behaviour) netip.AddrPort { t.Helper(); return testkit.Behaving(t, b) }
+)
+
+type behaviour = testkit.Behaviour
