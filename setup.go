@@ -37,6 +37,7 @@ func setup(c *caddy.Controller) error {
 		h.Next = next
 		return h
 	})
+	c.OnFirstStartup(func() error { return checkListen(c) }) // later its own sockets are there
 	onStart(c, func() error { return checkNext(c.ServerBlockKeys, st.Except, h.Next) })
 	c.OnStartup(func() error {
 		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {

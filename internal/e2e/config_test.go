@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -166,5 +167,35 @@ func TestCheck(t *testing.T) {
 	}
 	if out, code := l.exits("-check", port, "link"); code != 1 || !strings.Contains(out, "write 'links'") {
 		t.Errorf("exit code %d, want 1 and what to write: %s", code, out)
+	}
+}
+
+// TestCannotListen: an address that cannot be listened on is an error that says what to do.
+func TestCannotListen(t *testing.T) {
+	l := newLab(t)
+	binary := testkit.Binary(t)
+	l.start(binary, "127.0.0.1:53", "192.0.2.1")
+	l.eventually(func() error {
+		if r := l.dig("+time=1 @127.0.0.1 localhost"); r.status == "" {
+			return errors.New(r.text)
+		}
+		return nil
+	})
+	// Another user may not share the socket, nor have a port below 1024 unless told so.
+	l.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=53")
+	asNobody := func(args ...string) (string, error) {
+		return l.output(append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary}, args...)...)
+	}
+	for _, test := range []struct {
+		run  func() (string, error)
+		want string
+	}{
+		{func() (string, error) { return asNobody("127.0.0.1:53", "192.0.2.1") }, "address already in use; another program listens there, and 'ss -lntup'"},
+		{func() (string, error) { return asNobody("127.0.0.1:52", "192.0.2.1") }, "permission denied; run it as root"},
+		{func() (string, error) { return l.output(binary, "192.0.2.7:53", "192.0.2.1") }, "cannot assign requested address; this machine does not have that address"},
+	} {
+		if out, err := test.run(); err == nil || !strings.Contains(out, test.want) {
+			t.Errorf("%v, want %q:\n%s", err, test.want, out)
+		}
 	}
 }

@@ -7,6 +7,7 @@ package command
 import (
 	"flag"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,8 +56,8 @@ func Main() {
 	}
 	if *check {
 		if err := l.check(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-			os.Exit(1)
+			log.SetOutput(os.Stderr)
+			log.Fatalf("%s: %v", name, err)
 		}
 		return
 	}

@@ -50,6 +50,7 @@ func (l *loader) take(words, flags []string, show bool) (err error) {
 
 // Load implements [caddy.Loader].
 func (l *loader) Load(serverType string) (caddy.Input, error) {
+	toJournal()
 	in := caddy.CaddyfileInput{Filepath: l.conf, ServerTypeName: serverType}
 	var err error
 	switch {
