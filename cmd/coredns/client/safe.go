@@ -1,8 +1,10 @@
 package client
 
 import (
+	"fmt"
 	"reflect"
 	"time"
+	"unicode/utf16"
 
 	"github.com/dnsmus/dnsmus/plugin/printable"
 )
@@ -33,4 +35,24 @@ func walk(v reflect.Value) {
 			walk(v.Index(i))
 		}
 	}
+}
+
+// SafeJSON returns a line of JSON in printable ASCII: what is not stands as an escape in it,
+// which means the same.
+func SafeJSON(line []byte) []byte {
+	var out []byte
+	for _, r := range string(line) {
+		switch {
+		case ' ' <= r && r <= '~':
+			out = append(out, byte(r))
+		case r < ' ': // not in a string, so a blank
+			out = append(out, ' ')
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }

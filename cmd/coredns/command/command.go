@@ -1,6 +1,5 @@
 // Package command is the command line of a CoreDNS with dnsmus: CoreDNS's own and,
-// beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and the command
-// explain. Unlike CoreDNS it does not start if there is nothing to serve. The main package
+// beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and commands such as explain, in words.go. Unlike CoreDNS it does not start if there is nothing to serve. The main package
 // that calls it imports the plugins.
 package command
 
@@ -17,7 +16,6 @@ import (
 	"github.com/coredns/coredns/coremain"
 
 	_ "github.com/dnsmus/dnsmus"
-	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
 	"github.com/dnsmus/dnsmus/plugin/version"
 )
 
@@ -26,8 +24,8 @@ const exitUsage = 2
 
 // Main is the whole program. It returns only when CoreDNS does.
 func Main() {
-	if len(os.Args) > 1 && os.Args[1] == explain.Name {
-		os.Exit(explain.Main(os.Args, stanzas))
+	if status, ran := word(os.Args); ran {
+		os.Exit(status)
 	}
 	if !slices.Contains(dnsserver.Directives, "dnsmus") {
 		// The place in plugin.cfg where docs/reference.md tells other builds to put it.
@@ -44,7 +42,7 @@ func Main() {
 		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
 		flag.PrintDefaults()
 	}
-	words := parse(os.Args[1:])
+	words := parse(asFlag(os.Args[1:]))
 	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
 	if err := l.take(words, given(), *show); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v; see '%[1]s -h'\n", name, err)
@@ -76,14 +74,22 @@ func Main() {
 
 const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s [OPTION]... [-conf COREFILE]
-       %[1]s explain NAME [TYPE] [@ADDR[:PORT] | OPTION]...
+       %[1]s explain | status | why | zones | tail | forget ...
 
 The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
 to all upstream resolvers at once. TO is the address of such a resolver, a file
 like resolv.conf that lists some, or the word links for all resolvers that the
 system knows. The default is the file /etc/resolv.conf.dnsmus, on Windows
-%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile. The third
-shows how each upstream replies to a query for a name; see '%[1]s explain -h'.
+%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile.
+
+The others say what a server does, and why; '%[1]s COMMAND -h' tells more:
+
+  explain NAME [TYPE]   ask for NAME now: what each upstream says, and who wins
+  status [UPSTREAM]     which upstreams are up, since when, what they are worth
+  why NAME [TYPE]       why NAME was denied, failed or took long, from memory
+  zones [ZONE]          which upstream knows which zone
+  tail [FILTER]         a line for each query and each change, as they happen
+  forget NAME           forget what is kept and known of NAME
 
 `
 

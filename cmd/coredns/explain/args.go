@@ -15,6 +15,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/question"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/outcome"
@@ -114,20 +115,17 @@ func (cfg *config) ask(reverse string, words []string) error {
 		if len(words) == 0 {
 			return errors.New("missing NAME; write it after the command")
 		}
-		bare, note, err := bareName(words[0])
-		if err != nil {
+		var err error
+		if name, cfg.note, err = question.Name(words[0]); err != nil {
 			return err
 		}
-		if _, ok := dns.IsDomainName(bare); !ok {
-			return fmt.Errorf("%q is not a domain name", words[0])
-		}
-		name, words, cfg.note = dns.Fqdn(bare), words[1:], note
+		words = words[1:]
 	}
 	if len(words) > 0 {
 		types = nil
 	}
 	for _, word := range words {
-		t, err := parseType(word)
+		t, err := question.Type(word)
 		if err != nil {
 			return err
 		}
@@ -143,24 +141,6 @@ func (cfg *config) ask(reverse string, words []string) error {
 		cfg.questions = append(cfg.questions, q)
 	}
 	return nil
-}
-
-// parseType reads a type by its name or as TYPE and a number (RFC 3597, section
-// 5).
-func parseType(s string) (uint16, error) {
-	upper := strings.ToUpper(s)
-	qtype, ok := dns.StringToType[upper]
-	if digits, generic := strings.CutPrefix(upper, "TYPE"); !ok && generic {
-		n, err := strconv.ParseUint(digits, 10, 16)
-		qtype, ok = uint16(n), err == nil
-	}
-	switch {
-	case !ok || qtype == dns.TypeNone:
-		return 0, fmt.Errorf("%q is not a record type; write one such as AAAA, MX or TYPE65", s)
-	case qtype == dns.TypeOPT || qtype >= dns.TypeTKEY && qtype <= dns.TypeAXFR:
-		return 0, fmt.Errorf("%s is not a type that resolvers can be asked for", upper)
-	}
-	return qtype, nil
 }
 
 // trusting returns a configuration that trusts the authorities in a file.

@@ -1,17 +1,17 @@
 package explain
 
-import "github.com/dnsmus/dnsmus/plugin/control/api"
+import (
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
 
-// Exit statuses. Those from 64 on are of sysexits(3).
+// Exit statuses, beside those by the verdict. They are of sysexits(3).
 const (
 	exitGood        = 0
-	exitNoData      = 1
-	exitNXDomain    = 2
-	exitFailure     = 3
-	exitUsage       = 64
+	exitUsage       = client.ExitUsage
 	exitNoUpstreams = 66
-	exitOutput      = 74
-	exitInterrupted = 130
+	exitOutput      = client.ExitOutput
+	exitInterrupted = client.ExitInterrupted
 )
 
 // exit is the exit status by the verdict on a reply.
@@ -19,13 +19,5 @@ func exit(o *api.Outcome) int {
 	if o.Interrupted {
 		return exitInterrupted
 	}
-	switch o.Verdict {
-	case "good", "cname":
-		return exitGood
-	case "nodata":
-		return exitNoData
-	case "nxdomain":
-		return exitNXDomain
-	}
-	return exitFailure
+	return client.Verdict(o)
 }

@@ -1,4 +1,5 @@
-package explain
+// Package question is how people write what to ask for: names in many forms, and types.
+package question
 
 import (
 	"fmt"
@@ -14,9 +15,21 @@ import (
 // leaves underscores alone.
 var toASCII = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false), idna.Transitional(false))
 
-// bareName returns the domain name in a word: a URL, a mail address, a name with a port or
+// Name returns the domain name in a word: a URL, a mail address, a name with a port or
 // a path, or one in Unicode. The note tells people what is asked for instead of the word;
 // it is empty if that is the word itself.
+func Name(word string) (name, note string, err error) {
+	bare, note, err := bareName(word)
+	if err != nil {
+		return "", "", err
+	}
+	if _, ok := dns.IsDomainName(bare); !ok {
+		return "", "", fmt.Errorf("%q is not a domain name", word)
+	}
+	return dns.Fqdn(bare), note, nil
+}
+
+// bareName is Name, before it is known whether there can be such a name.
 func bareName(word string) (name, note string, err error) {
 	if strings.Contains(word, `\`) { // it is written as DNS has it (RFC 1035, section 5.1)
 		return word, "", nil

@@ -1,0 +1,79 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
+	"github.com/dnsmus/dnsmus/cmd/coredns/forget"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/cmd/coredns/status"
+	"github.com/dnsmus/dnsmus/cmd/coredns/tail"
+	"github.com/dnsmus/dnsmus/cmd/coredns/why"
+	"github.com/dnsmus/dnsmus/cmd/coredns/zones"
+	"github.com/dnsmus/dnsmus/plugin/option"
+)
+
+// asking are the commands that ask a server that runs, by their words.
+var asking = map[string]func(context.Context, *client.Command, []string) int{
+	status.Name: status.Run,
+	why.Name:    why.Run,
+	zones.Name:  zones.Run,
+	tail.Name:   tail.Run,
+	forget.Name: forget.Run,
+}
+
+// flagOf are words for what flags do.
+var flagOf = map[string]string{"help": "-h", "version": "-version"}
+
+// word runs the command that the first word of args after the program's name calls, and
+// returns its exit status. What is no such word is left to others.
+func word(args []string) (status int, ran bool) {
+	if len(args) < 2 {
+		return 0, false
+	}
+	name := filepath.Base(args[0])
+	run, known := asking[args[1]]
+	switch {
+	case args[1] == explain.Name:
+		return explain.Main(args, stanzas), true
+	case known:
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second one ends the program
+		return run(ctx, client.NewCommand(name, args[1], show.On(os.Stdout), os.Stderr), args[2:]), true
+	}
+	if text := meant(args[1]); text != "" {
+		fmt.Fprintf(os.Stderr, "%s: %s; see '%[1]s -h'\n", name, text)
+		return exitUsage, true
+	}
+	return 0, false
+}
+
+// meant says which command was meant by a word that is none, and is like one; empty: none.
+func meant(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" || flagOf[word] != "" {
+		return ""
+	}
+	all := append(slices.Sorted(maps.Keys(asking)), explain.Name, "help", "version")
+	nearest, found := option.Nearest(word, all)
+	if !found {
+		return ""
+	}
+	return fmt.Sprintf("there is no command %q; perhaps %s", word, nearest)
+}
+
+// asFlag returns the flag that a word stands for, if it is the first one.
+func asFlag(args []string) []string {
+	if len(args) > 0 && flagOf[args[0]] != "" {
+		return append([]string{flagOf[args[0]]}, args[1:]...)
+	}
+	return args
+}

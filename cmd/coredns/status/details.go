@@ -1,0 +1,119 @@
+package status
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
+
+// details are all that is known of upstreams, a line each.
+func details(upstreams []api.Upstream, now time.Time, screen show.Screen) (lines []string) {
+	for i := range upstreams {
+		u := &upstreams[i]
+		if i > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, screen.Lines(fmt.Sprintf("%s: %s for %s.", u.Upstream, u.State, show.Age(now.Sub(u.Since))))...)
+		for _, note := range notes(u) {
+			lines = append(lines, screen.Lines(note)...)
+		}
+		for _, d := range facts(u, now) {
+			if d.text != "" {
+				lines = append(lines, show.Wrap(fmt.Sprintf("  %-16s %s", d.head, d.text), screen.Width, strings.Repeat(" ", 19))...)
+			}
+		}
+	}
+	return lines
+}
+
+type fact struct{ head, text string }
+
+func facts(u *api.Upstream, now time.Time) []fact {
+	link := ""
+	if u.Link != nil {
+		link = *u.Link
+		if u.LinkState != nil {
+			link += ", " + map[string]string{"bound": "leads to it", "unbound": "has no route to it, so the routing table decides", "gone": "is down or missing"}[*u.LinkState]
+		}
+	}
+	failure := ""
+	if u.LastError != nil {
+		failure = u.LastError.Text + ", at " + show.Clock(u.LastError.At, now)
+	}
+	times := ""
+	if u.P50 != nil && u.P95 != nil {
+		times = fmt.Sprintf("half within %s, 95 %% within %s, in the last hour", took(u.P50), took(u.P95))
+	}
+	return []fact{
+		{"told by", strings.Join(u.ToldBy, ", ")},
+		{"interface", link},
+		{"domains", strings.Join(u.Domains, " ")},
+		{"asked over", asked(u)},
+		{"UDP", path(u.UDP, now)},
+		{"streams", path(u.Stream, now)},
+		{"EDNS", edns(u, now)},
+		{"DNSSEC", known(u.Signs, "it sends signatures", "it sends no signatures")},
+		{"replies", times},
+		{"last minute", tally(u.Minute)},
+		{"last hour", tally(u.Hour)},
+		{"knows", strings.TrimPrefix(knows(u), "-")},
+		{"never answers", strings.Join(append(append([]string{}, u.UnresponsiveTypes...), u.UnresponsiveZones...), ", ")},
+		{"last failure", failure},
+	}
+}
+
+func asked(u *api.Upstream) string {
+	if u.Path == nil {
+		return ""
+	}
+	return *u.Path
+}
+
+func path(p *api.Path, now time.Time) string {
+	switch {
+	case p == nil:
+		return ""
+	case p.OK:
+		return "works"
+	case p.RetryAt != nil:
+		return "failed; tried again at " + show.Clock(*p.RetryAt, now)
+	}
+	return "failed"
+}
+
+func edns(u *api.Upstream, now time.Time) string {
+	text := known(u.EDNS, "understood", "not understood")
+	if text != "" && u.EDNSUntil != nil {
+		text += "; asked without it until " + show.Clock(*u.EDNSUntil, now)
+	}
+	return text
+}
+
+func known(is *bool, yes, no string) string {
+	switch {
+	case is == nil:
+		return ""
+	case *is:
+		return yes
+	}
+	return no
+}
+
+func tally(t api.Tally) string {
+	if t.Asked == 0 {
+		return "not asked"
+	}
+	text := fmt.Sprintf("asked %d times: %d good, %d denied", t.Asked, t.Good, t.Denied)
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{t.NoOpinion, "without an opinion"}, {t.Failed, "failed"}, {t.Silent, "without reply"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.what)
+		}
+	}
+	return text + fmt.Sprintf("; %d won, %d of them as the only good answer", t.Won, t.Only)
+}

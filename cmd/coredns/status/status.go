@@ -1,0 +1,148 @@
+// Package status is the command that shows who of the upstreams of a server that runs is up, since
+// when, by whom it was named, and what it is worth.
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
+
+// Name is the word on the command line that asks for this command.
+const Name = "status"
+
+func usage(name string) string {
+	return `Usage: ` + name + ` [UPSTREAM] [OPTION]...
+
+Shows which upstreams of the running server are up, since when, and what they
+are worth. With UPSTREAM, as in the table, it shows all that is known of that.
+It sends no query.
+
+  UPSTREAM  the resolver; ! stands before one that is not up
+  STATE     up, down (silent to all questions) or gone (its interface is), and
+            for how long
+  TOLD BY   what names it: a file, a program, or the Corefile
+  PATH      by which it is asked: udp, tcp, tls, https or quic
+  P50, P95  in what time half of its replies come, and 95 % of them
+  GOOD      the share of its replies in the last hour that were good
+  ONLY      questions of the last hour that it alone has answered
+  KNOWS     zones that it alone has answered in lately
+
+  --short               print one line, such as "3/4 up, 10.2.0.53%wg0 down 42 s"
+` + client.Common + `
+Exit status: 0 all are up, 1 some are, 2 none is; 69 no server was found, 77 its
+socket may not be used, 64 the command line is wrong.
+`
+}
+
+// Run runs the command, and returns the exit status.
+func Run(ctx context.Context, c *client.Command, args []string) int {
+	short := c.Flags.Bool("short", false, "")
+	if status, ok := c.Parse(args, 1, usage(c.Name)); !ok {
+		return status
+	}
+	_, state, err := c.Find(ctx)
+	if err != nil {
+		return c.Failed(err)
+	}
+	servers := slices.DeleteFunc(slices.Clone(state.Servers), func(s api.Server) bool { return !listens(s, c.Server()) })
+	if len(servers) == 0 && c.Server() != "" {
+		return c.Wrong("no server block listens on %s", c.Server())
+	}
+	var one []api.Upstream
+	if len(c.Words) > 0 {
+		if one = find(servers, c.Words[0]); len(one) == 0 {
+			return c.Wrong("%q is no upstream; they are %s", c.Words[0], show.And(names(servers)))
+		}
+	}
+	state.Servers = servers
+	code := exit(servers)
+	switch now := time.Now(); {
+	case c.JSON && one != nil:
+		return c.WriteJSON(one, code)
+	case c.JSON:
+		return c.WriteJSON(state, code)
+	case *short:
+		return c.WriteLines([]string{brief(servers, now)}, code)
+	case one != nil:
+		return c.WriteLines(details(one, now, c.Out), code)
+	default:
+		return c.WriteLines(text(state, now, c.Out), code)
+	}
+}
+
+// listens reports whether a server block listens at an address; all do if that is empty.
+func listens(s api.Server, addr string) bool {
+	return addr == "" || s.Server == addr || slices.Contains(s.Listens, addr)
+}
+
+// find returns the upstreams that are written like this: in full, or without port or interface.
+func find(servers []api.Server, word string) (found []api.Upstream) {
+	for _, s := range servers {
+		for _, u := range s.Upstreams {
+			bare := strings.Trim(strings.TrimSuffix(u.Upstream, ":53"), "[]")
+			addr, _, _ := strings.Cut(bare, "%")
+			if word == u.Upstream || word == bare || word == addr {
+				found = append(found, u)
+			}
+		}
+	}
+	return found
+}
+
+func names(servers []api.Server) (all []string) {
+	for _, s := range servers {
+		for _, u := range s.Upstreams {
+			if !slices.Contains(all, u.Upstream) {
+				all = append(all, u.Upstream)
+			}
+		}
+	}
+	return all
+}
+
+// count returns how many upstreams there are, and how many are up.
+func count(servers []api.Server) (all, up int) {
+	for _, s := range servers {
+		all += len(s.Upstreams)
+		for _, u := range s.Upstreams {
+			if u.State == isUp {
+				up++
+			}
+		}
+	}
+	return all, up
+}
+
+// isUp is the state of an upstream that is.
+const isUp = "up"
+
+func exit(servers []api.Server) int {
+	switch all, up := count(servers); up {
+	case 0:
+		return 2
+	case all:
+		return 0
+	}
+	return 1
+}
+
+// brief is all in one line, for bars and prompts.
+func brief(servers []api.Server, now time.Time) string {
+	all, up := count(servers)
+	words := []string{fmt.Sprintf("%d/%d up", up, all)}
+	for _, s := range servers {
+		for _, u := range s.Upstreams {
+			if u.State != isUp {
+				words = append(words, fmt.Sprintf("%s %s %s", u.Upstream, u.State, show.Age(now.Sub(u.Since))))
+			}
+		}
+	}
+	return strings.Join(words, ", ")
+}

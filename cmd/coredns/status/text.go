@@ -1,0 +1,154 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
+
+// text is the state for people.
+func text(state *api.State, now time.Time, screen show.Screen) (lines []string) {
+	for i := range state.Servers {
+		if i > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, server(state, &state.Servers[i], now, screen)...)
+	}
+	return lines
+}
+
+// server is a server block: first how many are up, then what cannot be answered, then each.
+func server(state *api.State, s *api.Server, now time.Time, screen show.Screen) (lines []string) {
+	all, up := count([]api.Server{*s})
+	what := fmt.Sprintf("%d of %s up", up, show.Count(all, "upstream is", "upstreams are"))
+	if all == up {
+		what = "all " + show.Count(all, "upstream is up", "upstreams are up")
+		if all == 1 {
+			what = "the upstream is up"
+		}
+	}
+	if all == 0 {
+		what = "there is no upstream"
+	}
+	head := fmt.Sprintf("dnsmus on %s: %s.", s.Server, what)
+	lines = append(lines, screen.Lines(head)...)
+	for _, note := range s.Notes {
+		lines = append(lines, screen.Lines("! "+note)...)
+	}
+	about := fmt.Sprintf("Version %s, process %d, up for %s.", state.Version, state.PID, show.Age(now.Sub(state.Since)))
+	if asks(s, client.Nameservers()) {
+		about += " Programs of this system ask it."
+	}
+	lines = append(lines, screen.Lines(about)...)
+	lines = append(lines, screen.Lines(races(s))...)
+	if all > 0 {
+		lines = append(append(lines, ""), upstreams(s, now).Lines(screen)...)
+	}
+	return lines
+}
+
+// asks reports whether the system's resolv.conf leads to a server block.
+func asks(s *api.Server, nameservers []string) bool {
+	return slices.ContainsFunc(nameservers, func(ns string) bool { return slices.Contains(s.Listens, net.JoinHostPort(ns, "53")) })
+}
+
+// races says how many there were, and how they ended.
+func races(s *api.Server) string {
+	if s.Hour.All == 0 {
+		return "No name was asked of upstreams in the last hour."
+	}
+	rate := "none in the last minute"
+	if s.Minute.All > 0 && s.Minute.Seconds > 0 {
+		rate = fmt.Sprintf("%.3g a second in the last minute", float64(s.Minute.All)/s.Minute.Seconds)
+	}
+	text := fmt.Sprintf("%s in the last hour, %s: %s good, %s denied, %s failed.",
+		show.Count(s.Hour.All, "race", "races"), rate, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
+	if n := s.Hour.WrongDenials; n > 0 {
+		text += fmt.Sprintf(" %s: a good answer came too late.", show.Count(n, "denial was wrong", "denials were wrong"))
+	}
+	return text
+}
+
+// share is a part in percent, which is 0 % or 100 % only if it is that.
+func share(part, all int) string {
+	switch percent := 100 * part / max(all, 1); {
+	case all == 0:
+		return "-"
+	case part > 0 && percent == 0:
+		return "<1 %"
+	case part < all && percent > 99:
+		return "99 %"
+	default:
+		return fmt.Sprintf("%d %%", percent)
+	}
+}
+
+// upstreams is the table of them.
+func upstreams(s *api.Server, now time.Time) show.Table {
+	t := show.Table{Columns: []show.Column{
+		{Head: "UPSTREAM"},
+		{Head: "STATE"},
+		{Head: "TOLD BY", Wraps: true, Drop: 6},
+		{Head: "PATH", Drop: 5},
+		{Head: "P50", Right: true, Drop: 4},
+		{Head: "P95", Right: true, Drop: 7},
+		{Head: "GOOD", Right: true, Drop: 1},
+		{Head: "ONLY", Right: true, Drop: 2},
+		{Head: "KNOWS", Wraps: true, Drop: 3},
+	}}
+	for i := range s.Upstreams {
+		u := &s.Upstreams[i]
+		row := show.Row{Cells: []string{
+			u.Upstream, u.State + " " + show.Age(now.Sub(u.Since)), cmp.Or(strings.Join(u.ToldBy, ", "), "-"), orNone(u.Path),
+			took(u.P50), took(u.P95), share(u.Hour.Good, replies(u.Hour)), fmt.Sprint(u.Hour.Only), knows(u),
+		}, Colours: []string{"", show.Green}, Notes: notes(u)}
+		if u.State != isUp {
+			row.Mark, row.Colours[1] = "!", show.Red
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// notes are what there is to say of an upstream.
+func notes(u *api.Upstream) (list []string) {
+	if u.About != "" {
+		list = append(list, u.About)
+	}
+	return list
+}
+
+// replies are those of a tally.
+func replies(t api.Tally) int { return t.Good + t.Denied + t.NoOpinion + t.Failed }
+
+func knows(u *api.Upstream) string {
+	if len(u.Knows) == 0 {
+		return "-"
+	}
+	more := ""
+	if n := u.KnowsAll - len(u.Knows); n > 0 {
+		more = fmt.Sprintf(" +%d", n)
+	}
+	return strings.Join(u.Knows, ", ") + more
+}
+
+func orNone(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return *s
+}
+
+func took(s *float64) string {
+	if s == nil {
+		return "-"
+	}
+	return show.Span(show.Seconds(*s))
+}

@@ -1,0 +1,78 @@
+package why
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
+
+// text is what is remembered, newest first. The last fate of each type is told in full.
+func text(all []api.Remembered, now time.Time, screen show.Screen) (lines []string) {
+	told := make(map[string]bool)
+	for i := range all {
+		r := &all[i]
+		key := r.Server + " " + r.Name + " " + r.Type
+		if told[key] {
+			lines = append(lines, screen.Lines("Before: "+head(r, now))...)
+			continue
+		}
+		told[key] = true
+		if i > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, one(r, now, screen)...)
+	}
+	return lines
+}
+
+// one tells a fate: first what it was and why, then what each upstream said.
+func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) {
+	lines = screen.Lines(fmt.Sprintf("%s %s: %s", r.Name, r.Type, head(r, now)))
+	if what := reply(&r.Outcome); len(lines) > 0 {
+		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.Of(r.Verdict), what), 1)
+	}
+	for _, part := range []struct{ head, text string }{{"Why", r.Why.Text}, {"Until", r.Why.Until}, {"Do", r.Why.Do}} {
+		if part.text != "" {
+			lines = append(lines, show.Wrap(fmt.Sprintf("%-7s%s", part.head+":", part.text), screen.Width, "       ")...)
+		}
+	}
+	for _, late := range r.Late {
+		lines = append(lines, screen.Lines(fmt.Sprintf("Late:  %s had a good answer after %s.", late.Upstream, show.Span(show.Seconds(late.Seconds))))...)
+	}
+	if len(r.Upstreams) == 0 {
+		return lines
+	}
+	lines = append(lines, "", fmt.Sprintf("At %s, after %s:", show.Clock(r.Last, now), show.Span(show.Seconds(r.Seconds))))
+	return append(lines, show.Legs(r.Upstreams, false, 0).Lines(screen)...)
+}
+
+// head is what clients got, how often and when.
+func head(r *api.Remembered, now time.Time) string {
+	what := reply(&r.Outcome)
+	if r.Changed != nil {
+		switch *r.Changed {
+		case "away":
+			what += " in place of NXDOMAIN, as the upstream that knows the zone is away"
+		case "proven":
+			what += " in place of NXDOMAIN, as the name exists"
+		case "stale":
+			what += ", kept from before"
+		}
+	}
+	ago := show.Age(now.Sub(r.Last)) + " ago"
+	if r.Count <= 1 {
+		return what + ", " + ago
+	}
+	return fmt.Sprintf("%s, %d times since %s, last %s", what, r.Count, show.Clock(r.First, now), ago)
+}
+
+// reply is what clients got, in a word.
+func reply(o *api.Outcome) string {
+	if o.Verdict == "nodata" || o.Changed != nil && (*o.Changed == "untrusted" || *o.Changed == "proven") {
+		return "NODATA"
+	}
+	return o.Rcode
+}

@@ -1,0 +1,104 @@
+// Package why is the command that shows what became of a name when clients asked for it, and
+// why, as a server that runs remembers it.
+package why
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/question"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+)
+
+// Name is the word on the command line that asks for this command.
+const Name = "why"
+
+// exitNothing is the exit status if nothing is remembered.
+const exitNothing = 4
+
+func usage(name, program string) string {
+	return `Usage: ` + name + ` NAME [TYPE] [OPTION]...
+
+Shows what became of NAME when it was denied, failed or took long: what each
+upstream said, who is to blame, until when that lasts, and what to do. It is
+from the memory of the running server, so it sends no query; '` + program + ` explain'
+sends one. Good answers are not remembered.
+
+NAME may be part of a URL or a mail address, and in Unicode. Without TYPE all
+types are shown.
+
+` + client.Common + `
+Exit status, by the last reply: 0 a good answer, 1 NODATA, 2 NXDOMAIN, 3 a
+failure; 4 nothing is remembered; 69 no server was found, 77 its socket may not
+be used, 64 the command line is wrong.
+`
+}
+
+// Run runs the command, and returns the exit status.
+func Run(ctx context.Context, c *client.Command, args []string) int {
+	if status, ok := c.Parse(args, 2, usage(c.Name, c.Program)); !ok {
+		return status
+	}
+	if len(c.Words) == 0 {
+		return c.Wrong("missing NAME; write it after the command")
+	}
+	name, note, err := question.Name(c.Words[0])
+	if err != nil {
+		return c.Wrong("%v", err)
+	}
+	if note != "" {
+		c.Complain("%s", note)
+	}
+	params := c.Params()
+	params.Set(api.ParamName, name)
+	if len(c.Words) > 1 {
+		t, err := question.Type(c.Words[1])
+		if err != nil {
+			return c.Wrong("%v", err)
+		}
+		params.Set(api.ParamType, dns.Type(t).String())
+	}
+	s, state, err := c.Find(ctx)
+	if err != nil {
+		return c.Failed(err)
+	}
+	all := []api.Remembered{}
+	err = s.Lines(ctx, api.History, params, func(line []byte) error {
+		var r api.Remembered
+		if err := client.Decode(line, &r); err != nil {
+			return err
+		}
+		all = append(all, r)
+		return nil
+	})
+	if err != nil {
+		return c.Failed(err)
+	}
+	status := exitNothing
+	if len(all) > 0 {
+		status = client.Verdict(&all[0].Outcome)
+	}
+	if c.JSON {
+		return c.WriteJSON(all, status)
+	}
+	now := time.Now()
+	var lines []string
+	if len(all) == 0 {
+		lines = nothing(c, name, state, now)
+	} else {
+		lines = text(all, now, c.Out)
+	}
+	return c.WriteLines(append(lines, "", client.Asked(state)), status)
+}
+
+// nothing says that nothing is remembered, and why that may be.
+func nothing(c *client.Command, name string, state *api.State, now time.Time) []string {
+	return c.Out.Lines(fmt.Sprintf(`Nothing is remembered of %s
+It was answered, or is not in memory: the server has run for %s, and forgets the oldest first. To ask now:
+  %s explain %[1]s`, name, show.Age(now.Sub(state.Since)), c.Program))
+}
