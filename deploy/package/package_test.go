@@ -32,6 +32,7 @@ var (
 		"-rw-r--r-- /usr/lib/systemd/system/dnsmus.service",
 		"-rw-r--r-- /usr/lib/sysusers.d/dnsmus.conf",
 		"-rwxr-xr-x /usr/sbin/dnsmus-resolv",
+		"-rw-r--r-- /usr/share/bash-completion/completions/dnsmus",
 		"drwxr-xr-x /usr/share/dnsmus",
 		"drwxr-xr-x /usr/share/dnsmus/hooks",
 		"-rw-r--r-- /usr/share/dnsmus/hooks/networkmanager.conf",
@@ -51,6 +52,7 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/race.svg",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/reference.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/vpns.svg",
+		"-rw-r--r-- /usr/share/fish/vendor_completions.d/dnsmus.fish",
 		"-rw-r--r-- /usr/share/man/man7/coredns-dnsmus.7.gz",
 		"-rw-r--r-- /usr/share/man/man8/dnsmus-resolv.8.gz",
 		"-rw-r--r-- /usr/share/man/man8/dnsmus.8.gz",
@@ -60,10 +62,12 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/NOTICES.gz",
 		"-rw-r--r-- /usr/share/doc/dnsmus/changelog.gz",
 		"-rw-r--r-- /usr/share/doc/dnsmus/copyright",
+		"-rw-r--r-- /usr/share/zsh/vendor-completions/_dnsmus",
 	}
 	rpmContent = []string{
 		"-rw-r--r-- /usr/share/licenses/dnsmus/LICENSE",
 		"-rw-r--r-- /usr/share/licenses/dnsmus/NOTICES",
+		"-rw-r--r-- /usr/share/zsh/site-functions/_dnsmus",
 	}
 )
 
