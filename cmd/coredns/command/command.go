@@ -1,5 +1,6 @@
 // Package command is the command line of a CoreDNS with dnsmus: CoreDNS's own and,
-// beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and commands such as explain, in words.go. Unlike CoreDNS it does not start if there is nothing to serve. The main package
+// beside it, [ADDRESS:]PORT [TO...], which needs no Corefile, and commands such as
+// explain. Unlike CoreDNS it does not start if there is nothing to serve. The main package
 // that calls it imports the plugins.
 package command
 
