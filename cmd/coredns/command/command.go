@@ -75,22 +75,19 @@ func Main() {
 
 const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s [OPTION]... [-conf COREFILE]
-       %[1]s explain | status | why | zones | tail | forget ...
+       %[1]s explain NAME [TYPE]  what each upstream says of NAME, asked now
+       %[1]s status [UPSTREAM]    who is up, since when, and of what use
+       %[1]s why NAME [TYPE]      why NAME was denied or failed, from memory
+       %[1]s zones [ZONE]         which upstream knows which zone
+       %[1]s tail [FILTER]        a line for each query and change, as it happens
+       %[1]s forget NAME          drop what is kept and known of NAME
 
 The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
 to all upstream resolvers at once. TO is the address of such a resolver, a file
 like resolv.conf that lists some, or the word links for all resolvers that the
 system knows. The default is the file /etc/resolv.conf.dnsmus, on Windows
-%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile.
-
-The others say what a server does, and why; '%[1]s COMMAND -h' tells more:
-
-  explain NAME [TYPE]   ask for NAME now: what each upstream says, and who wins
-  status [UPSTREAM]     which upstreams are up, since when, what they are worth
-  why NAME [TYPE]       why NAME was denied, failed or took long, from memory
-  zones [ZONE]          which upstream knows which zone
-  tail [FILTER]         a line for each query and each change, as they happen
-  forget NAME           forget what is kept and known of NAME
+%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile. The others
+are for people; '%[1]s explain -h' and the like tell more.
 
 `
 
