@@ -51,6 +51,7 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/links.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/race.svg",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/reference.md",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/troubleshooting.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/vpns.svg",
 		"-rw-r--r-- /usr/share/fish/vendor_completions.d/dnsmus.fish",
 		"-rw-r--r-- /usr/share/man/man7/coredns-dnsmus.7.gz",
