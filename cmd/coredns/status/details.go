@@ -52,8 +52,8 @@ func facts(u *api.Upstream, now time.Time) []fact {
 		{"interface", link},
 		{"domains", strings.Join(u.Domains, " ")},
 		{"asked over", asked(u)},
-		{"UDP", path(u.UDP, now)},
-		{"streams", path(u.Stream, now)},
+		{"UDP", path(u, u.UDP, now)},
+		{"streams", path(u, u.Stream, now)},
 		{"EDNS", edns(u, now)},
 		{"DNSSEC", known(u.Signs, "it sends signatures", "it sends no signatures")},
 		{"replies", times},
@@ -72,9 +72,11 @@ func asked(u *api.Upstream) string {
 	return *u.Path
 }
 
-func path(p *api.Path, now time.Time) string {
+// path says whether one of the two ways to an upstream is of use. Of one that is not up nothing
+// is said that would sound as if it were.
+func path(u *api.Upstream, p *api.Path, now time.Time) string {
 	switch {
-	case p == nil:
+	case p == nil || p.OK && u.State != isUp:
 		return ""
 	case p.OK:
 		return "works"

@@ -43,7 +43,7 @@ func sample() []any {
 			e.Upstreams = []api.Leg{{Winner: true, Data: to("10.1.0.10, 10.1.0.11")}}
 		}),
 		raced(func(e *api.RaceEvent) {
-			e.ID, e.Name, e.Verdict, e.Rcode, e.Clients, e.From = "17b", "nas.corp.exmaple.", "nxdomain", "NXDOMAIN", 3, []string{"192.0.2.7"}
+			e.ID, e.Name, e.Verdict, e.Rcode, e.Clients = "17b", "nas.corp.exmaple.", "nxdomain", "NXDOMAIN", 3
 			e.Missing = []api.Missing{{Upstream: "10.2.0.53%wg0", Why: "no reply in time, nor to other queries"}}
 		}),
 		raced(func(e *api.RaceEvent) { e.Cached, e.Upstream = true, to("10.1.0.53%tun0") }),

@@ -78,10 +78,7 @@ func race(e *api.RaceEvent) string {
 	if e.Cached {
 		parts = append(parts, "from the cache")
 	}
-	switch {
-	case len(e.From) > 0:
-		parts = append(parts, "for", show.And(e.From))
-	case e.Clients > 1:
+	if e.Clients > 1 {
 		parts = append(parts, fmt.Sprintf("for %d clients", e.Clients))
 	}
 	text := strings.Join(parts, " ")
