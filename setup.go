@@ -65,6 +65,9 @@ type stanza struct {
 // parseStanza reads the one stanza of a server block.
 func parseStanza(c *caddy.Controller) (stanza, error) {
 	cfg := stanza{Config: handler.Config{Values: option.Default()}}
+	for _, text := range source.WarnOfWriters(c.File()) {
+		log.Warning(text)
+	}
 	to, list, err := parseUpstreams(c)
 	if err != nil {
 		return cfg, err

@@ -40,6 +40,7 @@ func (f File) Read() (Reading, error) {
 		return r, err
 	}
 	r.Servers, r.Text, r.Open = servers, text, !bytes.HasSuffix(text, []byte("\n"))
+	r.Warnings = WarnOfWriters(string(f))
 	for _, w := range warnings {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d: %s", f, w.Line, w.Text))
 	}

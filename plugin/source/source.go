@@ -12,10 +12,10 @@ import (
 )
 
 // DefaultFile returns the name of the file that names the upstreams if nothing
-// else does.
+// else does. Only administrators can create it.
 func DefaultFile() string {
 	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "dnsmus", "resolv.conf")
+		return filepath.Join(os.Getenv("ProgramFiles"), "dnsmus", "resolv.conf")
 	}
 	return "/etc/resolv.conf.dnsmus"
 }

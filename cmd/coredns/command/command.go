@@ -38,6 +38,7 @@ func Main() {
 
 	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for")
 	check := flag.Bool("check", false, "Check the Corefile, or what [ADDRESS:]PORT [TO...] stands for, and exit")
+	becomeUser := userFlag()
 	name := filepath.Base(os.Args[0])
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
@@ -45,7 +46,11 @@ func Main() {
 	}
 	words := parse(asFlag(os.Args[1:]))
 	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
-	if err := l.take(words, given(), *show); err != nil {
+	err := l.take(words, given(), *show)
+	if err == nil {
+		err = becomeUser()
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v; see '%[1]s -h'\n", name, err)
 		os.Exit(exitUsage)
 	}
@@ -86,7 +91,7 @@ The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
 to all upstream resolvers at once. TO is the address of such a resolver, a file
 like resolv.conf that lists some, or the word links for all resolvers that the
 system knows. The default is the file /etc/resolv.conf.dnsmus, on Windows
-%%ProgramData%%\dnsmus\resolv.conf. The second form runs a Corefile. The others
+%%ProgramFiles%%\dnsmus\resolv.conf. The second form runs a Corefile. The others
 are for people; '%[1]s explain -h' and the like tell more.
 
 `

@@ -27,7 +27,7 @@ type Stanza struct {
 // installed is the Corefile of the service on this system.
 func installed() string {
 	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("ProgramData"), "dnsmus", "Corefile")
+		return filepath.Join(os.Getenv("ProgramFiles"), "dnsmus", "Corefile")
 	}
 	return "/etc/dnsmus/Corefile"
 }
