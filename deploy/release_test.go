@@ -108,6 +108,37 @@ func TestRefused(t *testing.T) {
 	expect("no section for 0.9.1", "0.9.1")
 }
 
+// What a system needs is in its archive, and what others need is not.
+func TestBeside(t *testing.T) {
+	testkit.DependOn(t, ".")
+	seen := make(map[string]string)
+	for system, want := range map[string]string{
+		"linux/arm": "deploy/systemd/dnsmus.service", "darwin/arm64": "deploy/launchd/install", "freebsd/amd64": "deploy/rc/freebsd",
+		"openbsd/amd64": "deploy/rc/openbsd", "windows/amd64": "",
+	} {
+		files := strings.Fields(run(t, "..", "sh", "-c", "eval \"$(sed -n '/^beside() {/,/^}/p' deploy/release)\"; beside "+system))
+		if want == "" && len(files) > 0 || want != "" && !slices.Contains(files, want) {
+			t.Errorf("%s has %s, want %q", system, files, want)
+		}
+		for _, file := range files {
+			if _, err := os.Stat(filepath.Join("..", file)); err != nil {
+				t.Error(err)
+			}
+			if seen[file] != "" {
+				t.Errorf("%s is for %s and for %s", file, system, seen[file])
+			}
+			seen[file] = system
+		}
+	}
+	for _, folder := range []string{"launchd", "rc", "systemd"} {
+		for _, name := range entries(t, folder) {
+			if name = "deploy/" + folder + "/" + name; seen[name] == "" && !strings.HasSuffix(name, "_test.go") {
+				t.Errorf("%s is in no archive", name)
+			}
+		}
+	}
+}
+
 // No release is made of what reaches a known vulnerability. What is known and reached is a
 // matter of internal/vulns, which says so here at once.
 func TestVulnerable(t *testing.T) {
@@ -156,9 +187,10 @@ func TestRelease(t *testing.T) {
 		dir := t.TempDir()
 		run(t, dir, "tar", "-xf", filepath.Join(out, unix+".tar.gz"))
 		run(t, dir, "unzip", "-q", filepath.Join(out, windows+".zip"))
-		beside := []string{"CHANGELOG.md", "Corefile.example", "LICENSE", "NOTICES", "README.md", "coredns-dnsmus.7", "deploy", "dnsmus-resolv.8", "dnsmus.8", "docs", "resolv.conf.example"}
-		for name, program := range map[string]string{unix: "dnsmus", windows: "dnsmus.exe"} {
-			want := slices.Sorted(slices.Values(append(beside, program)))
+		beside := []string{"CHANGELOG.md", "Corefile.example", "LICENSE", "NOTICES", "README.md", "deploy", "docs", "resolv.conf.example"}
+		for name, own := range map[string][]string{unix: {"dnsmus", "coredns-dnsmus.7", "dnsmus-resolv.8", "dnsmus.8"}, windows: {"dnsmus.exe"}} {
+			program := own[0]
+			want := slices.Sorted(slices.Values(slices.Concat(beside, own)))
 			if got := entries(t, filepath.Join(dir, name)); !slices.Equal(got, want) {
 				t.Errorf("%s has %s, want %s", name, got, want)
 			}
@@ -171,6 +203,12 @@ func TestRelease(t *testing.T) {
 				t.Errorf("the notices in %s lack %q: %v", name, want, err)
 			}
 			testkit.ExpectBill(t, bill, filepath.Join(dir, name, program), "v"+version)
+		}
+		if got, want := entries(t, filepath.Join(dir, windows, "deploy")), []string{"README.md"}; !slices.Equal(got, want) {
+			t.Errorf("the archive for Windows has deploy/%s, want %s", got, want)
+		}
+		if got, want := entries(t, filepath.Join(dir, unix, "deploy")), []string{"README.md", "completion", "hooks", "rc", "systemd"}; !slices.Equal(got, want) {
+			t.Errorf("the archive for Linux has deploy/%s, want %s", got, want)
 		}
 		expectNobodys(t, filepath.Join(out, unix+".tar.gz"))
 		if kind := run(t, dir, "go", "version", "-m", windows+"/dnsmus.exe"); !strings.Contains(kind, "GOOS=windows") || strings.Contains(kind, dir) {
