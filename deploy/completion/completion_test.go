@@ -62,54 +62,77 @@ func TestShells(t *testing.T) {
 			}
 		}
 	}
-	for shell, offered := range map[string]func(t *testing.T, dir, typed string) string{"bash": inBash, "fish": inFish, "zsh": inZsh} {
+	var typed []string
+	for _, l := range lines {
+		typed = append(typed, l.typed)
+	}
+	for shell, script := range map[string]string{"bash": inBash, "fish": inFish, "zsh": inZsh} {
 		t.Run(shell, func(t *testing.T) {
 			testkit.Need(t, false, shell)
 			t.Parallel()
-			for _, l := range lines {
-				if got := offered(t, dir, l.typed); !slices.Contains(strings.Fields(got), l.offers) {
-					t.Errorf("%q: %q is not offered:\n%s", l.typed, l.offers, got)
+			offered := strings.Split(run(t, shell, script, dir, typed), separator)
+			for i, l := range lines {
+				if i >= len(offered)-1 || !slices.Contains(strings.Fields(offered[i]), l.offers) {
+					t.Errorf("%q: %q is not offered:\n%s", l.typed, l.offers, offered[min(i, len(offered)-1)])
 				}
 			}
 		})
 	}
 }
 
-// here runs a shell in a directory with a file.
-func here(t *testing.T, args ...string) string {
+// run has a shell say what it offers for each line, in a directory with a file.
+func run(t *testing.T, shell, script, dir string, lines []string) string {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "corefile-here"), nil, 0o600); err != nil {
+	here := t.TempDir()
+	if err := os.WriteFile(filepath.Join(here, "corefile-here"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "TERM=dumb")
+	file := filepath.Join(here, "script")
+	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(shell, append([]string{file, dir}, lines...)...)
+	cmd.Dir = here
+	cmd.Env = append(os.Environ(), "HOME="+here, "ZDOTDIR="+here, "TERM=dumb")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v", args[0], err)
+		t.Fatalf("%s: %v\n%s", shell, err, out)
 	}
 	return string(out)
 }
 
-func inBash(t *testing.T, dir, typed string) string {
-	const script = `. "$1/dnsmus.bash" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _dnsmus 2>/dev/null; printf '%s\n' "${COMPREPLY[@]}"`
-	return here(t, append([]string{"bash", "-c", script, "bash", dir}, strings.Split(typed, " ")...)...)
-}
+// separator ends what is offered for a line.
+const separator = "that-is-all\n"
+
+const inBash = `. "$1/dnsmus.bash" && shift
+for line; do
+    IFS=' ' read -ra COMP_WORDS <<<"$line"
+    [[ $line == *' ' ]] && COMP_WORDS+=('')
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    _dnsmus 2>/dev/null
+    printf '%s\n' "${COMPREPLY[@]}" that-is-all
+done`
 
 // fish shows the description after the word.
-func inFish(t *testing.T, dir, typed string) string {
-	return here(t, "fish", "--no-config", "-c", `source $argv[1]/dnsmus.fish; complete --do-complete $argv[2]`, dir, typed)
-}
+const inFish = `source $argv[1]/dnsmus.fish
+for line in $argv[2..]
+    complete --do-complete $line
+    echo that-is-all
+end`
 
-// zsh completes in a terminal only. It has said all when it has run the command that is typed
-// after the line was wiped.
-func inZsh(t *testing.T, dir, typed string) string {
-	const script = `zmodload zsh/zpty && zpty z zsh -f -i
+// zsh completes in a terminal only. It has said all of a line when it has run the command that
+// is typed after that was wiped.
+const inZsh = `zmodload zsh/zpty && zpty z zsh -f -i
 zpty -w z "PS1='GO-''ON '; stty rows 500 cols 250; LISTMAX=-1; unset zle_bracketed_paste; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D"
 zpty -r z said '*GO-ON*'
-zpty -wn z "$2"$'\t\t'
-zpty -wn z $'\C-u'; zpty -w z "echo that-is''-all"
-while zpty -r z said; do print -r -- "$said"; [[ $said == *that-is-all* ]] && break; done`
-	return here(t, "zsh", "-f", "-c", script, "zsh", dir, typed)
-}
+shift
+for line; do
+    zpty -wn z "$line"$'\t\t'
+    zpty -wn z $'\C-u'; zpty -w z "echo that-is''-all"
+    while zpty -r z said; do
+        said=${said%%[$'\r\n']*}
+        print -r -- "$said"
+        [[ $said == that-is-all ]] && break
+    done
+    zpty -r z said '*GO-ON*'
+done`

@@ -72,6 +72,17 @@ var (
 	}
 )
 
+// manuals are those of each command, which all are the one that describes them.
+func manuals(t *testing.T) (links []string) {
+	t.Helper()
+	for _, word := range regexp.MustCompile(`(?m)^\*\*dnsmus ([a-z]+)\*\*`).FindAllStringSubmatch(read(t, "../../docs/command.md"), -1) {
+		if link := "lrwxrwxrwx /usr/share/man/man8/dnsmus-" + word[1] + ".8.gz"; !slices.Contains(links, link) {
+			links = append(links, link)
+		}
+	}
+	return links
+}
+
 // expectContent compares lists of files, in whatever order.
 func expectContent(t *testing.T, pkg string, got []string, want ...[]string) {
 	t.Helper()
@@ -116,6 +127,10 @@ func TestContent(t *testing.T) {
 				continue
 			}
 			mode := c.FileInfo.Mode
+			if c.Type == "symlink" {
+				got = append(got, "lrwxrwxrwx "+c.Dst)
+				continue
+			}
 			if c.Type == "dir" {
 				mode |= fs.ModeDir
 			} else if !strings.HasPrefix(c.Src, "${WORK}/") {
@@ -133,7 +148,7 @@ func TestContent(t *testing.T) {
 			}
 			got = append(got, mode.String()+" "+c.Dst)
 		}
-		expectContent(t, packager, got, content, more)
+		expectContent(t, packager, got, content, manuals(t), more)
 		for _, script := range recipe.Overrides[packager].Scripts {
 			testkit.DependOn(t, "../../"+script)
 		}
@@ -178,7 +193,7 @@ func expectDeb(t *testing.T, deb, arch string) {
 			got = append(got, fields[0]+" "+path)
 		}
 	}
-	expectContent(t, deb, got, content, debContent)
+	expectContent(t, deb, got, content, manuals(t), debContent)
 	for field, want := range map[string]string{"Package": "dnsmus", "Version": oldVersion, "Architecture": arch} {
 		if got := strings.TrimSpace(run(t, "dpkg-deb", "--field", deb, field)); got != want {
 			t.Errorf("%s: %s is %q, want %q", deb, field, got, want)
@@ -195,7 +210,7 @@ func expectRPM(t *testing.T, pkg, arch string) {
 		t.Helper()
 		return strings.TrimSpace(run(t, "rpm", "--query", "--package", "--queryformat", format, pkg))
 	}
-	expectContent(t, pkg, strings.Split(query("[%{FILEMODES:perms} %{FILENAMES}\n]"), "\n"), content, rpmContent)
+	expectContent(t, pkg, strings.Split(query("[%{FILEMODES:perms} %{FILENAMES}\n]"), "\n"), content, manuals(t), rpmContent)
 	// 17 is config and noreplace.
 	if got, want := query("[%{FILEFLAGS} %{FILENAMES}\n]"), "17 /etc/dnsmus/Corefile"; !strings.Contains(got, want) {
 		t.Errorf("%s: %q is not among\n%s", pkg, want, got)

@@ -83,3 +83,18 @@ func TestReferenceOptions(t *testing.T) {
 		t.Errorf("there is no option %s", name)
 	}
 }
+
+// The manual of explain has each option that is a flag.
+func TestManual(t *testing.T) {
+	text, err := os.ReadFile("../../docs/command.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Explain\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, o := range Table {
+		if o.Flag != "" && !strings.Contains(section, "**--"+o.Flag+"**") {
+			t.Errorf("docs/command.md has no --%s under Explain", o.Flag)
+		}
+	}
+}
