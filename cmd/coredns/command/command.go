@@ -46,11 +46,7 @@ func Main() {
 	}
 	words := parse(asFlag(os.Args[1:]))
 	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
-	err := l.take(words, given(), *show)
-	if err == nil {
-		err = becomeUser()
-	}
-	if err != nil {
+	if err := l.take(words, given(), *show); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v; see '%[1]s -h'\n", name, err)
 		os.Exit(exitUsage)
 	}
@@ -64,6 +60,10 @@ func Main() {
 			log.Fatalf("%s: %v", name, err)
 		}
 		return
+	}
+	if err := becomeUser(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(exitUsage)
 	}
 	// CoreDNS is left the flags, without the one by which it would load a Corefile
 	// itself. A process that it starts in its own place gets them as well.
