@@ -15,7 +15,7 @@ import (
 
 // text is an outcome for people: first what it is, then what each upstream said.
 func text(o *api.Outcome, s show.Screen) (lines []string) {
-	what := replyOf(o)
+	what := show.Reply(o)
 	for i, line := range summary(o) {
 		wrapped := s.Lines(line)
 		if i == 0 {
@@ -29,22 +29,9 @@ func text(o *api.Outcome, s show.Screen) (lines []string) {
 	return lines
 }
 
-// replyOf is what a client gets, in a word.
-func replyOf(o *api.Outcome) string {
-	switch {
-	case o.Verdict == "nodata" || changed(o, "untrusted"):
-		return "NODATA"
-	case o.Verdict == "truncated":
-		return "TC=1 without an answer"
-	}
-	return o.Rcode
-}
-
-func changed(o *api.Outcome, why string) bool { return o.Changed != nil && *o.Changed == why }
-
 // summary says what dnsmus replies, and how certain that is. The first line names the question.
 func summary(o *api.Outcome) []string {
-	what := replyOf(o)
+	what := show.Reply(o)
 	head := fmt.Sprintf("%s %s: ", o.Name, o.Type)
 	after := " after " + show.Span(show.Seconds(o.Seconds))
 	switch {
@@ -56,21 +43,21 @@ func summary(o *api.Outcome) []string {
 	}
 	head += what + after
 	switch {
-	case changed(o, "special"):
+	case show.Changed(o, "special"):
 		return []string{fmt.Sprintf("%s %s: %s, from dnsmus itself; no upstream is asked for this name unless forward_special is set.", o.Name, o.Type, what)}
-	case changed(o, "untrusted"):
+	case show.Changed(o, "untrusted"):
 		return []string{head + ": private_from leaves out all upstreams that answered."}
-	case changed(o, "alias"):
+	case show.Changed(o, "alias"):
 		return []string{head + ": the end of an alias was not found; " + missed(o) + "."}
-	case changed(o, "away"):
+	case show.Changed(o, "away"):
 		return []string{head + ": others deny the name, and the only upstream that knows its zone is away; " + missed(o) + "."}
-	case changed(o, "forged"):
+	case show.Changed(o, "forged"):
 		return []string{head + ": replies of an upstream may be forged."}
-	case changed(o, "refused"):
+	case show.Changed(o, "refused"):
 		return []string{head + ": as many queries as max_concurrent allows were under way."}
-	case changed(o, "proven"):
+	case show.Changed(o, "proven"):
 		head += ": the name was denied, but it has an answer of another type"
-	case changed(o, "stale"):
+	case show.Changed(o, "stale"):
 		head += ": an answer that was kept is given, as its upstream is away"
 	case o.Upstream == nil:
 		return []string{head + ": no upstream replied."}
@@ -89,6 +76,7 @@ func summary(o *api.Outcome) []string {
 		lines = append(lines, "  "+strings.ReplaceAll(record, "\t", " "))
 	}
 	lines = append(lines, trust(o)...)
+	lines = append(lines, unasked(o)...)
 	lines = append(lines, slowness(o)...)
 	return append(lines, differences(o)...)
 }
@@ -158,6 +146,14 @@ func unheard(o *api.Outcome) (names []string) {
 		}
 	}
 	return names
+}
+
+// unasked says why some were not.
+func unasked(o *api.Outcome) []string {
+	if o.Asked != "knower" || !slices.ContainsFunc(o.Upstreams, func(leg api.Leg) bool { return leg.Unasked }) {
+		return nil
+	}
+	return []string{"Others were not asked, as it is known who knows the zone; --alone asks all."}
 }
 
 // slow is how much later than all others an upstream replies that is worth a line.

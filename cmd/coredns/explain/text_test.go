@@ -81,11 +81,14 @@ func samples() map[string]*api.Outcome {
 		"13 interrupted": with(told(0, "NXDOMAIN", 1.5, []int{1}, denies, waiting), func(o *api.Outcome) {
 			o.Interrupted, o.TTL = true, to(uint32(5))
 		}),
+		"15 the knower alone":  with(told(0, "NOERROR", 0.012, nil, good, with3(waiting)), func(o *api.Outcome) { o.Asked = "knower" }),
 		"14 interrupted early": with(told(-1, "SERVFAIL", 1.5, []int{0}, waiting), func(o *api.Outcome) { o.Interrupted, o.Changed = true, to("none") }),
 	}
 }
 
 func with2(leg api.Leg, took float64) api.Leg { leg.Seconds = &took; return leg }
+
+func with3(leg api.Leg) api.Leg { leg.Unasked, leg.Why = true, "not asked"; return leg }
 
 // What is told fits the terminal, and says the outcome first.
 func TestText(t *testing.T) {

@@ -16,6 +16,21 @@ var legColumns = []Column{
 	{Head: "WHY", Wraps: true},
 }
 
+// Reply is what a client got, in short: NODATA, or the rcode.
+func Reply(o *api.Outcome) string {
+	switch {
+	case o.Verdict == "nodata" || Changed(o, "untrusted") || Changed(o, "proven"):
+		return "NODATA"
+	case o.Verdict == "truncated":
+		return "TC=1 without an answer"
+	}
+	return o.Rcode
+}
+
+// Changed reports whether, and that for this reason, the client got something else than an
+// upstream's reply.
+func Changed(o *api.Outcome, why string) bool { return o.Changed != nil && *o.Changed == why }
+
 // Legs is a table of what each upstream had to do with a race. While live, replies may still
 // come; since is for how long the race has been held.
 func Legs(legs []api.Leg, live bool, since time.Duration) Table {

@@ -40,6 +40,14 @@ func Age(d time.Duration) string {
 	return two(seconds/86400, "d", seconds%86400/3600, "h")
 }
 
+// Ago is how long ago something was.
+func Ago(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
+	return Age(d) + " ago"
+}
+
 func two(large int64, unit string, small int64, smallUnit string) string {
 	if small == 0 {
 		return fmt.Sprintf("%d %s", large, unit)

@@ -28,14 +28,15 @@ func text(state *api.State, now time.Time, screen show.Screen) (lines []string) 
 func server(state *api.State, s *api.Server, now time.Time, screen show.Screen) (lines []string) {
 	all, up := count([]api.Server{*s})
 	what := fmt.Sprintf("%d of %s up", up, show.Count(all, "upstream is", "upstreams are"))
-	if all == up {
-		what = "all " + show.Count(all, "upstream is up", "upstreams are up")
-		if all == 1 {
-			what = "the upstream is up"
-		}
-	}
-	if all == 0 {
+	switch {
+	case all == 0:
 		what = "there is no upstream"
+	case all == 1 && up == 1:
+		what = "the upstream is up"
+	case all == 2 && up == 2:
+		what = "both upstreams are up"
+	case all == up:
+		what = fmt.Sprintf("all %d upstreams are up", all)
 	}
 	head := fmt.Sprintf("dnsmus on %s: %s.", s.Server, what)
 	lines = append(lines, screen.Lines(head)...)
@@ -64,12 +65,8 @@ func races(s *api.Server) string {
 	if s.Hour.All == 0 {
 		return "No name was asked of upstreams in the last hour."
 	}
-	rate := "none in the last minute"
-	if s.Minute.All > 0 && s.Minute.Seconds > 0 {
-		rate = fmt.Sprintf("%.3g a second in the last minute", float64(s.Minute.All)/s.Minute.Seconds)
-	}
-	text := fmt.Sprintf("%s in the last hour, %s: %s good, %s denied, %s failed.",
-		show.Count(s.Hour.All, "race", "races"), rate, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
+	text := fmt.Sprintf("%s in the last hour, %d in the last minute: %s good, %s denied, %s failed.",
+		show.Count(s.Hour.All, "race", "races"), s.Minute.All, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
 	if n := s.Hour.WrongDenials; n > 0 {
 		text += fmt.Sprintf(" %s: a good answer came too late.", show.Count(n, "denial was wrong", "denials were wrong"))
 	}

@@ -106,10 +106,7 @@ var words = map[string]string{
 
 // reply is what the client got, in short: the first data of an answer, or the code.
 func reply(o *api.Outcome) string {
-	text := o.Rcode
-	if o.Verdict == "nodata" {
-		text = "NODATA"
-	}
+	text := show.Reply(o)
 	if o.Verdict == "good" {
 		for _, leg := range o.Upstreams {
 			if leg.Winner && leg.Data != nil {

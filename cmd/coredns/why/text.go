@@ -31,7 +31,7 @@ func text(all []api.Remembered, now time.Time, screen show.Screen) (lines []stri
 // one tells a fate: first what it was and why, then what each upstream said.
 func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) {
 	lines = screen.Lines(fmt.Sprintf("%s %s: %s", r.Name, r.Type, head(r, now)))
-	if what := reply(&r.Outcome); len(lines) > 0 {
+	if what := show.Reply(&r.Outcome); len(lines) > 0 {
 		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.Of(r.Verdict), what), 1)
 	}
 	for _, part := range []struct{ head, text string }{{"Why", r.Why.Text}, {"Until", r.Why.Until}, {"Do", r.Why.Do}} {
@@ -51,7 +51,7 @@ func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) 
 
 // head is what clients got, how often and when.
 func head(r *api.Remembered, now time.Time) string {
-	what := reply(&r.Outcome)
+	what := show.Reply(&r.Outcome)
 	if r.Changed != nil {
 		switch *r.Changed {
 		case "away":
@@ -62,17 +62,33 @@ func head(r *api.Remembered, now time.Time) string {
 			what += ", kept from before"
 		}
 	}
-	ago := show.Age(now.Sub(r.Last)) + " ago"
+	ago := show.Ago(now.Sub(r.Last))
 	if r.Count <= 1 {
 		return what + ", " + ago
 	}
 	return fmt.Sprintf("%s, %d times since %s, last %s", what, r.Count, show.Clock(r.First, now), ago)
 }
 
-// reply is what clients got, in a word.
-func reply(o *api.Outcome) string {
-	if o.Verdict == "nodata" || o.Changed != nil && (*o.Changed == "untrusted" || *o.Changed == "proven") {
-		return "NODATA"
+// about is what is known of a zone, for a name of which nothing is.
+func about(z *api.Zone) string {
+	var names []string
+	for _, k := range z.KnownBy {
+		name := k.Upstream
+		if k.Down {
+			name += " (down)"
+		}
+		names = append(names, name)
 	}
-	return o.Rcode
+	if len(names) == 0 {
+		return ""
+	}
+	have := "have"
+	if len(names) == 1 {
+		have = "has"
+	}
+	text := fmt.Sprintf("In its zone %s %s %s answered.", z.Zone, show.And(names), have)
+	if len(z.Differ) > 0 {
+		text += " Their answers differ, so which one clients get may change from query to query. The option prefer chooses one for good; explain --alone shows them all."
+	}
+	return text
 }

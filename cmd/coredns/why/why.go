@@ -5,6 +5,7 @@ package why
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -89,16 +90,43 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	now := time.Now()
 	var lines []string
 	if len(all) == 0 {
-		lines = nothing(c, name, state, now)
+		known, err := zone(ctx, c, s, name)
+		if err != nil {
+			return c.Failed(err)
+		}
+		lines = nothing(c, name, known, state, now)
 	} else {
 		lines = text(all, now, c.Out)
 	}
 	return c.WriteLines(append(lines, "", client.Asked(state)), status)
 }
 
-// nothing says that nothing is remembered, and why that may be.
-func nothing(c *client.Command, name string, state *api.State, now time.Time) []string {
-	return c.Out.Lines(fmt.Sprintf(`Nothing is remembered of %s
-It was answered, or is not in memory: the server has run for %s, and forgets the oldest first. To ask now:
-  %s explain %[1]s`, name, show.Age(now.Sub(state.Since)), c.Program))
+// zone is what is known of the zone that a name is in; nil: nothing.
+func zone(ctx context.Context, c *client.Command, s *client.Client, name string) (found *api.Zone, err error) {
+	at, end := dns.NextLabel(name, 0)
+	if end {
+		return nil, nil
+	}
+	params := c.Params()
+	params.Set(api.ParamZone, name[at:])
+	err = s.Lines(ctx, api.Zones, params, func(line []byte) error {
+		var z api.Zone
+		if err := client.Decode(line, &z); err != nil {
+			return err
+		}
+		if strings.EqualFold(z.Zone, name[at:]) {
+			found = &z
+		}
+		return nil
+	})
+	return found, err
+}
+
+// nothing says that nothing is remembered, why that may be, and what is known all the same.
+func nothing(c *client.Command, name string, known *api.Zone, state *api.State, now time.Time) []string {
+	text := fmt.Sprintf("%s: nothing is remembered. It was answered, or is not in memory: the server has run for %s, and forgets the oldest first.", name, show.Age(now.Sub(state.Since)))
+	if known != nil {
+		text += "\n" + about(known)
+	}
+	return c.Out.Lines(text + fmt.Sprintf("\nTo ask now: %s explain %s", c.Program, name))
 }

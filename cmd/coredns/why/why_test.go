@@ -67,6 +67,12 @@ func run(t *testing.T, all []api.Remembered, args ...string) (status int, out, p
 			e.Encode(api.State{PID: 812, Since: time.Now().Add(-time.Hour), Servers: []api.Server{{Server: "127.0.0.123:53"}}})
 			return
 		}
+		if r.URL.Path == api.Zones {
+			for _, zone := range []string{"example.", "below.example."} {
+				e.Encode(api.Zone{Zone: zone, KnownBy: []api.Knower{{Upstream: "10.1.0.53"}, {Upstream: "10.2.0.53", Down: true}}, Differ: []string{"10.1.0.53", "10.2.0.53"}})
+			}
+			return
+		}
 		for _, one := range all {
 			if q := r.URL.Query(); q.Get(api.ParamName) == one.Name && (q.Get(api.ParamType) == "" || q.Get(api.ParamType) == one.Type) {
 				e.Encode(one)
@@ -88,8 +94,8 @@ func TestRun(t *testing.T) {
 		{"git.corp2.example", 3, "git.corp2.example. A: SERVFAIL in place of NXDOMAIN", ""},
 		{"https://git.corp2.example/x a", 3, "git.corp2.example. A: SERVFAIL", "asking for the name in"},
 		{"git.corp2.example AAAA", 2, "Late:  10.2.0.53%wg0 had a good answer after 2.20 s.", ""},
-		{"git.corp2.example MX", 4, "Nothing is remembered of git.corp2.example.\n", ""},
-		{"other.example", 4, "has run for 1 h, and forgets the oldest first. To ask now:\n  dnsmus explain other.example.\n\nAsked: the server on 127.0.0.123:53, process 812.\n", ""},
+		{"git.corp2.example MX", 4, "git.corp2.example.: nothing is remembered.", ""},
+		{"other.example", 4, "has run for 1 h, and forgets the oldest first.\nIn its zone example. 10.1.0.53 and 10.2.0.53 (down) have answered. Their answers differ, so which one clients get may change from query to query. The option prefer chooses one for good; explain --alone shows them all.\nTo ask now: dnsmus explain other.example.\n\nAsked: the server on 127.0.0.123:53, process 812.\n", ""},
 		{"", 64, "", "missing NAME"},
 		{"a..b", 64, "", "is not a domain name"},
 		{"a FOO", 64, "", "is not a record type"},
