@@ -121,6 +121,7 @@ func TestOptionErrors(t *testing.T) {
 		{"health_check 5s", []string{"remove 'health_check'", "'patience'"}},
 		{"private_links", []string{"private_links needs 'links'", "dnsmus links"}},
 
+		{"cache }", []string{"'}' stands on a line of its own"}},
 		{"except", []string{"except: " + count, "write: except ZONE..."}},
 		{"except a..example", []string{"except: 'a..example' is not a zone"}},
 		{"except a.example ::/0", []string{"except: '::/0' is not a zone"}},
@@ -168,7 +169,7 @@ func TestOptionErrors(t *testing.T) {
 		{"learn 0s", []string{"learn: '0s' is not between 1s and 24h0m0s"}},
 		{"cache 1000 2000", []string{"cache: " + count, "write: cache [ENTRIES]"}},
 		{"cache much", []string{"cache: 'much' is not a number of replies", "write: cache [ENTRIES]"}},
-		{"cache 0", []string{"cache: '0' is not between 1024 and 1000000"}},
+		{"cache 0", []string{"cache: '0' is not between 1024 and 1000000 replies"}},
 		{"hedge auto", []string{"unknown option 'hedge'", "the options are away, bogus, cache, except,"}},
 		{"spread", []string{"unknown option 'spread'"}},
 		{"prefer", []string{"prefer: " + count, "write: prefer order|private"}},

@@ -109,6 +109,9 @@ func parseOptions(c *caddy.Controller, v *option.Values, links bool) error {
 		if c.NextArg() { // RemainingArgs stops before a brace
 			return c.Errf("option '%s' takes no block; remove the '%s'", name, c.Val())
 		}
+		if slices.Contains(args, "}") {
+			return c.Errf("'}' stands on a line of its own, below the options")
+		}
 		if err := o.Set(v, args, reader); err != nil {
 			return c.Errf("%s: %v; write: %s", name, err, o.Usage())
 		}

@@ -73,7 +73,9 @@ func parseFile(c *caddy.Controller, word string, notServer error, first bool) (f
 	case errors.Is(err, fs.ErrNotExist) && !isPath && !strings.ContainsRune(word, filepath.Separator):
 		hint := ""
 		_, isDomain := dns.IsDomainName(word)
-		if _, isOption := option.Find(word); isOption {
+		if strings.Contains(word, ",") {
+			hint = "; between addresses there is a space, and no comma"
+		} else if _, isOption := option.Find(word); isOption {
 			hint = fmt.Sprintf("; if it is the option, write it in a block: { on this line, %s on the next one, and } on one of its own", word)
 		} else if near, ok := option.Nearest(word, []string{source.Links}); ok {
 			hint = fmt.Sprintf("; for all resolvers that the system knows write '%s'", near)

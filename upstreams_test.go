@@ -151,7 +151,7 @@ func TestUpstreamErrors(t *testing.T) {
 		{"192.0.2.1 10.0.0.0/24", []string{"'10.0.0.0/24' is a range of addresses"}},
 		{"192.0.2.1 2001:db8::/32", []string{"'2001:db8::/32' is a range of addresses"}},
 		{"192.0.2.1 10.0.0.0/240", []string{"'10.0.0.0/240' is a range of addresses"}},
-		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{`"8.8.8.8,1.1.1.1" `, notFile}},
+		{"192.0.2.1 8.8.8.8,1.1.1.1", []string{`"8.8.8.8,1.1.1.1" `, notFile, "a space, and no comma"}},
 		{"192.0.2.1 " + dir, []string{"cannot read upstreams", dir + " is a directory"}},
 		{"192.0.2.1 ..", []string{"cannot read upstreams: .. is a directory"}},
 

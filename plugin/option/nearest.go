@@ -3,12 +3,19 @@ package option
 import "strings"
 
 // Nearest returns the one of words that a word was likely meant to be: that which takes the
-// fewest edits, if they are few for its length. Case does not matter.
+// fewest edits, if they are few for its length, or else the first that begins with it, or that it
+// goes on from after an underscore. Case does not matter.
 func Nearest(word string, words []string) (nearest string, found bool) {
+	word = strings.ToLower(word)
 	least := 0
 	for _, w := range words {
-		if n := edits(strings.ToLower(word), strings.ToLower(w)); n <= (len(w)+1)/4 && (!found || n < least) {
+		if n := edits(word, w); n <= (len(w)+1)/4 && (!found || n < least) {
 			nearest, least, found = w, n, true
+		}
+	}
+	for _, w := range words {
+		if !found && min(len(word), len(w)) > 3 && (strings.HasPrefix(w, word) || strings.HasPrefix(word, w+"_")) {
+			nearest, found = w, true
 		}
 	}
 	return nearest, found

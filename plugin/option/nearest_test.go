@@ -7,6 +7,7 @@ func TestNearest(t *testing.T) {
 		"timout": "timeout", "Timeout": "timeout", "timeuot": "timeout", "tiemout": "timeout",
 		"negative-ttl": "negative_ttl", "negativettl": "negative_ttl", "private_link": "private_links", "chache": "cache",
 		"forcetcp": "force_tcp", "leran": "learn", "lern": "learn", "tsl": "tls", "aways": "away",
+		"prefer_private": "prefer", "negative": "negative_ttl", "max": "", "caching": "", "cached": "cache",
 		"hedge": "", "": "", "192.0.2.1": "", "é": "", "good": "", "prefer_tcp": "prefer_udp",
 	} {
 		if got, found := Nearest(word, Names()); got != want || found != (want != "") {

@@ -105,7 +105,7 @@ func setCache(v *Values, args []string, _ Reader) error {
 		return &ArgError{Arg: args[0], Is: "is not a number of replies"}
 	}
 	if n < minCache || n > maxCache {
-		return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between %d and %d", minCache, maxCache)}
+		return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between %d and %d replies", minCache, maxCache)}
 	}
 	v.Cache = n
 	return nil

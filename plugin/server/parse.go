@@ -135,6 +135,8 @@ func parsePort(s string, addr netip.Addr) (port uint16, err error) {
 	switch {
 	case err != nil && strings.Contains(s, ".") && validHost(s): // as in files of systemd-resolved
 		return 0, fmt.Errorf("has a bad port; for TLS write the name before the port, as in tls://%s%%%s", addr, s)
+	case err != nil && strings.Contains(s, "%"):
+		return 0, fmt.Errorf("has its port in the wrong place; write it last, as in [%s%s]:53", addr, s[strings.IndexByte(s, '%'):])
 	case err != nil || n == 0:
 		return 0, errors.New("has a bad port; write a number from 1 to 65535 as in 192.0.2.1:5353 or [2001:db8::1]:5353, and a space before a comment")
 	}

@@ -106,7 +106,7 @@ func TestParseErrors(t *testing.T) {
 		"[192.0.2.1%]:53":     badLink,
 		"192.0.2.1%a b":       badLink,
 		"192.0.2.1%tun0%tun1": badLink,
-		"192.0.2.1:53%eth0":   badPort,
+		"192.0.2.1:53%eth0":   "has its port in the wrong place; write it last, as in [192.0.2.1%eth0]:53",
 		"[192.0.2.1]%eth0":    notIP,
 
 		"fe80::1%":         badLink,

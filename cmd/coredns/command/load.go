@@ -77,6 +77,11 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	if err == nil && len(blocks) == 0 {
 		return nil, l.nothing(fmt.Sprintf("%s has no server block", in.Filepath))
 	}
+	for _, block := range blocks {
+		if slices.Contains(block.Keys, "dnsmus") { // its upstreams would be zones, and nothing served
+			return nil, fmt.Errorf("%s: 'dnsmus' stands outside of a server block; write '. {' above it, and '}' below", in.Filepath)
+		}
+	}
 	return in, nil // Caddy reports err when it parses the file again
 }
 

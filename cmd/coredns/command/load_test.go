@@ -34,7 +34,7 @@ func TestTake(t *testing.T) {
 // Nothing that lacks a server block is served: CoreDNS would answer all names.
 func TestNothingToServe(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for name, text := range map[string]string{"empty": "", "comment": "# nothing\n", "blank": " \n\t\n", "snippet": "(a) {\n errors\n}\n", "block": ".:53 {\n}\n", "broken": ". {\n"} {
+	for name, text := range map[string]string{"empty": "", "comment": "# nothing\n", "blank": " \n\t\n", "snippet": "(a) {\n errors\n}\n", "block": ".:53 {\n}\n", "broken": ". {\n", "bare": "dnsmus 192.0.2.1\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +50,7 @@ func TestNothingToServe(t *testing.T) {
 	for _, conf := range []string{"empty", "comment", "blank", "snippet"} {
 		expect(conf, conf+" has no server block")
 	}
+	expect("bare", "bare: 'dnsmus' stands outside of a server block")
 	expect("", "there is no Corefile here")
 	expect("missing", "missing")
 	expect(filepath.Join(".", "block"), "")
