@@ -113,7 +113,7 @@ func TestOptionErrors(t *testing.T) {
 		option string
 		words  []string
 	}{
-		{"timout 4s", []string{"unknown option 'timout', perhaps 'timeout'", "bogus, cache, except,"}},
+		{"timout 4s", []string{"unknown option 'timout', perhaps 'timeout'", "bogus, cache, control, except,"}},
 		{"Timeout 4s", []string{"unknown option 'Timeout', perhaps 'timeout'"}},
 		{"192.0.2.2", []string{"unknown option '192.0.2.2'; the options are"}},
 
@@ -170,7 +170,7 @@ func TestOptionErrors(t *testing.T) {
 		{"cache 1000 2000", []string{"cache: " + count, "write: cache [ENTRIES]"}},
 		{"cache much", []string{"cache: 'much' is not a number of replies", "write: cache [ENTRIES]"}},
 		{"cache 0", []string{"cache: '0' is not between 1024 and 1000000 replies"}},
-		{"hedge auto", []string{"unknown option 'hedge'", "the options are away, bogus, cache, except,"}},
+		{"hedge auto", []string{"unknown option 'hedge'", "the options are away, bogus, cache, control,"}},
 		{"spread", []string{"unknown option 'spread'"}},
 		{"prefer", []string{"prefer: " + count, "write: prefer order|private"}},
 		{"prefer public", []string{"prefer: 'public' is unknown"}},
@@ -182,6 +182,12 @@ func TestOptionErrors(t *testing.T) {
 		{"private_from", []string{"private_from: " + count, "write: private_from private|vpn|ADDR..."}},
 		{"private_from 10.0.0.0/33", []string{"private_from: '10.0.0.0/33' is no upstream"}},
 		{"private_links yes", []string{"private_links: " + count, "write: private_links"}},
+		{"control a b", []string{"control: " + count, "write: control [PATH]"}},
+		{"history many", []string{"history: 'many' is not a number of names, or names or zones", "write: history [N] [names|zones]"}},
+		{"history -1", []string{"history: '-1' is not between 0 and 65536"}},
+		{"history 65537", []string{"history: '65537' is not between 0 and 65536"}},
+		{"history names 5", []string{"history: '5' is not names or zones"}},
+		{"history 1 zones 2", []string{"history: " + count}},
 		{"trust_ad yes", []string{"trust_ad: " + count, "write: trust_ad"}},
 	} {
 		wantError(t, "dnsmus 192.0.2.1 {\n\n "+tc.option+"\n}", 3, tc.words...)
@@ -191,6 +197,7 @@ func TestOptionErrors(t *testing.T) {
 		"except a.example", "bogus 192.0.2.1", "timeout 4s", "patience 2s",
 		"negative_ttl 5s", "max_concurrent 0", "force_tcp", "prefer_udp", "forward_special", "private_links", "trust_ad", "tls", "tls_servername dns.example",
 		"cache", "learn", "prefer order", "away", "filtered", "private_from vpn",
+		"control /run/dnsmus/control", "history 100 zones",
 	} {
 		name, _, _ := strings.Cut(option, " ")
 		given[name] = true

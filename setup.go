@@ -45,8 +45,11 @@ func setup(c *caddy.Controller) error {
 				h.SetTap(t)
 			}
 		}
+		h.SetPlace(place(c))
+		if err := h.Start(); err != nil {
+			return plugin.Error(handler.Name, err)
+		}
 		started.add(c, h)
-		h.Start()
 		h.Follow(st.list, st.listeners)
 		return nil
 	})

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -152,6 +154,35 @@ func listeners(c *caddy.Controller) handler.Listeners {
 		}
 	}
 	return l
+}
+
+// place is where the controller's server block stands.
+func place(c *caddy.Controller) (p handler.Place) {
+	cfg := dnsserver.GetConfig(c)
+	p.InFront = cfg.Handler("cache") != nil
+	for _, key := range c.ServerBlockKeys {
+		transport, zone, port, err := dnsserver.SplitProtocolHostPort(key)
+		if err != nil {
+			continue
+		}
+		if zone = dns.CanonicalName(zone); !slices.Contains(p.Zones, zone) {
+			p.Zones = append(p.Zones, zone)
+		}
+		hosts := cfg.ListenHosts
+		if len(hosts) == 0 {
+			hosts = []string{""}
+		}
+		for _, host := range hosts {
+			at := net.JoinHostPort(host, port)
+			if transport != "" && transport != "dns" {
+				at = transport + "://" + at
+			}
+			if !slices.Contains(p.Listens, at) {
+				p.Listens = append(p.Listens, at)
+			}
+		}
+	}
+	return p
 }
 
 // filename resolves a relative name by the root plugin, as CoreDNS's plugins do.

@@ -106,11 +106,12 @@ func (c *Cache[U]) find(key []byte) *Entry[U] {
 }
 
 // Put keeps a reply to a question, if it may be kept, in the place of what was kept before. A
-// good answer that may not be kept takes its place, too.
-func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
+// good answer that may not be kept takes its place, too. It returns for how long the
+// reply is kept; 0: it is not.
+func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) (life time.Duration) {
 	e := newEntry(question, r, now)
 	if e != nil && e.Kind != Answer && r.Epoch != c.Epoch() { // an opinion of upstreams as they were
-		return
+		return 0
 	}
 	var buf [maxKey]byte
 	key := appendKey(buf[:0], question, f)
@@ -120,13 +121,14 @@ func (c *Cache[U]) Put(question []byte, f Flags, r Reply[U], now time.Time) {
 	switch {
 	case there && old.epoch.Load() > r.Epoch: // it is of later upstreams
 	case e != nil:
-		e.key = string(key)
+		life, e.key = e.life, string(key)
 		if c.entries.Add(at, e) && c.cfg.Evicted != nil {
 			c.cfg.Evicted()
 		}
 	case there && r.Verdict.Wins(): // which knows better
 		c.entries.Remove(at)
 	}
+	return life
 }
 
 // Denied says that an upstream denies what a question asks for. If it gave the answer that is
@@ -158,6 +160,28 @@ func (c *Cache[U]) removeIf(question []byte, goes func(*Entry[U]) bool) {
 			c.entries.Remove(hash(key))
 		}
 	}
+}
+
+// Forget removes what is kept for names, which are in wire format and lower case, if is says so, and
+// returns how many replies that were.
+func (c *Cache[U]) Forget(is func(name []byte) bool) int {
+	return c.forget(func(e *Entry[U]) bool { return is([]byte(e.key[:len(e.key)-5])) })
+}
+
+// ForgetOf removes the replies of an upstream, in the whole or in part, and returns how many.
+func (c *Cache[U]) ForgetOf(u U) int {
+	return c.forget(func(e *Entry[U]) bool { return c.gave(e, u) })
+}
+
+func (c *Cache[U]) forget(goes func(*Entry[U]) bool) (n int) {
+	c.entries.Walk(func(entries map[uint64]*Entry[U], at uint64) bool {
+		if e := entries[at]; e != nil && goes(e) {
+			delete(entries, at)
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 var seed = maphash.MakeSeed()

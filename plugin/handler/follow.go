@@ -29,6 +29,9 @@ type follower struct {
 	listeners Listeners
 	leftOut   []server.Server // of the list: the server block itself listens there
 
+	toldBy   atomic.Pointer[map[server.ID][]string] // the sources that name each
+	replaced func(added, removed []server.Server)   // is told of other upstreams; nil: nobody is
+
 	begin     func() // starts to follow; only the first call does anything
 	begun     time.Time
 	firstWait time.Duration
@@ -45,6 +48,7 @@ type follower struct {
 func newFollower(p *pool.Pool, list *source.List, listeners Listeners) *follower {
 	f := &follower{pool: p, list: list, listeners: listeners, firstWait: firstWait, looked: newEvent(), some: newEvent()}
 	_, f.leftOut = listeners.Drop(list.Servers())
+	f.noteSources()
 	f.begin = sync.OnceFunc(func() {
 		f.begun = time.Now()
 		time.AfterFunc(f.firstWait, f.looked.happens)
@@ -136,6 +140,7 @@ func (f *follower) update(r source.Report) {
 		reloads.WithLabelValues("success").Add(float64(n))
 		reloadTime.SetToCurrentTime()
 	}
+	f.noteSources()
 	others, loops := f.listeners.Drop(f.list.Servers())
 	for _, s := range loops {
 		if !slices.ContainsFunc(f.leftOut, s.Equal) {
@@ -158,7 +163,27 @@ func (f *follower) update(r source.Report) {
 	f.some.happens()
 	if len(added)+len(removed) > 0 {
 		log.Infof("Upstreams are now %s; added: %s; removed: %s", namesOf(others), namesOf(added), namesOf(removed))
+		if f.replaced != nil {
+			f.replaced(added, removed)
+		}
 	}
+}
+
+// noteSources notes who names which upstream.
+func (f *follower) noteSources() {
+	by := make(map[server.ID][]string)
+	for _, i := range f.list.Inventory() {
+		source := i.Source
+		if source == "" {
+			source = "Corefile"
+		}
+		for _, n := range i.Named {
+			if n.Server.IsValid() && !slices.Contains(by[n.Server.ID], source) {
+				by[n.Server.ID] = append(by[n.Server.ID], source)
+			}
+		}
+	}
+	f.toldBy.Store(&by)
 }
 
 // LeftOut says why an upstream is not asked.
@@ -170,11 +195,15 @@ func namesOf(servers []server.Server) string {
 	if len(servers) == 0 {
 		return "none"
 	}
+	return strings.Join(textsOf(servers), ", ")
+}
+
+func textsOf(servers []server.Server) []string {
 	list := make([]string, len(servers))
 	for i, s := range servers {
 		list[i] = s.String()
 	}
-	return strings.Join(list, ", ")
+	return list
 }
 
 // replace makes these the upstreams of a pool.

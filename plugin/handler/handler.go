@@ -15,6 +15,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 // Config is the content of a stanza.
@@ -28,6 +29,8 @@ type Handler struct {
 	Next plugin.Handler
 
 	cfg     Config
+	place   Place
+	control *controlled // nil: there is no control socket
 	pool    *pool.Pool
 	follow  *follower // nil: the upstreams stay as they are
 	taps    []*dnstap.Dnstap
@@ -38,7 +41,33 @@ type Handler struct {
 }
 
 // New returns a handler, to be started.
-func New(cfg Config) *Handler { return &Handler{cfg: cfg, pool: pool.New(poolConfig(cfg.Values))} }
+func New(cfg Config) *Handler {
+	h := &Handler{cfg: cfg}
+	c := poolConfig(cfg.Values)
+	h.hook(&c)
+	h.pool = pool.New(c)
+	return h
+}
+
+// hook has the pool tell the handler what is counted, remembered and shown.
+func (h *Handler) hook(c *pool.Config) {
+	if h.cfg.Keeps() {
+		c.LateReply, c.Watched = h.lateReply, h.watched
+	}
+	if !h.cfg.Control {
+		return
+	}
+	c.Account, c.Over = h.account, h.over
+	c.Observe = func(s server.Server) upstream.Observer {
+		o := observe(s).(*observer)
+		o.publish = h.publishState
+		return o
+	}
+	c.Differ = func(zone string, a, b *pool.Member) {
+		noteConflict(zone, a, b)
+		h.publishConflict(zone, a, b)
+	}
+}
 
 func poolConfig(v option.Values) pool.Config {
 	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Ended: ended.Inc, Evicted: evicted.Inc, Late: func(err error) { log.Warning(err) }}
@@ -48,9 +77,15 @@ func poolConfig(v option.Values) pool.Config {
 // are queries.
 func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 
+// SetPlace says where the handler's server block stands. It must not be called after Start.
+func (h *Handler) SetPlace(p Place) { h.place = p }
+
 // Start makes the first upstreams those that are asked. Sockets are opened by queries only, but
-// for a few spare ones of the process.
-func (h *Handler) Start() {
+// for a few spare ones of the process. The error is why there is no control socket, though there should be one.
+func (h *Handler) Start() error {
+	if err := h.openControl(); err != nil {
+		return err
+	}
 	ports.Reserve()
 	ports.OnShort(func() {
 		log.Warning("Too few file descriptors: server blocks share their ports to upstreams; raise the limit (ulimit -n, LimitNOFILE)")
@@ -62,6 +97,7 @@ func (h *Handler) Start() {
 	if h.cfg.Learns() {
 		learning.add(h)
 	}
+	return nil
 }
 
 // Follow keeps the upstreams as list names them whenever its sources change, until Stop. It
@@ -79,6 +115,7 @@ func (h *Handler) Follow(list *source.List, listeners Listeners) {
 	}
 	reloadTime.SetToCurrentTime()
 	h.follow = newFollower(h.pool, list, listeners)
+	h.follow.replaced = h.replaced
 }
 
 // Stop ends the watching of sources and closes the upstreams. Queries under way
@@ -92,11 +129,19 @@ func (h *Handler) Stop() error {
 		h.follow.end()
 	}
 	h.pool.Close()
+	h.control.close()
 	learning.remove(h)
 	for _, m := range h.pool.Members() {
 		observerOf(m).series.release()
 	}
 	return nil
+}
+
+// replaced notes that there are other upstreams now.
+func (h *Handler) replaced(added, removed []server.Server) {
+	if h.control != nil {
+		h.control.Replaced(textsOf(added), textsOf(removed))
+	}
 }
 
 // Name implements plugin.Handler.

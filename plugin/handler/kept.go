@@ -42,6 +42,9 @@ func (h *Handler) answerKept(ctx context.Context, w dns.ResponseWriter, r *dns.M
 		m.misses.Inc()
 		return false
 	}
+	if h.watched() {
+		h.publishKept(question, kept)
+	}
 	return h.writeKept(ctx, w, r, question, kept, age) == nil
 }
 

@@ -161,6 +161,20 @@ var (
 		Help:      "Counter of zones in which two upstreams were found to give different answers.",
 	})
 
+	wrongDenials = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "wrong_denials_total",
+		Help:      "Counter of denials that were given to clients though this upstream had a good answer, which came later.",
+	}, []string{"to"})
+
+	watchers = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "watchers",
+		Help:      "Gauge of readers of events over control sockets, who see all queries.",
+	})
+
 	hits = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,

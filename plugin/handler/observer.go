@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,9 @@ type observer struct {
 	name    string
 	link    string // the network interface over which it is asked; empty: any
 	series  *seriesUser
-	failing atomic.Bool  // the last query ended with an error
-	refused atomic.Int32 // REFUSED replies since the last other one
+	publish func(upstream, state, why string, waiting int) // shows a change of state; nil: to nobody
+	failing atomic.Bool                                    // the last query ended with an error
+	refused atomic.Int32                                   // REFUSED replies since the last other one
 
 	slow        atomic.Bool  // it was said to be
 	slowReplies atomic.Int32 // how many more replies were slow than quick, from 0 to manySlow
@@ -103,12 +105,14 @@ func (o *observer) NearMiss() {
 // Down implements upstream.Observer.
 func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
 	o.series.setDown(turn, true)
+	o.show("down", fmt.Sprintf("silent for %v", silence.Round(time.Millisecond)), unanswered)
 	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
 func (o *observer) Up(turn uint64, after time.Duration) {
 	o.series.setDown(turn, false)
+	o.show("up", fmt.Sprintf("it replies again after %v", after.Round(time.Millisecond)), 0)
 	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
 }
 
@@ -116,6 +120,12 @@ func (o *observer) Up(turn uint64, after time.Duration) {
 func (o *observer) Link(state link.State, turn uint64) {
 	if turn > 0 {
 		o.series.setDown(turn, state == link.Gone)
+	}
+	switch state {
+	case link.Gone:
+		o.show("gone", fmt.Sprintf("interface %s is down or missing", o.link), 0)
+	default:
+		o.show("up", fmt.Sprintf("interface %s is there", o.link), 0)
 	}
 	switch {
 	case state == link.Gone:
@@ -126,6 +136,13 @@ func (o *observer) Link(state link.State, turn uint64) {
 		o.log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
 	default:
 		o.log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
+	}
+}
+
+// show shows a change of state to those who read events.
+func (o *observer) show(state, why string, waiting int) {
+	if o.publish != nil {
+		o.publish(o.name, state, why, waiting)
 	}
 }
 

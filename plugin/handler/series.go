@@ -168,7 +168,7 @@ func (u *seriesUser) release() {
 	label := prometheus.Labels{"to": u.to}
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{wins, upstreamUp, upstreamUnresponsive, upstreamUnresponsiveIn, retransmits, nearMisses, failures, requestDuration} {
+	}{wins, upstreamUp, upstreamUnresponsive, upstreamUnresponsiveIn, retransmits, nearMisses, failures, requestDuration, wrongDenials} {
 		vec.DeletePartialMatch(label)
 	}
 }

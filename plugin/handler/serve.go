@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -46,6 +47,7 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if limit := h.cfg.MaxConcurrent; limit > 0 {
 		defer h.clients.Add(-1)
 		if h.refuses.one(h.clients.Add(1), limit) {
+			h.noteRefused(r)
 			return dns.RcodeRefused, nil
 		}
 	}
@@ -55,10 +57,12 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	}
 	if m, verdict := special(h.pool, wire.Question(c.query.Msg), r); m != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", verdict.String)
+		h.note(wire.Question(c.query.Msg), verdict, m.Rcode, api.ChangedSpecial, int64(m.Ns[0].Header().Ttl))
 		w.WriteMsg(m)
 		return dns.RcodeSuccess, nil
 	}
 	if !h.haveUpstreams(ctx) {
+		h.note(wire.Question(c.query.Msg), race.None, dns.RcodeServerFailure, api.ChangedNone, -1)
 		w.WriteMsg(noneKnown(r))
 		failed(r, "no upstream is known yet")
 		return dns.RcodeSuccess, nil

@@ -40,13 +40,17 @@ type zone struct {
 type tally struct {
 	good    instant // when its last good answer came; zero: there was none
 	score   uint8
-	knower  bool // it was the first to answer, or has answered as a knower did
-	alone   bool // it is the leader, and has answered what other knowers denied
-	above   bool // all this is of the zone above
-	replied bool // it has given an opinion of a name that exists
-	differs bool // its answers differ from others'
-	private bool // they have private addresses
+	answers uint8 // good ones, up to manyAnswers
+	knower  bool  // it was the first to answer, or has answered as a knower did
+	alone   bool  // it is the leader, and has answered what other knowers denied
+	above   bool  // all this is of the zone above
+	replied bool  // it has given an opinion of a name that exists
+	differs bool  // its answers differ from others'
+	private bool  // they have private addresses
 }
+
+// manyAnswers stands for as many answers and more.
+const manyAnswers = 255
 
 // own reports whether what the leader or the only knower answers is its own, and no public zone:
 // others deny it, or its addresses are private.

@@ -133,6 +133,7 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 			e.lead, t.knower, t.alone = int8(by), true, false
 		}
 		t.good, t.replied, t.above = at, true, false
+		t.answers += min(1, manyAnswers-t.answers)
 		t.private = t.private || private
 	}
 	done := false
@@ -146,7 +147,7 @@ func (z *Zones) Good(question []byte, by int, private bool, now time.Time) {
 		}
 		above = append(above, z.of(sh, i)...) // a zone of its own inherits them
 		for j := range above {
-			above[j].above = true
+			above[j].above, above[j].answers = true, 0
 		}
 		lead = sh.places[i].lead
 	})

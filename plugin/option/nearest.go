@@ -9,7 +9,7 @@ func Nearest(word string, words []string) (nearest string, found bool) {
 	word = strings.ToLower(word)
 	least := 0
 	for _, w := range words {
-		if n := edits(word, w); n <= (len(w)+1)/4 && (!found || n < least) {
+		if n := Edits(word, w); n <= (len(w)+1)/4 && (!found || n < least) {
 			nearest, least, found = w, n, true
 		}
 	}
@@ -21,9 +21,9 @@ func Nearest(word string, words []string) (nearest string, found bool) {
 	return nearest, found
 }
 
-// edits counts the bytes that are to be put in, left out or changed, and the neighbours that
+// Edits counts the bytes that are to be put in, left out or changed, and the neighbours that
 // are to change places, until a is b: their distance by optimal string alignment.
-func edits(a, b string) int {
+func Edits(a, b string) int {
 	var before []int // the row before last
 	last := make([]int, len(b)+1)
 	for j := range last {

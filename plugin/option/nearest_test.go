@@ -23,8 +23,8 @@ func FuzzEdits(f *testing.F) {
 	f.Add("timeout", "tiemout")
 	f.Add("", "a")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		n := edits(a, b)
-		if n != edits(b, a) || (n == 0) != (a == b) || n > max(len(a), len(b)) || n < max(len(a), len(b))-min(len(a), len(b)) {
+		n := Edits(a, b)
+		if n != Edits(b, a) || (n == 0) != (a == b) || n > max(len(a), len(b)) || n < max(len(a), len(b))-min(len(a), len(b)) {
 			t.Errorf("%q and %q: %d", a, b, n)
 		}
 	})

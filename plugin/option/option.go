@@ -31,6 +31,11 @@ type Values struct {
 	TLS            *tls.Config   // of encrypted upstreams; nil: trust what the system trusts
 	ServerName     string        // in the certificates of upstreams written without a name; empty: their address
 
+	Control   bool   // there is a control socket
+	Socket    string // its path; empty: the default
+	History   int    // how many races are remembered, if there is; 0: as many as usual, negative: none
+	ZonesOnly bool   // and their first labels are not
+
 	Cache  int           // how many replies are kept (R24); 0: none
 	Learn  time.Duration // how long what was learned decides which upstream is asked first (R16); 0: it does not
 	Prefer Preference    // which of several different answers is given (R17)
@@ -48,6 +53,17 @@ const (
 
 // Learns reports whether anything is learned about zones.
 func (v *Values) Learns() bool { return v.Learn > 0 || v.Prefer != None || v.Away || v.Cache > 0 }
+
+// Keeps reports whether anything is kept of zones: what is learned, or is to be shown.
+func (v *Values) Keeps() bool { return v.Learns() || v.Control }
+
+// Remembers is how many races are remembered.
+func (v *Values) Remembers() int {
+	if !v.Control || v.History < 0 {
+		return 0
+	}
+	return cmp.Or(v.History, defaultHistory)
+}
 
 // Age is how long what was learned is used.
 func (v *Values) Age() time.Duration { return cmp.Or(v.Learn, defaultLearn) }

@@ -20,6 +20,8 @@ const (
 	minCache       = 1024 // what the store takes at least
 	maxCache       = 1_000_000
 	defaultCache   = 10_000
+	defaultHistory = 1000
+	maxHistory     = 1 << 16
 )
 
 // Table lists all options, in the order in which people are shown them.
@@ -60,6 +62,8 @@ var Table = []Option{
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in an interface's own domains over that interface only",
 		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},
+	{Name: "control", Args: "[PATH]", set: setControl},
+	{Name: "history", Args: "[N] [names|zones]", set: setHistory},
 	{Name: "trust_ad", set: flag(func(v *Values) *bool { return &v.TrustAD })},
 }
 
@@ -108,6 +112,39 @@ func setCache(v *Values, args []string, _ Reader) error {
 		return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between %d and %d replies", minCache, maxCache)}
 	}
 	v.Cache = n
+	return nil
+}
+
+func setControl(v *Values, args []string, _ Reader) error {
+	v.Control = true
+	if len(args) > 0 {
+		v.Socket = args[0]
+	}
+	return nil
+}
+
+func setHistory(v *Values, args []string, _ Reader) error {
+	const want = "a number of names, or names or zones"
+	if len(args) > 0 && args[0] != "names" && args[0] != "zones" {
+		n, err := strconv.Atoi(args[0])
+		switch {
+		case err != nil:
+			return &ArgError{Arg: args[0], Is: "is not " + want}
+		case n < 0 || n > maxHistory:
+			return &ArgError{Arg: args[0], Is: fmt.Sprintf("is not between 0 and %d", maxHistory)}
+		}
+		v.History, args = n, args[1:]
+		if n == 0 {
+			v.History = -1
+		}
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	if len(args) > 1 || args[0] != "names" && args[0] != "zones" {
+		return &ArgError{Arg: args[len(args)-1], Is: "is not names or zones"}
+	}
+	v.ZonesOnly = args[0] == "zones"
 	return nil
 }
 

@@ -1,12 +1,9 @@
 package outcome
 
 import (
-	"slices"
-
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/printable"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // api is the outcome for others.
@@ -25,15 +22,21 @@ func (o *outcome) api() api.Outcome {
 		Differ:      []string{},
 		Parts:       []api.Part{},
 		Upstreams:   []api.Leg{},
-		Asked:       "all",
-		Changed:     o.changed(),
+		Asked:       api.AskedAll,
 		Interrupted: o.interrupted,
 		Filtered:    o.filtered,
 		Final:       o.final(),
 		Prefer:      preferences[o.cfg.Prefer],
 	}
-	if o.special {
-		out.Asked = "none"
+	change := ""
+	switch {
+	case o.special:
+		out.Asked, change = api.AskedNone, api.ChangedSpecial
+	case o.res != nil:
+		out.Asked, change = Asked(o.res), Changed(o.res)
+	}
+	if change != "" {
+		out.Changed = &change
 	}
 	if longer := o.ttl(o.known); longer != nil && out.TTL != nil && *longer > *out.TTL {
 		out.LongerTTL = longer
@@ -71,26 +74,6 @@ func (o *outcome) api() api.Outcome {
 // preferences are the words of the option.
 var preferences = map[option.Preference]string{option.Order: "order", option.Private: "private"}
 
-// changed says why the client gets something else than an upstream's reply; nil: it does not.
-func (o *outcome) changed() *string {
-	why := ""
-	switch {
-	case o.special:
-		why = "special"
-	case !o.over:
-	case o.verdict == race.Untrusted:
-		why = "untrusted"
-	case o.verdict == race.Broken:
-		why = "alias"
-	case o.winner < 0:
-		why = "none"
-	}
-	if why == "" {
-		return nil
-	}
-	return &why
-}
-
 // leg is what became of upstream i.
 func (o *outcome) leg(i int) api.Leg {
 	res := &o.results[i]
@@ -117,7 +100,7 @@ func (o *outcome) leg(i int) api.Leg {
 		leg.Rcode, leg.Data, leg.Truncated = &rcode, &data, m.Truncated
 		leg.Answer, leg.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
 		leg.Private = len(m.Answer) > 0 && private(m)
-		leg.ExtendedErrors = slices.Concat(leg.ExtendedErrors, extendedErrors(m))
+		leg.ExtendedErrors = append(leg.ExtendedErrors, extendedErrors(m)...)
 	}
 	return leg
 }

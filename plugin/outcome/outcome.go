@@ -25,6 +25,7 @@ type outcome struct {
 
 	// Of the race. Nothing of it is known until it is over.
 	over        bool
+	res         *pool.Result
 	took        time.Duration
 	interrupted bool // it was ended before it was decided
 	winner      int  // whose reply is given, by index; -1: none

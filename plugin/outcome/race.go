@@ -2,7 +2,7 @@ package outcome
 
 import (
 	"context"
-	"slices"
+	"errors"
 	"sync"
 	"time"
 
@@ -84,24 +84,31 @@ func (a *Race) outcome() *outcome {
 
 func (a *Race) ask(ctx context.Context) *outcome {
 	q := &query{Query: upstream.Query{Msg: a.message}}
-	r := a.pool.Start(q)
-	defer r.End()
-	a.change(func() { a.race = r })
-	res := r.Wait(ctx)
-	switch {
-	case res.Verdict == race.Untrusted:
-		q.reply = new(dns.Msg)
-	case res.Leg < 0, res.Verdict == race.Broken:
-		q.reply = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
-	}
-	out := &pool.Result{Result: res, Members: r.Members}
-	out.Errs = slices.Clone(res.Errs)
-	r.AddEnds(out)
-	o := a.decided(out, res.Errs, q.reply, time.Since(r.Begun()), ctx.Err() != nil)
+	i := a.pool.Inquire(q)
+	defer i.End()
+	a.change(func() { a.race = i.Race() })
+	res := i.Wait(ctx)
+	o := a.decided(res, q.answer(res), time.Since(i.Race().Begun()), ctx.Err() != nil)
 	a.change(func() { a.over = o })
-	r.Linger(ctx)
-	a.change(func() { a.legs, a.ended = r.Legs(), true })
+	i.Linger(ctx)
+	a.change(func() { a.legs, a.ended = i.Race().Legs(), true })
 	return a.snapshot()
+}
+
+// answer is what a client gets.
+func (q *query) answer(res *pool.Result) *dns.Msg {
+	switch {
+	case res.Stale != nil:
+		if m, err := unpack(res.Stale.AppendStale(nil)); err == nil {
+			return m
+		}
+	case res.Proven, res.Verdict == race.Untrusted:
+		return new(dns.Msg)
+	}
+	if res.Leg < 0 || res.Verdict == race.Broken || q.reply == nil {
+		return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeServerFailure}}
+	}
+	return q.reply
 }
 
 // query is a [pool.Query], and the reply to it.
@@ -135,24 +142,28 @@ func (a *Race) change(f func()) {
 	f()
 }
 
-// decided is how the race ended; errs are those of its legs, res has those of the end of an
-// alias too. The TTLs are what the server would set that knows no answer for another type.
-func (a *Race) decided(res *pool.Result, errs []error, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
+// decided is how the race ended. The TTLs are what the server sets; where that depends on answers for other
+// types of the name, known has those that it sets while there is one.
+func (a *Race) decided(res *pool.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	var known *dns.Msg
 	if res.DeniesType() {
 		known = reply.Copy()
 		res.Result.MaxTTL(a.cfg.NegativeTTL, true, false).Cut(known)
 	}
-	res.Result.MaxTTL(a.cfg.NegativeTTL, false, false).Cut(reply)
+	if res.Stale == nil {
+		res.MaxTTL(a.cfg.NegativeTTL).Cut(reply)
+	}
 	o := a.outcome()
+	o.res = res
 	o.over, o.took, o.reply, o.known, o.parts = true, took, reply, known, res.Parts
 	o.winner, o.verdict, o.conclusive = res.Leg, res.Verdict, res.Conclusive()
 	o.interrupted = stopped && !res.Conclusive()
 	o.filtered = a.cfg.Rules.Filtered && race.Filtered(res.Msg, res.Verdict)
 	for i, err := range res.Errs {
+		var end *pool.EndError
 		switch {
 		case err == nil:
-		case i < len(errs) && err == errs[i]:
+		case !errors.As(err, &end):
 			o.missing = append(o.missing, i)
 		default:
 			o.missingEnds = append(o.missingEnds, missingEnd(res.Members[i].String(), err))

@@ -161,12 +161,12 @@ func TestInTheMomentOfTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.legs, a.ended = []race.LegReport{{Verdict: race.Good, Msg: packed, At: time.Now(), Late: true}}, true
-	a.over = a.decided(&pool.Result{Result: race.Result{Leg: -1, Errs: []error{race.ErrSilent}}}, []error{race.ErrSilent}, new(dns.Msg), 0, false)
+	a.over = a.decided(&pool.Result{Result: race.Result{Leg: -1, Errs: []error{race.ErrSilent}}}, new(dns.Msg), 0, false)
 	if o := a.snapshot(); !o.results[0].late {
 		t.Error("a reply to nobody is not late")
 	}
 	a.legs[0].Late = false
-	a.over = a.decided(&pool.Result{Result: race.Result{Leg: 0, Verdict: race.Good}}, nil, answer, 0, true)
+	a.over = a.decided(&pool.Result{Result: race.Result{Leg: 0, Verdict: race.Good}}, answer, 0, true)
 	if o := a.snapshot(); o.interrupted || o.results[0].late || o.verdict != race.Good {
 		t.Error("a good answer was interrupted")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -19,14 +18,17 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 	query := q.Plain()
 	key := keyOf(query)
 	c, first := p.calls.join(key, p, wire.Question(query.Msg))
+	c.clients.Add(1)
 	if !first {
 		if res = c.outcome(); !c.cut(res, nil) {
 			return res, !c.asked.Swap(true)
 		}
 		if c, first = p.calls.join(key, p, wire.Question(query.Msg)); !first {
+			c.clients.Add(1)
 			return c.outcome(), !c.asked.Swap(true)
 		}
 	}
+	c.clients.Store(max(1, c.clients.Load()))
 	c.asked.Store(true)
 	return p.run(c, key, q, look), true
 }
@@ -37,9 +39,12 @@ func (p *Pool) run(c *call, key string, q Query, look func(*Race)) *Result {
 	defer c.close(key)
 	p.prepare(&c.race, q)
 	c.plan(look != nil)
+	if !c.set.used.Load() {
+		c.set.use()
+	}
 	c.keeping = c.keeping.of(c.race.plain.Msg, p.cfg.TrustAD)
 	c.race.begin(&p.clock)
-	over := c.await(c.keeping.wait())
+	over := c.await(context.Background(), c.keeping.wait())
 	if look != nil {
 		look(&c.race)
 	}
@@ -50,17 +55,16 @@ func (p *Pool) run(c *call, key string, q Query, look func(*Race)) *Result {
 	res := c.goesOn()
 	go func() {
 		defer c.end(key)
-		c.await(race.Forever)
+		c.await(context.Background(), race.Forever)
 	}()
 	return res
 }
 
 // await waits for the end of the race, no longer than that after its beginning, and takes down
-// what came of it. It reports whether the race is over.
-func (c *call) await(until time.Duration) (over bool) {
-	// A client that goes away, as over HTTPS or QUIC, does not end a race that others
-	// wait for.
-	if !c.race.waitUntil(context.Background(), until, &c.Result.Result) {
+// what came of it. It reports whether the race is over. A client that goes away, as over HTTPS or
+// QUIC, does not end ctx, for others may wait for its race.
+func (c *call) await(ctx context.Context, until time.Duration) (over bool) {
+	if !c.race.waitUntil(ctx, until, &c.Result.Result) {
 		return false
 	}
 	if c.set.cfg.Prefer != option.None {
@@ -70,7 +74,11 @@ func (c *call) await(until time.Duration) (over bool) {
 	c.Took = time.Since(c.race.Begun())
 	c.race.AddEnds(&c.Result)
 	c.learn(c.race.plain.Msg)
-	c.keep(time.Now())
+	now := time.Now()
+	c.keep(now)
+	if c.late != nil || c.pool.cfg.Over != nil {
+		c.tell(now)
+	}
 	return true
 }
 
@@ -85,20 +93,6 @@ func (c *call) close(key string) {
 func (c *call) end(key string) {
 	c.race.End()
 	c.pool.calls.finish(key, c)
-}
-
-// Start begins a race of all upstreams in use (R1), as if nothing were known of the zone, and
-// returns it.
-func (p *Pool) Start(q Query) *Race {
-	r := &Race{pool: p, set: p.set.Load().route(wire.Question(q.Plain().Msg))}
-	r.Members = r.set.members
-	p.prepare(r, q)
-	setup := r.setup()
-	if setup.Watched = true; !setup.Final {
-		setup.Prefer = r.set.preference(knowledge.Standing{}, -1)
-	}
-	r.begin(nil)
-	return r
 }
 
 // prepare sets up a race that asks q.

@@ -27,7 +27,11 @@ type call struct {
 	older *call // of the same key, over a set that was replaced
 
 	keeping *keeping
-	early   *Result // what clients get while the race goes on; nil: they wait for its end
+	clients atomic.Int32 // that wait for it, or did
+
+	sole  atomic.Int32 // the upstream, and one more, whose good reply is the only one; -1: there are several, 0: none
+	late  *lateReplies // nil: nobody wants to know of them
+	early *Result      // what clients get while the race goes on; nil: they wait for its end
 
 	// Guarded by calls.mu.
 	learned chan struct{} // closed when all that the race has shown is learned; nil: nobody waits for that

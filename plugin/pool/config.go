@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/account"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -24,6 +25,16 @@ type Config struct {
 	// Ended is called when a reply that is kept is asked for the first time after a change has
 	// ended its life, Evicted when one makes room for another, unless they are nil (R24).
 	Ended, Evicted func()
+	// Account returns where it is counted what becomes of an upstream's part in races; nil: it is
+	// not.
+	Account func(server.Server) *account.Upstream
+	// Over is called when a race of clients is over, before they have its outcome, in the goroutine
+	// that waited for it; nil: nobody wants to know.
+	Over func(Told)
+	// LateReply is called with each good answer that shows a denial to be wrong, and with each other reply
+	// that comes when its race is over if Watched returns true; nil: with none.
+	LateReply func(LateReply)
+	Watched   func() bool
 	// Late is called once if changes of network interfaces are noticed late, with the
 	// reason, unless it is nil.
 	Late func(error)

@@ -86,5 +86,5 @@ func (c *call) keep(now time.Time) {
 		code, text := c.ExtendedError()
 		r.Error = cache.AppendError(nil, code, text)
 	}
-	k.cache.Put(k.question, k.flags, r, now)
+	c.KeptFor = k.cache.Put(k.question, k.flags, r, now)
 }

@@ -77,6 +77,7 @@ func (c *call) learnZone(now time.Time) {
 		_, own := c.race.race.Reply(c.Leg) // the end of an alias may be another's
 		c.learnGood(c.winner, own, now)
 	}
+	c.countAsked(now)
 	c.race.race.ReportTo(c)
 	if first := c.Plan.First; c.Plan.Alone && c.winner >= 0 && c.winner != first {
 		if verdict, _ := c.race.race.Reply(first); verdict == race.None {
@@ -96,6 +97,7 @@ func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Du
 		return
 	}
 	now, zones, names := time.Now(), c.set.zones, &c.set.names
+	c.count(i, verdict, now, late)
 	if late {
 		names.Replied(c.question, i, verdict, reply, now)
 		if verdict == race.Good {
@@ -157,7 +159,7 @@ func (c *call) compare(i int, reply []byte, now time.Time, late bool) {
 	}
 	zones, differ := c.set.zones, c.set.cfg.Differ
 	turned := zones.Compared(c.question, c.winner, i, knowledge.Compare(c.Msg, reply), now)
-	if turned && !late {
+	if turned && !late && c.set.cfg.Learns() {
 		c.Differ = true
 	}
 	if turned && differ != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/account"
 	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -20,6 +21,7 @@ type Member struct {
 	Server   server.Server
 	Observer upstream.Observer // what Config.Observe returned
 	trust    trust
+	account  *account.Upstream // nil: nothing is counted
 
 	left  atomic.Pointer[time.Time] // when it left the list; nil: it has not
 	onWay bool                      // it matters how packets leave for it

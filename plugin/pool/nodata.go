@@ -29,7 +29,7 @@ func (c *call) LookAtTypes(legs []race.OtherType) (beside bool) {
 	now, qtype := time.Now(), wire.QuestionType(question)
 	answered := c.set.names.AnsweredBy(question, now)
 	var known knowledge.Standing
-	if c.set.zones != nil {
+	if c.set.cfg.Learns() {
 		known = c.set.zones.Standing(question, now)
 	}
 	switch {

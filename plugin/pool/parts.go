@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -45,10 +44,19 @@ func (r *Race) AddEnds(res *Result) {
 			res.Members, res.Errs = slices.Concat(res.Members[:at], e.res.Members[i:i+1]), append(res.Errs, nil)
 		}
 		if res.Errs[at] == nil {
-			res.Errs[at] = fmt.Errorf("%s: %w", nameOf([]byte(e.name)), err)
+			res.Errs[at] = &EndError{nameOf([]byte(e.name)), err}
 		}
 	}
 }
+
+// EndError is why an upstream gave no opinion of the name that an alias leads to.
+type EndError struct {
+	Name string
+	Err  error
+}
+
+func (e *EndError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *EndError) Unwrap() error { return e.Err }
 
 // endOf is the end that a leg's alias leads to, if something has come of it.
 func (r *Race) endOf(leg int) *end {

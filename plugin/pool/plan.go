@@ -26,9 +26,6 @@ func (c *call) plan(watched bool) {
 	} else if !setup.Final {
 		setup.Others = c
 	}
-	if !c.set.used.Load() {
-		c.set.use()
-	}
 	setup.Plan = c.Plan
 }
 
@@ -36,13 +33,14 @@ func (c *call) plan(watched bool) {
 func (c *call) consult(now time.Time) (plan race.Plan, prefer *race.Preference) {
 	cfg := c.set.cfg
 	s := c.set.standing(c.question, cfg.Learn > 0, now)
-	c.Differ = s.Differ != 0
+	c.Differ = s.Differ != 0 && cfg.Learns()
 	if cfg.Learn == 0 && cfg.Prefer == option.None {
 		return plan, nil
 	}
 	view := c.set.view(c.question, s, now)
 	if cfg.Learn > 0 {
 		plan = c.set.plan(c.question, s, view, now)
+		c.Survey = !s.Surveyed && s.Lead >= 0
 	}
 	return plan, c.set.preference(s, view)
 }

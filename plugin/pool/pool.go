@@ -21,9 +21,10 @@ type Pool struct {
 	besides besides
 	links   links
 
-	cache    *cache.Cache[*Member] // nil: nothing is kept
-	renewals atomic.Int64          // under way
-	told     atomic.Int64          // the second in which upstreams were last told that there are clients
+	cache     *cache.Cache[*Member] // nil: nothing is kept
+	renewals  atomic.Int64          // under way
+	inquiries atomic.Int64          // so far
+	told      atomic.Int64          // the second in which upstreams were last told that there are clients
 
 	confirming sync.Map // of confirmation, under way
 }

@@ -76,6 +76,9 @@ func (p *Pool) newMember(s server.Server) *Member {
 	if p.cfg.Observe != nil {
 		m.Observer = p.cfg.Observe(s)
 	}
+	if p.cfg.Account != nil {
+		m.account = p.cfg.Account(s)
+	}
 	cfg := upstream.Config{
 		Addr:     s.Addr,
 		Name:     s.String(),
@@ -89,7 +92,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 	if p.cfg.Ports == nil && (p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet()) { // upstreams are trusted differently: who sees the port of one must not know another's
 		cfg.Ports = ports.New()
 	}
-	if m.Observer != nil && p.cfg.Learns() {
+	if m.Observer != nil && p.cfg.Keeps() {
 		cfg.Observer = noticing{m.Observer, p, m}
 	}
 	cfg.Suspect = m.suspects(p.cfg.Rules.Policy)

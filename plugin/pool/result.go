@@ -37,8 +37,12 @@ type Result struct {
 	// ended, but its giver is away, or takes long (R24).
 	Stale *Kept
 
+	// KeptFor is how long the outcome is kept; 0: not at all.
+	KeptFor time.Duration
+
 	Plan    race.Plan
-	Unasked int // upstreams that were not asked
+	Survey  bool // all were asked although somebody knows the zone, to see whether that is still true
+	Unasked int  // upstreams that were not asked
 }
 
 // MaxTTL says how long caches may keep the reply (R7); negative is how long a denial.

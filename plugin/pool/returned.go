@@ -18,12 +18,14 @@ type noticing struct {
 // Down implements upstream.Observer.
 func (n noticing) Down(turn uint64, silence time.Duration, unanswered int) {
 	n.pool.fell(n.member)
+	n.member.account.Changes(turn, time.Now())
 	n.Observer.Down(turn, silence, unanswered)
 }
 
 // Up implements upstream.Observer.
 func (n noticing) Up(turn uint64, after time.Duration) {
 	n.pool.returned(n.member)
+	n.member.account.Changes(turn, time.Now())
 	n.Observer.Up(turn, after)
 }
 
@@ -32,7 +34,14 @@ func (n noticing) Link(state link.State, turn uint64) {
 	if turn > 0 && state != link.Gone {
 		n.pool.returned(n.member)
 	}
+	n.member.account.Changes(turn, time.Now())
 	n.Observer.Link(state, turn)
+}
+
+// Failed implements upstream.Observer.
+func (n noticing) Failed(err error) {
+	n.member.account.Fail(err, time.Now())
+	n.Observer.Failed(err)
 }
 
 // lookAt looks how an upstream is reached now. In another way another network may be reached:

@@ -28,7 +28,7 @@ type set struct {
 // interfaces.
 func newSet(cfg *Config, members []*Member, domainsOf [][]string) *set {
 	s := &set{cfg: cfg, members: members, domains: domainsOf}
-	if cfg.Learns() {
+	if cfg.Keeps() {
 		s.zones = knowledge.NewZones(len(members), cfg.Age())
 		s.latencies = make([]knowledge.Latency, len(members))
 	}

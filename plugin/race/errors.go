@@ -24,11 +24,14 @@ var (
 	ErrTooLong        = errors.New("alias, and its end does not fit into a message with it")
 )
 
+// Errors are all of those above.
+var Errors = []error{
+	ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnresponsiveIn, ErrUnreadable,
+	ErrEndless, ErrEndSilent, ErrEndUnknown, ErrTooLong,
+}
+
 // NetworkFailed reports whether a leg's error is none of those above: its upstream could
 // not be reached.
 func NetworkFailed(err error) bool {
-	return err != nil && !slices.ContainsFunc([]error{
-		ErrServFail, ErrRefused, ErrTruncated, ErrReferral, ErrUnable, ErrSilent, ErrUnasked, ErrDown, ErrUnresponsive, ErrUnresponsiveIn, ErrUnreadable,
-		ErrEndless, ErrEndSilent, ErrEndUnknown, ErrTooLong,
-	}, func(e error) bool { return errors.Is(err, e) })
+	return err != nil && !slices.ContainsFunc(Errors, func(e error) bool { return errors.Is(err, e) })
 }

@@ -81,6 +81,13 @@ func (r *Race) Reply(leg int) (Verdict, []byte) {
 	return own.verdict, own.msg
 }
 
+// WasAsked reports whether a leg's upstream was asked.
+func (r *Race) WasAsked(leg int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.legs[leg].status != unasked
+}
+
 // Unasked is the number of legs that were not asked.
 func (r *Race) Unasked() (n int) {
 	r.mu.Lock()

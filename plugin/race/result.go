@@ -13,6 +13,10 @@ type Result struct {
 	Verdict Verdict // of that reply
 	Msg     []byte  // that reply
 
+	// Filtered says that it is a filter's, and that this has ended the race; Final that it is a
+	// denial of the type which did not wait for all others (R4).
+	Filtered, Final bool
+
 	// Errs says why each leg gave no opinion of the name asked for (R7); nil for one that
 	// did. It is empty if the reply is good or a denial that is final, for then it is not
 	// needed.
@@ -38,8 +42,9 @@ func (r Result) Inconclusive() bool {
 
 // result describes the end of a race.
 func (s *state) result(d decision) Result {
-	res := Result{Leg: d.winner}
+	res := Result{Leg: d.winner, Final: d.final}
 	if d.winner >= 0 {
+		res.Filtered = s.legs[d.winner].filtered
 		res.Verdict, _ = s.legs[d.winner].final()
 		res.Msg = s.legs[d.winner].msg
 	}

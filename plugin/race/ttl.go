@@ -1,6 +1,7 @@
 package race
 
 import (
+	"encoding/binary"
 	"math"
 	"time"
 
@@ -65,4 +66,20 @@ func (m MaxTTL) CutBytes(reply []byte) {
 	if m.Answer != math.MaxUint32 || m.Authority != math.MaxUint32 {
 		wire.CutTTL(reply, m.Answer, m.Authority)
 	}
+}
+
+// LeastTTL is for how many seconds a cache keeps a reply of that verdict whose TTLs are cut; ok is false if it has no
+// record by which it may be kept. A denial lives as long as its SOA says (RFC 2308, section 5).
+func LeastTTL(reply []byte, v Verdict, most MaxTTL) (ttl uint32, ok bool) {
+	ttl = math.MaxUint32
+	wire.Records(reply, func(r wire.Record) bool {
+		switch {
+		case r.Section == wire.Answer:
+			ttl, ok = min(ttl, r.TTL, most.Answer), true
+		case r.Section == wire.Authority && r.Type == dns.TypeSOA && v.Negative() && len(r.Data) >= 4:
+			ttl, ok = min(ttl, r.TTL, most.Authority, binary.BigEndian.Uint32(r.Data[len(r.Data)-4:])), true
+		}
+		return r.Section != wire.Additional
+	})
+	return ttl, ok
 }

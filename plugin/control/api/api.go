@@ -33,8 +33,7 @@ const (
 	Zones = "/" + Version + "/zones"
 	// Events replies with a line for each event, as it happens: see [Event]. With the header
 	// Accept: text/event-stream, each is an event of Server-Sent Events instead. The parameter
-	// filter is a [Filter] of races; clients=1 adds the addresses of clients, for root and the
-	// server's user alone.
+	// filter is a [Filter] of races.
 	Events = "/" + Version + "/events"
 	// Explain asks all upstreams, and replies with lines: see [Explained]. The parameters are
 	// name and type.
@@ -48,12 +47,11 @@ const (
 // share the socket. Events and History that are without are of all of them; others need one
 // then.
 const (
-	ParamServer  = "server"
-	ParamFilter  = "filter"
-	ParamName    = "name"
-	ParamType    = "type"
-	ParamZone    = "zone"
-	ParamClients = "clients"
+	ParamServer = "server"
+	ParamFilter = "filter"
+	ParamName   = "name"
+	ParamType   = "type"
+	ParamZone   = "zone"
 )
 
 // Filter is words that are all to be true of a race, with blanks in between: a name or a zone

@@ -24,12 +24,11 @@ type Event struct {
 	Server string    `json:"server,omitempty"`
 }
 
-// RaceEvent is a race that is over.
+// RaceEvent is a race that is over. The addresses of clients are nowhere told.
 type RaceEvent struct {
-	Event   string   `json:"event"`
-	Clients int      `json:"clients"`        // that waited for it
-	From    []string `json:"from,omitempty"` // addresses of clients, with clients=1
-	Cached  bool     `json:"cached"`         // no race: dnsmus's own cache replied
+	Event   string `json:"event"`
+	Clients int    `json:"clients"` // that waited for it
+	Cached  bool   `json:"cached"`  // no race: dnsmus's own cache replied
 	Race
 }
 

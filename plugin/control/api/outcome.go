@@ -18,17 +18,9 @@ type Outcome struct {
 	Parts      []Part     `json:"parts"`      // of a reply that is an alias of one upstream and what it leads to, as others say
 	Upstreams  []Leg      `json:"upstreams"`
 
-	// Asked says who was asked: "all" at once; "knower", one that knows the zone, alone; "hedged",
-	// that one and then the others; "survey", all, to see whether what is known of the zone is still
-	// true; "none", as dnsmus replies itself.
-	Asked string `json:"asked"`
-	// Changed says why the client got something else than an upstream's reply; null: it did not.
-	// "special": the name is one that dnsmus answers itself. "proven": the name was denied, but
-	// is proven to exist, so it is NODATA. "away": the only upstream that knows the zone is, so it
-	// is SERVFAIL. "forged": replies of an upstream may be, so it is SERVFAIL. "untrusted": all who
-	// answered are left out by private_from, so it is NODATA. "alias": the end of an alias was not
-	// found, so it is SERVFAIL. "stale": what was kept is given. "refused": max_concurrent were
-	// under way. "none": no upstream replied, so it is SERVFAIL.
+	Asked string `json:"asked"` // who was: one of AskedAll and so on
+	// Changed says why the client got something else than an upstream's reply: one of ChangedSpecial and
+	// so on; null: it did not.
 	Changed *string `json:"changed"`
 
 	Interrupted bool `json:"interrupted"` // of explain: it was ended before the race was
@@ -40,6 +32,28 @@ type Outcome struct {
 	// Prefer is the option of the server: "", "order" or "private".
 	Prefer string `json:"prefer"`
 }
+
+// Words of [Outcome.Asked].
+const (
+	AskedAll    = "all"    // all at once
+	AskedKnower = "knower" // one that knows the zone, alone
+	AskedHedged = "hedged" // that one, and then the others
+	AskedSurvey = "survey" // all, to see whether what is known of the zone is still true
+	AskedNone   = "none"   // dnsmus replied itself
+)
+
+// Words of [Outcome.Changed].
+const (
+	ChangedSpecial   = "special"   // the name is one that dnsmus answers itself
+	ChangedProven    = "proven"    // the name was denied, but is proven to exist, so it is NODATA
+	ChangedAway      = "away"      // the only upstream that knows the zone is, so it is SERVFAIL
+	ChangedForged    = "forged"    // replies of an upstream may be, so it is SERVFAIL
+	ChangedUntrusted = "untrusted" // all who answered are left out by private_from, so it is NODATA
+	ChangedAlias     = "alias"     // the end of an alias was not found, so it is SERVFAIL
+	ChangedStale     = "stale"     // what was kept is given, as its giver is away
+	ChangedRefused   = "refused"   // max_concurrent were under way
+	ChangedNone      = "none"      // no upstream replied, so it is SERVFAIL
+)
 
 // Missing is an upstream that gave no opinion of the name.
 type Missing struct {

@@ -1,0 +1,143 @@
+package control
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/account"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/history"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// Block is a server block with dnsmus, as the socket tells of it.
+type Block struct {
+	Name    string   // that others of the socket do not have
+	Listens []string // as in [api.Server]
+	Zones   []string
+	InFront bool // the plugin cache stands before dnsmus
+	Values  *option.Values
+	ToldBy  func(server.Server) []string // the sources that name an upstream
+	Pool    *pool.Pool
+	Memory  *Memory
+}
+
+// Memory is what is remembered of a server block. It outlives a reload.
+type Memory struct {
+	History *history.Table
+	Races   account.Tally // by how they ended
+	Events  Hub
+
+	size      int
+	zonesOnly bool
+
+	mu        sync.Mutex
+	upstreams map[string]*account.Upstream
+}
+
+// Memory returns what is remembered of the block of that name: n races, or only the zones of their names.
+func (s *Socket) Memory(name string, n int, zonesOnly bool) *Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.memories[name]
+	if m == nil {
+		m = &Memory{upstreams: make(map[string]*account.Upstream)}
+		s.memories[name] = m
+	}
+	if m.History == nil || m.size != n || m.zonesOnly != zonesOnly {
+		m.History, m.size, m.zonesOnly = history.New(n, zonesOnly), n, zonesOnly
+	}
+	return m
+}
+
+// Upstream is where it is counted what becomes of an upstream's part in races.
+func (m *Memory) Upstream(s server.Server) *account.Upstream {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.upstreams[s.String()]
+	if u == nil {
+		u = new(account.Upstream)
+		m.upstreams[s.String()] = u
+	}
+	u.Begins(time.Now())
+	return u
+}
+
+// keepOnly forgets upstreams that are not in use any more.
+func (m *Memory) keepOnly(members []*pool.Member) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.upstreams, func(name string, _ *account.Upstream) bool {
+		return !slices.ContainsFunc(members, func(o *pool.Member) bool { return o.String() == name })
+	})
+}
+
+// Replaced notes that a block has other upstreams now.
+func (b *Block) Replaced(added, removed []string) {
+	b.Memory.keepOnly(b.Pool.Members())
+	if b.Memory.Events.Awake() {
+		var all []string
+		for _, m := range b.Pool.Members() {
+			all = append(all, m.String())
+		}
+		b.Memory.Events.Publish(api.ListEvent{
+			Event:     api.Event{Event: api.EventList, At: time.Now().UTC(), Server: b.Name},
+			Upstreams: list(all), Added: list(added), Removed: list(removed),
+		})
+	}
+}
+
+// list is a list that is never null.
+func list(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// Join adds a block. At a reload it takes the place of the one of its name, which leaves later.
+func (s *Socket) Join(b *Block) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blocks = append(s.blocks, b)
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.blocks = slices.DeleteFunc(s.blocks, func(o *Block) bool { return o == b })
+		if !slices.ContainsFunc(s.blocks, func(o *Block) bool { return o.Name == b.Name }) {
+			delete(s.memories, b.Name)
+		}
+	})
+}
+
+// use are the blocks in use, those of a name that a request gives, or all.
+func (s *Socket) use(name string) (all []*Block) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, b := range s.blocks {
+		later := slices.ContainsFunc(s.blocks[i+1:], func(o *Block) bool { return o.Name == b.Name })
+		if !later && (name == "" || b.is(name)) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// is reports whether a block is meant by a name: its own, or where it listens.
+func (b *Block) is(name string) bool {
+	return strings.EqualFold(b.Name, name) || slices.Contains(b.Listens, name)
+}
+
+// names lists the names of all blocks.
+func (s *Socket) names() string {
+	var names []string
+	for _, b := range s.use("") {
+		names = append(names, b.Name)
+	}
+	return strings.Join(names, ", ")
+}

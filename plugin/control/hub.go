@@ -1,0 +1,98 @@
+package control
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Bounds of what waits for one reader of events.
+const (
+	maxEvents = 4096
+	maxBytes  = 1 << 20
+)
+
+// Event is something that happens, as the types of package api have it. What takes long to make may be a func() any, which is called
+// by the goroutine that reads.
+type event struct {
+	is   any
+	size int
+}
+
+// Hub has the readers of a server block's events. The zero value has none.
+type Hub struct {
+	awake   atomic.Int32 // readers
+	mu      sync.Mutex
+	readers []*reader
+}
+
+// Awake reports whether anybody reads.
+func (h *Hub) Awake() bool { return h.awake.Load() > 0 }
+
+// Readers is how many read.
+func (h *Hub) Readers() int { return int(h.awake.Load()) }
+
+// Publish has all readers read an event, which takes little memory.
+func (h *Hub) Publish(is any) { h.PublishLarge(is, 256) }
+
+// PublishLarge has all readers read an event of that size in bytes.
+func (h *Hub) PublishLarge(is any, size int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range h.readers {
+		r.put(event{is, size})
+	}
+}
+
+func (h *Hub) add(r *reader) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.readers = append(h.readers, r)
+	h.awake.Add(1)
+}
+
+func (h *Hub) remove(r *reader) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := len(h.readers)
+	h.readers = slices.DeleteFunc(h.readers, func(o *reader) bool { return o == r })
+	h.awake.Add(int32(len(h.readers) - before))
+}
+
+// reader is the events that wait for one who reads them. If there are too many, the oldest go.
+type reader struct {
+	news chan struct{} // there are some
+
+	mu    sync.Mutex
+	wait  []event
+	bytes int
+	lost  int
+}
+
+func newReader() *reader { return &reader{news: make(chan struct{}, 1)} }
+
+func (r *reader) put(e event) {
+	r.mu.Lock()
+	for len(r.wait) > 0 && (len(r.wait) >= maxEvents || r.bytes+e.size > maxBytes) {
+		r.bytes -= r.wait[0].size
+		r.wait[0] = event{}
+		r.wait = r.wait[1:]
+		r.lost++
+	}
+	r.wait = append(r.wait, e)
+	r.bytes += e.size
+	r.mu.Unlock()
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the events that wait, and how many were lost before them.
+func (r *reader) take() (all []event, lost int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all, lost = r.wait, r.lost
+	r.wait, r.bytes, r.lost = nil, 0, 0
+	return all, lost
+}

@@ -1,0 +1,336 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/server"
+)
+
+// ownDir is a directory for sockets: its path is short, and nobody else may write to it or on the way.
+func ownDir(t *testing.T) string {
+	t.Helper()
+	base := "/run"
+	if os.Geteuid() != 0 {
+		if base = os.Getenv("XDG_RUNTIME_DIR"); base == "" {
+			t.Skip("there is no XDG_RUNTIME_DIR, and this is not root")
+		}
+	}
+	dir, err := os.MkdirTemp(base, "dnsmus-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// silentHooks are told, and say nothing.
+var silentHooks = Hooks{Logf: func(string, ...any) {}, Watchers: func(int) {}}
+
+// block is a block of a pool without upstreams.
+func block(s *Socket, name string, v option.Values) *Block {
+	v.Control = true
+	b := &Block{
+		Name: name, Listens: []string{name}, Zones: []string{"."}, Values: &v, Pool: pool.New(pool.Config{Values: v}),
+		ToldBy: func(server.Server) []string { return []string{"Corefile"} }, Memory: s.Memory(name, 100, false),
+	}
+	return b
+}
+
+// opened is a socket with one block.
+func opened(t *testing.T) (*Socket, *Block) {
+	t.Helper()
+	s, err := Open(filepath.Join(ownDir(t), "control"), silentHooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := block(s, "127.0.0.1:53", option.Default())
+	leave := s.Join(b)
+	t.Cleanup(func() { leave(); s.Release(); b.Pool.Close() })
+	return s, b
+}
+
+// clientOf asks over a socket.
+func clientOf(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", path)
+		},
+		DisableKeepAlives: true,
+	}}
+}
+
+// ask returns the status and the body of a reply.
+func ask(t *testing.T, path string, r *http.Request) (int, string) {
+	t.Helper()
+	resp, err := clientOf(path).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func get(t *testing.T, path, what string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequest("GET", "http://"+api.Host+what, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ask(t, path, r)
+}
+
+// R25: a socket is made for its user and group alone, and removed at its end.
+func TestR25Mode(t *testing.T) {
+	s, _ := opened(t)
+	info, err := os.Lstat(s.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != fs.ModeSocket|0o660 {
+		t.Error(info.Mode())
+	}
+	status, text := get(t, s.Path, api.Status)
+	var state api.State
+	if err := json.Unmarshal([]byte(text), &state); err != nil || status != 200 || state.PID != os.Getpid() || len(state.Servers) != 1 {
+		t.Errorf("%d %v %s", status, err, text)
+	}
+}
+
+// Those who name one path share it, until the last is gone. What is remembered of a block outlives a reload.
+func TestShared(t *testing.T) {
+	path := filepath.Join(ownDir(t), "control")
+	open := func() *Socket {
+		s, err := Open(path, silentHooks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first, second := open(), open()
+	if first != second {
+		t.Error("there are two")
+	}
+	old, other := block(first, "127.0.0.1:53", option.Default()), block(first, "127.0.0.1:54", option.Default())
+	leaveOld, leaveOther := first.Join(old), first.Join(other)
+	memory := old.Memory
+	now := block(open(), "127.0.0.1:53", option.Default()) // a reload
+	leaveNow := first.Join(now)
+	leaveOld()
+	first.Release()
+	if now.Memory != memory {
+		t.Error("a reload has forgotten")
+	}
+	if got := first.use(""); len(got) != 2 || got[0] != other || got[1] != now {
+		t.Errorf("%v", got)
+	}
+	if got := first.use("127.0.0.1:54"); len(got) != 1 || got[0] != other {
+		t.Errorf("%v", got)
+	}
+	leaveOther()
+	second.Release()
+	leaveNow()
+	if status, _ := get(t, path, api.Status); status != 200 {
+		t.Error(status)
+	}
+	first.Release()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is there still: %v", err)
+	}
+}
+
+// R25: a socket is not made where others could put something in its place, and the error says so.
+func TestR25Place(t *testing.T) {
+	dir := ownDir(t)
+	mk := func(name string, mode fs.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.Mkdir(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	writable, sticky := mk("writable", 0o777), mk("sticky", fs.ModeSticky|0o777)
+	own := mk("own", 0o700)
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(own, link); err != nil {
+		t.Fatal(err)
+	}
+	plain := filepath.Join(own, "plain")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := filepath.Join(own, "taken")
+	answers, err := net.Listen("unix", taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answers.Close()
+	for path, words := range map[string]string{
+		"/tmp/dnsmus-test-control":            "others may write to /tmp",
+		filepath.Join(writable, "control"):    "others may write to " + writable,
+		filepath.Join(sticky, "control"):      "others may write to " + sticky,
+		filepath.Join(writable, "a/control"):  "others may write to " + writable,
+		filepath.Join(link, "control"):        link + " is a symbolic link",
+		filepath.Join(dir, "none/at/control"): "make the directory",
+		"control":                             "not absolute",
+		plain:                                 "which is no socket",
+		taken:                                 "another program answers there",
+	} {
+		s, err := Open(path, silentHooks)
+		if err == nil {
+			s.Release()
+			t.Errorf("%s is opened", path)
+		} else if !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: there is no %q in %v", path, words, err)
+		}
+	}
+	if os.Geteuid() == 0 {
+		foreign := mk("foreign", 0o700)
+		if err := os.Chown(foreign, 12345, -1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(filepath.Join(foreign, "control"), silentHooks); err == nil || !strings.Contains(err.Error(), "owned by user 12345") {
+			t.Error(err)
+		}
+	}
+	// A directory of one's own below a sticky one is as good as any.
+	s, err := Open(filepath.Join(mk("sticky/own", 0o700), "control"), silentHooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Release()
+}
+
+// A socket that a killed process has left is replaced.
+func TestStale(t *testing.T) {
+	path := filepath.Join(ownDir(t), "control")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	s, err := Open(path, silentHooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	if status, _ := get(t, path, api.Status); status != 200 {
+		t.Error(status)
+	}
+}
+
+// R25: what a browser sends is turned away, and so is what acts without a POST of JSON.
+func TestR25Foreign(t *testing.T) {
+	s, _ := opened(t)
+	for _, tc := range []struct {
+		method, path, host, header, value, body string
+		want                                    int
+	}{
+		{"GET", api.Status, "", "", "", "", 200},
+		{"GET", api.Status, "localhost", "", "", "", 403},
+		{"GET", api.Status, "dnsmus:80", "", "", "", 403},
+		{"GET", api.Status, "attacker.example", "", "", "", 403},
+		{"GET", api.Status, "", "Origin", "http://attacker.example", "", 403},
+		{"GET", api.Status, "", "Origin", "null", "", 403},
+		{"GET", api.Status, "", "Sec-Fetch-Mode", "no-cors", "", 403},
+		{"GET", api.Events, "", "Sec-Fetch-Site", "cross-site", "", 403},
+		{"GET", "/", "", "", "", "", 404},
+		{"GET", "/v2/status", "", "", "", "", 404},
+		{"DELETE", api.Status, "", "", "", "", 404},
+		{"GET", api.Forget, "", "", "", "", 404},
+		{"POST", api.Forget, "", "Content-Type", "text/plain", `{"all":true}`, 400},
+		{"POST", api.Forget, "", "", "", `{"all":true}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"all":true}`, 200},
+		{"POST", api.Forget, "", "Content-Type", "application/json; charset=utf-8", `{"name":"a.example"}`, 200},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"all":true,"name":"a."}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"every":true}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"all":true}{"all":true}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"name":"a..b"}`, 400},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"upstream":"192.0.2.1"}`, 404},
+		{"POST", api.Forget, "", "Content-Type", "application/json", `{"name":"` + strings.Repeat("a", maxBody) + `"}`, 400},
+		{"GET", api.History + "?filter=asked:nobody", "", "", "", "", 400},
+		{"GET", api.History + "?filter=%3E500", "", "", "", "", 400},
+		{"GET", api.History + "?name=a..b", "", "", "", "", 400},
+		{"GET", api.Zones + "?zone=a..b", "", "", "", "", 400},
+		{"GET", api.Explain, "", "", "", "", 400},
+		{"GET", api.Explain + "?name=a.example&type=AXFR", "", "", "", "", 400},
+		{"GET", api.Explain + "?name=a.example&type=NONE_SUCH", "", "", "", "", 400},
+		{"GET", api.Explain + "?name=a.example&server=192.0.2.1:53", "", "", "", "", 404},
+	} {
+		r, err := http.NewRequest(tc.method, "http://"+api.Host+tc.path, strings.NewReader(tc.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.host != "" {
+			r.Host = tc.host
+		}
+		if tc.header != "" {
+			r.Header.Set(tc.header, tc.value)
+		}
+		status, text := ask(t, s.Path, r)
+		if status != tc.want {
+			t.Errorf("%+v: %d %s", tc, status, text)
+		}
+		var failure api.Error
+		if status >= 400 && (json.Unmarshal([]byte(text), &failure) != nil || failure.Error == "") {
+			t.Errorf("%+v: there is no error in %s", tc, text)
+		}
+	}
+}
+
+// R25: a header that is too long is refused, and a request that takes long is given up.
+func TestR25Bounds(t *testing.T) {
+	s, _ := opened(t)
+	r, err := http.NewRequest("GET", "http://"+api.Host+api.Status, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Long", strings.Repeat("a", maxHeader+8<<10))
+	// Without an answer the connection was closed before all of it was read.
+	if resp, err := clientOf(s.Path).Do(r); err == nil && resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Error(resp.Status)
+	}
+	if v := s.server; v.ReadHeaderTimeout != 5*time.Second || v.ReadTimeout != 5*time.Second || v.IdleTimeout != 5*time.Second {
+		t.Error("requests may take long")
+	}
+	var all []net.Conn
+	for range maxConns { // that ask nothing
+		c, err := net.Dial("unix", s.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		all = append(all, c)
+	}
+	if status, text := get(t, s.Path, api.Status); status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", status, text)
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	for status := 0; status != 200; { // as soon as the server has noticed
+		status, _ = get(t, s.Path, api.Status)
+	}
+}

@@ -1,0 +1,109 @@
+package handler
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/cache"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/history"
+	"github.com/dnsmus/dnsmus/plugin/outcome"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
+)
+
+func qtypeOf(question []byte) uint16 { return wire.QuestionType(question) }
+
+func idText(id uint64) string { return strconv.FormatUint(id, 16) }
+
+// remember is what is remembered of a race; negative is how long clients may keep a denial.
+func remember(t *pool.Told, negative time.Duration) history.Race {
+	r := history.Race{
+		ID: t.ID, At: t.At, Name: pool.NameOf(t.Question), Type: qtypeOf(t.Question),
+		Verdict: t.Verdict, Asked: outcome.Asked(t.Result), Change: outcome.Changed(t.Result),
+		Conclusive: t.Conclusive(), Filtered: t.Filtered, Final: t.Final, Differ: t.Differ,
+		Took: t.Took, TTL: -1,
+	}
+	if ttl, ok := t.LeastTTL(negative); ok {
+		r.TTL = int64(ttl)
+	}
+	if t.KeptFor > 0 {
+		r.Kept = t.At.Add(t.KeptFor)
+	}
+	switch {
+	case t.Stale != nil:
+		r.Verdict, r.By, r.TTL = t.Stale.Verdict, pool.Names(t.Stale.Givers), cache.StaleTTL
+	case t.Leg >= 0:
+		r.Rcode, r.By = uint16(wire.Rcode(t.Msg)), t.Members[t.Leg].String()
+	case !t.Proven && t.Verdict != race.Untrusted:
+		r.Rcode = dns.RcodeServerFailure
+	}
+	legs := t.Race.Legs()
+	r.Legs = make([]history.Leg, len(legs))
+	for i := range legs {
+		rememberLeg(&r.Legs[i], &legs[i])
+		l := &r.Legs[i]
+		l.Upstream, l.Winner = t.Among()[i].String(), i == t.Leg
+		if i < len(t.Errs) && t.Errs[i] != nil {
+			l.Because(t.Errs[i])
+		}
+	}
+	return r
+}
+
+func rememberLeg(l *history.Leg, leg *race.LegReport) {
+	l.Verdict, l.Down, l.Unasked, l.Late, l.Stream, l.Alias = leg.Verdict, leg.Down, leg.Unasked, leg.Late, leg.Stream, leg.Alias
+	switch {
+	case leg.Msg != nil:
+		l.Reply(wire.Rcode(leg.Msg), leg.After)
+		if leg.Verdict != race.Good || wire.HasOPT(leg.Msg) {
+			l.Filter = race.Filtered(leg.Msg, leg.Verdict)
+			wire.ExtendedErrors(leg.Msg, func(code uint16, text []byte) bool {
+				l.Says(extendedError(code, text))
+				return false
+			})
+		}
+	case !leg.At.IsZero():
+		l.Fails(leg.After)
+	default:
+		l.Pends()
+	}
+}
+
+// extendedError is an extended error in words (RFC 8914).
+func extendedError(code uint16, text []byte) []byte {
+	words, known := dns.ExtendedErrorCodeToString[code]
+	if !known {
+		words = "extended error " + strconv.Itoa(int(code))
+	}
+	if len(text) > 0 {
+		words += " (" + string(text) + ")"
+	}
+	return []byte(words)
+}
+
+// note remembers a query that was no race: dnsmus itself has answered it, or has refused it.
+func (h *Handler) note(question []byte, verdict race.Verdict, rcode int, change string, ttl int64) {
+	c := h.control
+	if c == nil || question == nil || h.cfg.Remembers() == 0 {
+		return
+	}
+	c.Memory.History.Add(history.Race{
+		ID: pool.NextID(), At: time.Now(), Name: pool.NameOf(question), Type: qtypeOf(question),
+		Verdict: verdict, Rcode: uint16(rcode), Asked: api.AskedNone, Change: change, Conclusive: true, TTL: ttl,
+	})
+}
+
+// noteRefused remembers a query that was refused because too many were under way.
+func (h *Handler) noteRefused(r *dns.Msg) {
+	if h.control == nil {
+		return
+	}
+	var buf [300]byte
+	if question, ok := packQuestion(buf[:], r.Question[0]); ok {
+		h.note(question, race.Refused, dns.RcodeRefused, api.ChangedRefused, -1)
+	}
+}

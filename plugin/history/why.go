@@ -1,0 +1,281 @@
+package history
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/race"
+)
+
+// Present is what is known when it is asked why a race ended as it did.
+type Present struct {
+	// State of an upstream: "up", "down" or "gone", and what there is to say of that, as "silent since 12:03:49"; empty: it
+	// is in use no longer.
+	State func(upstream string) (state, about string)
+	// Sole is the only upstream that has lately answered in the zone of the name, and how often; empty: there is
+	// none, or several.
+	Sole    string
+	Answers int
+	Zone    string   // that Sole is of
+	Good    []string // upstreams whose good answers to this very question are alive
+	Differ  []string // upstreams whose answers in the zone differ
+	Nearest string   // a name that has an answer, and is nearly this one
+	InFront bool     // the plugin cache stands before dnsmus
+}
+
+// Why says why the race ended as it did. It is the one place where that is put in words, and
+// each has a kind of a closed list.
+func (r *Race) Why(now Present) api.Why {
+	w := r.because(now)
+	w.Until = r.until(now)
+	if len(now.Good) > 0 && w.Kind != api.WhySlow && w.Kind != api.WhyDiffer {
+		w = api.Why{Kind: api.WhyGood, Until: w.Until, Text: fmt.Sprintf("It has an answer now, by %s. Then: %s", list(now.Good), w.Text)}
+	}
+	return w
+}
+
+func (r *Race) because(now Present) api.Why {
+	if w, changed := r.becauseChanged(now); changed {
+		return w
+	}
+	missing := r.missing()
+	late := r.lateGood()
+	state, about := now.state(now.Sole)
+	knew := now.knows()
+	switch {
+	case r.Filtered || r.filter() != nil && r.filter().Winner:
+		return r.filteredWhy()
+	case len(late) > 0:
+		return api.Why{
+			Kind: api.WhyLate,
+			Text: fmt.Sprintf("The denial was wrong: %s had a good answer, but it came after %s, when the race was over.", late[0].Upstream, seconds(late[0].LateGood())),
+			Do:   "Ask again. If it comes again, a longer timeout in the Corefile waits for that upstream.",
+		}
+	case r.Verdict.IsBogus():
+		return api.Why{
+			Kind: api.WhyBogus,
+			Text: fmt.Sprintf("The only answer, by %s, has an address that the option bogus rules out.", r.By),
+			Do:   "If such addresses are right there, change the option bogus.",
+		}
+	case r.Verdict.Negative() && now.Sole != "" && state == "gone" && r.isMissing(now.Sole):
+		return api.Why{Kind: api.WhyGone, Text: knew + ", and its link is gone: " + about + ".", Do: "Bring the link up: connect the VPN."}
+	case r.Verdict.Negative() && now.Sole != "" && state == "down" && r.isMissing(now.Sole):
+		return api.Why{Kind: api.WhyDown, Text: knew + ", and it is down: " + about + ".", Do: downRemedy}
+	case r.Verdict == race.Truncated:
+		return api.Why{Kind: api.WhyTruncated, Text: fmt.Sprintf("The answer of %s is too long for UDP, and over TCP nothing could be had. Clients on TCP got SERVFAIL.", r.By), Do: "Let TCP to port 53 of that upstream pass."}
+	case (r.Verdict.Negative() || r.Verdict == race.Referral) && len(missing) > 0:
+		return api.Why{
+			Kind: api.WhyInconclusive,
+			Text: fmt.Sprintf("All others deny %s; no opinion came from %s.", r.denied(), r.legs(missing)),
+			Do:   "See 'dnsmus status' for that upstream. If it is not meant for this machine, remove it from the list.",
+		}
+	case r.Verdict == race.NoData, r.Verdict == race.NoDataSOA:
+		text := fmt.Sprintf("The name exists, and has no %s record: %s says so.", dns.Type(r.Type), r.By)
+		if r.Final {
+			text = fmt.Sprintf("The name exists, and has no %s record: %s says so, and has answered another type of it, so not all others were waited for.", dns.Type(r.Type), r.By)
+		}
+		return api.Why{Kind: api.WhyNoData, Text: text}
+	case r.Verdict.Negative():
+		w := api.Why{Kind: api.WhyUnknown, Text: "No upstream knows the name, and all were heard."}
+		if now.Sole != "" {
+			w.Text += " " + knew + ", and denies it, too."
+		}
+		if now.Nearest != "" {
+			w.Do = fmt.Sprintf("Is it a typo? %s has an answer.", now.Nearest)
+		}
+		return w
+	case r.Verdict.Wins() && r.Differ:
+		return api.Why{Kind: api.WhyDiffer, Text: fmt.Sprintf("Answers in the zone differ: %s give different ones; this one is by %s.", list(now.Differ), r.By), Do: "The option prefer chooses."}
+	case r.Verdict.Wins():
+		return r.slowWhy()
+	}
+	text := "All upstreams that replied failed: "
+	if len(missing) == 0 {
+		return api.Why{Kind: api.WhyFailed, Text: "No upstream had a usable reply."}
+	}
+	return api.Why{Kind: api.WhyFailed, Text: text + r.legs(missing) + ".", Do: "See 'dnsmus status'."}
+}
+
+const downRemedy = "If its link is up, its resolver, or the way behind it, is not: connect the VPN anew, or ask who runs it."
+
+// becauseChanged is why a client got something else than an upstream's reply.
+func (r *Race) becauseChanged(now Present) (w api.Why, changed bool) {
+	missing := r.missing()
+	switch r.Change {
+	case api.ChangedSpecial:
+		return api.Why{Kind: api.WhySpecial, Text: "dnsmus answers this name itself, and asks no upstream: it is one for special use.", Do: "The option forward_special has upstreams asked."}, true
+	case api.ChangedRefused:
+		return api.Why{Kind: api.WhyRefused, Text: "More queries were under way than max_concurrent allows.", Do: "Find who asks so much, or raise max_concurrent."}, true
+	case api.ChangedProven:
+		return api.Why{Kind: api.WhyProven, Text: fmt.Sprintf("The name was denied, but an upstream has shown lately that it exists, so clients got NODATA: there is no %s record.", dns.Type(r.Type))}, true
+	case api.ChangedForged:
+		return api.Why{Kind: api.WhyForged, Text: fmt.Sprintf("Replies of %s had wrong ids, so somebody may forge them, and the denial of the others was not believed.", r.legs(missing)), Do: "An encrypted upstream (tls:// or https://) cannot be forged."}, true
+	case api.ChangedUntrusted:
+		return api.Why{Kind: api.WhyBogus, Text: "The only answers have private addresses, and are of upstreams that private_from leaves out.", Do: "Name the upstream in private_from, if it may give them."}, true
+	case api.ChangedAlias:
+		return api.Why{Kind: api.WhyAlias, Text: "The name is an alias, and nothing could be had of the name that it leads to: " + r.legs(missing) + "."}, true
+	case api.ChangedStale:
+		return api.Why{Kind: api.WhyStale, Text: fmt.Sprintf("What was kept was given, though its time is over: %s, who gave it, is away.", r.By)}, true
+	case api.ChangedAway:
+		w = api.Why{Kind: api.WhyDown, Text: "The only upstream that knows the zone was away: " + r.legs(missing) + ". So clients got SERVFAIL in place of a denial.", Do: downRemedy}
+		if state, about := now.state(now.Sole); state == "down" || state == "gone" {
+			w.Text = now.knows() + ", and it is " + state + ": " + about + ". So clients got SERVFAIL in place of a denial."
+			if state == "gone" {
+				w.Kind, w.Do = api.WhyGone, "Bring the link up: connect the VPN."
+			}
+		}
+		return w, true
+	case api.ChangedNone:
+		kind := api.Why{Kind: api.WhyFailed, Text: "No upstream replied: " + r.legs(missing) + ".", Do: "Is the network up? See 'dnsmus status'."}
+		if len(missing) == 0 {
+			kind.Text = "No upstream is known, or none replied."
+		}
+		return kind, true
+	}
+	return w, false
+}
+
+// until says how long what clients got stays.
+func (r *Race) until(now Present) string {
+	var text string
+	switch {
+	case r.TTL < 0:
+		text = "Caches were given nothing to keep."
+	case r.TTL == 0:
+		text = "Caches may not keep it."
+	default:
+		text = fmt.Sprintf("Clients may keep it for %d s, until %s.", r.TTL, clock(r.At.Add(time.Duration(r.TTL)*time.Second)))
+	}
+	if !r.Kept.IsZero() {
+		text += fmt.Sprintf(" dnsmus itself keeps it until %s.", clock(r.Kept))
+	}
+	if now.InFront && r.TTL < 0 {
+		text += " A cache with serve_stale may give an older answer."
+	}
+	return text
+}
+
+func (r *Race) filteredWhy() api.Why {
+	text, by := "", r.By
+	if l := r.filter(); l != nil {
+		text, by = string(l.text), l.Upstream
+	}
+	w := api.Why{Kind: api.WhyFiltered, Text: fmt.Sprintf("%s filters the name.", by), Do: "Ask who runs it, or leave the option filtered out, so that others' answers count."}
+	if text != "" {
+		w.Text = fmt.Sprintf("%s filters the name: %s.", by, strings.TrimSuffix(text, "."))
+	}
+	return w
+}
+
+// slowWhy is why a good answer took long.
+func (r *Race) slowWhy() api.Why {
+	w := api.Why{Kind: api.WhySlow, Text: fmt.Sprintf("The answer came after %s, by %s.", seconds(r.Took), r.By)}
+	if missing := r.pending(); len(missing) > 0 {
+		w.Text += fmt.Sprintf(" Without a reply until then were %s.", list(missing))
+	}
+	w.Do = "See in 'dnsmus status' how long that upstream's replies take."
+	return w
+}
+
+// filter is the leg whose reply says that it is a filter's; nil: there is none.
+func (r *Race) filter() *Leg {
+	for i := range r.Legs {
+		if l := &r.Legs[i]; l.Filter {
+			return l
+		}
+	}
+	return nil
+}
+
+func (r *Race) missing() (legs []*Leg) {
+	for i := range r.Legs {
+		if r.Legs[i].Missing {
+			legs = append(legs, &r.Legs[i])
+		}
+	}
+	return legs
+}
+
+func (r *Race) isMissing(upstream string) bool {
+	for _, l := range r.missing() {
+		if l.Upstream == upstream {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Race) lateGood() (legs []*Leg) {
+	for i := range r.Legs {
+		if r.Legs[i].lateGood > 0 {
+			legs = append(legs, &r.Legs[i])
+		}
+	}
+	return legs
+}
+
+// pending are the upstreams from which nothing had come.
+func (r *Race) pending() (names []string) {
+	for i := range r.Legs {
+		if l := &r.Legs[i]; l.after < 0 && !l.Unasked {
+			names = append(names, l.Upstream)
+		}
+	}
+	return names
+}
+
+// legs lists upstreams with what they said.
+func (r *Race) legs(some []*Leg) string {
+	var parts []string
+	for _, l := range some {
+		parts = append(parts, fmt.Sprintf("%s (%s)", l.Upstream, l.Words(r.Type)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// denied is what is denied.
+func (r *Race) denied() string {
+	if r.Verdict == race.NoData || r.Verdict == race.NoDataSOA {
+		return "the type"
+	}
+	return "the name"
+}
+
+func (p *Present) state(upstream string) (state, about string) {
+	if p.State == nil || upstream == "" {
+		return "", ""
+	}
+	return p.State(upstream)
+}
+
+// knows says who alone knows the zone.
+func (p *Present) knows() string {
+	n := fmt.Sprintf("%d answers", p.Answers)
+	switch p.Answers {
+	case 1:
+		n = "one answer"
+	case 255:
+		n = "255 answers or more"
+	}
+	return fmt.Sprintf("%s alone has answered in %s (%s)", p.Sole, p.Zone, n)
+}
+
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
