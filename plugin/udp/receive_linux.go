@@ -17,7 +17,7 @@ type inbox struct {
 	buffers [maxBatch][1 << 16]byte
 }
 
-var inboxes = sync.Pool{New: func() any {
+func newInbox() *inbox {
 	in := new(inbox)
 	in.init()
 	for i := range in.data {
@@ -25,7 +25,37 @@ var inboxes = sync.Pool{New: func() any {
 		in.data[i].SetLen(len(in.buffers[i]))
 	}
 	return in
-}}
+}
+
+// inboxes are those that nobody reads into, up to maxInboxes. It is no sync.Pool, which each
+// garbage collection empties: an inbox is large, so to make it anew would bring on the next.
+var inboxes struct {
+	sync.Mutex
+	free []*inbox
+}
+
+// maxInboxes is more than readers run at a time on most machines.
+const maxInboxes = 16
+
+func takeInbox() *inbox {
+	inboxes.Lock()
+	defer inboxes.Unlock()
+	n := len(inboxes.free) - 1
+	if n < 0 {
+		return newInbox()
+	}
+	in := inboxes.free[n]
+	inboxes.free = inboxes.free[:n]
+	return in
+}
+
+func (in *inbox) release() {
+	inboxes.Lock()
+	defer inboxes.Unlock()
+	if len(inboxes.free) < maxInboxes {
+		inboxes.free = append(inboxes.free, in)
+	}
+}
 
 // read takes packets until the socket is closed. It is all one call of Read: so the
 // poller, which wakes for a packet once, wakes for each that came since the last look, and
@@ -33,8 +63,8 @@ var inboxes = sync.Pool{New: func() any {
 func (c *conn) read() {
 	vain := 0
 	_ = c.raw.Read(func(fd uintptr) bool {
-		in := inboxes.Get().(*inbox) // a socket that waits has none
-		defer inboxes.Put(in)
+		in := takeInbox() // a socket that waits has none
+		defer in.release()
 		for !c.closed.Load() {
 			n, errno := in.read(fd, c.linked.Load())
 			switch errno {
