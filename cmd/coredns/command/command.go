@@ -5,8 +5,10 @@
 package command
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"github.com/coredns/coredns/coremain"
 
 	_ "github.com/dnsmus/dnsmus"
+	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/version"
 )
 
@@ -40,13 +43,18 @@ func Main() {
 	check := flag.Bool("check", false, "Check the Corefile, or what [ADDRESS:]PORT [TO...] stands for, and exit")
 	becomeUser := userFlag()
 	name := filepath.Base(os.Args[0])
-	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), usage, name)
+	words, err := parse(asFlag(os.Args[1:]))
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Printf(usage, name)
+		flag.CommandLine.SetOutput(os.Stdout)
 		flag.PrintDefaults()
+		return
 	}
-	words := parse(asFlag(os.Args[1:]))
 	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
-	if err := l.take(words, given(), *show); err != nil {
+	if err == nil {
+		err = l.take(words, given(), *show)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v; see '%[1]s -h'\n", name, err)
 		os.Exit(exitUsage)
 	}
@@ -97,20 +105,16 @@ are for people; '%[1]s explain -h' and the like tell more.
 `
 
 // parse reads the command line by package flag, and returns the words that are not
-// flags, which may stand anywhere.
-func parse(args []string) (words []string) {
-	for len(args) > 0 {
-		flag.CommandLine.Parse(args) // which ends the program on an error
-		rest := flag.Args()
-		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
-			return append(words, rest...)
-		}
-		if len(rest) == 0 {
-			break
-		}
-		words, args = append(words, rest[0]), rest[1:]
-	}
-	return words
+// flags, which may stand anywhere. The error is [flag.ErrHelp] if it asks for help.
+func parse(args []string) (words []string, err error) {
+	flag.CommandLine.Init("", flag.ContinueOnError)
+	flag.CommandLine.SetOutput(io.Discard)
+	flag.Usage = func() {}
+	err = show.Words(flag.CommandLine, args, func(word string) error {
+		words = append(words, word)
+		return nil
+	})
+	return words, err
 }
 
 // given returns the names of the flags on the command line.

@@ -44,7 +44,12 @@ func (l *loader) take(words, flags []string, show bool) (err error) {
 			return fmt.Errorf("-%s goes with a Corefile, not with %q; use one or the other", other, words)
 		}
 	}
-	l.builtIn, err = corefile(words)
+	if l.builtIn, err = corefile(words); err == nil {
+		return nil
+	}
+	if info, missing := os.Stat(words[0]); missing == nil && info.Mode().IsRegular() {
+		return fmt.Errorf("%q is a file; to run it as a Corefile write -conf %[1]s", words[0])
+	}
 	return err
 }
 

@@ -22,6 +22,7 @@ func TestTake(t *testing.T) {
 		{"192.0.2.1", "p", false, "-p"},
 		{"192.0.2.1", "dns.port", false, "-dns.port"},
 		{"192.0.2.1", "", false, "where to listen"},
+		{"load.go", "", false, "to run it as a Corefile write -conf"},
 	} {
 		l := new(loader)
 		err := l.take(strings.Fields(test.words), strings.Fields(test.flags), test.show)
