@@ -142,7 +142,11 @@ func (c *Client) refused(reply *http.Response) error {
 	known := json.Unmarshal(b, &said) == nil && said.Error != ""
 	switch {
 	case known:
-		return &Error{Text: strings.TrimSpace(printable.ASCII(said.Error)), Status: ExitUsage}
+		status := ExitUnavailable
+		if reply.StatusCode == http.StatusBadRequest || reply.StatusCode == http.StatusNotFound {
+			status = ExitUsage
+		}
+		return &Error{Text: strings.TrimSpace(printable.ASCII(said.Error)), Status: status}
 	case reply.StatusCode == http.StatusNotFound:
 		return c.failed("the server at %s does not know %s: it is older than this command; restart it", c.Path, reply.Request.URL.Path)
 	}

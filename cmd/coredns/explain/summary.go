@@ -228,7 +228,7 @@ func searchHint(name string, domains []string, command string) string {
 	}
 	var asks []string
 	for _, domain := range domains {
-		asks = append(asks, command+" "+name+strings.Trim(printable.ASCII(domain), "."))
+		asks = append(asks, command+" "+show.Quoted(printable.Name(name)+strings.Trim(printable.ASCII(domain), ".")))
 	}
 	return fmt.Sprintf("%s has no dot, so programs look for it in search domains first. Ask for it there: %s", strings.TrimSuffix(printable.Name(name), "."), strings.Join(asks, ", "))
 }

@@ -58,6 +58,14 @@ func TestWords(t *testing.T) {
 	if got := Count(1, "name", "names") + ", " + Count(0, "name", "names"); got != "1 name, 0 names" {
 		t.Error(got)
 	}
+	for word, want := range map[string]string{"wiki.corp.example.": "wiki.corp.example.", "$(reboot).example.": "'$(reboot).example.'", `\027.`: `'\027.'`, "a'b": `'a'\''b'`, "": "''", "a;b": "'a;b'"} {
+		if got := Quoted(word); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	if Ago(0) != "just now" || Ago(2*time.Second) != "2 s ago" {
+		t.Error("ago")
+	}
 	if got := Cut("abcdefgh", 5); got != "ab..." {
 		t.Error(got)
 	}

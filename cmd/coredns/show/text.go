@@ -55,6 +55,15 @@ func two(large int64, unit string, small int64, smallUnit string) string {
 	return fmt.Sprintf("%d %s %d %s", large, unit, small, smallUnit)
 }
 
+// Quoted is a word as a shell takes it for one: names may hold what else would be a command.
+func Quoted(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // Count is a number of things, of which one is called one.
 func Count(n int, one, several string) string {
 	if n == 1 {

@@ -128,5 +128,5 @@ func nothing(c *client.Command, name string, known *api.Zone, state *api.State, 
 	if known != nil {
 		text += "\n" + about(known)
 	}
-	return c.Out.Lines(text + fmt.Sprintf("\nTo ask now: %s explain %s", c.Program, name))
+	return c.Out.Lines(text + fmt.Sprintf("\nTo ask now: %s explain %s", c.Program, show.Quoted(name)))
 }
