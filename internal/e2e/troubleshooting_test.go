@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -33,6 +35,12 @@ func TestTroubleshooting(t *testing.T) {
 		t.Fatal("there is no Corefile")
 	}
 	path := l.write("Corefile", strings.ReplaceAll(string(corefile[1]), "/etc/resolv.conf.dnsmus", l.write("resolv.conf.dnsmus", "nameserver 192.0.2.53\n")))
+	control := filepath.Join(l.dir, "control")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.write("Corefile", strings.Replace(string(text), "cache\n", "cache\ncontrol "+control+"\n", 1))
 	l.start(testkit.Binary(t), "-conf", path).awaits("@127.0.0.123 wiki.corp.example")
 	for question, want := range map[string]string{
 		"wiki.corp.example":   "NOERROR 10.1.0.10",
@@ -53,20 +61,23 @@ func TestTroubleshooting(t *testing.T) {
 	if err := os.Symlink(testkit.Binary(t), filepath.Join(bin, "dnsmus")); err != nil {
 		t.Fatal(err)
 	}
-	lines := regexp.MustCompile(`(?m)^ *\$ (.*)$`).FindAllSubmatch(page, -1)
-	if len(lines) < 5 {
+	// Those of blocks, and those in the text that are whole.
+	lines := regexp.MustCompile("(?m)^ *\\$ (.*)$|`(dnsmus forget [^`]*|dnsmus -check [^`]*|dnsmus -version)`").FindAllSubmatch(page, -1)
+	if len(lines) < 10 {
 		t.Fatalf("%d command lines", len(lines))
 	}
 	hosts := l.write("hosts", "10.1.0.10 wiki.corp.example\n")
 	for _, line := range lines {
-		text := strings.ReplaceAll(string(line[1]), "/etc/dnsmus/Corefile", path)
+		text := strings.ReplaceAll(string(line[1])+string(line[2]), "/etc/dnsmus/Corefile", path)
 		text = strings.ReplaceAll(text, "/etc/resolv.conf", l.write("resolv.conf", "nameserver 127.0.0.123\nsearch corp.example\n"))
 		text = strings.ReplaceAll(text, "dnsmus explain", "dnsmus explain -conf "+path)
 		if strings.HasPrefix(text, "systemctl ") || strings.HasPrefix(text, "journalctl ") {
 			continue // deploy/package has a machine for these
 		}
-		out, err := l.output("unshare", "--mount", "sh", "-c", "mount --bind "+hosts+" /etc/hosts && PATH="+bin+":$PATH && "+text)
-		if err != nil || out == "" {
+		out, err := l.output("unshare", "--mount", "sh", "-c", "mount --bind "+hosts+" /etc/hosts && export PATH="+bin+":$PATH DNSMUS_CONTROL="+control+" && "+text)
+		var exit *exec.ExitError
+		ofName := strings.HasPrefix(text, "dnsmus why ") && errors.As(err, &exit) && exit.ExitCode() <= 4 // how it fared
+		if err != nil && !ofName || out == "" {
 			t.Errorf("%s: %v\n%s", text, err, out)
 		}
 	}
