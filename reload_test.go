@@ -84,7 +84,24 @@ func TestReloadThatFails(t *testing.T) {
 			t.Errorf("%s: there are metrics of %v, want %v", what, got, want)
 		}
 	}
+	failed := func(what string, want float64) {
+		t.Helper()
+		families, err := prometheus.DefaultGatherer.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "coredns_dnsmus_reload_failed" {
+				if got := f.Metric[0].GetGauge().GetValue(); got != want {
+					t.Errorf("%s: reload_failed is %v, want %v", what, got, want)
+				}
+				return
+			}
+		}
+		t.Error("there is no metric of reloads")
+	}
 	shows("at first", old)
+	failed("at first", 0)
 	for what, text := range map[string]string{
 		"syntax":             block(fresh) + "{",
 		"an unknown plugin":  block(fresh, "nothing"),
@@ -99,6 +116,7 @@ func TestReloadThatFails(t *testing.T) {
 				t.Fatalf("%s: the reload did not fail", what)
 			}
 			shows(what, old)
+			failed(what, 1)
 		}
 	}
 	for _, step := range []struct {
@@ -113,6 +131,7 @@ func TestReloadThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		shows("reloaded", step.want...)
+		failed("reloaded", 0)
 	}
 	instance.ShutdownCallbacks()
 	if err := instance.Stop(); err != nil {

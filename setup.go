@@ -51,9 +51,13 @@ func setup(c *caddy.Controller) error {
 		}
 		started.add(c, h)
 		h.Follow(st.list, st.listeners)
+		handler.ReloadFailed(false) // it may yet, for another reason
 		return nil
 	})
-	c.OnRestartFailed(started.stopGivenUp)
+	c.OnRestartFailed(func() error {
+		handler.ReloadFailed(true)
+		return started.stopGivenUp()
+	})
 	c.OnShutdown(func() error { return started.stop(h) })
 	return nil
 }

@@ -400,6 +400,38 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// Each verdict is in the reference's list, and one alert watches it: it is a failure, a good
+// answer, or a denial, which is watched for being inconclusive. A new one has to find its place.
+func TestVerdicts(t *testing.T) {
+	text := read(t, alerts)
+	outcomes := func(alert string) []string {
+		_, rule, _ := strings.Cut(text, "- alert: "+alert+"\n")
+		m := regexp.MustCompile(`outcome=~"([^"]*)"`).FindStringSubmatch(rule)
+		if m == nil {
+			t.Fatalf("%s names no outcome", alert)
+		}
+		return strings.Split(m[1], "|")
+	}
+	failures, good := outcomes("DnsmusFailures"), outcomes("DnsmusNoGoodAnswers")
+	_, list, _ := strings.Cut(read(t, "../../docs/reference.md"), "* `dnsmus/verdict`:")
+	list, _, _ = strings.Cut(list, "\n\n")
+	for v := race.None; v <= race.Good; v++ {
+		name := v.String()
+		if !strings.Contains(list, "`"+name+"`") {
+			t.Errorf("docs/reference.md does not list %s with dnsmus/verdict", name)
+		}
+		watched := map[string]bool{
+			"DnsmusFailures":      slices.Contains(failures, name),
+			"DnsmusNoGoodAnswers": slices.Contains(good, name),
+			"DnsmusInconclusive":  v.Negative() || v.IsBogus(),
+		}
+		maps.DeleteFunc(watched, func(_ string, is bool) bool { return !is })
+		if len(watched) != 1 {
+			t.Errorf("%s is watched by %v, want one alert", name, slices.Sorted(maps.Keys(watched)))
+		}
+	}
+}
+
 // TestAlerts has promtool check the rules and run their tests. Each rule is tested
 // to fire and not to fire, says what to do, and is in README.md.
 func TestAlerts(t *testing.T) {
@@ -413,8 +445,11 @@ func TestAlerts(t *testing.T) {
 		if !regexp.MustCompile(of+` \[\]`).MatchString(tests) || !regexp.MustCompile(of+`\n\s*- exp_labels`).MatchString(tests) {
 			t.Errorf("%s is not tested both to fire and not to fire", rule[1])
 		}
-		if !strings.Contains(readme, "`"+rule[1]+"`") {
-			t.Errorf("%s is not in README.md", rule[1])
+		if !strings.Contains(readme, "\n### "+rule[1]+"\n") {
+			t.Errorf("README.md has no section %s", rule[1])
+		}
+		if want := "runbook_url: https://github.com/dnsmus/dnsmus/blob/main/deploy/monitoring/README.md#" + strings.ToLower(rule[1]) + "\n"; !strings.Contains(rule[2], want) {
+			t.Errorf("%s lacks %s", rule[1], want)
 		}
 	}
 	testkit.Need(t, false, "promtool")

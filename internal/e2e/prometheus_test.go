@@ -256,8 +256,9 @@ func TestPrometheus(t *testing.T) {
 		}
 		return nil
 	})
-	prom.firing("DnsmusUpstreamFails", refuses, true)
-	prom.firing("DnsmusUpstreamFails", third, false)
+	prom.becomes(to("upstream_up", refuses), "0") // its port is closed
+	prom.firing("DnsmusUpstreamDown", refuses, true)
+	prom.firing("DnsmusUpstreamDown", third, false)
 	var rules struct {
 		Groups []struct {
 			Rules []struct{ Name, Health, LastError string }

@@ -53,7 +53,7 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "upstream_up",
-		Help:      "Gauge of whether an upstream is up (1), or down and not waited for (0).",
+		Help:      "Gauge of whether an upstream replies (1), or is silent and not waited for, or fails with an error (0).",
 	}, []string{"to"})
 
 	upstreamUnresponsive = promauto.NewGaugeVec(prometheus.GaugeOpts{
@@ -210,6 +210,13 @@ var (
 		Help:      "Counter of kept replies that made room for others.",
 	})
 
+	reloadFailed = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: Name,
+		Name:      "reload_failed",
+		Help:      "Gauge that is 1 while the Corefile cannot be loaded again and the one before stays in use.",
+	})
+
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
@@ -217,6 +224,15 @@ var (
 		Help:      "Counter of queries refused because max_concurrent were in flight.",
 	})
 )
+
+// ReloadFailed notes whether the Corefile could not be loaded again when that was last tried.
+func ReloadFailed(failed bool) {
+	if failed {
+		reloadFailed.Set(1)
+	} else {
+		reloadFailed.Set(0)
+	}
+}
 
 func init() {
 	buildInfo.WithLabelValues(version.String()).Set(1)

@@ -21,7 +21,6 @@ type observer struct {
 	link    string // the network interface over which it is asked; empty: any
 	series  *seriesUser
 	publish func(upstream, state, why string, waiting int) // shows a change of state; nil: to nobody
-	failing atomic.Bool                                    // the last query ended with an error
 	refused atomic.Int32                                   // REFUSED replies since the last other one
 
 	slow        atomic.Bool  // it was said to be
@@ -39,7 +38,8 @@ func observerOf(m *pool.Member) *observer { return m.Observer.(*observer) }
 // Replied implements upstream.Observer.
 func (o *observer) Replied(rcode int, took time.Duration) {
 	o.series.duration(rcode).Observe(took.Seconds())
-	if o.failing.Load() && o.failing.Swap(false) {
+	if o.series.failing.Load() && o.series.failing.Swap(false) {
+		o.series.showFailing()
 		o.log(log.Infof, "Upstream %s replies again", o.name)
 	}
 	o.noteRefusal(rcode == dns.RcodeRefused)
@@ -88,7 +88,8 @@ func (o *observer) noteRefusal(refused bool) {
 // Failed implements upstream.Observer.
 func (o *observer) Failed(err error) {
 	o.series.failures.Inc()
-	if !o.failing.Swap(true) {
+	if !o.series.failing.Swap(true) {
+		o.series.showFailing()
 		o.log(log.Warningf, "Upstream %s fails: %v", o.name, err)
 	}
 }

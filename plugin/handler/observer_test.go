@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -212,6 +214,40 @@ func TestSlowIsTold(t *testing.T) {
 	want("no longer", 1, 1)
 	say(1200*time.Millisecond, 100)
 	want("again", 2, 1)
+}
+
+// An upstream that fails with errors is shown as down, to whichever handler it does, until it
+// replies; a handler that has stopped changes nothing.
+func TestFailingIsDown(t *testing.T) {
+	one := netip.MustParseAddrPort("192.0.2.116:53")
+	h := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
+	other := started(Config{Upstreams: plain(one), Values: option.Values{Rules: testRules, Patience: time.Second}})
+	testkit.Logged(t)
+	a, b := observerOf(h.pool.Members()[0]), observerOf(other.pool.Members()[0])
+	up := func(when string, want float64) {
+		t.Helper()
+		if got := testutil.ToFloat64(a.series.up); got != want {
+			t.Errorf("%s: up is %v, want %v", when, got, want)
+		}
+	}
+	a.Failed(errors.New("port closed"))
+	b.Replied(dns.RcodeSuccess, time.Millisecond)
+	up("it fails to one", 0)
+	a.Failed(errors.New("port closed"))
+	a.Replied(dns.RcodeServerFailure, time.Millisecond)
+	up("it replies", 1)
+	a.Down(1, time.Second, 1)
+	a.Failed(errors.New("no route"))
+	a.Replied(dns.RcodeSuccess, time.Millisecond)
+	up("it is down all the same", 0)
+	a.Up(2, time.Second)
+	up("it is up", 1)
+	b.Failed(errors.New("port closed"))
+	other.Stop()
+	up("who saw it fail is gone", 1)
+	b.Failed(errors.New("port closed"))
+	up("who is gone sees it fail", 1)
+	h.Stop()
 }
 
 // After a reload the old handler's last word on an upstream is not the new one's.

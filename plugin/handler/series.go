@@ -26,6 +26,7 @@ type series struct {
 // seriesUser is one of those who share the series of an upstream.
 type seriesUser struct {
 	*series
+	failing atomic.Bool // the last query ended with an error
 
 	// Guarded by allSeries.
 	turn         uint64          // of the last change between up and down
@@ -77,6 +78,15 @@ func (u *seriesUser) setDown(turn uint64, down bool) {
 	defer allSeries.Unlock()
 	if u.usesLocked() && turn > u.turn {
 		u.turn, u.down = turn, down
+		u.showLocked()
+	}
+}
+
+// showFailing shows that failing has changed.
+func (u *seriesUser) showFailing() {
+	allSeries.Lock()
+	defer allSeries.Unlock()
+	if u.usesLocked() {
 		u.showLocked()
 	}
 }
@@ -135,12 +145,12 @@ func (s *series) showZonesLocked() {
 	s.zones.Set(float64(len(all)))
 }
 
-// showLocked sets the metric that tells up from down: an upstream that is down to one of the
-// users is.
+// showLocked sets the metric that tells up from down: an upstream that is silent or fails to
+// one of the users is down.
 func (s *series) showLocked() {
 	up := 1.0
 	for u := range s.users {
-		if u.down {
+		if u.down || u.failing.Load() {
 			up = 0
 		}
 	}

@@ -269,7 +269,7 @@ func TestValues(t *testing.T) {
 				"interval: 15s", "release: prometheus", "scrapeTimeout: 9s", "targetLabel: node", "regex: go_.*", "team: dns",
 				"tier: monitor", "port: metrics",
 			},
-			"PrometheusRule/dnsmus": {"role: alerts", "team: dns", "alert: DnsmusUpstreamFails"},
+			"PrometheusRule/dnsmus": {"role: alerts", "team: dns", "alert: DnsmusReloadFailed"},
 			"Pod/dnsmus-test-0": {
 				"image: mirror.example/dns/dnsmus:1.2.3", "- wiki.example.org\n    - '@fd00:90::10'\n    - '@169.254.20.10'\n", "disk: ssd",
 				"- name: pull", "- key: dedicated", "team: dns", "serviceAccountName: resolver",
@@ -404,6 +404,15 @@ func TestBadValues(t *testing.T) {
 		"interface.adresses={169.254.20.10}":                       "adresses",
 		"interface.addresses={}":                                   "addresses",
 		"interface.addresses={nodelocal}":                          "addresses",
+		"interface.addresses={256.254.20.10}":                      "addresses",
+		"interface.addresses={169.254.20}":                         "addresses",
+		"interface.addresses={fd00:::10}":                          "addresses",
+		"interface.addresses={fd00::1::2}":                         "addresses",
+		"interface.addresses={1:2:3:4:5:6:7:8:9}":                  "addresses",
+		"clusterDNS={fe80::1%eth0}":                                "clusterDNS",
+		"clusterDNS={10.96.0.10:53}":                               "clusterDNS",
+		"ports.ready=0":                                            "ready",
+		"ports.ready=9254":                                         "must differ",
 		"interface.name=sixteen-bytes-it":                          "name",
 		"clusterDNS={kube-dns}":                                    "clusterDNS",
 		"clusterDomain=.":                                          "clusterDomain",
@@ -439,6 +448,11 @@ func TestBadValues(t *testing.T) {
 			t.Errorf("%s is taken:\n%s", setting, out)
 		} else if !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: the error does not say %q: %v", setting, says, err)
+		}
+	}
+	for _, setting := range []string{"clusterDNS={255.255.255.254}", "clusterDNS={fd00::a}", "clusterDNS={1:2:3:4:5:6:7:8}", "clusterDNS={::}", "clusterDNS={2001:DB8:1::}"} {
+		if _, err := helm(t, "template", "dnsmus", chart, "--set="+setting); err != nil {
+			t.Errorf("%s: %v", setting, err)
 		}
 	}
 	out, err := helm(t, "template", "dnsmus", chart, "--namespace=dns")
