@@ -2,6 +2,8 @@ package race
 
 import (
 	"context"
+	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -170,6 +172,42 @@ func TestClockOfSystem(t *testing.T) {
 	}
 	c.release(s)
 	c.Close()
+}
+
+// Of many that set the clock at the same time, and change their minds, none is forgotten or
+// woken before its time, also if the clock is closed meanwhile.
+func TestClockCrowd(t *testing.T) {
+	for _, system := range []bool{false, true} {
+		defer goleak.VerifyNone(t)
+		var c Clock
+		if system {
+			c.UseSystem()
+		}
+		var crowd sync.WaitGroup
+		for range 50 {
+			crowd.Go(func() {
+				for range 40 {
+					s := c.sleeper()
+					now := instant.Now()
+					c.set(s, now, now.Add(rand.N(time.Second))) // to be moved, or released
+					if rand.IntN(3) > 0 {
+						due := instant.Now().Add(rand.N(10 * ms))
+						c.set(s, instant.Now(), due)
+						<-s.woken
+						if early := instant.Until(due); early > 0 {
+							t.Errorf("woken %v too early", early)
+						}
+					}
+					c.release(s)
+				}
+			})
+		}
+		if system {
+			c.Close()
+		}
+		crowd.Wait()
+		c.Close()
+	}
 }
 
 // R4: a race over a clock ends in time, also when that is less than a tick.
