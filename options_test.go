@@ -182,7 +182,7 @@ func TestOptionErrors(t *testing.T) {
 		{"private_from", []string{"private_from: " + count, "write: private_from private|vpn|ADDR..."}},
 		{"private_from 10.0.0.0/33", []string{"private_from: '10.0.0.0/33' is no upstream"}},
 		{"private_links yes", []string{"private_links: " + count, "write: private_links"}},
-		{"control a b", []string{"control: " + count, "write: control [PATH]"}},
+		{"control a b", []string{"control: " + count, "write: control [PATH|own]"}},
 		{"history many", []string{"history: 'many' is not a number of names, or names or zones", "write: history [N] [names|zones]"}},
 		{"history -1", []string{"history: '-1' is not between 0 and 65536"}},
 		{"history 65537", []string{"history: '65537' is not between 0 and 65536"}},

@@ -119,6 +119,8 @@ var engines = map[string]struct{ before, what, options string }{
 	"bound":    {what: "dnsmus"},
 	"whoami":   {what: "whoami"},
 	"packaged": {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn"},
+	"told":     {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn\n\t\tcontrol SOCKET"},
+	"watched":  {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn\n\t\tcontrol SOCKET"},
 	"kept":     {what: "dnsmus", options: "\n\t\tcache"},
 	"learn":    {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":   {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
@@ -169,6 +171,7 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		if strings.Contains(to, "://") {
 			options += fmt.Sprintf("\n\t\ttls %s\n\t\ttls_servername %s", filepath.Join(b.dir, certFile), certName)
 		}
+		options = strings.Replace(options, "SOCKET", s.socket(b.dir), 1)
 		if options != "" {
 			to += " {" + options + "\n\t}"
 		}
@@ -192,7 +195,15 @@ func (b *bench) startServer(e entry, upstreams []string) (*server, error) {
 		s.stop()
 		return nil, fmt.Errorf("%s: %w\n%s", s.name, err, s.log.String())
 	}
+	if e.engine == "watched" {
+		return s, s.readEvents(s.socket(b.dir))
+	}
 	return s, nil
+}
+
+// socket is the control socket of s, if it has one.
+func (s *server) socket(dir string) string {
+	return filepath.Join(dir, "control."+strings.ReplaceAll(s.addr, ":", "."))
 }
 
 // awaits returns when s listens. All servers listen over TCP too, and asking

@@ -18,6 +18,7 @@ var scenarios = []struct {
 }{
 	{name: "cpu", run: (*bench).cpuRatios},
 	{name: "instructions", run: (*bench).instructions, named: true},
+	{name: "told", run: (*bench).told, named: true},
 	{name: "cache", run: (*bench).cache},
 	{name: "quiet", run: (*bench).quiet},
 	{name: "idle", run: (*bench).idle},

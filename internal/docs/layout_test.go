@@ -15,7 +15,7 @@ import (
 var mayImport = map[string][]string{
 	".":                    {"plugin/handler", "plugin/option", "plugin/server", "plugin/source"},
 	"cmd/coredns":          {"cmd/coredns/command"},
-	"cmd/coredns/command":  {".", "cmd/coredns/client", "cmd/coredns/explain", "cmd/coredns/forget", "cmd/coredns/show", "cmd/coredns/status", "cmd/coredns/tail", "cmd/coredns/why", "cmd/coredns/zones", "plugin/option", "plugin/version"},
+	"cmd/coredns/command":  {".", "cmd/coredns/client", "cmd/coredns/explain", "cmd/coredns/forget", "cmd/coredns/show", "cmd/coredns/status", "cmd/coredns/tail", "cmd/coredns/why", "cmd/coredns/zones", "plugin/control", "plugin/control/api", "plugin/option", "plugin/version"},
 	"cmd/coredns/explain":  {"cmd/coredns/client", "cmd/coredns/question", "cmd/coredns/show", "plugin/control/api", "plugin/link", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/printable", "plugin/server", "plugin/source"},
 	"cmd/coredns/status":   {"cmd/coredns/client", "cmd/coredns/show", "plugin/control/api"},
 	"cmd/coredns/why":      {"cmd/coredns/client", "cmd/coredns/question", "cmd/coredns/show", "plugin/control/api"},
@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"cmd/coredns/client":   {"cmd/coredns/show", "plugin/control/api", "plugin/printable"},
 	"cmd/coredns/show":     {"plugin/control/api"},
 	"plugin/handler":       {"plugin/account", "plugin/cache", "plugin/control", "plugin/control/api", "plugin/history", "plugin/instant", "plugin/outcome", "plugin/link", "plugin/option", "plugin/pool", "plugin/ports", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/version", "plugin/wire"},
-	"plugin/control":       {"plugin/account", "plugin/control/api", "plugin/history", "plugin/instant", "plugin/link", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/printable", "plugin/server", "plugin/upstream", "plugin/version", "plugin/wire"},
+	"plugin/control":       {"plugin/account", "plugin/control/api", "plugin/history", "plugin/instant", "plugin/link", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/printable", "plugin/race", "plugin/server", "plugin/upstream", "plugin/version", "plugin/wire"},
 	"plugin/control/api":   {},
 	"plugin/history":       {"plugin/control/api", "plugin/printable", "plugin/race"},
 	"plugin/account":       {"plugin/instant"},

@@ -9,8 +9,13 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// maxRate is how many races a second a reader is shown. Of more, one of so many is.
-const maxRate = 2000
+const (
+	// maxRate is how many races a second a reader is shown, of those that the filter wants. Of more, one of so many is: to put
+	// one in words takes as long as a query.
+	maxRate = 500
+	// gather is how long what happens waits for more of it: so one system call writes many events.
+	gather = 5 * time.Millisecond
+)
 
 func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -44,6 +49,7 @@ func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		select {
 		case <-in.news:
+			time.Sleep(gather)
 			all, lost := in.take()
 			if to.writeAll(all, lost) != nil {
 				return
@@ -106,23 +112,23 @@ func (s *stream) writeAll(all []event, lost int) error {
 
 // one writes an event, if it is wanted.
 func (s *stream) one(e *event) error {
-	is := e.is
-	if make, ok := is.(func() any); ok {
-		show, changed := s.sample(time.Now())
-		if changed {
-			if err := s.add(api.SampledEvent{Event: now(api.EventSampled), OneOf: s.oneOf}); err != nil {
-				return err
-			}
-		}
-		if !show {
-			return nil
-		}
-		is = make()
-	}
-	if r, ok := is.(*api.RaceEvent); ok && !s.wanted(&r.Race) {
+	r := e.race
+	switch {
+	case r == nil:
+		return s.add(e.is)
+	case !s.wanted(&r.Facts):
 		return nil
 	}
-	return s.add(is)
+	show, changed := s.sample(time.Now())
+	if changed {
+		if err := s.add(api.SampledEvent{Event: now(api.EventSampled), OneOf: s.oneOf}); err != nil {
+			return err
+		}
+	}
+	if !show {
+		return nil
+	}
+	return s.add(r.Make())
 }
 
 // sample counts a race, and reports whether it is shown, and whether that of how many is has changed.

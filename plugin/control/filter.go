@@ -10,13 +10,38 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/history"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
+// Facts are what a filter goes by: they are at hand before a race is put in words, which takes much longer.
+type Facts struct {
+	Name     []byte // in wire format and lower case
+	Type     uint16
+	Verdict  race.Verdict
+	Upstream string   // whose reply was given; empty: nobody's
+	Good     []string // upstreams with a good answer
+	Took     time.Duration
+	Differ   bool
+	Asked    string // in a word of package api
+}
+
+// factsOf are those of a remembered race.
+func factsOf(r *history.Race) *Facts {
+	f := &Facts{Name: r.Name, Type: r.Type, Verdict: r.Verdict, Upstream: r.By, Took: r.Took, Differ: r.Differ, Asked: r.Asked}
+	for i := range r.Legs {
+		if l := &r.Legs[i]; l.Verdict == race.Good {
+			f.Good = append(f.Good, l.Upstream)
+		}
+	}
+	return f
+}
+
 // filter reports whether a race is wanted.
-type filter func(*api.Race) bool
+type filter func(*Facts) bool
 
 // parseFilter reads words, all of which must be true of a race; see [api.Filter].
-func parseFilter(text string) (filter, error) {
+func parseFilter(text api.Filter) (filter, error) {
 	var all []filter
 	for word := range strings.FieldsSeq(text) {
 		f, err := parseWord(word)
@@ -25,27 +50,27 @@ func parseFilter(text string) (filter, error) {
 		}
 		all = append(all, f)
 	}
-	return func(r *api.Race) bool {
-		return !slices.ContainsFunc(all, func(f filter) bool { return !f(r) })
+	return func(f *Facts) bool {
+		return !slices.ContainsFunc(all, func(wants filter) bool { return !wants(f) })
 	}, nil
 }
 
 func parseWord(word string) (filter, error) {
 	if rest, not := strings.CutPrefix(word, "!"); not {
-		f, err := parseWord(rest)
-		return func(r *api.Race) bool { return !f(r) }, err
+		wants, err := parseWord(rest)
+		return func(f *Facts) bool { return !wants(f) }, err
 	}
 	if by, ok := strings.CutPrefix(word, "@"); ok && by != "" {
-		return func(r *api.Race) bool { return r.Upstream != nil && isUpstream(*r.Upstream, by) }, nil
+		return func(f *Facts) bool { return isUpstream(f.Upstream, by) }, nil
 	}
 	if by, ok := strings.CutPrefix(word, "only:"); ok && by != "" {
-		return func(r *api.Race) bool { return isUpstream(onlyGood(r), by) }, nil
+		return func(f *Facts) bool { return len(f.Good) == 1 && isUpstream(f.Good[0], by) }, nil
 	}
 	if how, ok := strings.CutPrefix(word, "asked:"); ok {
-		if !slices.Contains([]string{"all", "knower", "hedged", "survey", "none"}, how) {
+		if !slices.Contains([]string{api.AskedAll, api.AskedKnower, api.AskedHedged, api.AskedSurvey, api.AskedNone}, how) {
 			return nil, fmt.Errorf("%q: asked is one of all, knower, hedged, survey and none", word)
 		}
-		return func(r *api.Race) bool { return r.Asked == how }, nil
+		return func(f *Facts) bool { return f.Asked == how }, nil
 	}
 	if text, ok := strings.CutPrefix(word, ">"); ok {
 		d, err := time.ParseDuration(text)
@@ -56,49 +81,28 @@ func parseWord(word string) (filter, error) {
 	}
 	switch word {
 	case "denied":
-		return denied, nil
+		return func(f *Facts) bool { return f.Verdict.Negative() }, nil
 	case "failed":
-		return func(r *api.Race) bool { return !denied(r) && r.Verdict != "good" && r.Verdict != "cname" }, nil
+		return func(f *Facts) bool { return !f.Verdict.Negative() && !f.Verdict.Wins() }, nil
 	case "slow":
 		return longerThan(history.Slow), nil
 	case "differ":
-		return func(r *api.Race) bool { return len(r.Differ) > 0 }, nil
+		return func(f *Facts) bool { return f.Differ }, nil
 	}
-	if _, isType := dns.StringToType[strings.ToUpper(word)]; isType && !strings.Contains(word, ".") {
-		return func(r *api.Race) bool { return strings.EqualFold(r.Type, word) }, nil
+	if qtype, isType := dns.StringToType[strings.ToUpper(word)]; isType {
+		return func(f *Facts) bool { return f.Type == qtype }, nil
 	}
 	zone, err := parseName(word)
 	if err != nil {
 		return nil, fmt.Errorf("%w, nor another word of a filter", err)
 	}
-	suffix := history.Presentation(zone)
-	return func(r *api.Race) bool {
-		name := strings.ToLower(r.Name)
-		return suffix == "." || name == suffix || strings.HasSuffix(name, "."+suffix)
-	}, nil
+	return func(f *Facts) bool { return wire.Below(f.Name, zone) }, nil
 }
 
-func denied(r *api.Race) bool { return r.Verdict == "nxdomain" || r.Verdict == "nodata" }
-
-func longerThan(d time.Duration) filter {
-	return func(r *api.Race) bool { return r.Seconds >= d.Seconds() }
-}
+func longerThan(d time.Duration) filter { return func(f *Facts) bool { return f.Took >= d } }
 
 // isUpstream reports whether an upstream is meant by a word: it is written so, or so without its link.
 func isUpstream(name, word string) bool {
 	bare, _, _ := strings.Cut(name, "%")
 	return name != "" && (name == word || bare == word)
-}
-
-// onlyGood is the only upstream with a good answer; empty: there is none, or several.
-func onlyGood(r *api.Race) (name string) {
-	for i := range r.Upstreams {
-		if l := &r.Upstreams[i]; l.Verdict == "good" {
-			if name != "" {
-				return ""
-			}
-			name = l.Upstream
-		}
-	}
-	return name
 }

@@ -43,8 +43,8 @@ func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 	defer out.Flush()
 	now := time.Now()
 	for i := range all {
-		line := all[i].of.line(&all[i].Remembered, len(name) > 0, now)
-		if wanted(&line.Race) && write(out, line) != nil {
+		m := &all[i]
+		if wanted(factsOf(&m.Race)) && write(out, m.of.line(&m.Remembered, len(name) > 0, now)) != nil {
 			return
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
 // Bounds of what waits for one reader of events.
@@ -12,11 +14,18 @@ const (
 	maxBytes  = 1 << 20
 )
 
-// Event is something that happens, as the types of package api have it. What takes long to make may be a func() any, which is called
-// by the goroutine that reads.
+// event is something that happens: as package api has it, or a race that becomes that in the goroutine that reads.
 type event struct {
 	is   any
+	race *Race
 	size int
+}
+
+// Race is a race for those who read events.
+type Race struct {
+	Facts Facts
+	Make  func() *api.RaceEvent // takes long
+	Size  int                   // of what Make needs, in bytes
 }
 
 // Hub has the readers of a server block's events. The zero value has none.
@@ -32,15 +41,20 @@ func (h *Hub) Awake() bool { return h.awake.Load() > 0 }
 // Readers is how many read.
 func (h *Hub) Readers() int { return int(h.awake.Load()) }
 
-// Publish has all readers read an event, which takes little memory.
-func (h *Hub) Publish(is any) { h.PublishLarge(is, 256) }
+// smallEvent is the size of all events but races, in bytes, or more.
+const smallEvent = 512
 
-// PublishLarge has all readers read an event of that size in bytes.
-func (h *Hub) PublishLarge(is any, size int) {
+// Publish has all readers read an event, which is one of the types of package api.
+func (h *Hub) Publish(is any) { h.publish(event{is: is, size: smallEvent}) }
+
+// PublishRace has all readers read a race.
+func (h *Hub) PublishRace(r *Race) { h.publish(event{race: r, size: r.Size}) }
+
+func (h *Hub) publish(e event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.readers {
-		r.put(event{is, size})
+		r.put(e)
 	}
 }
 

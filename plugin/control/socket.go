@@ -19,6 +19,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// Usable reports whether there can be a socket at a path: its directory is there or can be made, and is fit for it.
+func Usable(path string) bool { return makePlace(filepath.Dir(path)) == nil }
+
 // mode is that of the socket's file: its user and its group may connect.
 const mode = 0o660
 

@@ -14,28 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
-
-// ownDir is a directory for sockets: its path is short, and nobody else may write to it or on the way.
-func ownDir(t *testing.T) string {
-	t.Helper()
-	base := "/run"
-	if os.Geteuid() != 0 {
-		if base = os.Getenv("XDG_RUNTIME_DIR"); base == "" {
-			t.Skip("there is no XDG_RUNTIME_DIR, and this is not root")
-		}
-	}
-	dir, err := os.MkdirTemp(base, "dnsmus-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
 
 // silentHooks are told, and say nothing.
 var silentHooks = Hooks{Logf: func(string, ...any) {}, Watchers: func(int) {}}
@@ -53,7 +37,7 @@ func block(s *Socket, name string, v option.Values) *Block {
 // opened is a socket with one block.
 func opened(t *testing.T) (*Socket, *Block) {
 	t.Helper()
-	s, err := Open(filepath.Join(ownDir(t), "control"), silentHooks)
+	s, err := Open(filepath.Join(testkit.SocketDir(t), "control"), silentHooks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +100,7 @@ func TestR25Mode(t *testing.T) {
 
 // Those who name one path share it, until the last is gone. What is remembered of a block outlives a reload.
 func TestShared(t *testing.T) {
-	path := filepath.Join(ownDir(t), "control")
+	path := filepath.Join(testkit.SocketDir(t), "control")
 	open := func() *Socket {
 		s, err := Open(path, silentHooks)
 		if err != nil {
@@ -158,7 +142,7 @@ func TestShared(t *testing.T) {
 
 // R25: a socket is not made where others could put something in its place, and the error says so.
 func TestR25Place(t *testing.T) {
-	dir := ownDir(t)
+	dir := testkit.SocketDir(t)
 	mk := func(name string, mode fs.FileMode) string {
 		path := filepath.Join(dir, name)
 		if err := os.Mkdir(path, mode); err != nil {
@@ -223,7 +207,7 @@ func TestR25Place(t *testing.T) {
 
 // A socket that a killed process has left is replaced.
 func TestStale(t *testing.T) {
-	path := filepath.Join(ownDir(t), "control")
+	path := filepath.Join(testkit.SocketDir(t), "control")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)

@@ -35,11 +35,15 @@ func (h *Handler) openControl() error {
 		return nil
 	}
 	path := h.cfg.Socket
-	if path == "" {
-		var err error
-		if path, err = api.Default(); err != nil {
-			return err
-		}
+	var err error
+	switch path {
+	case "":
+		path, err = api.Default()
+	case api.OwnWord:
+		path, err = api.Own()
+	}
+	if err != nil {
+		return err
 	}
 	s, err := control.Open(path, control.Hooks{Logf: log.Infof, Watchers: func(n int) { watchers.Add(float64(n)) }})
 	if err != nil {

@@ -152,9 +152,12 @@ func started(cfg Config) *Handler { return waiting(cfg, 0) }
 func waiting(cfg Config, wait time.Duration) *Handler {
 	h := New(cfg)
 	c := poolConfig(cfg.Values)
+	h.hook(&c)
 	c.Hedge, c.Grace = wait, wait
 	h.pool = pool.New(c)
-	h.Start()
+	if err := h.Start(); err != nil {
+		panic(err)
+	}
 	return h
 }
 

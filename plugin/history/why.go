@@ -32,7 +32,7 @@ type Present struct {
 func (r *Race) Why(now Present) api.Why {
 	w := r.because(now)
 	w.Until = r.until(now)
-	if len(now.Good) > 0 && w.Kind != api.WhySlow && w.Kind != api.WhyDiffer {
+	if len(now.Good) > 0 && w.Kind != api.WhySlow && w.Kind != api.WhyDiffer && w.Kind != api.WhyLate {
 		w = api.Why{Kind: api.WhyGood, Until: w.Until, Text: fmt.Sprintf("It has an answer now, by %s. Then: %s", list(now.Good), w.Text)}
 	}
 	return w

@@ -1,6 +1,7 @@
 package knowledge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -113,25 +114,32 @@ func (z *Zones) ForgetOf(by int) (n int) {
 		return 0
 	}
 	for s := range z.shards {
-		n += z.shards[s].forgetOf(by)
+		of, gone := z.shards[s].forgetOf(by)
+		n += of
+		z.known.Add(-int64(gone))
 	}
 	return n
 }
 
-func (sh *zoneShard) forgetOf(by int) (n int) {
+// forgetOf returns of how many zones, and of how many of these nothing else was known.
+func (sh *zoneShard) forgetOf(by int) (n, gone int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, e := range sh.places {
+	for i, e := range sh.places {
 		if e == nil || e.tallies[by] == (tally{}) {
 			continue
 		}
+		n++
 		e.tallies[by] = tally{}
 		if int(e.lead) == by {
 			e.lead = -1
 		}
-		n++
+		if !slices.ContainsFunc(e.tallies, func(t tally) bool { return t != (tally{}) }) {
+			sh.places[i] = nil
+			gone++
+		}
 	}
-	return n
+	return n, gone
 }
 
 // Forget forgets names, and returns how many: those for which is returns true.
@@ -149,8 +157,12 @@ func (n *Names) Forget(is func(name []byte) bool) (forgotten int) {
 // ForgetOf forgets what an upstream has shown of names, and returns of how many.
 func (n *Names) ForgetOf(by int) (forgotten int) {
 	n.each(func(place **known) bool {
-		if (*place).forgetOf(by) {
+		k := *place
+		if k.forgetOf(by) {
 			forgotten++
+			if k.owners == 0 && k.proofs == [2]proof{} {
+				*place = nil
+			}
 		}
 		return true
 	})

@@ -32,7 +32,7 @@ type Values struct {
 	ServerName     string        // in the certificates of upstreams written without a name; empty: their address
 
 	Control   bool   // there is a control socket
-	Socket    string // its path; empty: the default
+	Socket    string // its path, or a word for it, as package api has them; empty: the default
 	History   int    // how many races are remembered, if there is; 0: as many as usual, negative: none
 	ZonesOnly bool   // and their first labels are not
 

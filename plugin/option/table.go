@@ -62,7 +62,7 @@ var Table = []Option{
 	{Name: "private_links", Flag: "private-links",
 		About: "ask for names in an interface's own domains over that interface only",
 		set:   flag(func(v *Values) *bool { return &v.PrivateLinks })},
-	{Name: "control", Args: "[PATH]", set: setControl},
+	{Name: "control", Args: "[PATH|own]", set: setControl},
 	{Name: "history", Args: "[N] [names|zones]", set: setHistory},
 	{Name: "trust_ad", set: flag(func(v *Values) *bool { return &v.TrustAD })},
 }

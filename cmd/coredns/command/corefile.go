@@ -8,11 +8,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/dnsmus/dnsmus/plugin/control"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
 // corefile returns the built-in Corefile for the words [ADDRESS:]PORT [TO...]: it
 // listens there, on 127.0.0.1 without ADDRESS, and races the upstreams TO as a
-// stanza with these arguments does, with the option cache.
+// stanza with these arguments does, with the options cache and, where there can be a socket for
+// it, control.
 func corefile(words []string) (string, error) {
 	listener, err := parseListener(words[0])
 	if err != nil {
@@ -25,7 +29,11 @@ func corefile(words []string) (string, error) {
 		}
 		stanza += " " + word
 	}
-	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n    }\n    errors {\n        consolidate 1h .*\n    }\n}\n", listener.Port(), listener.Addr(), stanza), nil
+	socket := ""
+	if path, err := api.Own(); err == nil && control.Usable(path) {
+		socket = "        control " + api.OwnWord + "\n"
+	}
+	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n%s    }\n    errors {\n        consolidate 1h .*\n    }\n}\n", listener.Port(), listener.Addr(), stanza, socket), nil
 }
 
 // parseListener reads [ADDRESS:]PORT.

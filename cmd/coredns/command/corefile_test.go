@@ -8,7 +8,19 @@ import (
 	"github.com/coredns/caddy/caddyfile"
 )
 
+// There is a control socket if this user has a directory for it.
+func TestCorefileWithControl(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	if _, lines := parsed(t, []string{"5553", "192.0.2.1"}); lines[1] != "dnsmus 192.0.2.1 { cache control own }" {
+		t.Error(lines)
+	}
+}
+
+// noRuntimeDir leaves the user without a directory for sockets.
+func noRuntimeDir(t *testing.T) { t.Setenv("XDG_RUNTIME_DIR", "/none/such") }
+
 func TestCorefile(t *testing.T) {
+	noRuntimeDir(t)
 	for _, test := range []struct{ words, keys, bind, stanza string }{
 		{"5553", ".:5553", "bind 127.0.0.1", "dnsmus"},
 		{"53 192.0.2.1 [2001:db8::1]:5353", ".:53", "bind 127.0.0.1", "dnsmus 192.0.2.1 [2001:db8::1]:5353"},
@@ -89,6 +101,7 @@ func TestBadWords(t *testing.T) {
 // Whatever an upstream is called, Caddy reads just that, and nothing else; what it would not
 // read so is an error.
 func TestToken(t *testing.T) {
+	noRuntimeDir(t)
 	for word, ok := range map[string]bool{
 		"my file": true, " ": true, "a#b": true, "#": true, `C:\a b\c`: true, `\\a b`: true, `C:\a\b`: true, "import": true, "errors": true, "é": true,
 		"{": false, "}": false, `a b\`: false, "a\nb": false, `a"b`: false, "{$HOME}": false, "a\xff": false, "": false, "\u2028": false,

@@ -1,0 +1,71 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+)
+
+// told is what a control socket costs: where nobody reads events from it, and where somebody does. The packages' server is
+// measured with it and without, with answers and with denials.
+func (b *bench) told() error {
+	t := table{
+		title: "Instructions and bytes a query with a control socket",
+		note:  "The packages' stanza (*cache*, *learn*) without and with `control`; watched: one reader of all events. Ratios are those to the same without.",
+		head:  []string{"upstreams", "instructions", "bytes", "asleep: instructions", "ratio", "bytes", "ratio", "watched: instructions", "ratio", "bytes", "ratio"},
+	}
+	for _, kind := range []string{"good", "nxdomain"} {
+		fakes, err := startFakes(b.ctx, repeat(kind, 3)...)
+		if err != nil {
+			return err
+		}
+		b.fakes = fakes
+		row := []any{"3 " + kind}
+		var base counted
+		for i, e := range []entry{{engine: "packaged", n: 3}, {engine: "told", n: 3}, {engine: "watched", n: 3}} {
+			c, err := b.countQuery(e, 0)
+			if err != nil {
+				fakes.stop()
+				return err
+			}
+			row = append(row, fmt.Sprintf("%.0f", c.instructions))
+			if i == 0 {
+				base = c
+				row = append(row, fmt.Sprintf("%.0f", c.bytes))
+				continue
+			}
+			more, bytes := c.instructions/base.instructions, c.bytes/base.bytes
+			row = append(row, fmt.Sprintf("%.3f", more), fmt.Sprintf("%.0f", c.bytes), fmt.Sprintf("%.3f", bytes))
+			if goal := toldGoals[kind]; e.engine == "told" {
+				b.report.goal("instructions a query with a control socket, "+kind, fmt.Sprintf("<= %.2f", goal), fmt.Sprintf("%.3f", more), more <= goal)
+			}
+		}
+		fakes.stop()
+		t.add(row...)
+	}
+	b.report.table(t)
+	return nil
+}
+
+// toldGoals are ratios of instructions with a control socket that nobody reads to those without.
+var toldGoals = map[string]float64{"good": 1.01, "nxdomain": 1.02}
+
+// readEvents reads all events from a server's control socket until the server ends.
+func (s *server) readEvents(socket string) error {
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	resp, err := client.Get("http://dnsmus/v1/events")
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer resp.Body.Close()
+		io.Copy(io.Discard, resp.Body)
+	}()
+	return nil
+}
