@@ -1,23 +1,36 @@
 package testkit
 
 import (
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
-// SocketDir is a directory for Unix sockets: its path is short, and nobody else may write to it or on the way.
-func SocketDir(t *testing.T) string {
+// Socket serves HTTP over a Unix socket until the end of the test, and returns its path, which
+// is short enough for one.
+func Socket(t testing.TB, h http.Handler) (path string) {
 	t.Helper()
-	base := "/run"
-	if os.Geteuid() != 0 {
-		if base = os.Getenv("XDG_RUNTIME_DIR"); base == "" {
-			t.Skip("there is no XDG_RUNTIME_DIR, and this is not root")
-		}
-	}
-	dir, err := os.MkdirTemp(base, "dnsmus-test-")
+	dir, err := os.MkdirTemp("", "s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
+	path = filepath.Join(dir, "control")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Serve(l)
+	}()
+	t.Cleanup(func() {
+		s.Close()
+		<-done
+	})
+	return path
 }
