@@ -7,6 +7,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/link"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -48,12 +49,15 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 		if u.EDNSUntil != nil {
 			say("it does not take EDNS")
 		}
+		if u.State == "failing" && u.LastError != nil {
+			say("the last query to it failed at %s: %s", clock(u.LastError.At), u.LastError.Text)
+		}
 		if n := u.Hour; n.NoOpinion > 0 && n.NoOpinion >= n.Asked*9/10 {
 			say("it refuses nearly everything: while it is listed, no denial is certain")
 		}
 		if n := u.Hour; n.Failed > 0 && n.Failed >= n.Asked/2 {
 			say("most queries to it fail")
-			if u.LastError != nil {
+			if u.LastError != nil && u.State != "failing" {
 				say("last error at %s: %s", clock(u.LastError.At), u.LastError.Text)
 			}
 		}
@@ -85,6 +89,29 @@ func notes(u *api.Upstream, known []soleZone) (notes []string) {
 		text += fmt.Sprintf(", and in %d other zones", n)
 	}
 	return []string{text + "."}
+}
+
+// differences say that answers in zones differ.
+func (b *Block) differences(now time.Time) []string {
+	var first *pool.Zone
+	n := 0
+	b.Pool.Zones(now, func(z pool.Zone) bool {
+		if z.Differ != 0 && len(z.Name) > 1 {
+			if n++; first == nil || z.Last.After(first.Last) {
+				first = &z
+			}
+		}
+		return true
+	})
+	if first == nil {
+		return nil
+	}
+	line := b.zone(first)
+	text := fmt.Sprintf("Answers in %s differ: those of %s", line.Zone, strings.Join(line.Differ, " and "))
+	if n > 1 {
+		text += fmt.Sprintf(", and in %d other zones", n-1)
+	}
+	return []string{text + ". Which one clients get may change; the option prefer chooses."}
 }
 
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }

@@ -23,6 +23,7 @@ type Block struct {
 	InFront bool // the plugin cache stands before dnsmus
 	Values  *option.Values
 	ToldBy  func(server.Server) []string // the sources that name an upstream
+	Failing func(*pool.Member) bool      // the last query to it ended with an error
 	Pool    *pool.Pool
 	Memory  *Memory
 }

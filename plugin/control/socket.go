@@ -25,6 +25,9 @@ func Usable(path string) bool { return makePlace(filepath.Dir(path)) == nil }
 // mode is that of the socket's file: its user and its group may connect.
 const mode = 0o660
 
+// maxPath is how long the path of a socket may be, in bytes, on all systems.
+const maxPath = 103
+
 // Hooks are told what happens at a socket. All of them must be set.
 type Hooks struct {
 	Logf     func(format string, args ...any)
@@ -108,6 +111,9 @@ func (s *Socket) Release() {
 func listen(path string) (net.Listener, error) {
 	if !filepath.IsAbs(path) {
 		return nil, errors.New("the path is not absolute; write one that begins with /")
+	}
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("the path has %d bytes, and systems take %d; name a shorter one", len(path), maxPath)
 	}
 	if err := makePlace(filepath.Dir(path)); err != nil {
 		return nil, err

@@ -55,6 +55,9 @@ func (b *Block) state(now time.Time) api.Server {
 		s.Notes = append(s.Notes, notes(&u, known[m])...)
 		s.Upstreams = append(s.Upstreams, u)
 	}
+	if v.Prefer == option.None {
+		s.Notes = append(s.Notes, b.differences(now)...)
+	}
 	return s
 }
 
@@ -146,6 +149,9 @@ func (b *Block) upstream(m *pool.Member, known []soleZone, now time.Time) api.Up
 	u.Minute, u.Hour = tallyOf(minute, s.Waiting), tallyOf(hour, s.Waiting)
 	if text, at := counts.LastError(); text != "" {
 		u.LastError = &api.LastError{At: at.UTC(), Text: printable.Text(text)}
+	}
+	if u.State == "up" && b.Failing(m) {
+		u.State = "failing"
 	}
 	u.About = about(&u, &s, m.Server.Transport)
 	return u

@@ -154,7 +154,7 @@ func kindOf(v race.Verdict) int {
 		return account.Good
 	case v.Negative():
 		return account.Denied
-	case v == race.ServFail, v == race.Error, v == race.Broken:
+	case v == race.ServFail, v == race.Error, v == race.Broken, v == race.Truncated:
 		return account.Failed
 	}
 	return account.NoOpinion

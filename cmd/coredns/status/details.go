@@ -16,7 +16,11 @@ func details(upstreams []api.Upstream, now time.Time, screen show.Screen) (lines
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, screen.Lines(fmt.Sprintf("%s: %s for %s.", u.Upstream, u.State, show.Age(now.Sub(u.Since))))...)
+		colour := show.Red
+		if u.State == isUp {
+			colour = show.Green
+		}
+		lines = append(lines, screen.Paint(show.Bold, u.Upstream)+": "+screen.Paint(colour, state(u, now)))
 		for _, note := range notes(u) {
 			lines = append(lines, screen.Lines(note)...)
 		}
@@ -117,5 +121,9 @@ func tally(t api.Tally) string {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
 	}
-	return text + fmt.Sprintf("; %d won, %d of them as the only good answer", t.Won, t.Only)
+	text += fmt.Sprintf("; %d won", t.Won)
+	if t.Only > 0 {
+		text += fmt.Sprintf("; %d times it alone had a good answer", t.Only)
+	}
+	return text
 }

@@ -26,7 +26,7 @@ It sends no query.
 
   UPSTREAM  the resolver; ! stands before one that is not up
   STATE     up, down (silent to all questions) or gone (its interface is), and
-            for how long
+            for how long; or failing (the last query to it was an error)
   TOLD BY   what names it: a file, a program, or the Corefile
   PATH      by which it is asked: udp, tcp, tls, https or quic
   P50, P95  in what time half of its replies come, and 95 % of them
@@ -140,9 +140,17 @@ func brief(servers []api.Server, now time.Time) string {
 	for _, s := range servers {
 		for _, u := range s.Upstreams {
 			if u.State != isUp {
-				words = append(words, fmt.Sprintf("%s %s %s", u.Upstream, u.State, show.Age(now.Sub(u.Since))))
+				words = append(words, u.Upstream+" "+state(&u, now))
 			}
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// state is that of an upstream, and for how long it has been so.
+func state(u *api.Upstream, now time.Time) string {
+	if u.State == "failing" { // with each query it may be otherwise
+		return u.State
+	}
+	return u.State + " " + show.Age(now.Sub(u.Since))
 }

@@ -77,11 +77,12 @@ func TestRun(t *testing.T) {
 		problems string
 	}{
 		{"some are down", three("up", "down", "gone"), []string{"--short"}, 1, "1/3 up, 10.2.0.53%wg0 down 42 s, tls://9.9.9.9%dns.quad9.net:853 gone 42 s\n", ""},
+		{"one fails", three("up", "failing", "up"), []string{"--short"}, 1, "2/3 up, 10.2.0.53%wg0 failing\n", ""},
 		{"all are up", three("up", "up", "up"), []string{"--short"}, 0, "3/3 up\n", ""},
 		{"one is up", three("up"), nil, 0, "dnsmus on 127.0.0.123:53: the upstream is up.\n", ""},
 		{"none is up", three("down", "gone"), nil, 2, "0 of 2 upstreams are up.\n", ""},
 		{"none is there", three(), nil, 2, "there is no upstream.\n", ""},
-		{"one upstream", three("up", "down"), []string{"10.2.0.53"}, 1, "10.2.0.53%wg0: down for 42 s.\n", ""},
+		{"one upstream", three("up", "down"), []string{"10.2.0.53"}, 1, "10.2.0.53%wg0: down 42 s\n", ""},
 		{"no upstream", three("up", "down"), []string{"10.2.0.54"}, 64, "", "they are 10.1.0.53%tun0 and 10.2.0.53%wg0"},
 		{"another server block", three("up"), []string{"--server", "127.0.0.1:53"}, 64, "", "no server block listens on 127.0.0.1:53"},
 		{"help", three("up"), []string{"-h"}, 0, "Usage: dnsmus status", ""},

@@ -103,7 +103,7 @@ func upstreams(s *api.Server, now time.Time) show.Table {
 	for i := range s.Upstreams {
 		u := &s.Upstreams[i]
 		row := show.Row{Cells: []string{
-			u.Upstream, u.State + " " + show.Age(now.Sub(u.Since)), cmp.Or(strings.Join(u.ToldBy, ", "), "-"), orNone(u.Path),
+			u.Upstream, state(u, now), cmp.Or(strings.Join(u.ToldBy, ", "), "-"), orNone(u.Path),
 			took(u.P50), took(u.P95), share(u.Hour.Good, replies(u.Hour)), fmt.Sprint(u.Hour.Only), knows(u),
 		}, Colours: []string{"", show.Green}, Notes: notes(u)}
 		if u.State != isUp {
@@ -117,7 +117,7 @@ func upstreams(s *api.Server, now time.Time) show.Table {
 // notes are what there is to say of an upstream.
 func notes(u *api.Upstream) (list []string) {
 	if u.About != "" {
-		list = append(list, u.About)
+		list = append(list, strings.ToUpper(u.About[:1])+strings.TrimSuffix(u.About[1:], ".")+".")
 	}
 	return list
 }

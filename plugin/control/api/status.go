@@ -49,8 +49,8 @@ type Upstream struct {
 	Link      *string   `json:"link"`       // the network interface over which it is asked; null: any
 	LinkState *string   `json:"link_state"` // "bound", "unbound" (it has no route there, so the routing table says) or "gone"
 	Domains   []string  `json:"domains"`    // that the system says are its link's
-	State     string    `json:"state"`      // "up", "down" or "gone": its link is
-	Since     time.Time `json:"since"`      // of State
+	State     string    `json:"state"`      // "up", "failing" (the last query to it ended with an error, and it is asked all the same), "down" (silent) or "gone": its link is
+	Since     time.Time `json:"since"`      // of State; of "failing" since it was last up, down or gone
 	About     string    `json:"about"`      // what there is to say of its state: sentences; empty: nothing
 
 	UnresponsiveTypes []string `json:"unresponsive_types"` // of questions that it never answers, so that it is not waited for
@@ -87,7 +87,7 @@ type Tally struct {
 	Good      int `json:"good"`
 	Denied    int `json:"denied"`
 	NoOpinion int `json:"no_opinion"` // refused, referred elsewhere, or answered with what is bogus
-	Failed    int `json:"failed"`     // SERVFAIL and other errors, and failures of the network
+	Failed    int `json:"failed"`     // SERVFAIL and other errors, what cannot be had whole, and failures of the network
 	Silent    int `json:"silent"`     // no reply until the race was over, and for a while after it
 	Won       int `json:"won"`        // its reply was given
 	Only      int `json:"only"`       // no other had a good answer when all had replied
