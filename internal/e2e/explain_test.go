@@ -251,20 +251,27 @@ func openTerminal(t *testing.T) (front, back *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { front.Close() })
-	ioctl := func(request uintptr, arg unsafe.Pointer) {
-		t.Helper()
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, front.Fd(), request, uintptr(arg)); errno != 0 {
-			t.Fatal(errno)
-		}
-	}
 	var locked, n int32
-	ioctl(syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
-	ioctl(syscall.TIOCGPTN, unsafe.Pointer(&n))
-	ioctl(syscall.TIOCSWINSZ, unsafe.Pointer(&struct{ rows, columns, x, y uint16 }{24, 80, 0, 0}))
+	ioctl(t, front, syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
+	ioctl(t, front, syscall.TIOCGPTN, unsafe.Pointer(&n))
+	resize(t, front, 80)
 	back, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { back.Close() })
 	return front, back
+}
+
+// resize sets how many columns a terminal has.
+func resize(t *testing.T, front *os.File, columns uint16) {
+	t.Helper()
+	ioctl(t, front, syscall.TIOCSWINSZ, unsafe.Pointer(&struct{ rows, columns, x, y uint16 }{24, columns, 0, 0}))
+}
+
+func ioctl(t *testing.T, f *os.File, request uintptr, arg unsafe.Pointer) {
+	t.Helper()
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), request, uintptr(arg)); errno != 0 {
+		t.Fatal(errno)
+	}
 }

@@ -19,7 +19,7 @@ func text(o *api.Outcome, s show.Screen) (lines []string) {
 	for i, line := range summary(o) {
 		wrapped := s.Lines(line)
 		if i == 0 {
-			wrapped[0] = strings.Replace(wrapped[0], ": "+what, ": "+s.Paint(show.Of(o.Verdict), what), 1)
+			wrapped[0] = strings.Replace(wrapped[0], ": "+what, ": "+s.Paint(show.VerdictColour(o.Verdict), what), 1)
 		}
 		lines = append(lines, wrapped...)
 	}

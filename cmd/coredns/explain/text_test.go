@@ -77,18 +77,18 @@ func samples() map[string]*api.Outcome {
 		"09 special":   with(told(-1, "NXDOMAIN", 0, nil), func(o *api.Outcome) { o.Verdict, o.Changed = "nxdomain", to("special") }),
 		"10 untrusted": with(told(-1, "NOERROR", 0.1, []int{0}, isSilent), func(o *api.Outcome) { o.Verdict, o.Changed = "bogus", to("untrusted") }),
 		"11 away":      with(told(-1, "SERVFAIL", 0.1, []int{1}, denies, isSilent), func(o *api.Outcome) { o.Changed = to("away") }),
-		"12 slow":      with(told(0, "NXDOMAIN", 1.5, nil, with2(denies, 1.5), denies), func(o *api.Outcome) { o.TTL = to(uint32(5)) }),
+		"12 slow":      with(told(0, "NXDOMAIN", 1.5, nil, lasting(denies, 1.5), denies), func(o *api.Outcome) { o.TTL = to(uint32(5)) }),
 		"13 interrupted": with(told(0, "NXDOMAIN", 1.5, []int{1}, denies, waiting), func(o *api.Outcome) {
 			o.Interrupted, o.TTL = true, to(uint32(5))
 		}),
-		"15 the knower alone":  with(told(0, "NOERROR", 0.012, nil, good, with3(waiting)), func(o *api.Outcome) { o.Asked = "knower" }),
+		"15 the knower alone":  with(told(0, "NOERROR", 0.012, nil, good, notAsked(waiting)), func(o *api.Outcome) { o.Asked = "knower" }),
 		"14 interrupted early": with(told(-1, "SERVFAIL", 1.5, []int{0}, waiting), func(o *api.Outcome) { o.Interrupted, o.Changed = true, to("none") }),
 	}
 }
 
-func with2(leg api.Leg, took float64) api.Leg { leg.Seconds = &took; return leg }
+func lasting(leg api.Leg, took float64) api.Leg { leg.Seconds = &took; return leg }
 
-func with3(leg api.Leg) api.Leg { leg.Unasked, leg.Why = true, "not asked"; return leg }
+func notAsked(leg api.Leg) api.Leg { leg.Unasked, leg.Why = true, "not asked"; return leg }
 
 // What is told fits the terminal, and says the outcome first.
 func TestText(t *testing.T) {

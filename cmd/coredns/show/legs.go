@@ -38,7 +38,7 @@ func Legs(legs []api.Leg, live bool, since time.Duration) Table {
 	for i := range legs {
 		leg := &legs[i]
 		reply := replyIn(leg)
-		row := Row{Cells: []string{leg.Upstream, "-", reply, whyIn(leg, reply)}, Colours: []string{"", "", Of(leg.Verdict)}}
+		row := Row{Cells: []string{leg.Upstream, "-", reply, whyIn(leg, reply)}, Colours: []string{"", "", VerdictColour(leg.Verdict)}}
 		switch {
 		case leg.Winner:
 			row.Mark, row.Colours[0] = "*", Bold
@@ -79,8 +79,8 @@ func whyIn(leg *api.Leg, reply string) string {
 	return leg.Why
 }
 
-// Of is the colour of a verdict.
-func Of(verdict string) string {
+// VerdictColour is the colour of a verdict.
+func VerdictColour(verdict string) string {
 	switch verdict {
 	case "good", "cname":
 		return Green

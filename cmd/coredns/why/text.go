@@ -32,7 +32,7 @@ func text(all []api.Remembered, now time.Time, screen show.Screen) (lines []stri
 func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) {
 	lines = screen.Lines(fmt.Sprintf("%s %s: %s", r.Name, r.Type, head(r, now)))
 	if what := show.Reply(&r.Outcome); len(lines) > 0 {
-		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.Of(r.Verdict), what), 1)
+		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.VerdictColour(r.Verdict), what), 1)
 	}
 	for _, part := range []struct{ head, text string }{{"Why", r.Why.Text}, {"Until", r.Why.Until}, {"Do", r.Why.Do}} {
 		if part.text != "" {
