@@ -188,7 +188,7 @@ func TestRelease(t *testing.T) {
 		run(t, dir, "tar", "-xf", filepath.Join(out, unix+".tar.gz"))
 		run(t, dir, "unzip", "-q", filepath.Join(out, windows+".zip"))
 		beside := []string{"CHANGELOG.md", "Corefile.example", "LICENSE", "NOTICES", "README.md", "deploy", "docs", "resolv.conf.example"}
-		for name, own := range map[string][]string{unix: {"dnsmus", "coredns-dnsmus.7", "dnsmus-resolv.8", "dnsmus.8"}, windows: {"dnsmus.exe"}} {
+		for name, own := range map[string][]string{unix: {"dnsmus", "coredns-dnsmus.7", "dnsmus-default.8", "dnsmus-resolv.8", "dnsmus.8"}, windows: {"dnsmus.exe"}} {
 			program := own[0]
 			want := slices.Sorted(slices.Values(slices.Concat(beside, own)))
 			if got := entries(t, filepath.Join(dir, name)); !slices.Equal(got, want) {

@@ -76,7 +76,10 @@ func TestDebian(t *testing.T) {
 		do   func(*running)
 	}{
 		{"install", func(r *running) {
-			r.run("dpkg", "--install", "/root/old.deb")
+			said := r.run("dpkg", "--install", "/root/old.deb")
+			if !strings.Contains(said, "To have all programs ask it: dnsmus-default on. To undo that: dnsmus-default off") {
+				r.Errorf("it does not say what to do next:\n%s", said)
+			}
 			for i := range upstreams {
 				r.answers(fmt.Sprintf("only%d.example", i+1), fmt.Sprintf("198.51.100.%d", i+1))
 			}
@@ -90,6 +93,20 @@ func TestDebian(t *testing.T) {
 			}
 			if out := r.run("systemd-analyze", "verify", "--man=no", "dnsmus.service"); out != "" {
 				r.Errorf("the unit: %s", out)
+			}
+		}},
+		{"make it the default", func(r *running) {
+			r.run("dnsmus-default", "on")
+			r.answers("only1.example", "198.51.100.1")
+			if got := r.run("getent", "ahostsv4", "only2.example"); !strings.HasPrefix(got, "198.51.100.2 ") {
+				r.Errorf("programs find only2.example at %s", got)
+			}
+			if got := servers(r.read("/etc/resolv.conf")); got != "nameserver 127.0.0.123\n" {
+				r.Errorf("programs ask %s", got)
+			}
+			r.run("dnsmus-default", "off")
+			if got := r.read("/etc/resolv.conf"); got != resolvConf {
+				r.Errorf("/etc/resolv.conf is now\n%s", got)
 			}
 		}},
 		{"sandbox", func(r *running) {
@@ -190,7 +207,11 @@ func TestDebian(t *testing.T) {
 			r.run("systemctl", "enable", "--now", "dnsmus")
 		}},
 		{"remove", func(r *running) {
+			r.run("dnsmus-default", "on")
 			r.run("dpkg", "--remove", "dnsmus")
+			if got := r.read("/etc/resolv.conf"); got != resolvConf {
+				r.Errorf("/etc/resolv.conf is now\n%s", got)
+			}
 			if out, err := r.output("systemctl", "is-active", "dnsmus"); err == nil {
 				r.Errorf("the service is %s", out)
 			}
@@ -203,6 +224,14 @@ func TestDebian(t *testing.T) {
 		{"come back", func(r *running) {
 			r.run("dpkg", "--install", "/root/new.deb")
 			r.answers("edited.example", "198.51.100.9")
+		}},
+		{"remove beside a file that somebody wrote", func(r *running) {
+			r.write("/etc/resolv.conf", "nameserver 127.0.0.123\n")
+			if out := r.run("dpkg", "--remove", "dnsmus"); !strings.Contains(out, "write a line 'nameserver ADDRESS'") {
+				r.Errorf("it leaves a machine without DNS, and without a word:\n%s", out)
+			}
+			r.write("/etc/resolv.conf", resolvConf)
+			r.run("dpkg", "--install", "/root/new.deb")
 		}},
 		{"purge", func(r *running) {
 			r.run("dpkg", "--purge", "dnsmus")

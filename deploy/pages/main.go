@@ -1,5 +1,5 @@
-// Command pages makes of the documents what is published elsewhere: the manuals, and
-// the page among CoreDNS's external plugins.
+// Command pages makes of the documents what is published elsewhere: the manuals, the page
+// among CoreDNS's external plugins and, in the folder doc, what packages and archives have.
 //
 //	go run ./deploy/pages VERSION DIR
 //
@@ -68,9 +68,14 @@ func write(version, dir string, date time.Time) error {
 	if err != nil {
 		return err
 	}
+	inUse, err := os.ReadFile("docs/dnsmus-default.md")
+	if err != nil {
+		return err
+	}
 	for _, page := range []struct{ name, section, manual, text string }{
 		{"COREDNS-DNSMUS", "7", "CoreDNS Plugins", about},
 		{"DNSMUS", "8", "System Administration", programManual(string(command))},
+		{"DNSMUS-DEFAULT", "8", "System Administration", programManual(string(inUse))},
 		{"DNSMUS-RESOLV", "8", "System Administration", programManual(string(hook))},
 	} {
 		head := fmt.Sprintf("# %s %s \"%s\" \"dnsmus %s\" \"%s\"\n\n", page.name, page.section, date.Format("January 2006"), version, page.manual)
@@ -81,6 +86,9 @@ func write(version, dir string, date time.Time) error {
 		if err := os.WriteFile(filepath.Join(dir, strings.ToLower(page.name)+"."+page.section), roff, 0o644); err != nil {
 			return err
 		}
+	}
+	if err := writeTree(version, filepath.Join(dir, "doc")); err != nil {
+		return err
 	}
 	page, err := corednsPage(date)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,6 +37,51 @@ func TestForTerminal(t *testing.T) {
 	const text = "## Read on\n\n![A\nrace](race.svg)\n\nSee [Links](links.md#a) and [RFC\n1](https://rfc.example/1).\n"
 	if got, want := forTerminal(text), "## READ ON\n\nSee Links and RFC\n1 (https://rfc.example/1).\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// In the tree of documents that packages have, each link leads to one of them or to the
+// repository.
+func TestTree(t *testing.T) {
+	t.Chdir("../..")
+	dir := t.TempDir()
+	if err := writeTree("0.9.0", dir); err != nil {
+		t.Fatal(err)
+	}
+	documents, elsewhere := 0, 0
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".md" {
+			return err
+		}
+		documents++
+		text, err := os.ReadFile(name)
+		for _, l := range link.FindAllStringSubmatch(string(text), -1) {
+			to, _, _ := strings.Cut(l[2], "#")
+			if strings.Contains(to, "://") {
+				if strings.HasPrefix(to, repository+"/blob/v0.9.0/") {
+					elsewhere++
+				}
+			} else if _, err := os.Stat(filepath.Join(filepath.Dir(name), to)); to != "" && err != nil {
+				t.Errorf("%s: %s leads nowhere", name, l[0])
+			}
+		}
+		return err
+	})
+	if err != nil || documents < 10 || elsewhere == 0 {
+		t.Errorf("%d documents, %d links to the repository, %v", documents, elsewhere, err)
+	}
+}
+
+func TestRelink(t *testing.T) {
+	there := map[string]bool{"docs": true, "docs/a.md": true, "README.md": true}
+	for text, want := range map[string]string{
+		"[a](a.md#b)": "[a](a.md#b)", "[a](#b)": "[a](#b)", "[r](../README.md)": "[r](../README.md)", "[x](https://x.example/)": "[x](https://x.example/)",
+		"[b](../bench/README.md#c)": "[b](" + repository + "/blob/main/bench/README.md#c)", "![p](p.svg)": "![p](" + repository + "/blob/main/docs/p.svg)",
+		"[d](../docs)": "[d](../docs)",
+	} {
+		if got := relink("docs/b.md", text, tag("0.0.0+4.gabc"), there); got != want {
+			t.Errorf("%s becomes %s, want %s", text, got, want)
+		}
 	}
 }
 
