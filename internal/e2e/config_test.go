@@ -146,6 +146,7 @@ func TestCheck(t *testing.T) {
 		want     string
 	}{
 		{known + "prometheus 127.0.0.1:" + port, 0, "Corefile is valid"},
+		{"dnsmus 192.0.2.1 {\ncontrol " + filepath.Join(l.dir, "control") + "\n}", 0, "Corefile is valid"},
 		{known + "forward . 192.0.2.2", 0, "The plugin forward has no effect"},
 		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}", 0, "Queries for home.arpa. fail"},
 		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}\nforward . 192.0.2.2", 0, "Corefile is valid"},
@@ -161,6 +162,9 @@ func TestCheck(t *testing.T) {
 		if code != test.code || !strings.Contains(out, test.want) {
 			t.Errorf("%s\nexit code %d, want %d, and %q:\n%s", test.corefile, code, test.code, test.want, out)
 		}
+	}
+	if _, err := os.Lstat(filepath.Join(l.dir, "control")); err == nil {
+		t.Error("the control socket was opened")
 	}
 	if out, code := l.exits("-check", "-quiet", port, "192.0.2.1"); code != 0 || out != "" {
 		t.Errorf("exit code %d, want 0 and nothing: %s", code, out)
