@@ -186,7 +186,7 @@ func TestCannotListen(t *testing.T) {
 		return nil
 	})
 	// Another user may not share the socket, nor have a port below 1024 unless told so.
-	l.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=53")
+	l.run("sh", "-c", "echo 53 >/proc/sys/net/ipv4/ip_unprivileged_port_start")
 	asNobody := func(args ...string) (string, error) {
 		return l.output(append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary}, args...)...)
 	}
