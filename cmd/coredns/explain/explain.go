@@ -73,12 +73,13 @@ func (c *command) run(ctx context.Context, args []string) int {
 	case err == nil:
 		return c.byServer(ctx, cfg, s)
 	case cfg.socket != "" || cfg.server != "":
-		c.complain("%v", err)
-		return client.Status(err)
 	case errors.Is(err, client.ErrNoneFound):
 		return c.alone(ctx, cfg, "")
+	case client.Status(err) == client.ExitNoRights:
+		return c.alone(ctx, cfg, err.Error())
 	}
-	return c.alone(ctx, cfg, err.Error())
+	c.complain("%v", err)
+	return client.Status(err)
 }
 
 // showLinks shows which resolvers the system knows.
@@ -107,6 +108,9 @@ func (c *command) alone(ctx context.Context, cfg *config, because string) int {
 	}
 	servers := a.list.Servers()
 	if len(servers) == 0 {
+		if because != "" {
+			c.complain("%s", because)
+		}
 		c.complain("no upstream to ask of %s; name one as @192.0.2.1, or a file with -f FILE; '%s --links' shows what the system knows", a.from, c.name)
 		return exitNoUpstreams
 	}
