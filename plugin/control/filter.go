@@ -61,10 +61,10 @@ func parseWord(word string) (filter, error) {
 		return func(f *Facts) bool { return !wants(f) }, err
 	}
 	if by, ok := strings.CutPrefix(word, "@"); ok && by != "" {
-		return func(f *Facts) bool { return isUpstream(f.Upstream, by) }, nil
+		return func(f *Facts) bool { return api.Means(f.Upstream, by) }, nil
 	}
 	if by, ok := strings.CutPrefix(word, "only:"); ok && by != "" {
-		return func(f *Facts) bool { return len(f.Good) == 1 && isUpstream(f.Good[0], by) }, nil
+		return func(f *Facts) bool { return len(f.Good) == 1 && api.Means(f.Good[0], by) }, nil
 	}
 	if how, ok := strings.CutPrefix(word, "asked:"); ok {
 		if !slices.Contains([]string{api.AskedAll, api.AskedKnower, api.AskedHedged, api.AskedSurvey, api.AskedNone}, how) {
@@ -92,6 +92,9 @@ func parseWord(word string) (filter, error) {
 	if qtype, isType := dns.StringToType[strings.ToUpper(word)]; isType {
 		return func(f *Facts) bool { return f.Type == qtype }, nil
 	}
+	if before, _, colon := strings.Cut(word, ":"); colon {
+		return nil, fmt.Errorf("%q: there is no word %s: of a filter, but asked: and only:", word, before)
+	}
 	zone, err := parseName(word)
 	if err != nil {
 		return nil, fmt.Errorf("%w, nor another word of a filter", err)
@@ -100,9 +103,3 @@ func parseWord(word string) (filter, error) {
 }
 
 func longerThan(d time.Duration) filter { return func(f *Facts) bool { return f.Took >= d } }
-
-// isUpstream reports whether an upstream is meant by a word: it is written so, or so without its link.
-func isUpstream(name, word string) bool {
-	bare, _, _ := strings.Cut(name, "%")
-	return name != "" && (name == word || bare == word)
-}

@@ -69,7 +69,7 @@ func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgot
 		return sum, true
 	}
 	for _, m := range b.Pool.Members() {
-		if isUpstream(m.String(), upstream) {
+		if api.Means(m.String(), upstream) {
 			found = true
 			take(b.Pool.ForgetOf(m))
 		}

@@ -82,13 +82,11 @@ func listens(s api.Server, addr string) bool {
 	return addr == "" || s.Server == addr || slices.Contains(s.Listens, addr)
 }
 
-// find returns the upstreams that are written like this: in full, or without port or interface.
+// find returns the upstreams that are meant by a word.
 func find(servers []api.Server, word string) (found []api.Upstream) {
 	for _, s := range servers {
 		for _, u := range s.Upstreams {
-			bare := strings.Trim(strings.TrimSuffix(u.Upstream, ":53"), "[]")
-			addr, _, _ := strings.Cut(bare, "%")
-			if word == u.Upstream || word == bare || word == addr {
+			if api.Means(u.Upstream, word) {
 				found = append(found, u)
 			}
 		}
