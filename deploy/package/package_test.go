@@ -166,9 +166,13 @@ func TestGivenBinary(t *testing.T) {
 	testkit.Long(t)
 	testkit.Need(t, false, "git", "dpkg-deb")
 	binary := testkit.Build(t, "./cmd/nodelink") // a small one
-	dir, err := build("../..", oldVersion, []string{"-a", runtime.GOARCH, "-b", binary})
+	dir, err := build("../..", oldVersion, []string{"-b", binary})
 	if err != nil {
 		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if want := "dnsmus_" + oldVersion + "_" + runtime.GOARCH + ".deb"; err != nil || len(entries) != 1 || entries[0].Name() != want {
+		t.Errorf("for a Debian there are %v, %v, want %s", entries, err, want)
 	}
 	if read(t, filepath.Join(unpack(t, find(t, dir, ".deb")), "usr/bin/dnsmus")) != read(t, binary) {
 		t.Error("another binary is in the package")
