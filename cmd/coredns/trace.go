@@ -2,6 +2,6 @@
 
 package main
 
-// The plugin trace brings 53 modules along, most of them vendors' clients: it is only where
+// The plugin trace brings fifty modules along, most of them vendors' clients: it is only where
 // the tag asks for it.
 import _ "github.com/coredns/coredns/plugin/trace"

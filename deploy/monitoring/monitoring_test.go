@@ -400,7 +400,7 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// Each verdict is in the reference's list, and one alert watches it: it is a failure, a good
+// Each verdict is in the reference's lists, and one alert watches it: it is a failure, a good
 // answer, or a denial, which is watched for being inconclusive. A new one has to find its place.
 func TestVerdicts(t *testing.T) {
 	text := read(t, alerts)
@@ -415,8 +415,15 @@ func TestVerdicts(t *testing.T) {
 	failures, good := outcomes("DnsmusFailures"), outcomes("DnsmusNoGoodAnswers")
 	_, list, _ := strings.Cut(read(t, "../../docs/reference.md"), "* `dnsmus/verdict`:")
 	list, _, _ = strings.Cut(list, "\n\n")
+	field := regexp.MustCompile(`json:"verdict"` + "`" + `\s+// (.*)`).FindStringSubmatch(read(t, "../../plugin/control/api/outcome.go"))
+	if field == nil {
+		t.Fatal("the field verdict of JSON is not described")
+	}
 	for v := race.None; v <= race.Good; v++ {
 		name := v.String()
+		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(field[1]) {
+			t.Errorf("the field verdict of JSON is not said to be %s", name)
+		}
 		if !strings.Contains(list, "`"+name+"`") {
 			t.Errorf("docs/reference.md does not list %s with dnsmus/verdict", name)
 		}
