@@ -37,7 +37,7 @@ func TestToBlame(t *testing.T) {
 		dead.Store(true)
 		client.expect("@127.0.0.1 git.corp.example", "NXDOMAIN")
 		status, out := client.says("status")
-		client.mustSay(out, "1 of 2 upstreams are up", "! [10.0.0.53%tun0]:53 down ", "Silent since ", "tun0 is up and leads there", "Names of corp.example. cannot be answered while [10.0.0.53%tun0]:53 is down")
+		client.mustSay(out, "1 of 2 upstreams is up", "! [10.0.0.53%tun0]:53 down ", "Silent since ", "tun0 is up and leads there", "Names of corp.example. cannot be answered while [10.0.0.53%tun0]:53 is down")
 		if short, line := client.says("status", "--short"); status != 1 || short != 1 || !strings.HasPrefix(line, "1/2 up, [10.0.0.53%tun0]:53 down ") {
 			t.Errorf("statuses %d, %d", status, short)
 		}

@@ -18,7 +18,7 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch u.State {
 	case "gone":
-		say("%s is down or missing since %s", *u.Link, clock(u.Since))
+		say("its interface %s is down or missing since %s", *u.Link, clock(u.Since))
 	case "down":
 		over := "UDP and TCP"
 		if t.Encrypted() {
@@ -38,7 +38,7 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 		}
 	default:
 		if u.Link != nil && s.Link == link.Unbound {
-			say("%s has no route to it, so the routing table decides", *u.Link)
+			say("its interface %s has no route to it, so the routing table decides", *u.Link)
 		}
 		if !t.Encrypted() && s.OverStream && s.UDP.Failed {
 			say("UDP brings nothing, so it is asked over TCP")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +26,14 @@ func (c *command) byServer(ctx context.Context, cfg *config, s *client.Client) i
 	r := &theirRaces{client: s, server: cfg.server, questions: cfg.questions, views: make([]view, len(cfg.questions))}
 	if r.server == "" {
 		r.server = client.Block(state.Servers)
+	}
+	if r.server == "" && len(state.Servers) > 1 {
+		var all []string
+		for _, block := range state.Servers {
+			all = append(all, "--server "+block.Server)
+		}
+		c.complain("several server blocks share the socket; write one of %s", strings.Join(all, ", "))
+		return exitUsage
 	}
 	begun := time.Now()
 	for i := range r.views {

@@ -40,7 +40,7 @@ func facts(u *api.Upstream, now time.Time) []fact {
 	if u.Link != nil {
 		link = *u.Link
 		if u.LinkState != nil {
-			link += ", " + map[string]string{"bound": "leads to it", "unbound": "has no route to it, so the routing table decides", "gone": "is down or missing"}[*u.LinkState]
+			link += ", which " + map[string]string{"bound": "leads to it", "unbound": "has no route to it, so the routing table decides", "gone": "is down or missing"}[*u.LinkState]
 		}
 	}
 	failure := ""

@@ -73,7 +73,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	case one != nil:
 		return c.WriteLines(details(one, now, c.Out), code)
 	default:
-		return c.WriteLines(text(state, now, c.Out), code)
+		return c.WriteLines(text(state, client.Nameservers(), now, c.Out), code)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestScreens(t *testing.T) {
 	testkit.Screens(t, filepath.Join("testdata", "status.txt"), func(width int, colour bool) string {
 		s := show.Screen{Width: width, Colour: colour}
 		one := find(sample().Servers, "10.2.0.53")
-		return strings.Join(append(append(text(sample(), now, s), ""), details(one, now, s)...), "\n") + "\n"
+		return strings.Join(append(append(text(sample(), []string{"192.0.2.1", "127.0.0.123"}, now, s), ""), details(one, now, s)...), "\n") + "\n"
 	})
 }
 

@@ -8,27 +8,30 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
 // text is the state for people.
-func text(state *api.State, now time.Time, screen show.Screen) (lines []string) {
+func text(state *api.State, nameservers []string, now time.Time, screen show.Screen) (lines []string) {
 	for i := range state.Servers {
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, server(state, &state.Servers[i], now, screen)...)
+		lines = append(lines, server(state, &state.Servers[i], nameservers, now, screen)...)
 	}
 	return lines
 }
 
 // server is a server block: first how many are up, then what cannot be answered, then each.
-func server(state *api.State, s *api.Server, now time.Time, screen show.Screen) (lines []string) {
+func server(state *api.State, s *api.Server, nameservers []string, now time.Time, screen show.Screen) (lines []string) {
 	all, up := count([]api.Server{*s})
-	what := fmt.Sprintf("%d of %s up", up, show.Count(all, "upstream is", "upstreams are"))
+	what := fmt.Sprintf("%d of %d upstreams are up", up, all)
 	switch {
+	case up == 1 && all > 1:
+		what = fmt.Sprintf("1 of %d upstreams is up", all)
+	case all == 1 && up == 0:
+		what = "the upstream is not up"
 	case all == 0:
 		what = "there is no upstream"
 	case all == 1 && up == 1:
@@ -44,7 +47,7 @@ func server(state *api.State, s *api.Server, now time.Time, screen show.Screen) 
 		lines = append(lines, screen.Lines("! "+note)...)
 	}
 	about := fmt.Sprintf("Version %s, process %d, up for %s.", state.Version, state.PID, show.Age(now.Sub(state.Since)))
-	if asks(s, client.Nameservers()) {
+	if asks(s, nameservers) {
 		about += " Programs of this system ask it."
 	}
 	lines = append(lines, screen.Lines(about)...)
