@@ -66,27 +66,27 @@ func asks(s *api.Server, nameservers []string) bool {
 // races says how many there were, and how they ended.
 func races(s *api.Server) string {
 	if s.Hour.All == 0 {
-		return "No name was asked of upstreams in the last hour."
+		return "No query went to the upstreams in the last hour."
 	}
-	text := fmt.Sprintf("%s in the last hour, %d in the last minute: %s good, %s denied, %s failed.",
-		show.Count(s.Hour.All, "race", "races"), s.Minute.All, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
+	text := fmt.Sprintf("%s to the upstreams in the last hour, %d in the last minute: %s got a good answer, %s a denial, %s failed.",
+		show.Count(s.Hour.All, "query went", "queries went"), s.Minute.All, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
 	if n := s.Hour.WrongDenials; n > 0 {
 		text += fmt.Sprintf(" %s: a good answer came too late.", show.Count(n, "denial was wrong", "denials were wrong"))
 	}
 	return text
 }
 
-// share is a part in percent, which is 0 % or 100 % only if it is that.
+// share is a part in percent, which is 0% or 100% only if it is that.
 func share(part, all int) string {
 	switch percent := 100 * part / max(all, 1); {
 	case all == 0:
 		return "-"
 	case part > 0 && percent == 0:
-		return "<1 %"
+		return "<1%"
 	case part < all && percent > 99:
-		return "99 %"
+		return "99%"
 	default:
-		return fmt.Sprintf("%d %%", percent)
+		return fmt.Sprintf("%d%%", percent)
 	}
 }
 

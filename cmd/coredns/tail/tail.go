@@ -19,11 +19,11 @@ func usage(name string) string {
 	return `Usage: ` + name + ` [FILTER]... [OPTION]...
 
 Shows what happens at the running server, a line an event, until Ctrl-C: each
-race with its reply, late answers, and upstreams that go down and come up. The
-server's log says that somebody watches. What the plugin cache answers by itself
-is not shown.
+query with its reply, answers that come too late, and upstreams that go down and
+come up. The server's log says that somebody watches. What the plugin cache
+answers by itself is not shown.
 
-Races are shown that all words of FILTER are true of:
+Queries are shown that all words of FILTER are true of:
 
   corp.example     its name is this, or in this zone
   A                its type

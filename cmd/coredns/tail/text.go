@@ -48,9 +48,9 @@ func (w *writer) text(line []byte) (string, error) {
 	case api.EventSampled:
 		return read(line, func(e *api.SampledEvent) string {
 			if e.OneOf <= 1 {
-				return at(e.At) + "all races are shown again"
+				return at(e.At) + "all queries are shown again"
 			}
-			return at(e.At) + fmt.Sprintf("there are too many races to show: one of %d is shown", e.OneOf)
+			return at(e.At) + fmt.Sprintf("there are too many queries to show: one of %d is shown", e.OneOf)
 		})
 	}
 	return "", nil // the first, the last, and those of newer servers
@@ -126,7 +126,7 @@ func reply(o *api.Outcome) string {
 
 // late is a reply that came when its race was over.
 func (w *writer) late(e *api.LateEvent) string {
-	what := "an earlier race"
+	what := "an earlier query"
 	if name := w.names.find(e.ID); name != "" {
 		what = name
 	}
