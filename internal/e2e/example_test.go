@@ -159,6 +159,9 @@ func TestStockCoreDNS(t *testing.T) {
 	if out := at(src, "./ours", "explain", "-h"); !strings.Contains(out, "ours explain NAME") {
 		t.Errorf("explain says\n%s", out)
 	}
+	if out := at(src, "./ours", "-check", "5553", "192.0.2.1"); !strings.Contains(out, "is valid") {
+		t.Errorf("-check says\n%s", out)
+	}
 	if out := at(src, "./ours", "-corefile", "5553"); !strings.Contains(out, "dnsmus") {
 		t.Errorf("the built-in Corefile is\n%s", out)
 	}

@@ -90,12 +90,16 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	return in, nil // Caddy reports err when it parses the file again
 }
 
-// check says whether what is to be served can be. Warnings are logged to standard error.
+// check says whether what is to be served can be. Warnings are logged to standard error, but for
+// -quiet: then the server repeats them soon.
 func (l *loader) check() error {
 	log.SetFlags(0)
 	in, err := l.Load(serverType)
 	if err != nil {
 		return err
+	}
+	if dnsserver.Quiet {
+		log.SetOutput(io.Discard)
 	}
 	if err := dnsmus.Check(in); err != nil {
 		return err
