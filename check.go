@@ -78,8 +78,11 @@ func all(keys, zones []string) bool {
 	})
 }
 
-// warnUnencrypted warns of options for encrypted upstreams where there are none.
-func warnUnencrypted(cfg handler.Config) {
+// warnIdle warns of options that need what is not there.
+func warnIdle(cfg handler.Config) {
+	if cfg.History > 0 && !cfg.Control {
+		log.Warning("history has no effect without control, which makes the socket to see it over; add control, or remove history")
+	}
 	if slices.ContainsFunc(cfg.Upstreams, func(s server.Server) bool { return s.Transport.Encrypted() }) {
 		return
 	}

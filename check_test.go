@@ -47,14 +47,17 @@ func TestCheckNext(t *testing.T) {
 	}
 }
 
-// Options of encrypted upstreams do nothing for others.
-func TestWarnUnencrypted(t *testing.T) {
+// Options may need what is not there.
+func TestWarnIdle(t *testing.T) {
 	for stanza, warns := range map[string]string{
 		"192.0.2.1 {\n tls_servername dns.example\n}":                           "tls_servername has no effect",
 		"192.0.2.1 {\n tls\n}":                                                  "tls has no effect",
 		"192.0.2.1 tls://192.0.2.2 {\n tls\n tls_servername dns.example\n}":     "",
 		"192.0.2.1 https://dns.example {\n tls\n tls_servername dns.example\n}": "",
-		"192.0.2.1": "",
+		"192.0.2.1 {\n history 100\n}":                                          "history has no effect without control",
+		"192.0.2.1 {\n history 0\n}":                                            "",
+		"192.0.2.1 {\n control\n history 100\n}":                                "",
+		"192.0.2.1":                                                             "",
 	} {
 		t.Run(stanza, func(t *testing.T) {
 			log := testkit.Logged(t)

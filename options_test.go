@@ -123,6 +123,8 @@ func TestOptionErrors(t *testing.T) {
 
 		{"cache }", []string{"'}' stands on a line of its own"}},
 		{"except", []string{"except: " + count, "write: except ZONE..."}},
+		{"except *.corp.example", []string{"except: '*.corp.example' is not a zone; corp.example is"}},
+		{"bind 127.0.0.1", []string{"'bind' is a plugin of its own"}},
 		{"except a..example", []string{"except: 'a..example' is not a zone"}},
 		{"except a.example ::/0", []string{"except: '::/0' is not a zone"}},
 		{`except ""`, []string{"except: '' is not a zone"}},

@@ -91,7 +91,7 @@ func parseStanza(c *caddy.Controller) (stanza, error) {
 	if err := parseOptions(c, &cfg.Values, slices.Contains(to, source.Links)); err != nil {
 		return cfg, err
 	}
-	warnUnencrypted(cfg.Config)
+	warnIdle(cfg.Config)
 	if c.Next() {
 		return cfg, c.Errf("'%s': %v; give all upstreams in one stanza", c.Val(), plugin.ErrOnce)
 	}
@@ -109,6 +109,9 @@ func parseOptions(c *caddy.Controller, v *option.Values, links bool) error {
 			return c.Err(unknown(name))
 		}
 		if seen[name] {
+			if strings.HasSuffix(o.Args, "...") {
+				return c.Errf("option '%s' is given twice; write all that belongs to it in one line", name)
+			}
 			return c.Errf("option '%s' is given twice", name)
 		}
 		seen[name] = true
@@ -136,6 +139,9 @@ func parseOptions(c *caddy.Controller, v *option.Values, links bool) error {
 func unknown(name string) string {
 	if instead, ok := option.Forward[name]; ok {
 		return fmt.Sprintf("remove '%s', an option of forward that dnsmus does not need: %s", name, instead)
+	}
+	if slices.Contains(dnsserver.Directives, name) {
+		return fmt.Sprintf("'%s' is a plugin of its own; write it below the } of dnsmus", name)
 	}
 	meant := ""
 	if nearest, found := option.Nearest(name, option.Names()); found {

@@ -3,6 +3,7 @@ package option
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -69,6 +70,9 @@ var Table = []Option{
 
 func setZones(v *Values, args []string, r Reader) error {
 	for _, arg := range args {
+		if zone, wild := strings.CutPrefix(arg, "*."); wild {
+			return &ArgError{Arg: arg, Is: "is not a zone; " + zone + " is, and has all names below it"}
+		}
 		zones := r.Zones(arg)
 		if len(zones) == 0 {
 			return &ArgError{Arg: arg, Is: "is not a zone"}
