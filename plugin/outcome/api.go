@@ -3,6 +3,7 @@ package outcome
 import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
@@ -60,7 +61,7 @@ func (o *outcome) api() api.Outcome {
 	for _, p := range o.parts {
 		part := api.Part{Name: printable.Name(p.Name)}
 		if p.Giver != nil {
-			by := p.Giver.String()
+			by := nameOf(p.Giver)
 			part.Upstream = &by
 		}
 		out.Parts = append(out.Parts, part)
@@ -108,3 +109,6 @@ func (o *outcome) leg(i int) api.Leg {
 func missingEnd(upstream string, err error) api.Missing {
 	return api.Missing{Upstream: upstream, Why: printable.ASCII(err.Error())}
 }
+
+// nameOf is the name of an upstream. That of its interface may be in any characters.
+func nameOf(m *pool.Member) string { return printable.ASCII(m.String()) }

@@ -19,7 +19,7 @@ func Of(cfg *option.Values, q dns.Question, res *pool.Result, members []*pool.Me
 	o := held.decided(res, asked.answer(res), res.Took, false)
 	o.since, o.ended = res.Took, true
 	for i, leg := range legs {
-		r := result{upstream: members[i].String()}
+		r := result{upstream: nameOf(members[i])}
 		r.read(leg)
 		o.results = append(o.results, r)
 	}

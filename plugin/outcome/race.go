@@ -166,7 +166,7 @@ func (a *Race) decided(res *pool.Result, reply *dns.Msg, took time.Duration, sto
 		case !errors.As(err, &end):
 			o.missing = append(o.missing, i)
 		default:
-			o.missingEnds = append(o.missingEnds, missingEnd(res.Members[i].String(), err))
+			o.missingEnds = append(o.missingEnds, missingEnd(nameOf(res.Members[i]), err))
 		}
 	}
 	return o
@@ -197,7 +197,7 @@ func (a *Race) snapshot() *outcome {
 	}
 	o.results = nil
 	for i, m := range members {
-		res := result{upstream: m.String()}
+		res := result{upstream: nameOf(m)}
 		if i < len(legs) {
 			res.read(legs[i])
 		}
