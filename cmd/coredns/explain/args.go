@@ -108,7 +108,7 @@ func (cfg *config) ask(reverse string, words []string) error {
 			return fmt.Errorf("%q is not an IP address", reverse)
 		}
 		types[0] = dns.TypePTR
-		if name, err = dns.ReverseAddr(addr.Unmap().String()); err != nil {
+		if name, err = question.Reverse(addr); err != nil {
 			return err
 		}
 	} else {

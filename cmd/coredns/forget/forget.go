@@ -62,7 +62,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 		if *name == "" {
 			continue
 		}
-		full, _, err := question.Name(*name)
+		full, _, err := question.NameOf(*name)
 		if err != nil {
 			return c.Wrong("%v", err)
 		}

@@ -29,6 +29,21 @@ func Name(word string) (name, note string, err error) {
 	return dns.Fqdn(bare), note, nil
 }
 
+// NameOf is Name, but an address stands for the name at which its own is asked for.
+func NameOf(word string) (name, note string, err error) {
+	addr, notAddr := netip.ParseAddr(strings.Trim(word, "[]"))
+	if notAddr != nil {
+		return Name(word)
+	}
+	name, err = Reverse(addr)
+	return name, fmt.Sprintf("asking for %s, at which the name of %s is", name, addr), err
+}
+
+// Reverse is the name at which that of an address is asked for.
+func Reverse(addr netip.Addr) (string, error) {
+	return dns.ReverseAddr(addr.Unmap().WithZone("").String())
+}
+
 // bareName is Name, before it is known whether there can be such a name.
 func bareName(word string) (name, note string, err error) {
 	if strings.Contains(word, `\`) { // it is written as DNS has it (RFC 1035, section 5.1)

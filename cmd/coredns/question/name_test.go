@@ -76,3 +76,31 @@ func TestBareName(t *testing.T) {
 		}
 	}
 }
+
+func TestNameOf(t *testing.T) {
+	for word, want := range map[string]string{
+		"Host.Example":           "Host.Example.",
+		"https://host.example/x": "host.example.",
+		"192.0.2.1":              "1.2.0.192.in-addr.arpa.",
+		"::ffff:192.0.2.1":       "1.2.0.192.in-addr.arpa.",
+		"[2001:db8::1]":          "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.",
+		"fe80::1%eth0":           "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.e.f.ip6.arpa.",
+	} {
+		if got, _, err := NameOf(word); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", word, got, err, want)
+		}
+	}
+	for _, word := range []string{"a..b", "", strings.Repeat("a", 64)} {
+		if got, _, err := NameOf(word); err == nil {
+			t.Errorf("%q is %q", word, got)
+		}
+	}
+}
+
+func TestType(t *testing.T) {
+	for word, want := range map[string]uint16{"a": 1, "AAAA": 28, "https": 65, "TYPE65": 65, "type65280": 65280, "": 0, "TYPE65536": 0, "FOO": 0, "axfr": 0, "OPT": 0, "None": 0} {
+		if got, err := Type(word); got != want || (err != nil) != (want == 0) {
+			t.Errorf("%s: %d, %v", word, got, err)
+		}
+	}
+}

@@ -30,8 +30,8 @@ upstream said, who is to blame, until when that lasts, and what to do. It is
 from the memory of the running server, so it sends no query; '` + program + ` explain'
 sends one. Good answers are not remembered.
 
-NAME may be part of a URL or a mail address, and in Unicode. Without TYPE all
-types are shown.
+NAME may be part of a URL or a mail address, in Unicode, or an address, which
+stands for its name. Without TYPE all types are shown.
 
 ` + client.Common + `
 Exit status, by the last reply: 0 a good answer, 1 NODATA, 2 NXDOMAIN, 3 a
@@ -48,7 +48,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if len(c.Words) == 0 {
 		return c.Wrong("missing NAME; write it after the command")
 	}
-	name, note, err := question.Name(c.Words[0])
+	name, note, err := question.NameOf(c.Words[0])
 	if err != nil {
 		return c.Wrong("%v", err)
 	}
