@@ -81,6 +81,10 @@ func TestDefault(t *testing.T) {
 		}
 		m.gone(state)
 	}
+	m.write("/usr/sbin/dhclient", "", 0o755)
+	if out := m.run("dnsmus-default", "on"); !strings.Contains(out, "install openresolv") {
+		t.Errorf("beside a DHCP client it says %s", out)
+	}
 	if out, err := m.output("dnsmus-default", "maybe"); err == nil || !strings.Contains(out, "usage") {
 		t.Errorf("%v\n%s", err, out)
 	}
