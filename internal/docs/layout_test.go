@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cmd/coredns/forget":   {"cmd/coredns/client", "cmd/coredns/question", "cmd/coredns/show", "plugin/control/api"},
 	"cmd/coredns/question": {},
 	"cmd/coredns/client":   {"cmd/coredns/show", "plugin/control/api", "plugin/printable"},
-	"cmd/coredns/show":     {"plugin/control/api"},
+	"cmd/coredns/show":     {"plugin/control/api", "plugin/option"},
 	"plugin/handler":       {"plugin/account", "plugin/cache", "plugin/control", "plugin/control/api", "plugin/history", "plugin/instant", "plugin/outcome", "plugin/link", "plugin/option", "plugin/pool", "plugin/ports", "plugin/race", "plugin/server", "plugin/source", "plugin/upstream", "plugin/version", "plugin/wire"},
 	"plugin/control":       {"plugin/account", "plugin/control/api", "plugin/history", "plugin/instant", "plugin/link", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/printable", "plugin/race", "plugin/server", "plugin/upstream", "plugin/version", "plugin/wire"},
 	"plugin/control/api":   {},
