@@ -26,7 +26,7 @@ func (l *lab) packagedCorefile() string {
 }
 
 // corefileOf is a file of the project, or the first Corefile in it that has a cache, with the
-// list of upstreams in the lab's directory.
+// list of upstreams, and the control socket, in the lab's directory.
 func (l *lab) corefileOf(file string) string {
 	l.Helper()
 	b, err := os.ReadFile(filepath.Join(testkit.Root(l.T), file))
@@ -42,6 +42,7 @@ func (l *lab) corefileOf(file string) string {
 	}
 	list := filepath.Join(l.dir, "resolv.conf.dnsmus")
 	text = strings.ReplaceAll(text, "/etc/resolv.conf.dnsmus", list)
+	text = regexp.MustCompile(`(?m)^( *control)$`).ReplaceAllString(text, "$1 "+filepath.Join(l.dir, "control"))
 	return regexp.MustCompile(`(?m)^( *dnsmus)$`).ReplaceAllString(text, "$1 "+list)
 }
 

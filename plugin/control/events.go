@@ -9,13 +9,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-const (
-	// maxRate is how many races a second a reader is shown, of those that the filter wants. Of more, one of so many is: to put
-	// one in words takes as long as a query.
-	maxRate = 500
-	// gather is how long what happens waits for more of it: so one system call writes many events.
-	gather = 5 * time.Millisecond
-)
+// gather is how long what happens waits for more of it: so one system call writes many events.
+const gather = 5 * time.Millisecond
 
 func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -37,8 +32,8 @@ func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.begins(peer(r))()
-	to := newStream(w, r, wanted)
-	in := newReader()
+	to := newStream(w, r)
+	in := newReader(wanted)
 	for _, b := range blocks { // a block that comes at a reload has the memory of the one before
 		b.Memory.Events.add(in)
 		defer b.Memory.Events.remove(in)
@@ -71,19 +66,14 @@ func now(kind string) api.Event { return api.Event{Event: kind, At: time.Now().U
 
 // stream is a reply that goes on.
 type stream struct {
-	w      http.ResponseWriter
-	out    *http.ResponseController
-	sse    bool
-	wanted filter
-	line   bytes.Buffer
-
-	second int64 // that races are counted in
-	races  int   // in it
-	oneOf  int   // so many races are shown; 1: all
+	w    http.ResponseWriter
+	out  *http.ResponseController
+	sse  bool
+	line bytes.Buffer
 }
 
-func newStream(w http.ResponseWriter, r *http.Request, wanted filter) *stream {
-	s := &stream{w: w, out: http.NewResponseController(w), wanted: wanted, oneOf: 1}
+func newStream(w http.ResponseWriter, r *http.Request) *stream {
+	s := &stream{w: w, out: http.NewResponseController(w)}
 	s.out.SetReadDeadline(time.Time{})
 	s.out.SetWriteDeadline(time.Time{})
 	kind := "application/x-ndjson"
@@ -102,44 +92,16 @@ func (s *stream) writeAll(all []event, lost int) error {
 		}
 	}
 	for i := range all {
-		if err := s.one(&all[i]); err != nil {
+		is := all[i].is
+		if all[i].race != nil {
+			is = all[i].race()
+		}
+		if err := s.add(is); err != nil {
 			return err
 		}
 		all[i] = event{}
 	}
 	return s.out.Flush()
-}
-
-// one writes an event, if it is wanted.
-func (s *stream) one(e *event) error {
-	r := e.race
-	switch {
-	case r == nil:
-		return s.add(e.is)
-	case !s.wanted(&r.Facts):
-		return nil
-	}
-	show, changed := s.sample(time.Now())
-	if changed {
-		if err := s.add(api.SampledEvent{Event: now(api.EventSampled), OneOf: s.oneOf}); err != nil {
-			return err
-		}
-	}
-	if !show {
-		return nil
-	}
-	return s.add(r.Make())
-}
-
-// sample counts a race, and reports whether it is shown, and whether that of how many is has changed.
-func (s *stream) sample(now time.Time) (show, changed bool) {
-	if second := now.Unix(); second != s.second {
-		oneOf := (s.races + maxRate - 1) / maxRate
-		changed = max(1, oneOf) != s.oneOf
-		s.second, s.races, s.oneOf = second, 0, max(1, oneOf)
-	}
-	s.races++
-	return s.races%s.oneOf == 0, changed
 }
 
 func (s *stream) write(v any) error {

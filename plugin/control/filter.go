@@ -19,8 +19,8 @@ type Facts struct {
 	Name     []byte // in wire format and lower case
 	Type     uint16
 	Verdict  race.Verdict
-	Upstream string   // whose reply was given; empty: nobody's
-	Good     []string // upstreams with a good answer
+	Upstream string          // whose reply was given; empty: nobody's
+	Good     func() []string // upstreams with a good answer
 	Took     time.Duration
 	Differ   bool
 	Asked    string // in a word of package api
@@ -29,10 +29,13 @@ type Facts struct {
 // factsOf are those of a remembered race.
 func factsOf(r *history.Race) *Facts {
 	f := &Facts{Name: r.Name, Type: r.Type, Verdict: r.Verdict, Upstream: r.By, Took: r.Took, Differ: r.Differ, Asked: r.Asked}
-	for i := range r.Legs {
-		if l := &r.Legs[i]; l.Verdict == race.Good {
-			f.Good = append(f.Good, l.Upstream)
+	f.Good = func() (names []string) {
+		for i := range r.Legs {
+			if l := &r.Legs[i]; l.Verdict == race.Good {
+				names = append(names, l.Upstream)
+			}
 		}
+		return names
 	}
 	return f
 }
@@ -56,15 +59,22 @@ func parseFilter(text api.Filter) (filter, error) {
 }
 
 func parseWord(word string) (filter, error) {
+	switch word {
+	case "", "@", "only:":
+		return nil, fmt.Errorf("%q lacks what is to follow", word)
+	}
 	if rest, not := strings.CutPrefix(word, "!"); not {
 		wants, err := parseWord(rest)
 		return func(f *Facts) bool { return !wants(f) }, err
 	}
-	if by, ok := strings.CutPrefix(word, "@"); ok && by != "" {
+	if by, ok := strings.CutPrefix(word, "@"); ok {
 		return func(f *Facts) bool { return api.Means(f.Upstream, by) }, nil
 	}
-	if by, ok := strings.CutPrefix(word, "only:"); ok && by != "" {
-		return func(f *Facts) bool { return len(f.Good) == 1 && api.Means(f.Good[0], by) }, nil
+	if by, ok := strings.CutPrefix(word, "only:"); ok {
+		return func(f *Facts) bool {
+			good := f.Good()
+			return len(good) == 1 && api.Means(good[0], by)
+		}, nil
 	}
 	if how, ok := strings.CutPrefix(word, "asked:"); ok {
 		if !slices.Contains([]string{api.AskedAll, api.AskedKnower, api.AskedHedged, api.AskedSurvey, api.AskedNone}, how) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
@@ -14,18 +15,15 @@ const (
 	maxBytes  = 1 << 20
 )
 
+// maxRate is how many races a second one reader is shown, of those that its filter wants. Of more, one of so many is: to
+// put one in words takes longer than a query.
+const maxRate = 100
+
 // event is something that happens: as package api has it, or a race that becomes that in the goroutine that reads.
 type event struct {
 	is   any
-	race *Race
+	race func() *api.RaceEvent
 	size int
-}
-
-// Race is a race for those who read events.
-type Race struct {
-	Facts Facts
-	Make  func() *api.RaceEvent // takes long
-	Size  int                   // of what Make needs, in bytes
 }
 
 // Hub has the readers of a server block's events. The zero value has none.
@@ -47,8 +45,29 @@ const smallEvent = 512
 // Publish has all readers read an event, which is one of the types of package api.
 func (h *Hub) Publish(is any) { h.publish(event{is: is, size: smallEvent}) }
 
-// PublishRace has all readers read a race.
-func (h *Hub) PublishRace(r *Race) { h.publish(event{race: r, size: r.Size}) }
+// PublishRace has those read a race whose filter wants it, if there are not too many. For one of them at least, make is called:
+// it returns what makes the event, and how many bytes that needs.
+func (h *Hub) PublishRace(f *Facts, now time.Time, make func() (event func() *api.RaceEvent, size int)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := event{}
+	for _, r := range h.readers {
+		if !r.wanted(f) {
+			continue
+		}
+		show, changed := r.sample(now)
+		if changed {
+			r.put(event{is: api.SampledEvent{Event: api.Event{Event: api.EventSampled, At: now.UTC()}, OneOf: r.oneOf}, size: smallEvent})
+		}
+		if !show {
+			continue
+		}
+		if e.race == nil {
+			e.race, e.size = make()
+		}
+		r.put(e)
+	}
+}
 
 func (h *Hub) publish(e event) {
 	h.mu.Lock()
@@ -75,7 +94,13 @@ func (h *Hub) remove(r *reader) {
 
 // reader is the events that wait for one who reads them. If there are too many, the oldest go.
 type reader struct {
-	news chan struct{} // there are some
+	news   chan struct{} // there are some
+	wanted filter        // races
+
+	// Guarded by the hub's lock.
+	second int64 // in which races are counted
+	races  int   // in it
+	oneOf  int   // so many are one that is shown; 1: all are
 
 	mu    sync.Mutex
 	wait  []event
@@ -83,7 +108,27 @@ type reader struct {
 	lost  int
 }
 
-func newReader() *reader { return &reader{news: make(chan struct{}, 1)} }
+func newReader(wanted filter) *reader {
+	return &reader{news: make(chan struct{}, 1), wanted: wanted, oneOf: 1}
+}
+
+// sample counts a race, and reports whether it is shown, and whether that of how many is has changed.
+func (r *reader) sample(now time.Time) (show, changed bool) {
+	if second := now.Unix(); second != r.second {
+		oneOf := max(1, (r.races+maxRate-1)/maxRate)
+		if second != r.second+1 {
+			oneOf = 1
+		}
+		changed = oneOf != r.oneOf
+		r.second, r.races, r.oneOf = second, 0, oneOf
+	}
+	r.races++
+	if r.oneOf == 1 && r.races > maxRate { // the first second of many
+		r.oneOf = 2 * maxRate
+		return false, true
+	}
+	return r.races%r.oneOf == 0, changed
+}
 
 func (r *reader) put(e event) {
 	r.mu.Lock()

@@ -76,13 +76,16 @@ func Open(path string, hooks Hooks) (*Socket, error) {
 	}
 	s := &Socket{
 		Path: path, hooks: hooks, listener: l, users: 1, memories: make(map[string]*Memory),
-		explains: rate.NewLimiter(maxExplains, maxExplains), streams: make(chan struct{}, maxStreams), ending: make(chan struct{}),
+		explains: newLimit(), streams: make(chan struct{}, maxStreams), ending: make(chan struct{}),
 	}
 	s.server = s.newServer()
 	sockets.open[path] = s
 	go s.server.Serve(newConns(l))
 	return s, nil
 }
+
+// newLimit bounds how many names are explained.
+func newLimit() *rate.Limiter { return rate.NewLimiter(maxExplains, maxExplains) }
 
 // endWait is how long readers of events have to read the last one.
 const endWait = 300 * time.Millisecond

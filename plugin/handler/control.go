@@ -108,8 +108,8 @@ func (h *Handler) over(t pool.Told) {
 	}
 	at := instant.Of(t.At)
 	c.Memory.Races.Add(kindOf(t.Result), 1, at)
-	if worth(t.Result, t.Question) && h.cfg.Remembers() > 0 {
-		c.Memory.History.Add(remember(&t, h.cfg.NegativeTTL))
+	if worth(t.Result, t.Question) {
+		h.rememberRace(&t)
 	}
 	if c.Memory.Events.Awake() {
 		h.publish(t)

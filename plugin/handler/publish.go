@@ -12,80 +12,95 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/outcome"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // eventSize is how much memory the event of a race takes, beside its messages, in bytes.
 const eventSize = 4 << 10
 
 // publish has those who read events read a race. What takes long is done when they do.
+//
+//go:noinline
 func (h *Handler) publish(t pool.Told) {
-	c, legs, members := h.control, t.Race.Legs(), t.Among()
-	res, id, at, clients := t.Result, t.ID, t.At, t.Clients
-	r := &control.Race{
-		Facts: control.Facts{
-			Name: pool.NameOf(t.Question), Type: qtypeOf(t.Question), Verdict: t.Verdict, Took: t.Took, Differ: t.Differ, Asked: outcome.Asked(res),
-		},
-		Size: eventSize,
+	var buf [255]byte
+	f := control.Facts{
+		Name: wire.AppendName(buf[:0], t.Question), Type: qtypeOf(t.Question), Verdict: t.Verdict, Took: t.Took, Differ: t.Differ,
+		Asked: outcome.Asked(t.Result), Good: func() []string { return goodOf(&t) },
 	}
 	if t.Stale != nil {
-		r.Facts.Verdict, r.Facts.Upstream = t.Stale.Verdict, pool.Names(t.Stale.Givers)
+		f.Verdict, f.Upstream = t.Stale.Verdict, pool.Names(t.Stale.Givers)
 	} else if t.Leg >= 0 {
-		r.Facts.Upstream = t.Members[t.Leg].String()
+		f.Upstream = t.Members[t.Leg].String()
 	}
-	for i := range legs {
-		r.Size += len(legs[i].Msg)
-		if legs[i].Verdict == race.Good {
-			r.Facts.Good = append(r.Facts.Good, members[i].String())
+	h.control.Memory.Events.PublishRace(&f, t.At, func() (func() *api.RaceEvent, int) { return h.eventOf(t) })
+}
+
+// goodOf are the upstreams that had a good answer when a race was over.
+func goodOf(t *pool.Told) (names []string) {
+	t.Race.EachLeg(func(i int, leg *race.LegReport) {
+		if leg.Verdict == race.Good && i < len(t.Among()) {
+			names = append(names, t.Among()[i].String())
 		}
+	})
+	return names
+}
+
+// eventOf is a race as it is now, to be put in words later, and its size in bytes.
+func (h *Handler) eventOf(t pool.Told) (event func() *api.RaceEvent, size int) {
+	legs, members, name, size := t.Race.Legs(), t.Among(), pool.NameOf(t.Question), eventSize
+	for i := range legs {
+		size += len(legs[i].Msg)
 	}
 	ttl, hasTTL := t.LeastTTL(h.cfg.NegativeTTL)
 	if t.Stale != nil {
 		ttl, hasTTL = cache.StaleTTL, true
 	}
-	r.Make = func() *api.RaceEvent {
-		q := dns.Question{Name: history.Presentation(r.Facts.Name), Qtype: r.Facts.Type, Qclass: dns.ClassINET}
-		e := &api.RaceEvent{Event: api.EventRace, Clients: clients, Race: api.Race{
-			ID: idText(id), At: at.UTC(), Server: c.Name, Outcome: outcome.Of(&h.cfg.Values, q, res, members, legs),
+	q := dns.Question{Qtype: qtypeOf(t.Question), Qclass: dns.ClassINET}
+	at, server := t.At.UTC(), h.control.Name
+	return func() *api.RaceEvent {
+		q.Name = history.Presentation(name)
+		e := &api.RaceEvent{Event: api.EventRace, Clients: t.Clients, Race: api.Race{
+			ID: idText(t.ID), At: at, Server: server, Outcome: outcome.Of(&h.cfg.Values, q, t.Result, members, legs),
 		}}
 		if hasTTL {
-			until := at.UTC().Add(time.Duration(ttl) * time.Second)
+			until := at.Add(time.Duration(ttl) * time.Second)
 			e.TTL, e.Until = &ttl, &until
 		}
-		if res.KeptFor > 0 {
-			until := at.UTC().Add(res.KeptFor)
+		if t.KeptFor > 0 {
+			until := at.Add(t.KeptFor)
 			e.KeptUntil = &until
 		}
 		return e
-	}
-	c.Memory.Events.PublishRace(r)
+	}, size
 }
 
 // publishKept has those who read events read that a reply was given that was kept.
 func (h *Handler) publishKept(question []byte, kept *pool.Kept) {
-	c, id, at := h.control, pool.NextID(), time.Now()
-	r := &control.Race{
-		Facts: control.Facts{Name: pool.NameOf(question), Type: qtypeOf(question), Verdict: kept.Verdict, Asked: api.AskedNone},
-		Size:  eventSize,
+	f := control.Facts{
+		Name: pool.NameOf(question), Type: qtypeOf(question), Verdict: kept.Verdict, Asked: api.AskedNone,
+		Good: func() []string { return nil },
 	}
 	if len(kept.Givers) > 0 {
-		r.Facts.Upstream = kept.Givers[0].String()
+		f.Upstream = kept.Givers[0].String()
 	}
-	r.Make = func() *api.RaceEvent {
-		until := kept.Ends().UTC()
-		e := &api.RaceEvent{Event: api.EventRace, Clients: 1, Cached: true, Race: api.Race{
-			ID: idText(id), At: at.UTC(), Server: c.Name, KeptUntil: &until,
-			Outcome: api.Outcome{
-				Name: history.Presentation(r.Facts.Name), Type: dns.Type(r.Facts.Type).String(), Verdict: kept.Verdict.String(),
-				Rcode: dns.RcodeToString[kept.Rcode()], Conclusive: !kept.Inconclusive, Asked: api.AskedNone,
-				Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
-			},
-		}}
-		if r.Facts.Upstream != "" {
-			e.Upstream = &r.Facts.Upstream
-		}
-		return e
-	}
-	c.Memory.Events.PublishRace(r)
+	server, at := h.control.Name, time.Now()
+	h.control.Memory.Events.PublishRace(&f, at, func() (func() *api.RaceEvent, int) {
+		id, until := idText(pool.NextID()), kept.Ends().UTC()
+		return func() *api.RaceEvent {
+			e := &api.RaceEvent{Event: api.EventRace, Clients: 1, Cached: true, Race: api.Race{
+				ID: id, At: at.UTC(), Server: server, KeptUntil: &until,
+				Outcome: api.Outcome{
+					Name: history.Presentation(f.Name), Type: dns.Type(f.Type).String(), Verdict: kept.Verdict.String(),
+					Rcode: dns.RcodeToString[kept.Rcode()], Conclusive: !kept.Inconclusive, Asked: api.AskedNone,
+					Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
+				},
+			}}
+			if f.Upstream != "" {
+				e.Upstream = &f.Upstream
+			}
+			return e
+		}, eventSize
+	})
 }
 
 // publishState has those who read events read that an upstream's state has changed.

@@ -19,10 +19,20 @@ func qtypeOf(question []byte) uint16 { return wire.QuestionType(question) }
 
 func idText(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// remember is what is remembered of a race; negative is how long clients may keep a denial.
-func remember(t *pool.Told, negative time.Duration) history.Race {
+// rememberRace remembers a race, unless there are very many like it. It is not inlined, for stacks of those that ask are small.
+//
+//go:noinline
+func (h *Handler) rememberRace(t *pool.Told) {
+	name := pool.NameOf(t.Question)
+	if table := h.control.Memory.History; table.Wants(name, t.At) {
+		table.Add(remember(t, name, h.cfg.NegativeTTL))
+	}
+}
+
+// remember is what is remembered of a race for a name; negative is how long clients may keep a denial.
+func remember(t *pool.Told, name []byte, negative time.Duration) history.Race {
 	r := history.Race{
-		ID: t.ID, At: t.At, Name: pool.NameOf(t.Question), Type: qtypeOf(t.Question),
+		ID: t.ID, At: t.At, Name: name, Type: qtypeOf(t.Question),
 		Verdict: t.Verdict, Asked: outcome.Asked(t.Result), Change: outcome.Changed(t.Result),
 		Conclusive: t.Conclusive(), Filtered: t.Filtered, Final: t.Final, Differ: t.Differ,
 		Took: t.Took, TTL: -1,
@@ -37,20 +47,23 @@ func remember(t *pool.Told, negative time.Duration) history.Race {
 	case t.Stale != nil:
 		r.Verdict, r.By, r.TTL = t.Stale.Verdict, pool.Names(t.Stale.Givers), cache.StaleTTL
 	case t.Leg >= 0:
-		r.Rcode, r.By = uint16(wire.Rcode(t.Msg)), t.Members[t.Leg].String()
+		ttl, _, _ := wire.OPT(t.Msg)
+		r.Rcode, r.By = uint16(wire.Header(t.Msg).Rcode())|uint16(ttl>>24<<4), t.Members[t.Leg].String()
 	case !t.Proven && t.Verdict != race.Untrusted:
 		r.Rcode = dns.RcodeServerFailure
 	}
-	legs := t.Race.Legs()
-	r.Legs = make([]history.Leg, len(legs))
-	for i := range legs {
-		rememberLeg(&r.Legs[i], &legs[i])
+	r.Legs = make([]history.Leg, len(t.Among()))
+	t.Race.EachLeg(func(i int, leg *race.LegReport) {
+		if i >= len(r.Legs) {
+			return
+		}
 		l := &r.Legs[i]
+		rememberLeg(l, leg)
 		l.Upstream, l.Winner = t.Among()[i].String(), i == t.Leg
 		if i < len(t.Errs) && t.Errs[i] != nil {
 			l.Because(t.Errs[i])
 		}
-	}
+	})
 	return r
 }
 
@@ -58,8 +71,9 @@ func rememberLeg(l *history.Leg, leg *race.LegReport) {
 	l.Verdict, l.Down, l.Unasked, l.Late, l.Stream, l.Alias = leg.Verdict, leg.Down, leg.Unasked, leg.Late, leg.Stream, leg.Alias
 	switch {
 	case leg.Msg != nil:
-		l.Reply(wire.Rcode(leg.Msg), leg.After)
-		if leg.Verdict != race.Good || wire.HasOPT(leg.Msg) {
+		ttl, options, _ := wire.OPT(leg.Msg)
+		l.Reply(wire.Header(leg.Msg).Rcode()|int(ttl>>24<<4), leg.After)
+		if len(options) > 0 {
 			l.Filter = race.Filtered(leg.Msg, leg.Verdict)
 			wire.ExtendedErrors(leg.Msg, func(code uint16, text []byte) bool {
 				l.Says(extendedError(code, text))
@@ -88,11 +102,15 @@ func extendedError(code uint16, text []byte) []byte {
 // note remembers a query that was no race: dnsmus itself has answered it, or has refused it.
 func (h *Handler) note(question []byte, verdict race.Verdict, rcode int, change string, ttl int64) {
 	c := h.control
-	if c == nil || question == nil || h.cfg.Remembers() == 0 {
+	if c == nil || question == nil {
+		return
+	}
+	name, now := pool.NameOf(question), time.Now()
+	if !c.Memory.History.Wants(name, now) {
 		return
 	}
 	c.Memory.History.Add(history.Race{
-		ID: pool.NextID(), At: time.Now(), Name: pool.NameOf(question), Type: qtypeOf(question),
+		ID: pool.NextID(), At: now, Name: name, Type: qtypeOf(question),
 		Verdict: verdict, Rcode: uint16(rcode), Asked: api.AskedNone, Change: change, Conclusive: true, TTL: ttl,
 	})
 }

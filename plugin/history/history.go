@@ -11,6 +11,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,7 @@ func New(n int, zonesOnly bool) *Table {
 
 // shard is a part of the table. The three lists go together.
 type shard struct {
+	rate  atomic.Uint64 // the second that now counts, and in the low 16 bits how many races were wanted in it
 	mu    sync.Mutex
 	keys  []uint64 // hashes of what is alike
 	zones []uint64 // hashes of zones
@@ -39,6 +41,31 @@ type shard struct {
 }
 
 var seed = maphash.MakeSeed()
+
+// maxRate is how many races of zones in one shard are remembered in a second. Of more there would be no trace a moment
+// later, and to remember one costs several percent of a query.
+const maxRate = 100
+
+// Wants reports whether a race of that name that is over now is to be remembered: it is not if there were very many in
+// its zone within this second.
+func (t *Table) Wants(name []byte, now time.Time) bool {
+	if t.per == 0 {
+		return false
+	}
+	rate, second := &t.shards[maphash.Bytes(seed, zoneOf(name))%shards].rate, uint64(now.Unix())<<16
+	for {
+		old := rate.Load()
+		next := old + 1
+		if old>>16 != second>>16 {
+			next = second | 1
+		} else if old&0xffff >= maxRate {
+			return false
+		}
+		if rate.CompareAndSwap(old, next) {
+			return true
+		}
+	}
+}
 
 // Add remembers a race. The table keeps r's lists; the caller must not change them afterwards.
 func (t *Table) Add(r Race) {

@@ -151,6 +151,9 @@ func (r *Race) Linger(ctx context.Context) { r.race.Linger(ctx) }
 // End.
 func (r *Race) Legs() []race.LegReport { return r.race.Legs() }
 
+// EachLeg calls f with the state of each leg, as in [race.Race].
+func (r *Race) EachLeg(f func(i int, leg *race.LegReport)) { r.race.EachLeg(f) }
+
 // Begun is when the race began.
 func (r *Race) Begun() time.Time { return r.race.Begun() }
 

@@ -47,29 +47,44 @@ func (r *Race) Legs() []LegReport {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]LegReport, len(r.state.legs))
-	for i := range r.state.legs {
-		s := &r.state.legs[i]
-		all[i] = LegReport{
-			Stream: s.stream, Late: s.late,
-			Down: s.status == down && !s.unresponsive(), Unasked: s.status == unasked,
-		}
-		if s.status != down {
-			all[i].Err = s.err
-		}
-		if s.status != unasked {
-			all[i].Asked = r.start.Add(s.asked)
-		}
-		if own := s.own(); own.verdict != None {
-			all[i].Verdict, all[i].Msg, all[i].Alias = own.verdict, own.msg, s.said != nil
-			all[i].At, all[i].After = r.start.Add(own.at), own.at
-			if s.status == replied {
-				all[i].Verdict = s.verdict
-			}
-		} else if s.status == failed {
-			all[i].At, all[i].After = r.start.Add(s.at), s.at
-		}
+	for i := range all {
+		r.reportLocked(i, &all[i])
 	}
 	return all
+}
+
+// EachLeg calls f with the state of each leg, which it must not keep. F must not call the race.
+func (r *Race) EachLeg(f func(i int, leg *LegReport)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var leg LegReport
+	for i := range r.state.legs {
+		r.reportLocked(i, &leg)
+		f(i, &leg)
+	}
+}
+
+func (r *Race) reportLocked(i int, leg *LegReport) {
+	s := &r.state.legs[i]
+	*leg = LegReport{
+		Stream: s.stream, Late: s.late,
+		Down: s.status == down && !s.unresponsive(), Unasked: s.status == unasked,
+	}
+	if s.status != down {
+		leg.Err = s.err
+	}
+	if s.status != unasked {
+		leg.Asked = r.start.Add(s.asked)
+	}
+	if own := s.own(); own.verdict != None {
+		leg.Verdict, leg.Msg, leg.Alias = own.verdict, own.msg, s.said != nil
+		leg.At, leg.After = r.start.Add(own.at), own.at
+		if s.status == replied {
+			leg.Verdict = s.verdict
+		}
+	} else if s.status == failed {
+		leg.At, leg.After = r.start.Add(s.at), s.at
+	}
 }
 
 // Reply returns what the upstream of a leg has replied and the verdict on that, which is None if there is no reply. It

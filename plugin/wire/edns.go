@@ -25,6 +25,20 @@ func HasOPT(msg []byte) (has bool) {
 	return has
 }
 
+// OPT returns the TTL and the data of a message's OPT record (RFC 6891, section 6.1.2).
+func OPT(msg []byte) (ttl uint32, data []byte, found bool) {
+	if len(msg) < HeaderSize || Header(msg).Additionals() == 0 {
+		return 0, nil, false
+	}
+	Records(msg, func(r Record) bool {
+		if found = r.Section == Additional && r.Type == typeOPT; found {
+			ttl, data = r.TTL, r.Data
+		}
+		return !found
+	})
+	return ttl, data, found
+}
+
 // Rcode is the whole response code of a message that is at least HeaderSize bytes
 // long (RFC 6891, section 6.1.3).
 func Rcode(msg []byte) int {
