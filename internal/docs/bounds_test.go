@@ -74,6 +74,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/source/settle.go":                              {numbers: []string{span("plugin/source", "restMost"), thousands(int64(time.Second) / code.int("plugin/source", "rereadTime"))}},
 		"plugin/source/watch.go":                               {numbers: []string{span("plugin/source", "slowPoll"), span("plugin/source", "fastPoll")}, shown: []string{"TestWatchLimit"}},
 		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "busLook")}, shown: []string{"TestBusSilent"}},
+		"cmd/coredns/client/client.go":                         {numbers: []string{span("cmd/coredns/client", "answerTime"), size("cmd/coredns/client", "maxLine")}},
 		"plugin/source/list.go":                                {numbers: []string{count("plugin/source", "MaxServers")}, shown: []string{"TestManyServers"}},
 		"plugin/source/file.go, plugin/source/resolvconf.go":   {numbers: []string{size("plugin/source", "maxFile"), size("plugin/source", "maxLine"), count("plugin/source", "maxWarnings")}},
 	}
