@@ -122,6 +122,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"told":     {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn\n\t\tcontrol SOCKET"},
 	"watched":  {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn\n\t\tcontrol SOCKET"},
 	"kept":     {what: "dnsmus", options: "\n\t\tcache"},
+	"tells":    {what: "dnsmus", options: "\n\t\tlearn\n\t\tcontrol SOCKET"},
 	"learn":    {what: "dnsmus", options: "\n\t\tlearn"},
 	"prefer":   {what: "dnsmus", options: "\n\t\tlearn\n\t\tprefer order"},
 	"away":     {before: "\tcache 1 {\n\t\tserve_stale 1h verify\n\t}\n", what: "dnsmus", options: "\n\t\tlearn\n\t\taway"},

@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
 // told is what a control socket costs: where nobody reads events from it, and where somebody does. The packages' server is
@@ -54,12 +57,30 @@ func (b *bench) told() error {
 // toldGoals are ratios of instructions with a control socket that nobody reads to those without.
 var toldGoals = map[string]float64{"good": 1.01, "nxdomain": 1.02}
 
-// readEvents reads all events from a server's control socket until the server ends.
-func (s *server) readEvents(socket string) error {
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+// over is a client of a control socket.
+func over(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
-	resp, err := client.Get("http://dnsmus/v1/events")
+}
+
+// wrongDenials is how many denials a server has found to be wrong.
+func (s *server) wrongDenials(socket string) (string, error) {
+	resp, err := over(socket).Get("http://" + api.Host + api.Status)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var state api.State
+	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil || len(state.Servers) != 1 {
+		return "", fmt.Errorf("%d servers are told: %w", len(state.Servers), err)
+	}
+	return fmt.Sprint(state.Servers[0].Hour.WrongDenials), nil
+}
+
+// readEvents reads all events from a server's control socket until the server ends.
+func (s *server) readEvents(socket string) error {
+	resp, err := over(socket).Get("http://" + api.Host + api.Events)
 	if err != nil {
 		return err
 	}

@@ -290,22 +290,22 @@ func (b *bench) world() error {
 		title: "A world of two companies and a provider",
 		note: fmt.Sprintf("%d questions: 60 %% public names, 15 %% internal, 5 %% split, 15 %% NODATA, 5 %% denials. The preferred view is that of the company\n"+
 			"listed first. Wrong counts all phases: steady, after a zone moved, and after a company was away and came back.", n),
-		head: []string{"server", "queries a positive", "a NODATA", "internal names others see %", "NODATA others see %", "split: preferred %", "flaps", "p50 ms", "p99 ms", "wrong", "lost"},
+		head: []string{"server", "queries a positive", "a NODATA", "internal names others see %", "NODATA others see %", "split: preferred %", "flaps", "p50 ms", "p99 ms", "wrong", "lost", "wrong denials"},
 	}
-	names := []string{"dnsmus", "learn", "prefer", "forward", "dnsmasq"}
+	names := []string{"dnsmus", "learn", "tells", "prefer", "forward", "dnsmasq"}
 	tallies := make(map[string]worldTally)
 	wrong := make(map[string]int)
 	for _, name := range names {
 		if name == "dnsmasq" && b.dnsmasq == "" {
 			continue
 		}
-		steady, bad, lost, err := b.worldOf(name, n)
+		steady, bad, lost, denials, err := b.worldOf(name, n)
 		if err != nil {
 			return err
 		}
 		tallies[name], wrong[name] = steady, bad+lost
 		t.add(name, fmt.Sprintf("%.2f", steady.positive()), fmt.Sprintf("%.2f", steady.negative()), fmt.Sprintf("%.1f", 100*steady.foreign(ownName)), fmt.Sprintf("%.1f", 100*steady.foreign(noRecord)),
-			percent(steady.preferred, steady.asked[splitName]), steady.flaps, ms(quantile(steady.waits, 0.5)), ms(quantile(steady.waits, 0.99)), bad, lost)
+			percent(steady.preferred, steady.asked[splitName]), steady.flaps, ms(quantile(steady.waits, 0.5)), ms(quantile(steady.waits, 0.99)), bad, lost, denials)
 	}
 	b.report.table(t)
 	on, off, prefers := tallies["learn"], tallies["dnsmus"], tallies["prefer"]
@@ -326,16 +326,17 @@ func (b *bench) world() error {
 	return b.worldCost()
 }
 
-// worldOf holds the phases with one server.
-func (b *bench) worldOf(engine string, n int) (steady worldTally, wrong, lost int, err error) {
+// worldOf holds the phases with one server. Denials are those after which a good answer came, if the server tells.
+func (b *bench) worldOf(engine string, n int) (steady worldTally, wrong, lost int, denials string, err error) {
+	denials = "-"
 	w, err := startWorld()
 	if err != nil {
-		return steady, 0, 0, err
+		return steady, 0, 0, denials, err
 	}
 	defer w.stop()
 	s, err := b.startServer(entry{engine: engine}, w.addrs[:])
 	if err != nil {
-		return steady, 0, 0, err
+		return steady, 0, 0, denials, err
 	}
 	defer s.stop()
 	phase := func(n int, seed uint64) (t worldTally) {
@@ -356,7 +357,10 @@ func (b *bench) worldOf(engine string, n int) (steady worldTally, wrong, lost in
 	w.gone[companyB].Store(false)
 	time.Sleep(2 * probeEvery)
 	phase(n/4, 4)
-	return steady, wrong, lost, err
+	if engine == "tells" && err == nil {
+		denials, err = s.wrongDenials(s.socket(b.dir))
+	}
+	return steady, wrong, lost, denials, err
 }
 
 // worldAway is a company that goes away, behind a cache that may serve what is stale.

@@ -6,12 +6,12 @@ import "testing"
 
 // The world's resolvers and clients agree on what is right.
 func TestWorld(t *testing.T) {
-	steady, wrong, lost, err := newBench(t).worldOf("learn", 320)
+	steady, wrong, lost, denials, err := newBench(t).worldOf("tells", 320)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if wrong+lost > 0 {
-		t.Errorf("%d wrong, %d lost", wrong, lost)
+	if wrong+lost > 0 || denials != "0" {
+		t.Errorf("%d wrong, %d lost, %s wrong denials", wrong, lost, denials)
 	}
 	asked := 0
 	for kind, n := range steady.asked {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -58,7 +59,9 @@ func TestSoak(t *testing.T) {
 
 	p := client.start(testkit.Binary(t, "-race"), "-conf", client.write("Corefile", `.:5553 {
 		bind 127.0.0.1
-		dnsmus resolv.conf.dnsmus
+		dnsmus resolv.conf.dnsmus {
+			control `+filepath.Join(client.dir, "control")+`
+		}
 		prometheus 127.0.0.1:9153
 		errors
 	}`)).awaits("@127.0.0.1 -p 5553 ready.known.example")
@@ -128,7 +131,11 @@ func soakReport(t *testing.T, l *lab, p *process, result string) {
 	}
 	goroutines := l.metric("127.0.0.1:9153", "go_goroutines")
 	memory := l.metric("127.0.0.1:9153", "process_resident_memory_bytes")
-	t.Logf("%d queries, %d good, %d fds, %.0f goroutines, %.0f MB", r.Queries, r.Good, len(fds), goroutines, memory/1e6)
+	denials := l.metric("127.0.0.1:9153", "coredns_dnsmus_wrong_denials_total")
+	t.Logf("%d queries, %d good, %.0f wrong denials, %d fds, %.0f goroutines, %.0f MB", r.Queries, r.Good, denials, len(fds), goroutines, memory/1e6)
+	if denials > 0 {
+		t.Errorf("%.0f names were denied that an upstream knew", denials)
+	}
 	if r.Queries == 0 || r.Good != r.Queries {
 		t.Errorf("of %d queries %d were answered wrongly and %d not at all: %q", r.Queries, r.Wrong, r.Queries-r.Good-r.Wrong, r.Bad)
 	}

@@ -56,6 +56,7 @@ func useSeries(to string) *seriesUser {
 			failures:    failures.WithLabelValues(to),
 			users:       make(map[*seriesUser]struct{}),
 		}
+		wrongDenials.WithLabelValues(to) // a counter that begins with 1 hides its first event from rates
 		allSeries.by[to] = s
 	}
 	u := &seriesUser{series: s, unresponsive: make(map[string]bool), silentIn: make(map[string]bool)}
