@@ -13,8 +13,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// told is what a control socket costs: where nobody reads events from it, and where somebody does. The packages' server is
-// measured with it and without, with answers and with denials.
+// told is what a control socket costs: where nobody reads events from it, and where somebody does.
+// The packages' server is measured with it and without, with answers and with denials.
 func (b *bench) told() error {
 	t := table{
 		title: "Instructions and bytes a query with a control socket",

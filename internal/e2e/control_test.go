@@ -60,8 +60,8 @@ func upstreamsOf(t *testing.T, socket string) []api.Upstream {
 	return told[api.State](t, socket, api.Status)[0].Servers[0].Upstreams
 }
 
-// R25: who reads events sees a link go and come back, and queries over a reload; what is remembered says what became of a
-// name meanwhile, and why.
+// R25: who reads events sees a link go and come back, and queries over a reload; what is remembered
+// says what became of a name meanwhile, and why.
 func TestR25Link(t *testing.T) {
 	const ask = "@127.0.0.1 -p 5553 "
 	l, _ := vpns(t)
@@ -135,9 +135,9 @@ func TestR25Link(t *testing.T) {
 	}
 }
 
-// R25: a control socket opens no port; other users are refused by its mode, and its group is let in; a page behind a
-// browser is turned away, also when another program leads a port to the socket; a killed server's socket is replaced, and one
-// that ends tells those who read.
+// R25: a control socket opens no port; other users are refused by its mode, and its group is let
+// in; a page behind a browser is turned away, also when another program leads a port to the socket;
+// a killed server's socket is replaced, and one that ends tells those who read.
 func TestR25Socket(t *testing.T) {
 	l := newLab(t, "socat", "ss", "setpriv", "curl")
 	dir := testkit.SocketDir(t)

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// SocketDir is a directory for Unix sockets: its path is short, and nobody else may write to it or on the way.
+// SocketDir is a directory for Unix sockets: its path is short, and nobody else may write to it or
+// on the way.
 func SocketDir(t *testing.T) string {
 	t.Helper()
 	base := "/run"

@@ -1,5 +1,5 @@
-// Package account counts what becomes of races lately: in the last minute, and in the last hour. It has
-// no clock.
+// Package account counts what becomes of races lately: in the last minute, and in the last hour. It
+// has no clock.
 package account
 
 import (

@@ -162,8 +162,8 @@ func (c *Cache[U]) removeIf(question []byte, goes func(*Entry[U]) bool) {
 	}
 }
 
-// Forget removes what is kept for names, which are in wire format and lower case, if is says so, and
-// returns how many replies that were.
+// Forget removes what is kept for names, which are in wire format and lower case, if is says so,
+// and returns how many replies that were.
 func (c *Cache[U]) Forget(is func(name []byte) bool) int {
 	return c.forget(func(e *Entry[U]) bool { return is([]byte(e.key[:len(e.key)-5])) })
 }

@@ -41,7 +41,8 @@ type Memory struct {
 	upstreams map[string]*account.Upstream
 }
 
-// Memory returns what is remembered of the block of that name: n races, or only the zones of their names.
+// Memory returns what is remembered of the block of that name: n races, or only the zones of their
+// names.
 func (s *Socket) Memory(name string, n int, zonesOnly bool) *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()

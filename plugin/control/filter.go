@@ -14,7 +14,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
-// Facts are what a filter goes by: they are at hand before a race is put in words, which takes much longer.
+// Facts are what a filter goes by: they are at hand before a race is put in words, which takes much
+// longer.
 type Facts struct {
 	Name     []byte // in wire format and lower case
 	Type     uint16

@@ -56,7 +56,8 @@ func (s *Socket) forget(w http.ResponseWriter, r *http.Request) {
 	reply(w, sum)
 }
 
-// forget forgets a name, or with below a zone, or what an upstream has shown. It reports whether there is such an upstream.
+// forget forgets a name, or with below a zone, or what an upstream has shown. It reports whether
+// there is such an upstream.
 func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgotten, found bool) {
 	take := func(f pool.Forgotten) {
 		sum.Replies, sum.Names, sum.Zones = sum.Replies+f.Replies, sum.Names+f.Names, sum.Zones+f.Zones

@@ -50,8 +50,8 @@ func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// asks reports whether a race was for a name, and for a type unless that is 0. An empty name is any. Where only
-// zones are remembered, the name is in one.
+// asks reports whether a race was for a name, and for a type unless that is 0. An empty name is
+// any. Where only zones are remembered, the name is in one.
 func asks(r *history.Race, name []byte, qtype uint16) bool {
 	if qtype != 0 && r.Type != qtype {
 		return false
@@ -62,7 +62,8 @@ func asks(r *history.Race, name []byte, qtype uint16) bool {
 	return len(name) == 0 || string(r.Name) == string(name)
 }
 
-// line is what the socket tells of a remembered race. With near, a name is looked for that is nearly the same.
+// line is what the socket tells of a remembered race. With near, a name is looked for that is
+// nearly the same.
 func (b *Block) line(m *history.Remembered, near bool, now time.Time) api.Remembered {
 	p := b.present(&m.Race, near, now)
 	line := m.Line(b.Name, p)
@@ -105,7 +106,8 @@ func namesOf(members []*pool.Member) (names []string) {
 	return names
 }
 
-// stateNow is the state of an upstream, and what there is to say of it; empty: it is in use no longer.
+// stateNow is the state of an upstream, and what there is to say of it; empty: it is in use no
+// longer.
 func (b *Block) stateNow(name string) (state, text string) {
 	for _, m := range b.Pool.Members() {
 		if m.String() == name {

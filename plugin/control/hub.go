@@ -15,11 +15,12 @@ const (
 	maxBytes  = 1 << 20
 )
 
-// maxRate is how many races a second one reader is shown, of those that its filter wants. Of more, one of so many is: to
-// put one in words takes longer than a query.
+// maxRate is how many races a second one reader is shown, of those that its filter wants. Of more,
+// one of so many is: to put one in words takes longer than a query.
 const maxRate = 100
 
-// event is something that happens: as package api has it, or a race that becomes that in the goroutine that reads.
+// event is something that happens: as package api has it, or a race that becomes that in the
+// goroutine that reads.
 type event struct {
 	is   any
 	race func() *api.RaceEvent
@@ -45,8 +46,8 @@ const smallEvent = 512
 // Publish has all readers read an event, which is one of the types of package api.
 func (h *Hub) Publish(is any) { h.publish(event{is: is, size: smallEvent}) }
 
-// PublishRace has those read a race whose filter wants it, if there are not too many. For one of them at least, make is called:
-// it returns what makes the event, and how many bytes that needs.
+// PublishRace has those read a race whose filter wants it, if there are not too many. For one of
+// them at least, make is called: it returns what makes the event, and how many bytes that needs.
 func (h *Hub) PublishRace(f *Facts, now time.Time, make func() (event func() *api.RaceEvent, size int)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -112,7 +113,8 @@ func newReader(wanted filter) *reader {
 	return &reader{news: make(chan struct{}, 1), wanted: wanted, oneOf: 1}
 }
 
-// sample counts a race, and reports whether it is shown, and whether that of how many is has changed.
+// sample counts a race, and reports whether it is shown, and whether that of how many is has
+// changed.
 func (r *reader) sample(now time.Time) (show, changed bool) {
 	if second := now.Unix(); second != r.second {
 		oneOf := max(1, (r.races+maxRate-1)/maxRate)

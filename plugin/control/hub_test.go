@@ -20,7 +20,8 @@ func raceOf(name string, size int) func() (func() *api.RaceEvent, int) {
 	}
 }
 
-// R25: a reader that never reads loses the oldest events and is told how many; others lose none, and little memory is used.
+// R25: a reader that never reads loses the oldest events and is told how many; others lose none,
+// and little memory is used.
 func TestR25NeverReads(t *testing.T) {
 	var h Hub
 	stuck, reads := newReader(all), newReader(all)
@@ -74,7 +75,8 @@ func TestManySmall(t *testing.T) {
 	}
 }
 
-// Of very many races a second only some are shown, and that is said; those that a filter leaves are all shown.
+// Of very many races a second only some are shown, and that is said; those that a filter leaves are
+// all shown.
 func TestR25Sampled(t *testing.T) {
 	var h Hub
 	everything, denied := newReader(all), newReader(func(f *Facts) bool { return f.Verdict.Negative() })

@@ -5,8 +5,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/option"
 )
 
-// nearest is one of some names that a name was likely meant to be: one edit makes it that, or two if it is long;
-// empty: there is none. Names are in wire format and lower case.
+// nearest is one of some names that a name was likely meant to be: one edit makes it that, or two
+// if it is long; empty: there is none. Names are in wire format and lower case.
 func nearest(name []byte, some func(func([]byte) bool)) (near string) {
 	least := 2 // more than there may be
 	if len(name) > 12 {

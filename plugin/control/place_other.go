@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// makePlace makes the directory of a socket, if its parent is there. Who may connect is decided by the rights that it
-// inherits.
+// makePlace makes the directory of a socket, if its parent is there. Who may connect is decided by
+// the rights that it inherits.
 func makePlace(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -27,5 +27,6 @@ func makePlace(dir string) error {
 
 func restrict(uintptr) {}
 
-// looksLikeSocket reports whether a file may be a socket, which this system may show as an irregular one.
+// looksLikeSocket reports whether a file may be a socket, which this system may show as an
+// irregular one.
 func looksLikeSocket(info fs.FileInfo) bool { return info.Mode()&fs.ModeIrregular != 0 }

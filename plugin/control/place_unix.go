@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// makePlace makes the directory of a socket, if its parent is there, and checks that nobody else can put another
-// file, or another directory on the way, in the socket's place.
+// makePlace makes the directory of a socket, if its parent is there, and checks that nobody else
+// can put another file, or another directory on the way, in the socket's place.
 func makePlace(dir string) error {
 	if err := os.Mkdir(dir, placeMode()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w; make the directory %s, or name a path in another one", err, dir)
@@ -28,7 +28,8 @@ func makePlace(dir string) error {
 	}
 }
 
-// placeMode is the mode of a directory that is made. Root's may be entered by those who may connect.
+// placeMode is the mode of a directory that is made. Root's may be entered by those who may
+// connect.
 func placeMode() fs.FileMode {
 	if os.Geteuid() == 0 {
 		return 0o755
@@ -67,8 +68,8 @@ func checkPlace(dir string, own bool) error {
 	return nil
 }
 
-// restrict gives a socket its mode before it has a file, where that is possible; Linux makes the file with it, less
-// the umask.
+// restrict gives a socket its mode before it has a file, where that is possible; Linux makes the
+// file with it, less the umask.
 func restrict(fd uintptr) { syscall.Fchmod(int(fd), mode) }
 
 // looksLikeSocket is for systems that do not tell sockets from files.

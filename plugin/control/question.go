@@ -8,7 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// parseName reads a name in presentation form, with a dot at its end or without. It is nil if the text is empty.
+// parseName reads a name in presentation form, with a dot at its end or without. It is nil if the
+// text is empty.
 func parseName(text string) (wire []byte, err error) {
 	if text == "" {
 		return nil, nil

@@ -57,7 +57,8 @@ func peer(r *http.Request) int {
 	return -1
 }
 
-// guard turns away what no command sends: a web page may make a browser ask, through a program that leads a port to the socket.
+// guard turns away what no command sends: a web page may make a browser ask, through a program that
+// leads a port to the socket.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -1,6 +1,7 @@
-// Package control serves the control socket: it tells who may connect what a running dnsmus knows and
-// remembers, over HTTP and as JSON, in the types of package api. What it tells of is in [Block]s, one for each server
-// block. Nobody is let in but by the rights of the file, and no port is opened (R25).
+// Package control serves the control socket: it tells who may connect what a running dnsmus knows
+// and remembers, over HTTP and as JSON, in the types of package api. What it tells of is in
+// [Block]s, one for each server block. Nobody is let in but by the rights of the file, and no port
+// is opened (R25).
 package control
 
 import (
@@ -19,7 +20,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Usable reports whether there can be a socket at a path: its directory is there or can be made, and is fit for it.
+// Usable reports whether there can be a socket at a path: its directory is there or can be made,
+// and is fit for it.
 func Usable(path string) bool { return makePlace(filepath.Dir(path)) == nil }
 
 // mode is that of the socket's file: its user and its group may connect.
@@ -53,15 +55,15 @@ type Socket struct {
 	memories map[string]*Memory
 }
 
-// sockets are those of this process, by path. Server blocks that name the same one share it, and so do a server
-// block and the one that takes its place at a reload.
+// sockets are those of this process, by path. Server blocks that name the same one share it, and so
+// do a server block and the one that takes its place at a reload.
 var sockets = struct {
 	sync.Mutex
 	open map[string]*Socket
 }{open: make(map[string]*Socket)}
 
-// Open returns the socket at a path, and opens it unless it is open in this process. Whoever has it must
-// release it. The error says what to do.
+// Open returns the socket at a path, and opens it unless it is open in this process. Whoever has it
+// must release it. The error says what to do.
 func Open(path string, hooks Hooks) (*Socket, error) {
 	path = filepath.Clean(path)
 	sockets.Lock()

@@ -204,8 +204,8 @@ func secondsOf(d time.Duration) *float64 {
 	return &seconds
 }
 
-// tallyOf is what was counted of an upstream. Silent are those that were asked and of which nothing has come, but
-// for those that may still.
+// tallyOf is what was counted of an upstream. Silent are those that were asked and of which nothing
+// has come, but for those that may still.
 func tallyOf(n account.Sums, waiting int) api.Tally {
 	t := api.Tally{
 		Asked: n[account.Asked], Good: n[account.Good], Denied: n[account.Denied], NoOpinion: n[account.NoOpinion],

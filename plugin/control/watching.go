@@ -8,8 +8,8 @@ type watching struct {
 	by map[int]int
 }
 
-// begins notes that a user reads events, and ends that one does no longer. The log has the first and the last of
-// each user.
+// begins notes that a user reads events, and ends that one does no longer. The log has the first
+// and the last of each user.
 func (s *Socket) begins(uid int) (ends func()) {
 	s.hooks.Watchers(1)
 	if s.watching.add(uid, 1) == 1 {

@@ -80,8 +80,9 @@ func (h *Handler) SetTap(t *dnstap.Dnstap) { h.taps = append(h.taps, t) }
 // SetPlace says where the handler's server block stands. It must not be called after Start.
 func (h *Handler) SetPlace(p Place) { h.place = p }
 
-// Start makes the first upstreams those that are asked. Sockets are opened by queries only, but
-// for a few spare ones of the process. The error is why there is no control socket, though there should be one.
+// Start makes the first upstreams those that are asked. Sockets are opened by queries only, but for
+// a few spare ones of the process. The error is why there is no control socket, though there should
+// be one.
 func (h *Handler) Start() error {
 	if err := h.openControl(); err != nil {
 		return err

@@ -19,7 +19,8 @@ func qtypeOf(question []byte) uint16 { return wire.QuestionType(question) }
 
 func idText(id uint64) string { return strconv.FormatUint(id, 16) }
 
-// rememberRace remembers a race, unless there are very many like it. It is not inlined, for stacks of those that ask are small.
+// rememberRace remembers a race, unless there are very many like it. It is not inlined, for stacks
+// of those that ask are small.
 //
 //go:noinline
 func (h *Handler) rememberRace(t *pool.Told) {
@@ -29,7 +30,8 @@ func (h *Handler) rememberRace(t *pool.Told) {
 	}
 }
 
-// remember is what is remembered of a race for a name; negative is how long clients may keep a denial.
+// remember is what is remembered of a race for a name; negative is how long clients may keep a
+// denial.
 func remember(t *pool.Told, name []byte, negative time.Duration) history.Race {
 	r := history.Race{
 		ID: t.ID, At: t.At, Name: name, Type: qtypeOf(t.Question),

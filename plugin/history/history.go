@@ -24,8 +24,8 @@ type Table struct {
 	shards    [shards]shard
 }
 
-// New returns a table of n races, rounded up so that each shard has as many. With zonesOnly it keeps the
-// zones of names alone.
+// New returns a table of n races, rounded up so that each shard has as many. With zonesOnly it
+// keeps the zones of names alone.
 func New(n int, zonesOnly bool) *Table {
 	return &Table{zonesOnly: zonesOnly, per: (n + shards - 1) / shards}
 }
@@ -42,12 +42,12 @@ type shard struct {
 
 var seed = maphash.MakeSeed()
 
-// maxRate is how many races of zones in one shard are remembered in a second. Of more there would be no trace a moment
-// later, and to remember one costs several percent of a query.
+// maxRate is how many races of zones in one shard are remembered in a second. Of more there would
+// be no trace a moment later, and to remember one costs several percent of a query.
 const maxRate = 100
 
-// Wants reports whether a race of that name that is over now is to be remembered: it is not if there were very many in
-// its zone within this second.
+// Wants reports whether a race of that name that is over now is to be remembered: it is not if
+// there were very many in its zone within this second.
 func (t *Table) Wants(name []byte, now time.Time) bool {
 	if t.per == 0 {
 		return false
@@ -99,8 +99,9 @@ func (t *Table) Add(r Race) {
 	s.keys[i], s.zones[i], s.races[i] = key, zoneHash, m
 }
 
-// place is where a race of a zone goes: a new place, or that of one that was not seen again since it
-// was last considered (the clock algorithm). A zone that has half of the places, if it has several, gives up one of its own.
+// place is where a race of a zone goes: a new place, or that of one that was not seen again since
+// it was last considered (the clock algorithm). A zone that has half of the places, if it has
+// several, gives up one of its own.
 func (s *shard) place(zone uint64, per int) int {
 	own := 0
 	for _, z := range s.zones {
@@ -125,8 +126,8 @@ func (s *shard) place(zone uint64, per int) int {
 	}
 }
 
-// Late notes a good answer that came when the race of that number was over, so long after it began. It
-// reports whether the race is remembered.
+// Late notes a good answer that came when the race of that number was over, so long after it began.
+// It reports whether the race is remembered.
 func (t *Table) Late(id uint64, name []byte, upstream string, after time.Duration) (found bool) {
 	s := &t.shards[maphash.Bytes(seed, zoneOf(name))%shards]
 	s.mu.Lock()
@@ -145,8 +146,8 @@ func (t *Table) Late(id uint64, name []byte, upstream string, after time.Duratio
 	return false
 }
 
-// Races returns copies of those races for which wanted returns true, the newest first. Wanted must not
-// keep the race, nor call the table.
+// Races returns copies of those races for which wanted returns true, the newest first. Wanted must
+// not keep the race, nor call the table.
 func (t *Table) Races(wanted func(*Remembered) bool) (all []Remembered) {
 	for i := range t.shards {
 		all = t.shards[i].append(all, wanted)
@@ -174,8 +175,8 @@ func (s *shard) append(all []Remembered, wanted func(*Remembered) bool) []Rememb
 	return all
 }
 
-// Forget forgets the races of names for which is returns true, and returns how many. Their bytes are
-// overwritten.
+// Forget forgets the races of names for which is returns true, and returns how many. Their bytes
+// are overwritten.
 func (t *Table) Forget(is func(name []byte) bool) (n int) {
 	for i := range t.shards {
 		n += t.shards[i].forget(is)

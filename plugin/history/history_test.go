@@ -29,7 +29,8 @@ func denied(id int, name string) Race {
 
 func all(*Remembered) bool { return true }
 
-// What is alike is one line, which shows the last race; the newest line is first, whatever the clock says.
+// What is alike is one line, which shows the last race; the newest line is first, whatever the
+// clock says.
 func TestAlikeIsCounted(t *testing.T) {
 	table := New(1000, false)
 	table.Add(denied(1, "a.example."))
@@ -49,7 +50,8 @@ func TestAlikeIsCounted(t *testing.T) {
 	}
 }
 
-// However many names of one zone are denied, what is remembered of others stays, and so does the memory.
+// However many names of one zone are denied, what is remembered of others stays, and so does the
+// memory.
 func TestFloodOfOneZone(t *testing.T) {
 	table := New(1000, false)
 	for i := range 8 { // in many shards

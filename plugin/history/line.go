@@ -101,7 +101,8 @@ func (l *Leg) Words(qtype uint16) string {
 	return words
 }
 
-// name is the name in presentation form; that of a zone, if the first label is not kept, has a star before it.
+// name is the name in presentation form; that of a zone, if the first label is not kept, has a star
+// before it.
 func (r *Race) name() string {
 	name := Presentation(r.Name)
 	switch {
@@ -113,7 +114,8 @@ func (r *Race) name() string {
 	return "*." + name
 }
 
-// Presentation is a name in presentation form (RFC 1035, section 5.1): all of it is printable ASCII.
+// Presentation is a name in presentation form (RFC 1035, section 5.1): all of it is printable
+// ASCII.
 func Presentation(wire []byte) string {
 	name, _, err := dns.UnpackDomainName(wire, 0)
 	if err != nil {

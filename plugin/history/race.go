@@ -95,7 +95,8 @@ func (l *Leg) Because(err error) {
 	l.Says([]byte(err.Error()))
 }
 
-// Remembered is races that ended alike: the last one of them, when the first was over, and how many there were.
+// Remembered is races that ended alike: the last one of them, when the first was over, and how many
+// there were.
 type Remembered struct {
 	Race
 	First time.Time

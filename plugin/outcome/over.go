@@ -9,7 +9,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// Of is the outcome of a race that a client's query was, with the state of its legs when it was over.
+// Of is the outcome of a race that a client's query was, with the state of its legs when it was
+// over.
 func Of(cfg *option.Values, q dns.Question, res *pool.Result, members []*pool.Member, legs []race.LegReport) api.Outcome {
 	asked := new(query)
 	if res.Leg >= 0 {

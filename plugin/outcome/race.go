@@ -142,8 +142,8 @@ func (a *Race) change(f func()) {
 	f()
 }
 
-// decided is how the race ended. The TTLs are what the server sets; where that depends on answers for other
-// types of the name, known has those that it sets while there is one.
+// decided is how the race ended. The TTLs are what the server sets; where that depends on answers
+// for other types of the name, known has those that it sets while there is one.
 func (a *Race) decided(res *pool.Result, reply *dns.Msg, took time.Duration, stopped bool) *outcome {
 	var known *dns.Msg
 	if res.DeniesType() {

@@ -19,8 +19,8 @@ func Asked(res *pool.Result) string {
 	return api.AskedHedged
 }
 
-// Changed says why a client gets something else than an upstream's reply, in a word of package api; empty: it does
-// not.
+// Changed says why a client gets something else than an upstream's reply, in a word of package api;
+// empty: it does not.
 func Changed(res *pool.Result) string {
 	switch {
 	case res.Stale != nil:

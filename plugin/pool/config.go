@@ -31,8 +31,8 @@ type Config struct {
 	// Over is called when a race of clients is over, before they have its outcome, in the goroutine
 	// that waited for it; nil: nobody wants to know.
 	Over func(Told)
-	// LateReply is called with each good answer that shows a denial to be wrong, and with each other reply
-	// that comes when its race is over if Watched returns true; nil: with none.
+	// LateReply is called with each good answer that shows a denial to be wrong, and with each
+	// other reply that comes when its race is over if Watched returns true; nil: with none.
 	LateReply func(LateReply)
 	Watched   func() bool
 	// Late is called once if changes of network interfaces are noticed late, with the

@@ -13,8 +13,8 @@ type Forgotten struct {
 	Zones   int // that something was known of
 }
 
-// Forget forgets what is known of a name alone, or of a zone and all names in it, or of all if the name is that of the root. Names are
-// in wire format and lower case.
+// Forget forgets what is known of a name alone, or of a zone and all names in it, or of all if the
+// name is that of the root. Names are in wire format and lower case.
 func (p *Pool) Forget(name []byte, below bool) (f Forgotten) {
 	is := func(other []byte) bool { return below && wire.Below(other, name) || slices.Equal(other, name) }
 	s := p.set.Load()

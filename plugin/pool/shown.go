@@ -38,8 +38,8 @@ func (p *Pool) Zones(now time.Time, f func(Zone) bool) {
 	}
 }
 
-// Sole is the only upstream that has lately answered in the zone of a question, with how often it has, and
-// the zone; nil: there is none, or several.
+// Sole is the only upstream that has lately answered in the zone of a question, with how often it
+// has, and the zone; nil: there is none, or several.
 func (p *Pool) Sole(question []byte, now time.Time) (m *Member, answers int, zone string) {
 	s := p.set.Load().route(question)
 	if s.zones == nil {
@@ -67,8 +67,8 @@ func (p *Pool) GoodBy(question []byte, now time.Time) []*Member {
 	return s.in(s.names.GoodBy(question, now))
 }
 
-// Living calls f with each name for which an answer is alive, in no order, until it returns false. F must
-// not call the pool.
+// Living calls f with each name for which an answer is alive, in no order, until it returns false.
+// F must not call the pool.
 func (p *Pool) Living(now time.Time, f func(name []byte) bool) {
 	s := p.set.Load()
 	for _, part := range append([]*set{s}, s.parts...) {
@@ -86,8 +86,8 @@ func (s *set) in(some knowledge.Set) (members []*Member) {
 	return members
 }
 
-// Latency is how long the good answers of an upstream take: half of them no longer than that, and 95 %;
-// 0: there were none.
+// Latency is how long the good answers of an upstream take: half of them no longer than that, and
+// 95 %; 0: there were none.
 func (p *Pool) Latency(m *Member) (median, p95 time.Duration) {
 	s := p.set.Load()
 	for i, other := range s.members {
@@ -104,8 +104,8 @@ func (t *Told) Among() []*Member { return t.Race.Members }
 // Signed reports whether the client checks signatures.
 func (t *Told) Signed() bool { return checksSignatures(t.Race.plain.Msg) }
 
-// LeastTTL is for how many seconds clients may keep the reply; ok is false if they may not, for want of records, or
-// if there is no reply.
+// LeastTTL is for how many seconds clients may keep the reply; ok is false if they may not, for
+// want of records, or if there is no reply.
 func (t *Told) LeastTTL(negative time.Duration) (ttl uint32, ok bool) {
 	if t.Leg < 0 || t.Msg == nil {
 		return 0, false

@@ -92,9 +92,9 @@ func (c *call) tellLate(r LateReply) {
 	}
 }
 
-// deniesWrongly reports whether a good answer that comes now shows that clients got a wrong denial. It does
-// not where the denial is meant (R25), though there may be such answers: a filter's, that of a special name, that
-// of the preferred one of several views, and NODATA that is final by R4.
+// deniesWrongly reports whether a good answer that comes now shows that clients got a wrong denial.
+// It does not where the denial is meant (R25), though there may be such answers: a filter's, that
+// of a special name, that of the preferred one of several views, and NODATA that is final by R4.
 func (c *call) deniesWrongly() bool {
 	noData := c.Verdict == race.NoData || c.Verdict == race.NoDataSOA
 	isView := noData && c.Leg >= 0 && c.set.cfg.Prefer != option.None

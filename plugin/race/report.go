@@ -87,8 +87,8 @@ func (r *Race) reportLocked(i int, leg *LegReport) {
 	}
 }
 
-// Reply returns what the upstream of a leg has replied and the verdict on that, which is None if there is no reply. It
-// must not be called after End.
+// Reply returns what the upstream of a leg has replied and the verdict on that, which is None if
+// there is no reply. It must not be called after End.
 func (r *Race) Reply(leg int) (Verdict, []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -68,8 +68,9 @@ func (m MaxTTL) CutBytes(reply []byte) {
 	}
 }
 
-// LeastTTL is for how many seconds a cache keeps a reply of that verdict whose TTLs are cut; ok is false if it has no
-// record by which it may be kept. A denial lives as long as its SOA says (RFC 2308, section 5).
+// LeastTTL is for how many seconds a cache keeps a reply of that verdict whose TTLs are cut; ok is
+// false if it has no record by which it may be kept. A denial lives as long as its SOA says (RFC
+// 2308, section 5).
 func LeastTTL(reply []byte, v Verdict, most MaxTTL) (ttl uint32, ok bool) {
 	ttl = math.MaxUint32
 	wire.Records(reply, func(r wire.Record) bool {

@@ -19,8 +19,8 @@ type Outcome struct {
 	Upstreams  []Leg      `json:"upstreams"`
 
 	Asked string `json:"asked"` // who was: one of AskedAll and so on
-	// Changed says why the client got something else than an upstream's reply: one of ChangedSpecial and
-	// so on; null: it did not.
+	// Changed says why the client got something else than an upstream's reply: one of
+	// ChangedSpecial and so on; null: it did not.
 	Changed *string `json:"changed"`
 
 	Interrupted bool `json:"interrupted"` // of explain: it was ended before the race was

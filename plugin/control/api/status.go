@@ -81,7 +81,8 @@ type Path struct {
 	RetryAt *time.Time `json:"retry_at"` // when one that is not is tried again
 }
 
-// Tally counts what has become of an upstream's part in races. Asked is all others but Won and Only together.
+// Tally counts what has become of an upstream's part in races. Asked is all others but Won and Only
+// together.
 type Tally struct {
 	Asked     int `json:"asked"`
 	Good      int `json:"good"`
