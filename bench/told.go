@@ -9,8 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-
-	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
 // told is what a control socket costs: where nobody reads events from it, and where somebody does.
@@ -66,21 +64,27 @@ func over(socket string) *http.Client {
 
 // wrongDenials is how many denials a server has found to be wrong.
 func (s *server) wrongDenials(socket string) (string, error) {
-	resp, err := over(socket).Get("http://" + api.Host + api.Status)
+	resp, err := over(socket).Get("http://dnsmus/v1/status")
 	if err != nil {
 		return "", err
 	}
 	defer resp.Body.Close()
-	var state api.State
+	var state struct {
+		Servers []struct {
+			Hour struct {
+				Wrong int `json:"wrong_denials"`
+			} `json:"hour"`
+		} `json:"servers"`
+	}
 	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil || len(state.Servers) != 1 {
 		return "", fmt.Errorf("%d servers are told: %w", len(state.Servers), err)
 	}
-	return fmt.Sprint(state.Servers[0].Hour.WrongDenials), nil
+	return fmt.Sprint(state.Servers[0].Hour.Wrong), nil
 }
 
 // readEvents reads all events from a server's control socket until the server ends.
 func (s *server) readEvents(socket string) error {
-	resp, err := over(socket).Get("http://" + api.Host + api.Events)
+	resp, err := over(socket).Get("http://dnsmus/v1/events")
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,10 @@ func bounds(code *code) map[string]bound {
 		"plugin/source/watch.go":                               {numbers: []string{span("plugin/source", "slowPoll"), span("plugin/source", "fastPoll")}, shown: []string{"TestWatchLimit"}},
 		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "busLook")}, shown: []string{"TestBusSilent"}},
 		"cmd/coredns/client/client.go":                         {numbers: []string{span("cmd/coredns/client", "answerTime"), size("cmd/coredns/client", "maxLine")}},
+		"plugin/history/history.go":                            {numbers: []string{count("plugin/option", "defaultHistory"), count("plugin/history", "shards"), count("plugin/history", "maxRate")}, shown: []string{"TestSize", "TestFloodOfOneZone"}},
+		"plugin/account/tally.go":                              {numbers: []string{count("plugin/account", "spans"), count("plugin/account", "minutes")}, shown: []string{"TestLately"}},
+		"plugin/control/server.go":                             {numbers: []string{count("plugin/control", "maxConns"), count("plugin/control", "maxStreams"), size("plugin/control", "maxHeader"), size("plugin/control", "maxBody"), span("plugin/control", "requestTime")}, shown: []string{"TestR25Bounds"}},
+		"plugin/control/hub.go":                                {numbers: []string{count("plugin/control", "maxEvents"), size("plugin/control", "maxBytes"), count("plugin/control", "maxRate")}, shown: []string{"TestR25NeverReads", "TestR25Sampled"}},
 		"plugin/source/list.go":                                {numbers: []string{count("plugin/source", "MaxServers")}, shown: []string{"TestManyServers"}},
 		"plugin/source/file.go, plugin/source/resolvconf.go":   {numbers: []string{size("plugin/source", "maxFile"), size("plugin/source", "maxLine"), count("plugin/source", "maxWarnings")}},
 	}
