@@ -19,6 +19,7 @@ var scenarios = []struct {
 	{name: "cpu", run: (*bench).cpuRatios},
 	{name: "instructions", run: (*bench).instructions, named: true},
 	{name: "told", run: (*bench).told, named: true},
+	{name: "watched", run: (*bench).watched, named: true},
 	{name: "commands", run: (*bench).commands},
 	{name: "cache", run: (*bench).cache},
 	{name: "quiet", run: (*bench).quiet},

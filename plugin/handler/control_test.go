@@ -20,6 +20,9 @@ import (
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // controlledHandler is a handler with a control socket.
@@ -297,6 +300,24 @@ func TestR25Forget(t *testing.T) {
 		if got := forget(tc.what); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", tc.what, got, tc.want)
 		}
+	}
+}
+
+// R25: a race with an answer allocates nothing more while nobody reads events.
+func TestR25Asleep(t *testing.T) {
+	h := controlledHandler(t, nil, resolver(t, denies(good)))
+	q, err := question("a.corp.example.", dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := pool.Told{
+		Result: &pool.Result{Result: race.Result{Verdict: race.Good}, Took: time.Millisecond}, Question: wire.Question(q), Clients: 1, At: time.Now(),
+	}
+	if n := testing.AllocsPerRun(100, func() { h.over(told) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if got := stateOf(t, h).Hour.Good; got != 101 {
+		t.Errorf("%d are counted", got)
 	}
 }
 

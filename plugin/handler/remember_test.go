@@ -45,6 +45,18 @@ func TestR25Remembered(t *testing.T) {
 		{what: "an answer", behave: []func(asked){denies(good), denies(nxdomain)}, nothing: true},
 		{what: "an answer that took long", behave: []func(asked){slow, denies(nxdomain)}, want: "good NOERROR 0 true", legs: "good NOERROR, nxdomain NXDOMAIN", why: api.WhySlow},
 		{what: "a filter", change: func(c *Config) { c.Rules.Filtered = true }, behave: []func(asked){denies(blocked), slow}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, none -", why: api.WhyFiltered},
+		{what: "denied without SOA", behave: []func(asked){denies(code(dns.RcodeNameError))}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN", why: api.WhyUnknown},
+		{what: "no such type, without SOA", behave: []func(asked){denies(nil)}, want: "nodata NOERROR 0 true", legs: "nodata NOERROR", why: api.WhyNoData},
+		{what: "the better denial", behave: []func(asked){denies(nxdomain), denies(soa)}, want: "nodata NOERROR 1 true", legs: "nxdomain NXDOMAIN, nodata NOERROR", why: api.WhyNoData},
+		{what: "a referral", behave: []func(asked){denies(referral)}, want: "referral NOERROR 0 false", legs: "referral NOERROR", why: api.WhyInconclusive},
+		{what: "truncated", behave: []func(asked){denies(func(m *dns.Msg) { m.Truncated = true })}, want: "truncated NOERROR 0 false", legs: "truncated NOERROR", why: api.WhyTruncated},
+		{what: "an error", behave: []func(asked){denies(code(dns.RcodeNotImplemented))}, want: "error NOTIMP 0 false", legs: "error NOTIMP", why: api.WhyFailed},
+		{what: "nobody there", behave: []func(asked){nil, nil}, want: "none SERVFAIL - false", legs: "none -, none -", why: api.WhyFailed, changed: "none"},
+		{what: "one is not there", behave: []func(asked){nil, denies(nxdomain)}, want: "nxdomain NXDOMAIN 1 false", legs: "none -, nxdomain NXDOMAIN", why: api.WhyInconclusive},
+		{what: "an alias without an end", behave: []func(asked){denies(func(m *dns.Msg) {
+			m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN CNAME gone.example.")}
+			nxdomain(m)
+		})}, want: "servfail SERVFAIL - false", legs: "servfail NXDOMAIN", why: api.WhyAlias, changed: "alias"},
 		{what: "special", name: "x.onion.", behave: []func(asked){denies(good)}, want: "nxdomain NXDOMAIN - true", why: api.WhySpecial, changed: "special"},
 		{what: "bogus", change: func(c *Config) { c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} }, behave: []func(asked){denies(good)}, want: "bogus NOERROR 0 true", legs: "bogus NOERROR", why: api.WhyBogus},
 	} {
@@ -52,7 +64,11 @@ func TestR25Remembered(t *testing.T) {
 			t.Parallel()
 			var upstreams []netip.AddrPort
 			for _, behave := range tc.behave {
-				upstreams = append(upstreams, resolver(t, behave))
+				at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(1+len(upstreams))) // closed
+				if behave != nil {
+					at = resolver(t, behave)
+				}
+				upstreams = append(upstreams, at)
 			}
 			h := controlledHandler(t, tc.change, upstreams...)
 			if tc.name == "" {
@@ -104,7 +120,9 @@ func TestR25Remembered(t *testing.T) {
 			}
 			least := ^uint32(0)
 			for _, record := range append(slices.Clone(reply.Answer), reply.Ns...) {
-				least = min(least, record.Header().Ttl)
+				if t := record.Header().Rrtype; t != dns.TypeNS { // a referral is not kept
+					least = min(least, record.Header().Ttl)
+				}
 			}
 			if kept := least != ^uint32(0); kept != (m.TTL != nil) || kept && *m.TTL != least {
 				t.Errorf("the client may keep it for %d s, and what is told is %v", least, m.TTL)
