@@ -16,8 +16,9 @@ import (
 // corefile returns the built-in Corefile for the words [ADDRESS:]PORT [TO...]: it
 // listens there, on 127.0.0.1 without ADDRESS, and races the upstreams TO as a
 // stanza with these arguments does, with the options cache and, where there can be a socket for
-// it, control.
-func corefile(words []string) (string, error) {
+// it, control. A process that becomes another user could not remove its socket, nor make one at a
+// reload, so there is none with becomes.
+func corefile(words []string, becomes bool) (string, error) {
 	listener, err := parseListener(words[0])
 	if err != nil {
 		return "", err
@@ -30,7 +31,7 @@ func corefile(words []string) (string, error) {
 		stanza += " " + word
 	}
 	socket := ""
-	if path, err := api.Own(); err == nil && control.Usable(path) {
+	if path, err := api.Own(); err == nil && !becomes && control.Usable(path) {
 		socket = "        control " + api.OwnWord + "\n"
 	}
 	return fmt.Sprintf(".:%d {\n    bind %s\n    %s {\n        cache\n%s    }\n    errors {\n        consolidate 1h .*\n    }\n}\n", listener.Port(), listener.Addr(), stanza, socket), nil

@@ -44,7 +44,7 @@ func TestCorefile(t *testing.T) {
 // block, and the lines of that.
 func parsed(t *testing.T, words []string) (key string, lines []string) {
 	t.Helper()
-	text, err := corefile(words)
+	text, err := corefile(words, false)
 	if err != nil {
 		t.Fatalf("%q: %v", words, err)
 	}
@@ -92,7 +92,7 @@ func TestBadWords(t *testing.T) {
 		"5553|a\xff":          "Corefile",
 		`5553|a b\`:           "Corefile",
 	} {
-		if text, err := corefile(strings.Split(words, "|")); err == nil || !strings.Contains(err.Error(), want) {
+		if text, err := corefile(strings.Split(words, "|"), false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v; want an error with %q", words, text, err, want)
 		}
 	}

@@ -44,7 +44,7 @@ func (l *loader) take(words, flags []string, show bool) (err error) {
 			return fmt.Errorf("-%s goes with a Corefile, not with %q; use one or the other", other, words)
 		}
 	}
-	if l.builtIn, err = corefile(words); err == nil {
+	if l.builtIn, err = corefile(words, slices.Contains(flags, "user")); err == nil {
 		return nil
 	}
 	if info, missing := os.Stat(words[0]); missing == nil && info.Mode().IsRegular() {
