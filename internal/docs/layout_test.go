@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"plugin/control/api":   {},
 	"plugin/history":       {"plugin/control/api", "plugin/printable", "plugin/race"},
 	"plugin/account":       {"plugin/instant"},
-	"plugin/outcome":       {"plugin/control/api", "plugin/knowledge", "plugin/option", "plugin/pool", "plugin/printable", "plugin/race", "plugin/upstream", "plugin/wire"},
+	"plugin/outcome":       {"plugin/cache", "plugin/control/api", "plugin/knowledge", "plugin/option", "plugin/pool", "plugin/printable", "plugin/race", "plugin/upstream", "plugin/wire"},
 	"plugin/cache":         {"plugin/race", "plugin/wire"},
 	"plugin/knowledge":     {"plugin/race", "plugin/wire"},
 	"plugin/option":        {"plugin/race", "plugin/server"},

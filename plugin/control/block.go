@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/account"
@@ -30,11 +31,11 @@ type Block struct {
 
 // Memory is what is remembered of a server block. It outlives a reload.
 type Memory struct {
-	History *history.Table
-	Races   account.Tally // by how they ended
-	Events  Hub
+	Races  account.Tally // by how they ended
+	Events Hub
 
-	size      int
+	history   atomic.Pointer[history.Table]
+	size      int // of history
 	zonesOnly bool
 
 	mu        sync.Mutex
@@ -51,11 +52,15 @@ func (s *Socket) Memory(name string, n int, zonesOnly bool) *Memory {
 		m = &Memory{upstreams: make(map[string]*account.Upstream)}
 		s.memories[name] = m
 	}
-	if m.History == nil || m.size != n || m.zonesOnly != zonesOnly {
-		m.History, m.size, m.zonesOnly = history.New(n, zonesOnly), n, zonesOnly
+	if m.history.Load() == nil || m.size != n || m.zonesOnly != zonesOnly {
+		m.history.Store(history.New(n, zonesOnly))
+		m.size, m.zonesOnly = n, zonesOnly
 	}
 	return m
 }
+
+// History has the races that are remembered. A reload with other bounds begins another one.
+func (m *Memory) History() *history.Table { return m.history.Load() }
 
 // Upstream is where it is counted what becomes of an upstream's part in races.
 func (m *Memory) Upstream(s server.Server) *account.Upstream {

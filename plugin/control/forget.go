@@ -64,7 +64,7 @@ func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgot
 	}
 	if upstream == "" {
 		take(b.Pool.Forget(name, below))
-		sum.Remembered = b.Memory.History.Forget(func(other []byte) bool {
+		sum.Remembered = b.Memory.History().Forget(func(other []byte) bool {
 			return below && wire.Below(other, name) || string(other) == string(name)
 		})
 		return sum, true

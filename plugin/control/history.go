@@ -33,7 +33,7 @@ func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 	}
 	var all []remembered
 	for _, b := range s.use(q.Get(api.ParamServer)) {
-		for _, m := range b.Memory.History.Races(func(m *history.Remembered) bool { return asks(&m.Race, name, qtype) }) {
+		for _, m := range b.Memory.History().Races(func(m *history.Remembered) bool { return asks(&m.Race, name, qtype) }) {
 			all = append(all, remembered{b, m})
 		}
 	}

@@ -152,7 +152,7 @@ func (h *Handler) lateReply(r pool.LateReply) {
 	}
 	if r.Wrong {
 		c.Memory.Races.Add(account.WrongDenials, 1, instant.Now())
-		c.Memory.History.Late(r.ID, pool.NameOf(r.Question), by.name, r.After)
+		c.Memory.History().Late(r.ID, pool.NameOf(r.Question), by.name, r.After)
 	}
 	if c.Memory.Events.Awake() {
 		c.Memory.Events.Publish(api.LateEvent{

@@ -248,7 +248,7 @@ func TestR25Explain(t *testing.T) {
 		a.reply(0, good)
 	})
 	h := controlledHandler(t, func(c *Config) { c.Cache, c.Learn = 1024, time.Minute }, knows, resolver(t, denies(nxdomain)))
-	for range 3 {
+	for round := range 3 {
 		for _, name := range []string{"a.corp.example.", "b.corp.example.", "gone.corp.example."} {
 			lines := linesOf[api.Explained](t, overSocket(t, h, "GET", api.Explain+"?name="+name, ""))
 			first, last := lines[0], lines[len(lines)-1]
@@ -262,6 +262,11 @@ func TestR25Explain(t *testing.T) {
 			}
 			if o.Rcode != dns.RcodeToString[r.Rcode] || len(o.Answer) != len(r.Answer) {
 				t.Errorf("%s: explain has %s %v, and the client %v", name, o.Rcode, o.Answer, r)
+			}
+			if k := o.Kept; (round > 0) != (k != nil) {
+				t.Errorf("%s: round %d: kept is %+v", name, round, k)
+			} else if k != nil && (k.Rcode != o.Rcode || len(k.Answer) != len(r.Answer) || len(k.Upstreams) != 1 || k.Stale || !k.Replaced || !k.Until.After(k.Since)) {
+				t.Errorf("%s: kept is %+v", name, k)
 			}
 		}
 	}

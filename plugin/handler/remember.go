@@ -25,7 +25,7 @@ func idText(id uint64) string { return strconv.FormatUint(id, 16) }
 //go:noinline
 func (h *Handler) rememberRace(t *pool.Told) {
 	name := pool.NameOf(t.Question)
-	if table := h.control.Memory.History; table.Wants(name, t.At) {
+	if table := h.control.Memory.History(); table.Wants(name, t.At) {
 		table.Add(remember(t, name, h.cfg.NegativeTTL))
 	}
 }
@@ -108,10 +108,10 @@ func (h *Handler) note(question []byte, verdict race.Verdict, rcode int, change 
 		return
 	}
 	name, now := pool.NameOf(question), time.Now()
-	if !c.Memory.History.Wants(name, now) {
+	if !c.Memory.History().Wants(name, now) {
 		return
 	}
-	c.Memory.History.Add(history.Race{
+	c.Memory.History().Add(history.Race{
 		ID: pool.NextID(), At: now, Name: name, Type: qtypeOf(question),
 		Verdict: verdict, Rcode: uint16(rcode), Asked: api.AskedNone, Change: change, Conclusive: true, TTL: ttl,
 	})

@@ -28,6 +28,7 @@ func (o *outcome) api() api.Outcome {
 		Filtered:    o.filtered,
 		Final:       o.final(),
 		Prefer:      preferences[o.cfg.Prefer],
+		Kept:        o.kept,
 	}
 	change := ""
 	switch {

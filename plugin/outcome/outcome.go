@@ -37,6 +37,7 @@ type outcome struct {
 	missingEnds []api.Missing // the same of the end that the reply's alias leads to
 	parts       []pool.Part
 	reply       *dns.Msg // what dnsmus replies
+	kept        *api.Kept
 	known       *dns.Msg // the same while the name has an answer of another type; nil: that makes no difference
 }
 

@@ -84,11 +84,13 @@ func (a *Race) outcome() *outcome {
 
 func (a *Race) ask(ctx context.Context) *outcome {
 	q := &query{Query: upstream.Query{Msg: a.message}}
+	before := a.kept()
 	i := a.pool.Inquire(q)
 	defer i.End()
 	a.change(func() { a.race = i.Race() })
 	res := i.Wait(ctx)
 	o := a.decided(res, q.answer(res), time.Since(i.Race().Begun()), ctx.Err() != nil)
+	o.kept = a.keptBefore(before)
 	a.change(func() { a.over = o })
 	i.Linger(ctx)
 	a.change(func() { a.legs, a.ended = i.Race().Legs(), true })

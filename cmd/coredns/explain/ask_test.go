@@ -33,6 +33,7 @@ type decoded struct {
 	Changed         *string
 	Filtered, Final bool
 	LongerTTL       *uint32 `json:"longer_ttl"`
+	Kept            any
 	TTL             *uint32 `json:"ttl"`
 	Parts           []struct {
 		Name     string

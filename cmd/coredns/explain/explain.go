@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
@@ -173,7 +174,7 @@ func (c *command) tell(ctx context.Context, cfg *config, r races, asked string) 
 			b.Write(text)
 			continue
 		}
-		for _, line := range text(o, c.out) {
+		for _, line := range text(o, time.Now(), c.out) {
 			b.WriteString(line + "\n")
 		}
 		b.WriteString("\n")

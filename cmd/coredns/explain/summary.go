@@ -14,9 +14,9 @@ import (
 )
 
 // text is an outcome for people: first what it is, then what each upstream said.
-func text(o *api.Outcome, s show.Screen) (lines []string) {
+func text(o *api.Outcome, now time.Time, s show.Screen) (lines []string) {
 	what := show.Reply(o)
-	for i, line := range summary(o) {
+	for i, line := range append(summary(o), cached(o, now)...) {
 		wrapped := s.Lines(line)
 		if i == 0 {
 			wrapped[0] = strings.Replace(wrapped[0], ": "+what, ": "+s.Paint(show.VerdictColour(o.Verdict), what), 1)
@@ -95,6 +95,26 @@ func givers(o *api.Outcome) string {
 		parts = append(parts, p.Name+" by "+by)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// cached says what the server's own cache had, and whether clients still get that.
+func cached(o *api.Outcome, now time.Time) []string {
+	k := o.Kept
+	if k == nil {
+		return nil
+	}
+	had := show.Reply(&api.Outcome{Verdict: k.Verdict, Rcode: k.Rcode})
+	if len(k.Upstreams) > 0 {
+		had += " by " + show.And(k.Upstreams)
+	}
+	had += ", since " + show.Clock(k.Since, now)
+	switch {
+	case k.Replaced:
+		return []string{"Until now the cache had " + had + "."}
+	case k.Stale:
+		return []string{"The cache has " + had + ", to be given while its upstream is away."}
+	}
+	return []string{fmt.Sprintf("Clients get what the cache has, until %s: %s.", show.Clock(k.Until, now), had)}
 }
 
 func isDenial(o *api.Outcome) bool { return o.Verdict == "nodata" || o.Verdict == "nxdomain" }

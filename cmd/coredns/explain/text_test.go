@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/internal/testkit"
@@ -81,10 +82,22 @@ func samples() map[string]*api.Outcome {
 		"13 interrupted": with(told(0, "NXDOMAIN", 1.5, []int{1}, denies, waiting), func(o *api.Outcome) {
 			o.Interrupted, o.TTL = true, to(uint32(5))
 		}),
-		"15 the knower alone":  with(told(0, "NOERROR", 0.012, nil, good, notAsked(waiting)), func(o *api.Outcome) { o.Asked = "knower" }),
+		"15 the knower alone": with(told(0, "NOERROR", 0.012, nil, good, notAsked(waiting)), func(o *api.Outcome) { o.Asked = "knower" }),
+		"16 kept before": with(told(0, "NOERROR", 0.012, nil, good, denies), func(o *api.Outcome) {
+			o.Kept = &api.Kept{Verdict: "nxdomain", Rcode: "NXDOMAIN", Upstreams: upstreams[1:2], Since: kept, Until: kept.Add(time.Minute), Replaced: true}
+		}),
+		"17 still kept": with(told(0, "SERVFAIL", 1.5, []int{0}, fails), func(o *api.Outcome) {
+			o.Kept = &api.Kept{Verdict: "good", Rcode: "NOERROR", Upstreams: upstreams[:2], Since: kept, Until: kept.Add(time.Minute)}
+		}),
+		"18 stale": with(told(0, "NXDOMAIN", 1.5, nil, denies), func(o *api.Outcome) {
+			o.Kept = &api.Kept{Verdict: "good", Rcode: "NOERROR", Upstreams: upstreams[:1], Since: kept, Until: kept.Add(time.Second), Stale: true}
+		}),
 		"14 interrupted early": with(told(-1, "SERVFAIL", 1.5, []int{0}, waiting), func(o *api.Outcome) { o.Interrupted, o.Changed = true, to("none") }),
 	}
 }
+
+// kept is when a reply was that the cache has.
+var kept = time.Date(2026, 11, 30, 12, 4, 31, 0, time.Local)
 
 func lasting(leg api.Leg, took float64) api.Leg { leg.Seconds = &took; return leg }
 
@@ -102,7 +115,7 @@ func TestText(t *testing.T) {
 		var screens strings.Builder
 		for _, name := range names {
 			o := all[name]
-			lines := text(o, show.Screen{Width: width})
+			lines := text(o, kept.Add(time.Minute), show.Screen{Width: width})
 			if !strings.HasPrefix(lines[0], "host.example. A: ") {
 				t.Errorf("%s: begins with %q", name, lines[0])
 			}
@@ -112,7 +125,7 @@ func TestText(t *testing.T) {
 				}
 			}
 			plain := strings.Join(lines, "\n") + "\n"
-			painted := strings.Join(text(o, show.Screen{Width: width, Colour: true}), "\n") + "\n"
+			painted := strings.Join(text(o, kept.Add(time.Minute), show.Screen{Width: width, Colour: true}), "\n") + "\n"
 			if painted == plain || testkit.Shown(t, painted, 1000) != plain {
 				t.Errorf("%s: colours change more than colours:\n%q", name, painted)
 			}

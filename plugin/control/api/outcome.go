@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // Outcome is what became of a race: what the client got, and what each upstream said.
 type Outcome struct {
 	Name       string     `json:"name"`
@@ -31,6 +33,20 @@ type Outcome struct {
 	LongerTTL *uint32 `json:"longer_ttl"`
 	// Prefer is the option of the server: "", "order" or "private".
 	Prefer string `json:"prefer"`
+	// Kept is, of explain, what dnsmus's own cache had when it was asked; null: nothing.
+	Kept *Kept `json:"kept"`
+}
+
+// Kept is a reply that dnsmus's own cache has.
+type Kept struct {
+	Verdict   string    `json:"verdict"` // as in Outcome
+	Rcode     string    `json:"rcode"`
+	Upstreams []string  `json:"upstreams"` // who gave it, or its parts; none: it is no upstream's
+	Answer    []string  `json:"answer"`    // records
+	Since     time.Time `json:"since"`
+	Until     time.Time `json:"until"`    // when its life is over, if no change of the network ends it before
+	Stale     bool      `json:"stale"`    // it is over: clients get it only if who gave it is away
+	Replaced  bool      `json:"replaced"` // the cache has what this query has brought instead, or nothing
 }
 
 // Words of [Outcome.Asked].

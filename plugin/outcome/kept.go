@@ -1,0 +1,44 @@
+package outcome
+
+import (
+	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/cache"
+	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+)
+
+// kept is what the pool's cache has for the question.
+type kept struct {
+	*pool.Kept // nil: nothing
+	age        time.Duration
+	state      cache.State
+}
+
+func (a *Race) kept() (k kept) {
+	if a.pool.KeptReplies() == 0 {
+		return k
+	}
+	if question, flags, ok := cache.Keyed(a.message); ok {
+		k.Kept, k.age, k.state = a.pool.Kept(question, flags, time.Now())
+	}
+	return k
+}
+
+// keptBefore says what the cache had before the race.
+func (a *Race) keptBefore(k kept) *api.Kept {
+	if k.Kept == nil {
+		return nil
+	}
+	out := &api.Kept{
+		Verdict: k.Verdict.String(), Rcode: rcodeName(k.Rcode()), Upstreams: []string{}, Answer: []string{},
+		Since: k.Kept.Kept().UTC(), Until: k.Ends().UTC(), Stale: k.state != cache.Alive, Replaced: a.kept().Kept != k.Kept,
+	}
+	for _, giver := range k.Givers {
+		out.Upstreams = append(out.Upstreams, nameOf(giver))
+	}
+	if m, err := unpack(k.AppendTo(nil, k.age)); err == nil {
+		out.Answer = recordTexts(m.Answer)
+	}
+	return out
+}
