@@ -49,7 +49,7 @@ func (c *Clock) Close() {
 	if end != nil {
 		c.alarm = nil
 		if c.armed != 0 {
-			c.armLocked(c.armed, instant.Now())
+			c.armLocked(c.armed)
 		}
 	}
 	c.mu.Unlock()
@@ -131,7 +131,7 @@ func (c *Clock) set(s *sleeper, now, at instant.Time) {
 	*head = s
 	c.waiting++
 	if c.armed == 0 || n < c.armed {
-		c.armLocked(n, now)
+		c.armLocked(n)
 	}
 }
 
@@ -149,12 +149,12 @@ func (c *Clock) moveLocked(now instant.Time) {
 }
 
 // armLocked has the alarm ring at a tick.
-func (c *Clock) armLocked(n int64, now instant.Time) {
+func (c *Clock) armLocked(n int64) {
 	c.armed = n
 	if c.alarm == nil {
 		c.alarm, c.end = newAlarm(c.system, c.ring)
 	}
-	c.alarm.Reset(max(c.epoch.Add(time.Duration(n)*tick).Sub(now), 1))
+	c.alarm.Reset(max(instant.Until(c.epoch.Add(time.Duration(n)*tick)), 1))
 }
 
 func (c *Clock) stopLocked(now instant.Time) {
@@ -188,12 +188,11 @@ func (c *Clock) ring() {
 	if c.armed = 0; c.waiting == 0 {
 		return
 	}
-	now := instant.Now()
-	last := int64(now.Sub(c.epoch) / tick)
+	last := int64(instant.Since(c.epoch) / tick)
 	for n := c.next; n < c.next+slots; n++ {
 		list := &c.slots[n%slots]
 		if *list != nil && n > last {
-			c.armLocked(n, now)
+			c.armLocked(n)
 			break
 		}
 		for *list != nil {
