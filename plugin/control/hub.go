@@ -48,7 +48,8 @@ func (h *Hub) Publish(is any) { h.publish(event{is: is, size: smallEvent}) }
 
 // PublishRace has those read a race whose filter wants it, if there are not too many. For one of
 // them at least, make is called: it returns what makes the event, and how many bytes that needs.
-func (h *Hub) PublishRace(f *Facts, now time.Time, make func() (event func() *api.RaceEvent, size int)) {
+// It reports whether there is one.
+func (h *Hub) PublishRace(f *Facts, now time.Time, make func() (event func() *api.RaceEvent, size int)) (shown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	e := event{}
@@ -67,7 +68,9 @@ func (h *Hub) PublishRace(f *Facts, now time.Time, make func() (event func() *ap
 			e.race, e.size = make()
 		}
 		r.put(e)
+		shown = true
 	}
+	return shown
 }
 
 func (h *Hub) publish(e event) {

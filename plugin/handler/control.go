@@ -100,20 +100,19 @@ func (h *Handler) account(s server.Server) *account.Upstream {
 	return h.control.Memory.Upstream(s)
 }
 
-// over takes down a race of clients that is over.
-func (h *Handler) over(t pool.Told) {
+// over takes down a race of clients that is over, and reports whether replies that come later are
+// to be shown.
+func (h *Handler) over(t pool.Told) (late bool) {
 	c := h.control
 	if c == nil {
-		return
+		return false
 	}
 	at := instant.Of(t.At)
 	c.Memory.Races.Add(kindOf(t.Result), 1, at)
 	if worth(t.Result, t.Question) {
 		h.rememberRace(&t)
 	}
-	if c.Memory.Events.Awake() {
-		h.publish(t)
-	}
+	return c.Memory.Events.Awake() && h.publish(t)
 }
 
 // kindOf is how a race is counted.

@@ -18,10 +18,11 @@ import (
 // eventSize is how much memory the event of a race takes, beside its messages, in bytes.
 const eventSize = 4 << 10
 
-// publish has those who read events read a race. What takes long is done when they do.
+// publish has those who read events read a race, and reports whether one does. What takes long is
+// done when they do.
 //
 //go:noinline
-func (h *Handler) publish(t pool.Told) {
+func (h *Handler) publish(t pool.Told) (shown bool) {
 	var buf [255]byte
 	f := control.Facts{
 		Name: wire.AppendName(buf[:0], t.Question), Type: qtypeOf(t.Question), Verdict: t.Verdict, Took: t.Took, Differ: t.Differ,
@@ -32,7 +33,7 @@ func (h *Handler) publish(t pool.Told) {
 	} else if t.Leg >= 0 {
 		f.Upstream = t.Members[t.Leg].String()
 	}
-	h.control.Memory.Events.PublishRace(&f, t.At, func() (func() *api.RaceEvent, int) { return h.eventOf(t) })
+	return h.control.Memory.Events.PublishRace(&f, t.At, func() (func() *api.RaceEvent, int) { return h.eventOf(t) })
 }
 
 // goodOf are the upstreams that had a good answer when a race was over.

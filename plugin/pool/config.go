@@ -28,13 +28,15 @@ type Config struct {
 	// Account returns where it is counted what becomes of an upstream's part in races; nil: it is
 	// not.
 	Account func(server.Server) *account.Upstream
-	// Over is called when a race of clients is over, before they have its outcome, in the goroutine
-	// that waited for it; nil: nobody wants to know.
-	Over func(Told)
-	// LateReply is called with each good answer that shows a denial to be wrong, and with each
-	// other reply that comes when its race is over if Watched returns true; nil: with none.
+	// Over is called when a race of clients is over, before they have its outcome, in the
+	// goroutine that waited for it; nil: nobody wants to know. It returns whether somebody wants to
+	// know of all replies that come late, too.
+	Over func(Told) (late bool)
+	// LateReply is called with each good answer that shows a denial to be wrong, and with all
+	// replies that come when a race is over of which Over has said so; nil: with none.
 	LateReply func(LateReply)
-	Watched   func() bool
+	// Watched reports whether Over may say so.
+	Watched func() bool
 	// Late is called once if changes of network interfaces are noticed late, with the
 	// reason, unless it is nil.
 	Late func(error)

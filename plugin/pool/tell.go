@@ -44,6 +44,7 @@ func NextID() uint64 { return lastID.Add(1) }
 type lateReplies struct {
 	mu    sync.Mutex
 	told  bool
+	all   bool // are wanted
 	id    uint64
 	wrong bool // a good one shows that clients got a wrong denial
 	wait  []LateReply
@@ -51,7 +52,7 @@ type lateReplies struct {
 
 // tell tells of the race, and of the replies that have come since it was over.
 func (c *call) tell(now time.Time) {
-	id, cfg := uint64(0), c.set.cfg
+	id, all, cfg := uint64(0), false, c.set.cfg
 	if clients := int(c.clients.Load()); clients > 0 {
 		id = NextID()
 		res := &c.Result
@@ -59,7 +60,7 @@ func (c *call) tell(now time.Time) {
 			res = c.early
 		}
 		if question := wire.Question(c.race.plain.Msg); question != nil && cfg.Over != nil {
-			cfg.Over(Told{Result: res, Race: &c.race, Question: question, Clients: clients, At: now, ID: id})
+			all = cfg.Over(Told{Result: res, Race: &c.race, Question: question, Clients: clients, At: now, ID: id})
 		}
 	}
 	l := c.late
@@ -67,7 +68,7 @@ func (c *call) tell(now time.Time) {
 		return
 	}
 	l.mu.Lock()
-	l.told, l.id, l.wrong = true, id, c.early == nil && c.deniesWrongly()
+	l.told, l.all, l.id, l.wrong = true, all, id, c.early == nil && c.deniesWrongly()
 	waited := l.wait
 	l.wait = nil
 	l.mu.Unlock()
@@ -86,8 +87,9 @@ func (c *call) tellLate(r LateReply) {
 		return
 	}
 	r.ID, r.Wrong = l.id, l.wrong && r.Verdict == race.Good
+	wanted := r.ID > 0 && (r.Wrong || l.all)
 	l.mu.Unlock()
-	if r.ID > 0 && (r.Wrong || c.set.cfg.Watched()) {
+	if wanted {
 		c.set.cfg.LateReply(r)
 	}
 }

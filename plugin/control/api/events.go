@@ -8,7 +8,7 @@ import "time"
 const (
 	EventBegin    = "begin"    // the first line: the stream has begun
 	EventRace     = "race"     // a race is over
-	EventLate     = "late"     // a reply to it came later
+	EventLate     = "late"     // a reply to a race that was shown came later, or one that shows a denial to be wrong
 	EventUpstream = "upstream" // an upstream went down or came up
 	EventList     = "list"     // there are other upstreams
 	EventZone     = "zone"     // something was learned of a zone
