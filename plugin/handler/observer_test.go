@@ -89,7 +89,7 @@ func TestSeriesGo(t *testing.T) {
 	other := started(Config{Upstreams: plain(two), Values: option.Values{Rules: testRules, Patience: time.Second}})
 	late := observerOf(h.pool.Members()[0])
 	late.Replied(dns.RcodeSuccess, time.Second)
-	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up upstream_zones_unresponsive wins_total"
+	const all = "near_misses_total retransmits_total upstream_failures_total upstream_request_duration_seconds upstream_up upstream_zones_unresponsive wins_total wrong_denials_total"
 	if got := strings.Join(seriesWith(t, one.String()), " "); got != all {
 		t.Errorf("series are %s", got)
 	}
