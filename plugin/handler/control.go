@@ -143,7 +143,7 @@ func worth(res *pool.Result, question []byte) bool {
 func (h *Handler) lateReply(r pool.LateReply) {
 	by := observerOf(r.By)
 	if r.Wrong {
-		wrongDenials.WithLabelValues(by.name).Inc()
+		by.series.denials.Inc()
 	}
 	c := h.control
 	if c == nil {

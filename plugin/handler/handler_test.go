@@ -279,7 +279,7 @@ func TestMetricsLint(t *testing.T) {
 	defer s.release()
 	s.duration(dns.RcodeSuccess).Observe(0)
 	for _, c := range []prometheus.Collector{buildInfo, races, raceDuration, wins, inconclusive, proven, maxConcurrentRejects, reloads, reloadTime,
-		requestDuration, upstreamUp, retransmits, nearMisses, failures} {
+		requestDuration, upstreamUp, retransmits, nearMisses, failures, wrongDenials, watchers} {
 		problems, err := testutil.CollectAndLint(c)
 		if err != nil {
 			t.Error(err)

@@ -19,6 +19,7 @@ type series struct {
 	retransmits prometheus.Counter
 	nearMisses  prometheus.Counter
 	failures    prometheus.Counter
+	denials     prometheus.Counter                          // that were wrong
 	durations   [1 << 4]atomic.Pointer[prometheus.Observer] // by rcode, made when needed
 	users       map[*seriesUser]struct{}                    // guarded by allSeries
 }
@@ -54,9 +55,9 @@ func useSeries(to string) *seriesUser {
 			retransmits: retransmits.WithLabelValues(to),
 			nearMisses:  nearMisses.WithLabelValues(to),
 			failures:    failures.WithLabelValues(to),
+			denials:     wrongDenials.WithLabelValues(to),
 			users:       make(map[*seriesUser]struct{}),
 		}
-		wrongDenials.WithLabelValues(to) // a counter that begins with 1 hides its first event from rates
 		allSeries.by[to] = s
 	}
 	u := &seriesUser{series: s, unresponsive: make(map[string]bool), silentIn: make(map[string]bool)}
