@@ -141,15 +141,59 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// A socket that a killed process has left is replaced.
-func TestStale(t *testing.T) {
-	path := filepath.Join(testkit.SocketDir(t), "control")
+// left makes a socket that a killed process has left, some time ago.
+func left(t *testing.T, path string, ago time.Duration) {
+	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.SetUnlinkOnClose(false)
 	l.Close()
+	if err := os.Chtimes(path, time.Time{}, time.Now().Add(-ago)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Of a user's sockets those that killed processes have left are removed, and no other.
+func TestRemoveLeft(t *testing.T) {
+	dir := testkit.SocketDir(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	left(t, in("old"), time.Hour)
+	left(t, in("new"), time.Second)
+	l, err := net.Listen("unix", in("used"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, name := range []string{"used", "file"} {
+		if name == "file" {
+			if err := os.WriteFile(in(name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chtimes(in(name), time.Time{}, time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	RemoveLeft(in("mine"))
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range all {
+		names = append(names, entry.Name())
+	}
+	if got := strings.Join(names, " "); got != "file new used" {
+		t.Errorf("there are %s", got)
+	}
+}
+
+// A socket that a killed process has left is replaced.
+func TestStale(t *testing.T) {
+	path := filepath.Join(testkit.SocketDir(t), "control")
+	left(t, path, 0)
 	s, err := Open(path, silentHooks)
 	if err != nil {
 		t.Fatal(err)

@@ -40,7 +40,9 @@ func (h *Handler) openControl() error {
 	case "":
 		path, err = api.Default()
 	case api.OwnWord:
-		path, err = api.Own()
+		if path, err = api.Own(); err == nil {
+			control.RemoveLeft(path)
+		}
 	}
 	if err != nil {
 		return err
