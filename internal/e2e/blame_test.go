@@ -73,8 +73,13 @@ func TestToBlame(t *testing.T) {
 		}
 		_, out = l.says("status")
 		l.mustSay(out, "! Answers in example.org. differ: those of 127.0.0.1", "the option prefer chooses")
-		_, out = l.says("explain", "intra.example.org")
-		l.mustSay(out, "Others were not asked, as it is known who knows the zone; --alone asks all.", "Asked by the server on 127.0.0.1:53")
+		l.eventually(func() error { // one who knows the zone and takes longer than usual is not asked alone
+			if _, out = l.says("explain", "intra.example.org"); !strings.Contains(out, "Others were not asked, as it is known who knows the zone; --alone asks all.") {
+				return fmt.Errorf("it does not say that others were not asked:\n%s", out)
+			}
+			return nil
+		})
+		l.mustSay(out, "Asked by the server on 127.0.0.1:53")
 		_, out = l.says("explain", "--alone", "intra.example.org", "-conf", "Corefile")
 		l.mustSay(out, "Answers differ: 127.0.0.11:53 (10.1.7.7, private), 127.0.0.12:53 (192.0.2.7).", "'prefer private' ", "Asked by this command itself: 127.0.0.11:53 and 127.0.0.12:53, as in Corefile.")
 	})
