@@ -104,7 +104,7 @@ func parseWord(word string) (filter, error) {
 		return func(f *Facts) bool { return f.Type == qtype }, nil
 	}
 	if before, _, colon := strings.Cut(word, ":"); colon {
-		return nil, fmt.Errorf("%q: there is no word %s: of a filter, but asked: and only:", word, before)
+		return nil, fmt.Errorf("%q: a filter has no word %s:, but asked:WHOM and only:UPSTREAM", word, before)
 	}
 	zone, err := parseName(word)
 	if err != nil {

@@ -50,7 +50,6 @@ func (o *outcome) won(i int, took time.Duration, missing ...int) *outcome {
 var (
 	goodResult    = result{after: 12 * ms, msg: reply(knows("host.example. 60 IN A 10.2.0.20", "host.example. 60 IN A 10.2.0.21")), verdict: race.Good}
 	deniesResult  = result{after: 900 * time.Microsecond, msg: reply(nxdomain), verdict: race.NXDomainSOA}
-	failsResult   = result{after: 1500 * ms, msg: reply(code(dns.RcodeServerFailure)), verdict: race.ServFail}
 	refusedResult = result{after: 3 * ms, err: &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}}
 	silentResult  = result{down: true}
 	shortResult   = result{after: 2 * ms, msg: reply(func(_ string, m *dns.Msg) bool { m.Truncated = true; return true }), verdict: race.Truncated}
