@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/coredns/caddy"
@@ -25,8 +26,14 @@ var (
 	missing = []syscall.Errno{syscall.EADDRNOTAVAIL, 10049}
 )
 
+// BuiltIn is the path of a Corefile that stands in no file. The server of such a one is started by
+// hand, so that it does not share an address with another program.
+const BuiltIn = "built-in Corefile"
+
 // checkListen listens on the addresses of a server block as CoreDNS does in a moment, and
-// ends that at once. CoreDNS would only repeat the system's word for what is wrong.
+// ends that at once. CoreDNS would only repeat the system's word for what is wrong, and share an
+// address with another program of the user in silence. That is only warned of for a Corefile:
+// in a rolling update of pods the new one has to listen beside the old one.
 func checkListen(c *caddy.Controller) error {
 	for _, key := range c.ServerBlockKeys {
 		over, _, port, err := dnsserver.SplitProtocolHostPort(key)
@@ -34,7 +41,14 @@ func checkListen(c *caddy.Controller) error {
 			continue
 		}
 		for _, host := range dnsserver.GetConfig(c).ListenHosts {
-			if err := tryListen(over, net.JoinHostPort(host, port)); err != nil {
+			addr := net.JoinHostPort(host, port)
+			err := alone.try(over, addr)
+			if is(err, taken) && c.File() != BuiltIn {
+				if err = shared.try(over, addr); err == nil {
+					log.Warningf("Another program listens on %s as well, and gets some of the queries; %s tells which; stop one of the two, unless the other is about to end, as in an update of pods", addr, shows())
+				}
+			}
+			if err != nil {
 				return plugin.Error(handler.Name, fmt.Errorf("%w%s", err, remedy(err)))
 			}
 		}
@@ -42,8 +56,19 @@ func checkListen(c *caddy.Controller) error {
 	return nil
 }
 
-// tryListen listens on an address for queries over a transport, and ends that.
-func tryListen(over, addr string) error {
+// binding is a way to listen on an address.
+type binding struct {
+	stream func(network, addr string) (net.Listener, error)
+	packet func(network, addr string) (net.PacketConn, error)
+}
+
+var (
+	alone  = binding{net.Listen, net.ListenPacket}
+	shared = binding{reuseport.Listen, reuseport.ListenPacket} // as CoreDNS listens
+)
+
+// try listens on an address for queries over a transport, and ends that.
+func (b binding) try(over, addr string) error {
 	var err error
 	try := func(l io.Closer, failed error) {
 		if failed == nil {
@@ -53,11 +78,11 @@ func tryListen(over, addr string) error {
 		}
 	}
 	if over != transport.QUIC && over != transport.HTTPS3 {
-		l, failed := reuseport.Listen("tcp", addr)
+		l, failed := b.stream("tcp", addr)
 		try(l, failed)
 	}
 	if over == transport.DNS || over == transport.QUIC || over == transport.HTTPS3 {
-		l, failed := reuseport.ListenPacket("udp", addr)
+		l, failed := b.packet("udp", addr)
 		try(l, failed)
 	}
 	return err
@@ -65,23 +90,20 @@ func tryListen(over, addr string) error {
 
 // remedy says what to do about an error of listening; empty: nothing is known.
 func remedy(err error) string {
-	is := func(numbers []syscall.Errno) bool {
-		for _, number := range numbers {
-			if errors.Is(err, number) {
-				return true
-			}
-		}
-		return false
-	}
 	switch {
-	case is(taken):
+	case is(err, taken):
 		return "; another program listens there, and " + shows() + " tells which; stop it, or listen elsewhere: on another port, or on another address, as with 'bind 127.0.0.123'"
-	case is(denied):
+	case is(err, denied):
 		return "; run it as root, or with the capability CAP_NET_BIND_SERVICE, or listen on a port from 1024 on, such as 5553"
-	case is(missing):
+	case is(err, missing):
 		return "; this machine does not have that address now; write one that it has, as in 'bind 127.0.0.1'"
 	}
 	return ""
+}
+
+// is reports whether an error is one of these of the system.
+func is(err error, numbers []syscall.Errno) bool {
+	return slices.ContainsFunc(numbers, func(number syscall.Errno) bool { return errors.Is(err, number) })
 }
 
 // shows is a command that shows who listens where.
