@@ -2,6 +2,7 @@ package control
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -133,6 +134,20 @@ func (s *Socket) use(name string) (all []*Block) {
 		}
 	}
 	return all
+}
+
+// meant are the blocks that a request is about, as [Socket.use] finds them. If there is none, the
+// request fails.
+func (s *Socket) meant(w http.ResponseWriter, name string) []*Block {
+	blocks := s.use(name)
+	switch {
+	case len(blocks) > 0:
+	case name == "":
+		fail(w, http.StatusServiceUnavailable, "no server block has begun yet; ask again in a moment")
+	default:
+		fail(w, http.StatusNotFound, "no server block listens on %s; there are %s", name, s.names())
+	}
+	return blocks
 }
 
 // is reports whether a block is meant by a name: its own, or where it listens.

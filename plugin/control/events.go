@@ -14,14 +14,13 @@ const gather = 5 * time.Millisecond
 
 func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	blocks := s.meant(w, q.Get(api.ParamServer))
+	if blocks == nil {
+		return
+	}
 	wanted, err := parseFilter(q.Get(api.ParamFilter))
 	if err != nil {
 		fail(w, http.StatusBadRequest, "%v", err)
-		return
-	}
-	blocks := s.use(q.Get(api.ParamServer))
-	if len(blocks) == 0 {
-		fail(w, http.StatusNotFound, "there is no server %q; there are %s", q.Get(api.ParamServer), s.names())
 		return
 	}
 	select {

@@ -33,9 +33,12 @@ func (s *Socket) explain(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%s is not a type that resolvers can be asked for", dns.Type(qtype))
 		return
 	}
-	blocks := s.use(q.Get(api.ParamServer))
-	if len(blocks) != 1 {
-		fail(w, http.StatusNotFound, "name one server by the parameter server; there are %s", s.names())
+	blocks := s.meant(w, q.Get(api.ParamServer))
+	switch {
+	case blocks == nil:
+		return
+	case len(blocks) > 1:
+		fail(w, http.StatusNotFound, "several server blocks share the socket: %s; say which one is meant", s.names())
 		return
 	}
 	b, text := blocks[0], history.Presentation(name)

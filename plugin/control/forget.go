@@ -24,9 +24,8 @@ func (s *Socket) forget(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "give one of name, zone, upstream and all")
 		return
 	}
-	blocks := s.use(what.Server)
-	if len(blocks) == 0 {
-		fail(w, http.StatusNotFound, "there is no server %q; there are %s", what.Server, s.names())
+	blocks := s.meant(w, what.Server)
+	if blocks == nil {
 		return
 	}
 	text := what.Name + what.Zone

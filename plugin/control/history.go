@@ -31,8 +31,12 @@ func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
+	blocks := s.meant(w, q.Get(api.ParamServer))
+	if blocks == nil {
+		return
+	}
 	var all []remembered
-	for _, b := range s.use(q.Get(api.ParamServer)) {
+	for _, b := range blocks {
 		for _, m := range b.Memory.History().Races(func(m *history.Remembered) bool { return asks(&m.Race, name, qtype) }) {
 			all = append(all, remembered{b, m})
 		}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,12 +31,12 @@ const (
 // newServer returns the server of a socket.
 func (s *Socket) newServer() *http.Server {
 	mux := http.NewServeMux()
-	for path, get := range map[string]func(http.ResponseWriter, *http.Request){
-		api.Status: s.status, api.History: s.history, api.Zones: s.zones, api.Explain: s.explain, api.Events: s.events,
-	} {
-		mux.HandleFunc("GET "+path, get)
-	}
-	mux.HandleFunc("POST "+api.Forget, s.forget)
+	mux.HandleFunc("GET "+api.Status, takes(s.status, api.ParamServer))
+	mux.HandleFunc("GET "+api.History, takes(s.history, api.ParamServer, api.ParamFilter, api.ParamName, api.ParamType))
+	mux.HandleFunc("GET "+api.Zones, takes(s.zones, api.ParamServer, api.ParamZone))
+	mux.HandleFunc("GET "+api.Explain, takes(s.explain, api.ParamServer, api.ParamName, api.ParamType))
+	mux.HandleFunc("GET "+api.Events, takes(s.events, api.ParamServer, api.ParamFilter))
+	mux.HandleFunc("POST "+api.Forget, takes(s.forget))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no %s here, or not for %s", r.URL.Path, r.Method)
 	})
@@ -44,6 +46,19 @@ func (s *Socket) newServer() *http.Server {
 		MaxHeaderBytes: maxHeader,
 		ConnContext:    func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 		ErrorLog:       nobody,
+	}
+}
+
+// takes refuses parameters that a request has no use for, such as misspelt ones.
+func takes(next http.HandlerFunc, params ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for name := range r.URL.Query() {
+			if !slices.Contains(params, name) {
+				fail(w, http.StatusBadRequest, "%s takes no parameter %q; it takes %s", r.URL.Path, name, cmp.Or(strings.Join(params, ", "), "none"))
+				return
+			}
+		}
+		next(w, r)
 	}
 }
 

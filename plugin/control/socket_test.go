@@ -242,6 +242,13 @@ func TestR25Foreign(t *testing.T) {
 		{"GET", api.Explain + "?name=a.example&type=AXFR", "", "", "", "", 400},
 		{"GET", api.Explain + "?name=a.example&type=NONE_SUCH", "", "", "", "", 400},
 		{"GET", api.Explain + "?name=a.example&server=192.0.2.1:53", "", "", "", "", 404},
+		{"GET", api.Status + "?server=192.0.2.1:53", "", "", "", "", 404},
+		{"GET", api.History + "?server=192.0.2.1:53", "", "", "", "", 404},
+		{"GET", api.Zones + "?server=192.0.2.1:53", "", "", "", "", 404},
+		{"GET", api.Events + "?server=192.0.2.1:53", "", "", "", "", 404},
+		{"GET", api.History + "?server=127.0.0.1:53&filter=denied", "", "", "", "", 200},
+		{"GET", api.History + "?fliter=denied", "", "", "", "", 400},
+		{"GET", api.Status + "?name=a.example", "", "", "", "", 400},
 	} {
 		r, err := http.NewRequest(tc.method, "http://"+api.Host+tc.path, strings.NewReader(tc.body))
 		if err != nil {

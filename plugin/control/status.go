@@ -29,8 +29,15 @@ var begun = time.Now()
 const maxKnows = 10
 
 func (s *Socket) status(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Query().Get(api.ParamServer)
+	blocks := s.use(name)
+	if name != "" {
+		if blocks = s.meant(w, name); blocks == nil {
+			return
+		}
+	}
 	state := api.State{PID: os.Getpid(), Since: begun.UTC(), Version: version.String(), Socket: s.Path, Servers: []api.Server{}}
-	for _, b := range s.use(r.URL.Query().Get(api.ParamServer)) {
+	for _, b := range blocks {
 		state.Servers = append(state.Servers, b.state(time.Now()))
 	}
 	reply(w, state)

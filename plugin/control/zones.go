@@ -20,9 +20,13 @@ func (s *Socket) zones(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
+	blocks := s.meant(w, q.Get(api.ParamServer))
+	if blocks == nil {
+		return
+	}
 	now := time.Now()
 	var all []api.Zone
-	for _, b := range s.use(q.Get(api.ParamServer)) {
+	for _, b := range blocks {
 		b.Pool.Zones(now, func(z pool.Zone) bool {
 			if len(below) == 0 || wire.Below([]byte(z.Name), below) {
 				all = append(all, b.zone(&z))

@@ -142,6 +142,9 @@ func Asked(s *api.State) string {
 	for _, server := range s.Servers {
 		listens = append(listens, server.Server)
 	}
+	if len(listens) == 0 { // it has just begun
+		return fmt.Sprintf("Asked: the server of process %d.", s.PID)
+	}
 	return fmt.Sprintf("Asked: the server on %s, process %d.", show.And(listens), s.PID)
 }
 

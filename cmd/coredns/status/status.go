@@ -51,17 +51,13 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if err != nil {
 		return c.Failed(err)
 	}
-	servers := slices.DeleteFunc(slices.Clone(state.Servers), func(s api.Server) bool { return !listens(s, c.Server()) })
-	if len(servers) == 0 && c.Server() != "" {
-		return c.Wrong("no server block listens on %s", c.Server())
-	}
+	servers := state.Servers
 	var one []api.Upstream
 	if len(c.Words) > 0 {
 		if one = find(servers, c.Words[0]); len(one) == 0 {
 			return c.Wrong("%q is no upstream; they are %s", c.Words[0], show.And(names(servers)))
 		}
 	}
-	state.Servers = servers
 	code := exit(servers)
 	switch now := time.Now(); {
 	case c.JSON && one != nil:
@@ -75,11 +71,6 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	default:
 		return c.WriteLines(text(state, client.Nameservers(), now, c.Out), code)
 	}
-}
-
-// listens reports whether a server block listens at an address; all do if that is empty.
-func listens(s api.Server, addr string) bool {
-	return addr == "" || s.Server == addr || slices.Contains(s.Listens, addr)
 }
 
 // find returns the upstreams that are meant by a word.
