@@ -46,20 +46,21 @@ func TestFind(t *testing.T) {
 	l.Close()
 	nobody := filepath.Join(t.TempDir(), "*")
 	for _, tc := range []struct {
-		what        string
-		places      []string
-		nameservers []string
-		found       string
-		err         string
+		what   string
+		places []string
+		addrs  []string
+		found  string
+		err    string
 	}{
 		{"none", []string{nobody}, nil, "", "no running dnsmus was found"},
 		{"one", []string{nobody, one}, nil, one, ""},
 		{"one, and one that is stale", []string{stale, one}, nil, one, ""},
 		{"only one that is stale", []string{stale}, nil, "", "no running dnsmus was found"},
-		{"the one that the system asks", []string{one, two}, []string{"192.0.2.1", "127.0.0.123"}, one, ""},
-		{"the system asks another", []string{one, two}, []string{"192.0.2.1"}, "", "several servers run; say which one is meant:\n  -s " + one + "    process 1, on 127.0.0.123:53\n  -s " + two + "    process 2, on 127.0.0.1:5553 and :53"},
+		{"the one that the system asks", []string{one, two}, []string{"192.0.2.1:53", "127.0.0.123:53"}, one, ""},
+		{"the one with a block", []string{one, two}, []string{"127.0.0.1:5553"}, two, ""},
+		{"the system asks another", []string{one, two}, []string{"192.0.2.1:53"}, "", "several servers run; say which one is meant:\n  -s " + one + "    process 1, on 127.0.0.123:53\n  -s " + two + "    process 2, on 127.0.0.1:5553 and :53"},
 	} {
-		c, err := find(t.Context(), tc.places, tc.nameservers)
+		c, err := find(t.Context(), tc.places, tc.addrs)
 		switch {
 		case tc.found != "" && (err != nil || c.Path != tc.found):
 			t.Errorf("%s: %+v, %v, want %s", tc.what, c, err, tc.found)
@@ -69,15 +70,15 @@ func TestFind(t *testing.T) {
 	}
 
 	// One that is named is taken, and no other.
-	if c, err := Find(t.Context(), two); err != nil || c.Path != two {
+	if c, err := Find(t.Context(), two, ""); err != nil || c.Path != two {
 		t.Errorf("%v", err)
 	}
 	t.Setenv(Variable, one)
-	if c, err := Find(t.Context(), ""); err != nil || c.Path != one {
+	if c, err := Find(t.Context(), "", ""); err != nil || c.Path != one {
 		t.Errorf("%v", err)
 	}
 	for path, want := range map[string]string{stale: "no server answers at " + stale + ": connect: connection refused", nobody: "there is no socket at " + nobody} {
-		if _, err := Find(t.Context(), path); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := Find(t.Context(), path, ""); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}

@@ -114,7 +114,7 @@ func (c *Command) WriteJSON(v any, status int) int {
 
 // Find returns the server that is meant, and its state.
 func (c *Command) Find(ctx context.Context) (*Client, *api.State, error) {
-	s, err := Find(ctx, c.socket)
+	s, err := Find(ctx, c.socket, c.server)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,8 +23,9 @@ const Variable = "DNSMUS_CONTROL"
 const resolvConf = "/etc/resolv.conf"
 
 // Find returns a client of the server whose socket has that path, or that of the environment.
-// Without either it is the server that runs. Of several it is the one that this system asks.
-func Find(ctx context.Context, path string) (*Client, error) {
+// Without either it is the server that runs. Of several it is the one with a server block that is
+// named or listens there, or, if block is empty, the one that this system asks.
+func Find(ctx context.Context, path, block string) (*Client, error) {
 	if path == "" {
 		path = os.Getenv(Variable)
 	}
@@ -32,15 +33,23 @@ func Find(ctx context.Context, path string) (*Client, error) {
 		c := at(path)
 		return c, c.reach(ctx)
 	}
-	return find(ctx, api.Places(), Nameservers())
+	if block != "" {
+		return find(ctx, api.Places(), []string{block})
+	}
+	var asked []string
+	for _, ns := range Nameservers() {
+		asked = append(asked, net.JoinHostPort(ns, "53"))
+	}
+	return find(ctx, api.Places(), asked)
 }
 
 // ErrNoneFound is an error of [Find]: no server with a socket runs.
 var ErrNoneFound = &Error{Status: ExitUnavailable,
 	Text: "no running dnsmus was found that has the option control; add 'control' to the stanza of dnsmus in the Corefile, or name the socket with -s PATH"}
 
-// find looks at all sockets that match one of the patterns.
-func find(ctx context.Context, places, nameservers []string) (*Client, error) {
+// find looks at all sockets that match one of the patterns. Of several servers it takes the one that
+// listens at one of some addresses.
+func find(ctx context.Context, places, addrs []string) (*Client, error) {
 	var live []*Client
 	var denied error
 	for _, pattern := range places {
@@ -59,7 +68,7 @@ func find(ctx context.Context, places, nameservers []string) (*Client, error) {
 	case len(live) == 1:
 		return live[0], nil
 	case len(live) > 1:
-		return choose(ctx, live, nameservers)
+		return choose(ctx, live, addrs)
 	case denied != nil:
 		return nil, denied
 	}
@@ -82,9 +91,9 @@ func (c *Client) reach(ctx context.Context) error {
 	return conn.Close()
 }
 
-// choose returns the only server that listens where the system asks. If there is none, or
+// choose returns the only server that listens at one of the addresses. If there is none, or
 // several do, the error lists all.
-func choose(ctx context.Context, live []*Client, nameservers []string) (*Client, error) {
+func choose(ctx context.Context, live []*Client, addrs []string) (*Client, error) {
 	var chosen []*Client
 	var list strings.Builder
 	for _, c := range live {
@@ -96,7 +105,7 @@ func choose(ctx context.Context, live []*Client, nameservers []string) (*Client,
 		for _, server := range s.Servers {
 			listens = append(listens, server.Listens...)
 		}
-		if slices.ContainsFunc(nameservers, func(ns string) bool { return slices.Contains(listens, net.JoinHostPort(ns, "53")) }) {
+		if slices.ContainsFunc(addrs, func(addr string) bool { return slices.Contains(listens, addr) }) {
 			chosen = append(chosen, c)
 		}
 		fmt.Fprintf(&list, "\n  -s %s    process %d, on %s", c.Path, s.PID, show.And(listens))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
@@ -76,6 +77,30 @@ func TestByServer(t *testing.T) {
 	}
 	if status, _, problems := explains(t, "host.example", "-s", path+"x"); status != 69 || !strings.Contains(problems, "there is no socket at") {
 		t.Errorf("status %d, %s", status, problems)
+	}
+}
+
+// Without a server that can be asked the command asks by itself, unless a server was named.
+func TestGoesOn(t *testing.T) {
+	t.Parallel()
+	stale := &client.Error{Text: "no server answers at /run/x: connection refused", Status: client.ExitUnavailable}
+	several := &client.Error{Text: "several servers run; say which one is meant:\n  -s /run/x    process 1, on 127.0.0.1:53\n  -s /run/y    process 2, on 127.0.0.2:53", Status: client.ExitUnavailable}
+	for _, tc := range []struct {
+		cfg     config
+		err     error
+		because string
+		alone   bool
+	}{
+		{config{}, client.ErrNoneFound, "", true},
+		{config{}, stale, stale.Text, true},
+		{config{}, &client.Error{Text: "permission denied", Status: client.ExitNoRights}, "permission denied", true},
+		{config{}, several, "several servers run; say which one is meant: -s /run/x process 1, on 127.0.0.1:53; -s /run/y process 2, on 127.0.0.2:53", true},
+		{config{socket: "/run/x"}, stale, "", false},
+		{config{server: "127.0.0.1:53"}, client.ErrNoneFound, "", false},
+	} {
+		if because, alone := goesOn(&tc.cfg, tc.err); because != tc.because || alone != tc.alone {
+			t.Errorf("%v: %q, %v", tc.err, because, alone)
+		}
 	}
 }
 

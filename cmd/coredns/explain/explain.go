@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
@@ -69,18 +70,29 @@ func (c *command) run(ctx context.Context, args []string) int {
 	if !cfg.askServer() {
 		return c.alone(ctx, cfg, "")
 	}
-	s, err := client.Find(ctx, cfg.socket)
-	switch {
-	case err == nil:
+	s, err := client.Find(ctx, cfg.socket, cfg.server)
+	if err == nil {
 		return c.byServer(ctx, cfg, s)
-	case cfg.socket != "" || cfg.server != "":
-	case errors.Is(err, client.ErrNoneFound):
-		return c.alone(ctx, cfg, "")
-	case client.Status(err) == client.ExitNoRights:
-		return c.alone(ctx, cfg, err.Error())
 	}
-	c.complain("%v", err)
-	return client.Status(err)
+	because, alone := goesOn(cfg, err)
+	if !alone {
+		c.complain("%v", err)
+		return client.Status(err)
+	}
+	return c.alone(ctx, cfg, because)
+}
+
+// goesOn reports whether the command asks alone after an error of [client.Find], and what is to be
+// said of that error.
+func goesOn(cfg *config, err error) (because string, alone bool) {
+	switch {
+	case cfg.socket != "" || cfg.server != "":
+		return "", false
+	case errors.Is(err, client.ErrNoneFound):
+		return "", true
+	}
+	list := strings.ReplaceAll(err.Error(), ":\n", ": ") // of several servers, a line each
+	return strings.Join(strings.Fields(strings.ReplaceAll(list, "\n", "; ")), " "), true
 }
 
 // showLinks shows which resolvers the system knows.

@@ -54,7 +54,7 @@ Exit status, by the reply, or the best of several:
   3    a failure: SERVFAIL, REFUSED, another error, a bogus address, no reply
   64   the command line is wrong
   66   there is no upstream to ask
-  69   the server that is named by -s cannot be asked
+  69   the server that is named by -s or --server cannot be asked
   74   the output cannot be written
   77   the socket that is named by -s may not be used
   130  interrupted before the reply was known
