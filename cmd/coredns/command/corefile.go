@@ -55,7 +55,11 @@ func parseListener(word string) (netip.AddrPort, error) {
 	switch {
 	case host == "" && notPort == nil && word[0] == ':':
 		return netip.AddrPort{}, fmt.Errorf("%q has no address; write 0.0.0.0%s to listen on all IPv4 addresses, [::]%[2]s on all, or %[3]s on 127.0.0.1", word, word, port)
-	case notAddr != nil || notPort != nil || n == 0:
+	case notAddr == nil && (errors.Is(notPort, strconv.ErrRange) || notPort == nil && n == 0):
+		return netip.AddrPort{}, fmt.Errorf("%q has no such port; ports are 1 to 65535", word)
+	case word == port && strings.Trim(word, "0123456789") != "" && !strings.ContainsAny(word, "./"):
+		return netip.AddrPort{}, fmt.Errorf("%q is neither a command nor [ADDRESS:]PORT; the commands are %s; or write first where to listen, as in 5553, 192.0.2.1:53 or [2001:db8::1]:53, and then the upstreams", word, strings.Join(commands(), ", "))
+	case notAddr != nil || notPort != nil:
 		return netip.AddrPort{}, fmt.Errorf("%q is not [ADDRESS:]PORT; write first where to listen, as in 5553, 192.0.2.1:53 or [2001:db8::1]:53, and then the upstreams", word)
 	case addr.Zone() != "":
 		return netip.AddrPort{}, fmt.Errorf("%q names an interface; write a Corefile with 'bind %s' instead", word, addr.Zone())

@@ -15,6 +15,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 
 	"github.com/dnsmus/dnsmus"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // serverType is what Caddy calls a server of DNS.
@@ -76,15 +77,16 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	case l.conf == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, l.nothing("there is no Corefile here")
 	case err != nil:
-		return nil, err
+		return nil, errors.New(printable.Text(err.Error()))
 	}
+	path := printable.Text(in.Filepath)
 	blocks, err := caddyfile.Parse(in.Filepath, bytes.NewReader(in.Contents), nil)
 	if err == nil && len(blocks) == 0 {
-		return nil, l.nothing(fmt.Sprintf("%s has no server block", in.Filepath))
+		return nil, l.nothing(fmt.Sprintf("%s has no server block", path))
 	}
 	for _, block := range blocks {
 		if slices.Contains(block.Keys, "dnsmus") { // its upstreams would be zones, and nothing served
-			return nil, fmt.Errorf("%s: 'dnsmus' stands outside of a server block; write '. {' above it, and '}' below", in.Filepath)
+			return nil, fmt.Errorf("%s: 'dnsmus' stands outside of a server block; write '. {' above it, and '}' below", path)
 		}
 	}
 	return in, nil // Caddy reports err when it parses the file again
@@ -102,10 +104,10 @@ func (l *loader) check() error {
 		log.SetOutput(io.Discard)
 	}
 	if err := dnsmus.Check(in); err != nil {
-		return err
+		return errors.New(printable.Text(err.Error()))
 	}
 	if !dnsserver.Quiet {
-		fmt.Printf("%s: %s is valid\n", l.name, in.Path())
+		fmt.Printf("%s: %s is valid\n", l.name, printable.Text(in.Path()))
 	}
 	return nil
 }

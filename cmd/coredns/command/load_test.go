@@ -54,6 +54,7 @@ func TestNothingToServe(t *testing.T) {
 	expect("bare", "bare: 'dnsmus' stands outside of a server block")
 	expect("", "there is no Corefile here")
 	expect("missing", "missing")
+	expect("a\x1b[2J", "a?[2J") // it is not shown as it is
 	expect(filepath.Join(".", "block"), "")
 	expect("broken", "") // Caddy reports what is wrong
 	if err := os.Rename("empty", "Corefile"); err != nil {

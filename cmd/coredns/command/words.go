@@ -40,6 +40,10 @@ func word(args []string) (status int, ran bool) {
 		return 0, false
 	}
 	name := filepath.Base(args[0])
+	if args = helpOf(args); args == nil {
+		fmt.Fprintf(os.Stderr, "%s: there is no command of that name; the commands are %s\n", name, strings.Join(commands(), ", "))
+		return exitUsage, true
+	}
 	run, known := asking[args[1]]
 	switch {
 	case args[1] == explain.Name:
@@ -57,13 +61,30 @@ func word(args []string) (status int, ran bool) {
 	return 0, false
 }
 
+// commands are the words of all commands.
+func commands() []string {
+	all := append(slices.Collect(maps.Keys(asking)), explain.Name)
+	slices.Sort(all)
+	return all
+}
+
+// helpOf turns "help WORD" into what asks the command WORD for help; nil: there is no such command.
+func helpOf(args []string) []string {
+	switch {
+	case args[1] != "help" || len(args) < 3 || flagOf[args[2]] != "":
+		return args
+	case slices.Contains(commands(), args[2]):
+		return []string{args[0], args[2], "-h"}
+	}
+	return nil
+}
+
 // meant says which command was meant by a word that is none, and is like one; empty: none.
 func meant(word string) string {
-	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" || flagOf[word] != "" {
+	if strings.Trim(strings.ToLower(word), "abcdefghijklmnopqrstuvwxyz") != "" || flagOf[word] != "" {
 		return ""
 	}
-	all := append(slices.Sorted(maps.Keys(asking)), explain.Name, "help", "version")
-	nearest, found := option.Nearest(word, all)
+	nearest, found := option.Nearest(word, append(commands(), "help", "version"))
 	if !found {
 		return ""
 	}
