@@ -18,7 +18,11 @@ func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 	if blocks == nil {
 		return
 	}
-	wanted, err := parseFilter(q.Get(api.ParamFilter))
+	upstreams := []string{}
+	for _, b := range blocks {
+		upstreams = append(upstreams, namesOf(b.Pool.Members())...)
+	}
+	wanted, err := parseFilter(q.Get(api.ParamFilter), upstreams)
 	if err != nil {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return

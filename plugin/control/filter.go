@@ -10,6 +10,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/history"
+	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -44,11 +45,12 @@ func factsOf(r *history.Race) *Facts {
 // filter reports whether a race is wanted.
 type filter func(*Facts) bool
 
-// parseFilter reads words, all of which must be true of a race; see [api.Filter].
-func parseFilter(text api.Filter) (filter, error) {
+// parseFilter reads words, all of which must be true of a race; see [api.Filter]. Upstreams in words
+// are to be among some, unless that is nil.
+func parseFilter(text api.Filter, upstreams []string) (filter, error) {
 	var all []filter
 	for word := range strings.FieldsSeq(text) {
-		f, err := parseWord(word)
+		f, err := parseWord(word, upstreams)
 		if err != nil {
 			return nil, err
 		}
@@ -59,23 +61,25 @@ func parseFilter(text api.Filter) (filter, error) {
 	}, nil
 }
 
-func parseWord(word string) (filter, error) {
-	switch word {
-	case "", "@", "only:":
+func parseWord(word string, upstreams []string) (filter, error) {
+	switch {
+	case slices.Contains([]string{"!", "@", "only:"}, word):
 		return nil, fmt.Errorf("%q lacks what is to follow", word)
+	case strings.Contains(word, ","):
+		return nil, fmt.Errorf("%q: a filter has blanks between its words, no commas, and all of them must be true", word)
 	}
 	if rest, not := strings.CutPrefix(word, "!"); not {
-		wants, err := parseWord(rest)
+		wants, err := parseWord(rest, upstreams)
 		return func(f *Facts) bool { return !wants(f) }, err
 	}
 	if by, ok := strings.CutPrefix(word, "@"); ok {
-		return func(f *Facts) bool { return api.Means(f.Upstream, by) }, nil
+		return func(f *Facts) bool { return api.Means(f.Upstream, by) }, isOne(by, upstreams)
 	}
 	if by, ok := strings.CutPrefix(word, "only:"); ok {
 		return func(f *Facts) bool {
 			good := f.Good()
 			return len(good) == 1 && api.Means(good[0], by)
-		}, nil
+		}, isOne(by, upstreams)
 	}
 	if how, ok := strings.CutPrefix(word, "asked:"); ok {
 		if !slices.Contains([]string{api.AskedAll, api.AskedKnower, api.AskedHedged, api.AskedSurvey, api.AskedNone}, how) {
@@ -106,11 +110,22 @@ func parseWord(word string) (filter, error) {
 	if before, _, colon := strings.Cut(word, ":"); colon {
 		return nil, fmt.Errorf("%q: a filter has no word %s:, but asked:WHOM and only:UPSTREAM", word, before)
 	}
+	if near, likely := option.Nearest(word, []string{"denied", "failed", "slow", "differ"}); likely && !strings.Contains(word, ".") {
+		return nil, fmt.Errorf("%q is no word of a filter, perhaps %s; as a zone it is %q", word, near, word+".")
+	}
 	zone, err := parseName(word)
 	if err != nil {
 		return nil, fmt.Errorf("%w, nor another word of a filter", err)
 	}
 	return func(f *Facts) bool { return wire.Below(f.Name, zone) }, nil
+}
+
+// isOne is an error if no upstream is meant by a word.
+func isOne(word string, upstreams []string) error {
+	if upstreams == nil || slices.ContainsFunc(upstreams, func(name string) bool { return api.Means(name, word) }) {
+		return nil
+	}
+	return fmt.Errorf("%q is no upstream; they are %s", word, strings.Join(upstreams, ", "))
 }
 
 func longerThan(d time.Duration) filter { return func(f *Facts) bool { return f.Took >= d } }

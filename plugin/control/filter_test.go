@@ -34,23 +34,31 @@ func TestFilter(t *testing.T) {
 		"": true, "corp.example": true, "CORP.example.": true, "wiki.corp.example": true, ".": true, "example": true,
 		"orp.example": false, "x.wiki.corp.example": false, "other.example": false,
 		"A": true, "a": true, "AAAA": false, "mx": false,
-		"@10.1.0.53": true, "@10.1.0.53%tun0": true, "@10.1.0.5": false, "@10.1.0.53%tun1": false, "@[10.1.0.53%tun0]:53": true, "@10.1.0.53:54": false, "@nobody": false,
+		"@10.1.0.53": true, "@10.1.0.53%tun0": true, "@10.1.0.5": false, "@10.1.0.53%tun1": false, "@[10.1.0.53%tun0]:53": true, "@10.1.0.53:54": false,
 		"only:10.1.0.53": true, "only:10.1.0.54": false,
 		"denied": true, "failed": false, "slow": true, ">500ms": true, ">1s": false, "differ": true,
 		"asked:survey": true, "asked:all": false, "!asked:all": true, "!denied": false, "!!denied": true,
-		"corp.example A denied >500ms": true, "corp.example AAAA": false, "  denied\tslow ": true,
+		"corp.example A denied >500ms": true, "corp.example AAAA": false, "corp": false, "denied.": false, "deneid.": false, "  denied\tslow ": true,
 	} {
-		wanted, err := parseFilter(text)
+		wanted, err := parseFilter(text, []string{"[10.1.0.53%tun0]:53", "10.1.0.54", "10.1.0.5", "10.1.0.53%tun1", "10.1.0.53:54"})
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		} else if got := wanted(facts(t)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-	for _, text := range []string{"asked:", "asked:nobody", ">", ">500", ">-1s", "a..b", "@", "only:", "!", strings.Repeat("a", 64) + ".example"} {
-		if _, err := parseFilter(text); err == nil {
-			t.Errorf("%q is taken", text)
+	for text, want := range map[string]string{
+		"asked:": "asked is one of", "asked:nobody": "asked is one of", ">": "not a duration", ">500": "not a duration", ">-1s": "not a duration", "a..b": `"a..b"`,
+		"@": `"@" lacks`, "only:": `"only:" lacks`, "!": `"!" lacks`, "!!": `"!" lacks`, "!@": `"@" lacks`, strings.Repeat("a", 64) + ".example": "nor another word",
+		"A,AAAA": "no commas", "deneid": "perhaps denied", "!fialed": "perhaps failed", "slwo": "perhaps slow",
+		"@192.0.2.9": `"192.0.2.9" is no upstream; they are 192.0.2.1, 192.0.2.2`, "only:nobody": "is no upstream", "!@nobody": "is no upstream",
+	} {
+		if _, err := parseFilter(text, []string{"192.0.2.1", "192.0.2.2"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+	}
+	if _, err := parseFilter("@192.0.2.9", nil); err != nil {
+		t.Errorf("an upstream that is gone: %v", err)
 	}
 }
 
@@ -59,7 +67,7 @@ func FuzzFilter(f *testing.F) {
 	f.Add("corp.example !A @10.1.0.53 only:x denied >500ms asked:all")
 	f.Add("!!!\\000.\\")
 	f.Fuzz(func(t *testing.T, text string) {
-		if wanted, err := parseFilter(text); err == nil {
+		if wanted, err := parseFilter(text, nil); err == nil {
 			wanted(facts(t))
 		} else if err.Error() == "" {
 			t.Error("an error without words")

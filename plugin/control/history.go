@@ -21,7 +21,7 @@ type remembered struct {
 
 func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	wanted, err := parseFilter(q.Get(api.ParamFilter))
+	wanted, err := parseFilter(q.Get(api.ParamFilter), nil) // upstreams may be gone
 	if err != nil {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return

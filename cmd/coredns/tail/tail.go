@@ -5,7 +5,9 @@ package tail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
@@ -48,6 +50,9 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if status, ok := c.Parse(args, -1, usage(c.Name)); !ok {
 		return status
 	}
+	if slices.Contains(c.Words, "") {
+		return c.Wrong("a word of FILTER is empty")
+	}
 	params := c.Params()
 	params.Set(api.ParamFilter, strings.Join(c.Words, " "))
 	s, state, err := c.Find(ctx)
@@ -89,7 +94,7 @@ func (w *writer) take(line []byte) error {
 		}
 	}
 	if _, err := io.WriteString(w.out, text+"\n"); err != nil {
-		return errors.Join(errOutput, err)
+		return fmt.Errorf("%w: %w", errOutput, err)
 	}
 	return nil
 }

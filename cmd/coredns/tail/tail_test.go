@@ -126,6 +126,14 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// A word without text is one that a script had no value for.
+func TestEmptyWord(t *testing.T) {
+	status, problems, _ := run(t, t.Context(), nil, false, io.Discard, "corp.example", "")
+	if status != 64 || !strings.Contains(problems, "a word of FILTER is empty") {
+		t.Errorf("status %d, %s", status, problems)
+	}
+}
+
 // It goes on until Ctrl-C.
 func TestInterrupted(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
@@ -141,7 +149,7 @@ func TestInterrupted(t *testing.T) {
 
 func TestOutputFails(t *testing.T) {
 	status, problems, _ := run(t, t.Context(), sample(), true, writes(func([]byte) (int, error) { return 0, io.ErrClosedPipe }))
-	if status != 74 || !strings.Contains(problems, "closed pipe") {
+	if status != 74 || !strings.HasSuffix(problems, "\ndnsmus tail: cannot write: io: read/write on closed pipe\n") {
 		t.Errorf("status %d, %s", status, problems)
 	}
 }
