@@ -38,7 +38,12 @@ func setup(c *caddy.Controller) error {
 		return h
 	})
 	c.OnFirstStartup(func() error { return checkListen(c) }) // later its own sockets are there
-	onStart(c, func() error { return checkNext(c.ServerBlockKeys, st.Except, h.Next) })
+	onStart(c, func() error {
+		if err := h.CheckControl(); err != nil {
+			return plugin.Error(handler.Name, err)
+		}
+		return checkNext(c.ServerBlockKeys, st.Except, h.Next)
+	})
 	c.OnStartup(func() error {
 		if t := dnsserver.GetConfig(c).Handler("dnstap"); t != nil {
 			for t, ok := t.(*dnstap.Dnstap); ok; t, ok = t.Next.(*dnstap.Dnstap) { // there may be several, one after another

@@ -147,6 +147,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{known + "prometheus 127.0.0.1:" + port, 0, "Corefile is valid"},
 		{"dnsmus 192.0.2.1 {\ncontrol " + filepath.Join(l.dir, "control") + "\n}", 0, "Corefile is valid"},
+		{"dnsmus 192.0.2.1 {\ncontrol run/control\n}", 1, "the path is not absolute"},
 		{known + "forward . 192.0.2.2", 0, "The plugin forward has no effect"},
 		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}", 0, "Queries for home.arpa. fail"},
 		{"dnsmus 192.0.2.1 {\nexcept home.arpa\n}\nforward . 192.0.2.2", 0, "Corefile is valid"},

@@ -25,6 +25,14 @@ func makePlace(dir string) error {
 	return nil
 }
 
+// findPlace returns the error of makePlace, as far as it is known without making anything.
+func findPlace(dir string) error {
+	if info, err := os.Lstat(dir); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is no directory", dir)
+	}
+	return nil
+}
+
 func restrict(uintptr) {}
 
 // looksLikeSocket reports whether a file may be a socket, which this system may show as an

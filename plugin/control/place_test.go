@@ -51,8 +51,14 @@ func TestR25Place(t *testing.T) {
 		filepath.Join(dir, "none/at/control"): "make the directory",
 		"control":                             "not absolute",
 		plain:                                 "which is no socket",
+		own:                                   "which is no socket",
+		filepath.Join(plain, "control"):       plain + " is no directory",
+		"/" + strings.Repeat("a", maxPath):    "name a shorter one",
 		taken:                                 "another program answers there",
 	} {
+		if err := Check(path); path != taken && (err == nil || !strings.Contains(err.Error(), words)) {
+			t.Errorf("%s, checked: there is no %q in %v", path, words, err)
+		}
 		s, err := Open(path, silentHooks)
 		if err == nil {
 			s.Release()
@@ -76,4 +82,14 @@ func TestR25Place(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Release()
+
+	fresh := filepath.Join(own, "fresh")
+	for _, path := range []string{taken, filepath.Join(own, "control"), filepath.Join(fresh, "control")} {
+		if err := Check(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := os.Lstat(fresh); err == nil {
+		t.Error("Check makes a directory")
+	}
 }

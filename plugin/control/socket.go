@@ -24,6 +24,23 @@ import (
 // and is fit for it.
 func Usable(path string) bool { return makePlace(filepath.Dir(path)) == nil }
 
+// Check returns the error of [Open] for a path, as far as it is known without making anything, and
+// whoever the server runs as.
+func Check(path string) error {
+	path = filepath.Clean(path)
+	err := checkPath(path)
+	if err == nil {
+		err = findPlace(filepath.Dir(path))
+	}
+	if info, missing := os.Lstat(path); err == nil && missing == nil && !isSocket(info) {
+		err = errNoSocket
+	}
+	if err != nil {
+		return fmt.Errorf("control socket %s: %w", path, err)
+	}
+	return nil
+}
+
 // mode is that of the socket's file: its user and its group may connect.
 const mode = 0o660
 
@@ -114,11 +131,8 @@ func (s *Socket) Release() {
 
 // listen makes the socket's file, in the place of one on which nobody answers.
 func listen(path string) (net.Listener, error) {
-	if !filepath.IsAbs(path) {
-		return nil, errors.New("the path is not absolute; write one that begins with /")
-	}
-	if len(path) > maxPath {
-		return nil, fmt.Errorf("the path has %d bytes, and systems take %d; name a shorter one", len(path), maxPath)
+	if err := checkPath(path); err != nil {
+		return nil, err
 	}
 	if err := makePlace(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -127,8 +141,8 @@ func listen(path string) (net.Listener, error) {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, err
-	case info.Mode()&fs.ModeSocket == 0 && !looksLikeSocket(info):
-		return nil, errors.New("there is a file of that name which is no socket; remove it, or name another path")
+	case !isSocket(info):
+		return nil, errNoSocket
 	default:
 		if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 			c.Close()
@@ -150,4 +164,21 @@ func listen(path string) (net.Listener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// checkPath checks a path as such.
+func checkPath(path string) error {
+	if !filepath.IsAbs(path) {
+		return errors.New("the path is not absolute; write one that begins with /")
+	}
+	if len(path) > maxPath {
+		return fmt.Errorf("the path has %d bytes, and systems take %d; name a shorter one", len(path), maxPath)
+	}
+	return nil
+}
+
+var errNoSocket = errors.New("there is a file of that name which is no socket; remove it, or name another path")
+
+func isSocket(info fs.FileInfo) bool {
+	return info.Mode()&fs.ModeSocket != 0 || looksLikeSocket(info)
 }

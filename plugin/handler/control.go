@@ -29,6 +29,15 @@ type controlled struct {
 	leave  func()
 }
 
+// CheckControl returns why the control socket that a Corefile names cannot be opened, as far as that
+// is known without making anything.
+func (h *Handler) CheckControl() error {
+	if !h.cfg.Control || h.cfg.Socket == "" || h.cfg.Socket == api.OwnWord {
+		return nil
+	}
+	return control.Check(h.cfg.Socket)
+}
+
 // openControl opens the control socket, if there is to be one, and joins it.
 func (h *Handler) openControl() error {
 	if !h.cfg.Control {
