@@ -78,13 +78,17 @@ func (b *Block) zone(z *pool.Zone) api.Zone {
 
 // complete adds what upstreams and the system say of a zone. The table is not locked any more.
 func (b *Block) complete(line *api.Zone) {
-	var down []string
+	lately, down, failing := 0, 0, 0
 	for _, m := range b.Pool.Members() {
 		isUp := m.Up(nil)
 		for i := range line.KnownBy {
 			if k := &line.KnownBy[i]; k.Upstream == m.String() {
-				if k.Down = !isUp; k.Down && k.Lately {
-					down = append(down, k.Upstream)
+				k.Down, k.Failing = !isUp, isUp && b.Failing(m)
+				if k.Lately && k.Down {
+					down++
+				}
+				if k.Lately && k.Failing {
+					failing++
 				}
 			}
 		}
@@ -94,7 +98,7 @@ func (b *Block) complete(line *api.Zone) {
 			}
 		}
 	}
-	lately, declares := 0, false
+	declares := false
 	for _, k := range line.KnownBy {
 		if k.Lately {
 			lately++
@@ -105,12 +109,16 @@ func (b *Block) complete(line *api.Zone) {
 	if len(line.Differ) > 0 {
 		says = append(says, "answers differ")
 	}
-	if lately > 0 && len(down) == lately {
-		text := "all who know it are down"
-		if lately == 1 {
-			text = "who knows it is down"
-		}
-		says = append(says, text)
+	switch {
+	case lately == 0 || down+failing < lately:
+	case lately == 1 && down == 1:
+		says = append(says, "who knows it is down")
+	case lately == 1:
+		says = append(says, "who knows it fails")
+	case failing == 0:
+		says = append(says, "all who know it are down")
+	default:
+		says = append(says, "all who know it are down or fail")
 	}
 	if len(line.System) > 0 && !declares && lately > 0 {
 		says = append(says, "the system says that it is another upstream's")

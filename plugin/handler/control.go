@@ -143,7 +143,7 @@ func worth(res *pool.Result, question []byte) bool {
 	case res.Took >= history.Slow, res.Stale != nil, res.Proven, res.Away:
 		return true
 	case res.Verdict.Wins():
-		return false
+		return race.Filtered(res.Msg, res.Verdict)
 	case res.Verdict == race.NoData, res.Verdict == race.NoDataSOA:
 		return res.Inconclusive() || qtypeOf(question) == dns.TypeA
 	}

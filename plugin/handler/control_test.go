@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -344,5 +345,29 @@ func TestR25ChangesNothing(t *testing.T) {
 	zones := linesOf[api.Zone](t, overSocket(t, h, "GET", api.Zones, ""))
 	if len(zones) != 1 || zones[0].Zone != "corp.example." || len(zones[0].KnownBy) == 0 {
 		t.Errorf("%+v", zones)
+	}
+}
+
+// A zone has a note while all who know it fail, as it has while they are down.
+func TestR25ZoneOfFailing(t *testing.T) {
+	t.Parallel()
+	knows := resolver(t, denies(good))
+	h := controlledHandler(t, nil, knows, resolver(t, denies(nxdomain)))
+	if _, err := askHandler(t, h, question("host.corp.example.", dns.TypeA)); err != nil {
+		t.Fatal(err)
+	}
+	sole := h.pool.Members()[0]
+	for _, fails := range []bool{false, true, false} {
+		note := ""
+		if o := observerOf(sole); fails {
+			o.Failed(errors.New("connection refused"))
+			note = "who knows it fails"
+		} else {
+			o.Replied(dns.RcodeSuccess, 0)
+		}
+		zones := linesOf[api.Zone](t, overSocket(t, h, "GET", api.Zones, ""))
+		if len(zones) != 1 || len(zones[0].KnownBy) != 1 || zones[0].Note != note || zones[0].KnownBy[0].Failing != fails || zones[0].KnownBy[0].Down {
+			t.Errorf("fails %v: %+v", fails, zones)
+		}
 	}
 }

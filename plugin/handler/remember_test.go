@@ -22,6 +22,12 @@ func TestR25Remembered(t *testing.T) {
 		m.SetEdns0(1232, false)
 		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked, ExtraText: "malware"}}
 	}
+	page := func(m *dns.Msg) {
+		m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A 0.0.0.0")}
+		m.SetEdns0(1232, false)
+		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeForgedAnswer}}
+	}
+	bogus := func(c *Config) { c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} }
 	slow := func(a asked) { a.reply(600*time.Millisecond, good) }
 	servfail := denies(code(dns.RcodeServerFailure))
 	for _, tc := range []struct {
@@ -45,6 +51,8 @@ func TestR25Remembered(t *testing.T) {
 		{what: "an answer", behave: []func(asked){denies(good), denies(nxdomain)}, nothing: true},
 		{what: "an answer that took long", behave: []func(asked){slow, denies(nxdomain)}, want: "good NOERROR 0 true", legs: "good NOERROR, nxdomain NXDOMAIN", why: api.WhySlow},
 		{what: "a filter", change: func(c *Config) { c.Rules.Filtered = true }, behave: []func(asked){denies(blocked), slow}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, none -", why: api.WhyFiltered},
+		{what: "a filter beside another that denies", behave: []func(asked){denies(nxdomain), denies(blocked)}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, nxdomain NXDOMAIN", why: api.WhyFiltered},
+		{what: "a filter's answer", behave: []func(asked){denies(page)}, want: "good NOERROR 0 true", legs: "good NOERROR", why: api.WhyFiltered},
 		{what: "denied without SOA", behave: []func(asked){denies(code(dns.RcodeNameError))}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN", why: api.WhyUnknown},
 		{what: "no such type, without SOA", behave: []func(asked){denies(nil)}, want: "nodata NOERROR 0 true", legs: "nodata NOERROR", why: api.WhyNoData},
 		{what: "the better denial", behave: []func(asked){denies(nxdomain), denies(soa)}, want: "nodata NOERROR 1 true", legs: "nxdomain NXDOMAIN, nodata NOERROR", why: api.WhyNoData},
@@ -58,7 +66,8 @@ func TestR25Remembered(t *testing.T) {
 			nxdomain(m)
 		})}, want: "servfail SERVFAIL - false", legs: "servfail NXDOMAIN", why: api.WhyAlias, changed: "alias"},
 		{what: "special", name: "x.onion.", behave: []func(asked){denies(good)}, want: "nxdomain NXDOMAIN - true", why: api.WhySpecial, changed: "special"},
-		{what: "bogus", change: func(c *Config) { c.Rules.Policy.Bogus = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} }, behave: []func(asked){denies(good)}, want: "bogus NOERROR 0 true", legs: "bogus NOERROR", why: api.WhyBogus},
+		{what: "bogus beside a denial", change: bogus, behave: []func(asked){denies(nxdomain), denies(good)}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, bogus NOERROR", why: api.WhyBogus},
+		{what: "bogus", change: bogus, behave: []func(asked){denies(good)}, want: "bogus NOERROR 0 true", legs: "bogus NOERROR", why: api.WhyBogus},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,7 @@ import (
 
 // Line is what the control socket tells of races that ended alike, with why.
 func (m *Remembered) Line(server string, now Present) api.Remembered {
-	line := api.Remembered{Race: m.line(server), First: m.First.UTC(), Last: m.At.UTC(), Count: m.Count, Late: []api.LateLeg{}}
+	line := api.Remembered{Race: m.line(server), ZoneOnly: m.ZoneOnly, First: m.First.UTC(), Last: m.At.UTC(), Count: m.Count, Late: []api.LateLeg{}}
 	for i := range m.Legs {
 		if l := &m.Legs[i]; l.lateGood > 0 {
 			line.Late = append(line.Late, api.LateLeg{Upstream: l.Upstream, Seconds: l.LateGood().Seconds()})
@@ -91,6 +91,8 @@ func (l *Leg) Words(qtype uint16) string {
 		return "no reply: the upstream is down"
 	case l.err != nil:
 		return l.err.Error()
+	case l.Missing:
+		return "the query to it failed"
 	case l.Verdict == race.None:
 		return "no reply until the race was over"
 	}

@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -13,8 +12,8 @@ import (
 
 // Present is what is known when it is asked why a race ended as it did.
 type Present struct {
-	// State of an upstream: "up", "down" or "gone", and what there is to say of that, as "silent
-	// since 12:03:49"; empty: it is in use no longer.
+	// State of an upstream: "up", "failing", "down" or "gone", and what there is to say of that, as
+	// "silent since 12:03:49"; empty: it is in use no longer.
 	State func(upstream string) (state, about string)
 	// Sole is the only upstream that has lately answered in the zone of the name, and how often;
 	// empty: there is none, or several.
@@ -23,6 +22,7 @@ type Present struct {
 	Zone    string   // that Sole is of
 	Good    []string // upstreams whose good answers to this very question are alive
 	Differ  []string // upstreams whose answers in the zone differ
+	Prefer  string   // the option: "order" or "private"; empty: it is not set
 	Nearest string   // a name that has an answer, and is nearly this one
 	InFront bool     // the plugin cache stands before dnsmus
 }
@@ -32,7 +32,11 @@ type Present struct {
 func (r *Race) Why(now Present) api.Why {
 	w := r.because(now)
 	w.Until = r.until(now)
-	if len(now.Good) > 0 && w.Kind != api.WhySlow && w.Kind != api.WhyDiffer && w.Kind != api.WhyLate {
+	if r.ZoneOnly {
+		w.Text = fmt.Sprintf("Only the zone %s is remembered, so this may be about another name in it. %s", Presentation(r.Name), w.Text)
+	}
+	given := r.Verdict.Wins() && r.Change == "" // which is why there is a good answer
+	if len(now.Good) > 0 && !given && w.Kind != api.WhyLate {
 		w = api.Why{Kind: api.WhyGood, Until: w.Until, Text: fmt.Sprintf("It has an answer now, by %s. Then: %s", list(now.Good), w.Text)}
 	}
 	return w
@@ -43,11 +47,9 @@ func (r *Race) because(now Present) api.Why {
 		return w
 	}
 	missing := r.missing()
-	late := r.lateGood()
-	state, about := now.state(now.Sole)
-	knew := now.knows()
+	late, ruledOut := r.lateGood(), r.ruledOut()
 	switch {
-	case r.Filtered || r.filter() != nil && r.filter().Winner:
+	case r.Filtered:
 		return r.filteredWhy()
 	case len(late) > 0:
 		return api.Why{
@@ -55,24 +57,24 @@ func (r *Race) because(now Present) api.Why {
 			Text: fmt.Sprintf("The denial was wrong: %s had a good answer, but it came after %s, when the race was over.", late[0].Upstream, seconds(late[0].LateGood())),
 			Do:   "Ask again. If it comes again, a longer timeout in the Corefile waits for that upstream.",
 		}
-	case r.Verdict.IsBogus():
-		return api.Why{
-			Kind: api.WhyBogus,
-			Text: fmt.Sprintf("The only answer, by %s, has an address that the option bogus rules out.", r.By),
-			Do:   "If such addresses are right there, change the option bogus.",
-		}
-	case r.Verdict.Negative() && now.Sole != "" && state == "gone" && r.isMissing(now.Sole):
-		return api.Why{Kind: api.WhyGone, Text: knew + ", and its link is gone: " + about + ".", Do: "Bring the link up: connect the VPN."}
-	case r.Verdict.Negative() && now.Sole != "" && state == "down" && r.isMissing(now.Sole):
-		return api.Why{Kind: api.WhyDown, Text: knew + ", and it is down: " + about + ".", Do: downRemedy}
+	case (r.Verdict.Negative() || r.Verdict == race.Referral || r.Verdict.IsBogus()) && part(missing, now.Sole) != nil:
+		return r.soleWhy(now)
+	case len(r.filters()) > 0 && !r.Verdict.Wins(), r.filterWon():
+		return r.filteredWhy()
+	case len(ruledOut) > 0 && !r.Verdict.Wins():
+		return r.ruledOutWhy(ruledOut)
 	case r.Verdict == race.Truncated:
 		return api.Why{Kind: api.WhyTruncated, Text: fmt.Sprintf("The answer of %s is too long for UDP, and over TCP nothing could be had. Clients on TCP got SERVFAIL.", r.By), Do: "Let TCP to port 53 of that upstream pass."}
 	case (r.Verdict.Negative() || r.Verdict == race.Referral) && len(missing) > 0:
-		return api.Why{
+		w := api.Why{
 			Kind: api.WhyInconclusive,
 			Text: fmt.Sprintf("All others deny %s; no opinion came from %s.", r.denied(), r.legs(missing)),
 			Do:   "See 'dnsmus status' for that upstream. If it is not meant for this machine, remove it from the list.",
 		}
+		if len(missing) > 1 {
+			w.Do = "See 'dnsmus status' for these upstreams. If one is not meant for this machine, remove it from the list."
+		}
+		return w
 	case r.Verdict == race.NoData, r.Verdict == race.NoDataSOA:
 		text := fmt.Sprintf("The name exists, and has no %s record: %s says so.", dns.Type(r.Type), r.By)
 		if r.Final {
@@ -82,25 +84,26 @@ func (r *Race) because(now Present) api.Why {
 	case r.Verdict.Negative():
 		w := api.Why{Kind: api.WhyUnknown, Text: "No upstream knows the name, and all were heard."}
 		if now.Sole != "" {
-			w.Text += " " + knew + ", and denies it, too."
+			w.Text += " " + now.knows() + ", and denies it, too."
 		}
 		if now.Nearest != "" {
 			w.Do = fmt.Sprintf("Is it a typo? %s has an answer.", now.Nearest)
 		}
 		return w
 	case r.Verdict.Wins() && r.Differ:
-		return api.Why{Kind: api.WhyDiffer, Text: fmt.Sprintf("Answers in the zone differ: %s give different ones; this one is by %s.", list(now.Differ), r.By), Do: "The option prefer chooses."}
+		w := api.Why{Kind: api.WhyDiffer, Text: fmt.Sprintf("Answers in the zone differ: %s give different ones; this one is by %s.", list(now.Differ), r.By), Do: "The option prefer chooses."}
+		if now.Prefer != "" {
+			w.Text, w.Do = fmt.Sprintf("%s The option prefer (%s) chooses.", w.Text, now.Prefer), ""
+		}
+		return w
 	case r.Verdict.Wins():
 		return r.slowWhy()
 	}
-	text := "All upstreams that replied failed: "
 	if len(missing) == 0 {
 		return api.Why{Kind: api.WhyFailed, Text: "No upstream had a usable reply."}
 	}
-	return api.Why{Kind: api.WhyFailed, Text: text + r.legs(missing) + ".", Do: "See 'dnsmus status'."}
+	return api.Why{Kind: api.WhyFailed, Text: "All upstreams that replied failed: " + r.legs(missing) + ".", Do: "See 'dnsmus status'."}
 }
-
-const downRemedy = "If its link is up, its resolver, or the way behind it, is not: connect the VPN anew, or ask who runs it."
 
 // becauseChanged is why a client got something else than an upstream's reply.
 func (r *Race) becauseChanged(now Present) (w api.Why, changed bool) {
@@ -121,13 +124,11 @@ func (r *Race) becauseChanged(now Present) (w api.Why, changed bool) {
 	case api.ChangedStale:
 		return api.Why{Kind: api.WhyStale, Text: fmt.Sprintf("What was kept was given, though its time is over: %s, who gave it, is away.", r.By)}, true
 	case api.ChangedAway:
-		w = api.Why{Kind: api.WhyDown, Text: "The only upstream that knows the zone was away: " + r.legs(missing) + ". So clients got SERVFAIL in place of a denial.", Do: downRemedy}
-		if state, about := now.state(now.Sole); state == "down" || state == "gone" {
-			w.Text = now.knows() + ", and it is " + state + ": " + about + ". So clients got SERVFAIL in place of a denial."
-			if state == "gone" {
-				w.Kind, w.Do = api.WhyGone, "Bring the link up: connect the VPN."
-			}
+		w = api.Why{Kind: api.WhyDown, Text: "The only upstream that knows the zone was away: " + r.legs(missing) + ".", Do: downRemedy}
+		if part(missing, now.Sole) != nil {
+			w = r.soleWhy(now)
 		}
+		w.Text += " So clients got SERVFAIL in place of a denial."
 		return w, true
 	case api.ChangedNone:
 		kind := api.Why{Kind: api.WhyFailed, Text: "No upstream replied: " + r.legs(missing) + ".", Do: "Is the network up? See 'dnsmus status'."}
@@ -159,23 +160,11 @@ func (r *Race) until(now Present) string {
 	return text
 }
 
-func (r *Race) filteredWhy() api.Why {
-	text, by := "", r.By
-	if l := r.filter(); l != nil {
-		text, by = string(l.text), l.Upstream
-	}
-	w := api.Why{Kind: api.WhyFiltered, Text: fmt.Sprintf("%s filters the name.", by), Do: "Ask who runs it, or leave the option filtered out, so that others' answers count."}
-	if text != "" {
-		w.Text = fmt.Sprintf("%s filters the name: %s.", by, strings.TrimSuffix(text, "."))
-	}
-	return w
-}
-
 // slowWhy is why a good answer took long.
 func (r *Race) slowWhy() api.Why {
 	w := api.Why{Kind: api.WhySlow, Text: fmt.Sprintf("The answer came after %s, by %s.", seconds(r.Took), r.By)}
 	if missing := r.pending(); len(missing) > 0 {
-		w.Text += fmt.Sprintf(" Without a reply until then were %s.", list(missing))
+		w.Text += fmt.Sprintf(" %s had not replied until then.", list(missing))
 	}
 	w.Do = "See in 'dnsmus status' how long that upstream's replies take."
 	return w

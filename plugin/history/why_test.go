@@ -52,6 +52,13 @@ func TestWhy(t *testing.T) {
 	filters := said(public, race.NXDomainSOA, dns.RcodeNameError)
 	filters.Filter, filters.Winner = true, true
 	filters.Says([]byte("Blocked (malware)"))
+	besides := said(public, race.NXDomainSOA, dns.RcodeNameError)
+	besides.Filter = true
+	besides.Says([]byte("Filtered"))
+	page := said(public, race.Good, dns.RcodeSuccess)
+	page.Filter, page.Winner = true, true
+	page.Says([]byte("Forged Answer"))
+	refused := errors.New("connection refused")
 	late := unheard(vpn, race.ErrSilent)
 	late.lateGood = 2_204_000
 	for _, tc := range []struct {
@@ -81,17 +88,48 @@ func TestWhy(t *testing.T) {
 			Present{Sole: home, Answers: 5, Zone: "example.", State: states()}, []string{"no opinion came from " + vpn + " (REFUSED)"}},
 		{api.WhyFiltered, Race{Verdict: race.NXDomainSOA, By: public, Filtered: true, Legs: []Leg{filters, nx(home)}}, Present{},
 			[]string{public + " filters the name: Blocked (malware)."}},
+		{api.WhyDown, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), unheard(vpn, refused), unheard(public, race.ErrServFail)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states(vpn, "failing", "")}, []string{vpn + " alone has answered in corp2.example. (8 answers), and it fails: connection refused."}},
+		{api.WhyDown, Race{Verdict: race.Bogus, By: home, Legs: []Leg{said(home, race.Bogus, 0), unheard(vpn, race.ErrDown)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states(vpn, "down", "silent")}, []string{"and it is down: silent."}},
+		{api.WhyDown, Race{Change: api.ChangedAway, Verdict: race.ServFail, Legs: []Leg{nx(home), unheard(vpn, refused)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states(vpn, "failing", "")}, []string{"in corp2.example. (8 answers), and it fails: connection refused. So clients got SERVFAIL"}},
+		{api.WhyDown, Race{Change: api.ChangedAway, Verdict: race.ServFail, Legs: []Leg{nx(home), unheard(vpn, refused)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states()}, []string{"in corp2.example. (8 answers), and gave no opinion: connection refused. So clients got SERVFAIL"}},
+		{api.WhyInconclusive, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), unheard(vpn, race.ErrRefused)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states()}, []string{"in corp2.example. (8 answers), and gave no opinion: REFUSED. See 'dnsmus status' for that upstream."}},
+		{api.WhyInconclusive, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), unheard(vpn, refused), unheard(public, race.ErrServFail)}}, Present{},
+			[]string{vpn + " (connection refused) and " + public + " (SERVFAIL). See 'dnsmus status' for these upstreams."}},
+		{api.WhyDown, Race{Verdict: race.NXDomainSOA, By: public, Legs: []Leg{filters, unheard(vpn, refused)}},
+			Present{Sole: vpn, Answers: 8, Zone: "corp2.example.", State: states(vpn, "failing", "")}, []string{"and it fails: connection refused."}},
+		{api.WhyFiltered, Race{Verdict: race.NXDomainSOA, By: home, Conclusive: true, Legs: []Leg{nx(home), besides}}, Present{},
+			[]string{public + " filters the name: Filtered. Others deny the name. Ask who runs it."}},
+		{api.WhyFiltered, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{besides, unheard(home, refused)}}, Present{},
+			[]string{public + " filters the name: Filtered. No opinion came from " + home + " (connection refused)."}},
+		{api.WhyFiltered, Race{Verdict: race.Good, By: public, Legs: []Leg{nx(home), page}}, Present{Good: []string{public}}, []string{public + " filters the name: Forged Answer. Ask"}},
+		{api.WhySlow, Race{Verdict: race.Good, By: home, Took: time.Second, Legs: []Leg{said(home, race.Good, 0), besides}}, Present{}, []string{"The answer came after 1.0 s, by " + home}},
 		{api.WhySpecial, Race{Change: api.ChangedSpecial, Verdict: race.NXDomainSOA, Conclusive: true}, Present{}, []string{"answers this name itself", "forward_special"}},
 		{api.WhyRefused, Race{Change: api.ChangedRefused, Verdict: race.Refused}, Present{}, []string{"max_concurrent"}},
 		{api.WhyBogus, Race{Verdict: race.Bogus, By: home, Legs: []Leg{said(home, race.Bogus, 0)}}, Present{}, []string{"by " + home + ", has an address that the option bogus rules out"}},
+		{api.WhyBogus, Race{Verdict: race.NXDomainSOA, By: home, Conclusive: true, Legs: []Leg{nx(home), said(vpn, race.Bogus, 0)}}, Present{},
+			[]string{"by " + vpn + ", has an address that the option bogus rules out. Others deny the name. If such"}},
+		{api.WhyBogus, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), said(public, race.Untrusted, 0), unheard(vpn, race.ErrSilent)}}, Present{},
+			[]string{"by " + public + ", has a private address, and private_from leaves that upstream out. Others deny the name. No opinion came from " + vpn + " (no reply in time)."}},
+		{api.WhyBogus, Race{Verdict: race.NoDataSOA, By: home, Type: dns.TypeA, Conclusive: true, Legs: []Leg{said(home, race.NoDataSOA, 0), said(vpn, race.Bogus, 0), said(public, race.Bogus, 0)}}, Present{},
+			[]string{"The answers of " + vpn + " and " + public + " have addresses that the option bogus rules out. Others deny the type."}},
+		{api.WhyBogus, Race{Verdict: race.ServFail, By: home, Legs: []Leg{unheard(home, race.ErrServFail), said(vpn, race.Bogus, 0)}}, Present{},
+			[]string{"by " + vpn + ", has an address that the option bogus rules out. No opinion came from " + home + " (SERVFAIL)."}},
 		{api.WhyBogus, Race{Change: api.ChangedUntrusted, Verdict: race.Untrusted}, Present{}, []string{"private_from"}},
 		{api.WhyProven, Race{Change: api.ChangedProven, Verdict: race.NoData, Type: dns.TypeAAAA}, Present{}, []string{"shown lately that it exists", "no AAAA record"}},
 		{api.WhyNoData, Race{Verdict: race.NoDataSOA, By: home, Type: dns.TypeA, Conclusive: true, Legs: []Leg{said(home, race.NoDataSOA, 0)}}, Present{},
 			[]string{"The name exists, and has no A record: " + home + " says so."}},
 		{api.WhyNoData, Race{Verdict: race.NoDataSOA, By: home, Type: dns.TypeA, Conclusive: true, Final: true}, Present{}, []string{"another type of it, so not all others were waited for"}},
 		{api.WhyDiffer, Race{Verdict: race.Good, By: home, Differ: true, Took: time.Second}, Present{Differ: []string{home, vpn}}, []string{home + " and " + vpn + " give different ones; this one is by " + home, "prefer"}},
+		{api.WhyDiffer, Race{Verdict: race.Good, By: home, Differ: true, Took: time.Second}, Present{Differ: []string{home, vpn}, Prefer: "order"}, []string{"this one is by " + home + ". The option prefer (order) chooses."}},
+		{api.WhyNoData, Race{Verdict: race.NoDataSOA, By: home, Type: dns.TypeTXT, ZoneOnly: true, Name: []byte("\x06secret\x07example\x00"), Legs: []Leg{said(home, race.NoDataSOA, 0)}}, Present{},
+			[]string{"Only the zone secret.example. is remembered, so this may be about another name in it. The name exists, and has no TXT record"}},
 		{api.WhySlow, Race{Verdict: race.Good, By: public, Took: 913 * time.Millisecond, Legs: []Leg{said(public, race.Good, 0), func() Leg { l := Leg{Upstream: vpn}; l.Pends(); return l }()}}, Present{},
-			[]string{"after 913 ms, by " + public, "Without a reply until then were " + vpn}},
+			[]string{"after 913 ms, by " + public, vpn + " had not replied until then."}},
 		{api.WhyFailed, Race{Change: api.ChangedNone, Legs: []Leg{unheard(home, errors.New("connection refused"))}}, Present{}, []string{"No upstream replied: " + home + " (connection refused)."}},
 		{api.WhyFailed, Race{Verdict: race.ServFail, By: home, Legs: []Leg{unheard(home, race.ErrServFail)}}, Present{}, []string{"failed: " + home + " (SERVFAIL)"}},
 		{api.WhyAlias, Race{Change: api.ChangedAlias, Verdict: race.Broken, Legs: []Leg{unheard(home, race.ErrEndUnknown)}}, Present{}, []string{"is an alias", race.ErrEndUnknown.Error()}},

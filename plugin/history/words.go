@@ -8,49 +8,49 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
-// filter is the leg whose reply says that it is a filter's; nil: there is none.
-func (r *Race) filter() *Leg {
+// those are the legs of which something is true.
+func (r *Race) those(is func(*Leg) bool) (legs []*Leg) {
 	for i := range r.Legs {
-		if l := &r.Legs[i]; l.Filter {
+		if is(&r.Legs[i]) {
+			legs = append(legs, &r.Legs[i])
+		}
+	}
+	return legs
+}
+
+// filters are the legs whose replies say that they are a filter's.
+func (r *Race) filters() []*Leg { return r.those(func(l *Leg) bool { return l.Filter }) }
+
+// filterWon reports whether clients got a filter's reply.
+func (r *Race) filterWon() bool {
+	return len(r.those(func(l *Leg) bool { return l.Filter && l.Winner })) > 0
+}
+
+func (r *Race) missing() []*Leg { return r.those(func(l *Leg) bool { return l.Missing }) }
+
+func (r *Race) lateGood() []*Leg { return r.those(func(l *Leg) bool { return l.lateGood > 0 }) }
+
+// ruledOut are the legs whose answers the policy rules out.
+func (r *Race) ruledOut() []*Leg { return r.those(func(l *Leg) bool { return l.Verdict.IsBogus() }) }
+
+// pending are the upstreams from which nothing had come.
+func (r *Race) pending() []string {
+	return names(r.those(func(l *Leg) bool { return l.after < 0 && !l.Unasked }))
+}
+
+// part is that of an upstream among some legs; nil: it is not among them.
+func part(some []*Leg, upstream string) *Leg {
+	for _, l := range some {
+		if l.Upstream == upstream {
 			return l
 		}
 	}
 	return nil
 }
 
-func (r *Race) missing() (legs []*Leg) {
-	for i := range r.Legs {
-		if r.Legs[i].Missing {
-			legs = append(legs, &r.Legs[i])
-		}
-	}
-	return legs
-}
-
-func (r *Race) isMissing(upstream string) bool {
-	for _, l := range r.missing() {
-		if l.Upstream == upstream {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *Race) lateGood() (legs []*Leg) {
-	for i := range r.Legs {
-		if r.Legs[i].lateGood > 0 {
-			legs = append(legs, &r.Legs[i])
-		}
-	}
-	return legs
-}
-
-// pending are the upstreams from which nothing had come.
-func (r *Race) pending() (names []string) {
-	for i := range r.Legs {
-		if l := &r.Legs[i]; l.after < 0 && !l.Unasked {
-			names = append(names, l.Upstream)
-		}
+func names(legs []*Leg) (names []string) {
+	for _, l := range legs {
+		names = append(names, l.Upstream)
 	}
 	return names
 }
@@ -61,7 +61,7 @@ func (r *Race) legs(some []*Leg) string {
 	for _, l := range some {
 		parts = append(parts, fmt.Sprintf("%s (%s)", l.Upstream, l.Words(r.Type)))
 	}
-	return strings.Join(parts, ", ")
+	return list(parts)
 }
 
 // denied is what is denied.

@@ -30,7 +30,14 @@ func text(all []api.Remembered, now time.Time, screen show.Screen) (lines []stri
 
 // one tells a fate: first what it was and why, then what each upstream said.
 func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) {
-	lines = screen.Lines(fmt.Sprintf("%s %s: %s", r.Name, r.Type, head(r, now)))
+	name := r.Name
+	if r.ZoneOnly {
+		name = "A name in " + strings.TrimPrefix(name, "*.")
+		if r.Name == "*." {
+			name = "A name in ."
+		}
+	}
+	lines = screen.Lines(fmt.Sprintf("%s %s: %s", name, r.Type, head(r, now)))
 	if what := show.Reply(&r.Outcome); len(lines) > 0 {
 		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.VerdictColour(r.Verdict), what), 1)
 	}
@@ -69,15 +76,12 @@ func head(r *api.Remembered, now time.Time) string {
 	return fmt.Sprintf("%s, %d times since %s, last %s", what, r.Count, show.Clock(r.First, now), ago)
 }
 
-// about is what is known of a zone, for a name of which nothing is.
-func about(z *api.Zone) string {
+// about is what is known of a zone, for a name of which nothing is. Prefer is the option of its
+// server; empty: it is not set.
+func about(z *api.Zone, prefer string) string {
 	var names []string
 	for _, k := range z.KnownBy {
-		name := k.Upstream
-		if k.Down {
-			name += " (down)"
-		}
-		names = append(names, name)
+		names = append(names, k.String())
 	}
 	if len(names) == 0 {
 		return ""
@@ -87,7 +91,11 @@ func about(z *api.Zone) string {
 		have = "has"
 	}
 	text := fmt.Sprintf("In its zone %s %s %s answered.", z.Zone, show.And(names), have)
-	if len(z.Differ) > 0 {
+	switch {
+	case len(z.Differ) == 0:
+	case prefer != "":
+		text += fmt.Sprintf(" Their answers differ, and the option prefer (%s) chooses one; explain --alone shows them all.", prefer)
+	default:
 		text += " Their answers differ, so which one clients get may change from query to query. The option prefer chooses one for good; explain --alone shows them all."
 	}
 	return text

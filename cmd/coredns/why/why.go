@@ -28,7 +28,7 @@ func usage(name, program string) string {
 Shows what became of NAME when it was denied, failed or took long: what each
 upstream said, who is to blame, until when that lasts, and what to do. It is
 from the memory of the running server, so it sends no query; '` + program + ` explain'
-sends one. Good answers are not remembered.
+sends one. Of good answers only slow ones and those of filters are remembered.
 
 NAME may be part of a URL or a mail address, in Unicode, or an address, which
 stands for its name. Without TYPE all types are shown.
@@ -126,7 +126,13 @@ func zone(ctx context.Context, c *client.Command, s *client.Client, name string)
 func nothing(c *client.Command, name string, known *api.Zone, state *api.State, now time.Time) []string {
 	text := fmt.Sprintf("%s: nothing is remembered. It was answered, or is not in memory: the server has run for %s, and forgets the oldest first.", name, show.Age(now.Sub(state.Since)))
 	if known != nil {
-		text += "\n" + about(known)
+		prefer := ""
+		for i := range state.Servers {
+			if s := &state.Servers[i]; s.Server == known.Server {
+				prefer = s.Prefer
+			}
+		}
+		text += "\n" + about(known, prefer)
 	}
 	return c.Out.Lines(text + fmt.Sprintf("\nTo ask now: %s explain %s", c.Program, show.Quoted(name)))
 }

@@ -64,13 +64,23 @@ func run(t *testing.T, all []api.Remembered, args ...string) (status int, out, p
 	path := testkit.Socket(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := json.NewEncoder(w)
 		if r.URL.Path == api.Status {
-			e.Encode(api.State{PID: 812, Since: time.Now().Add(-time.Hour), Servers: []api.Server{{Server: "127.0.0.123:53"}}})
+			e.Encode(api.State{PID: 812, Since: time.Now().Add(-time.Hour), Servers: []api.Server{{Server: "127.0.0.123:53", Prefer: "order"}}})
 			return
 		}
 		if r.URL.Path == api.Zones {
+			if r.URL.Query().Get(api.ParamZone) == "preferring.example." {
+				e.Encode(api.Zone{Server: "127.0.0.123:53", Zone: "preferring.example.", KnownBy: []api.Knower{{Upstream: "10.1.0.53", Failing: true}}, Differ: []string{"10.1.0.53"}})
+				return
+			}
 			for _, zone := range []string{"example.", "below.example."} {
 				e.Encode(api.Zone{Zone: zone, KnownBy: []api.Knower{{Upstream: "10.1.0.53"}, {Upstream: "10.2.0.53", Down: true}}, Differ: []string{"10.1.0.53", "10.2.0.53"}})
 			}
+			return
+		}
+		if q := r.URL.Query(); q.Get(api.ParamName) == "host.secret.example." {
+			one := api.Remembered{ZoneOnly: true, Count: 1}
+			one.Name, one.Type, one.Verdict, one.Rcode = "*.secret.example.", "MX", "nodata", "NOERROR"
+			e.Encode(one)
 			return
 		}
 		for _, one := range all {
@@ -96,6 +106,8 @@ func TestRun(t *testing.T) {
 		{"git.corp2.example AAAA", 2, "Late:  10.2.0.53%wg0 had a good answer after 2.20 s.", ""},
 		{"git.corp2.example MX", 4, "git.corp2.example.: nothing is remembered.", ""},
 		{"other.example", 4, "has run for 1 h, and forgets the oldest first.\nIn its zone example. 10.1.0.53 and 10.2.0.53 (down) have answered. Their answers differ, so which one clients get may change from query to query. The option prefer chooses one for good; explain --alone shows them all.\nTo ask now: dnsmus explain other.example.\n\nAsked: the server on 127.0.0.123:53, process 812.\n", ""},
+		{"other.preferring.example", 4, "\nIn its zone preferring.example. 10.1.0.53 (failing) has answered. Their answers differ, and the option prefer (order) chooses one; explain --alone shows them all.\n", ""},
+		{"host.secret.example MX", 1, "A name in secret.example. MX: NODATA", ""},
 		{"", 64, "", "missing NAME"},
 		{"a..b", 64, "", "is not a domain name"},
 		{"a FOO", 64, "", "is not a record type"},

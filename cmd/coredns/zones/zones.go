@@ -108,10 +108,7 @@ func table(all []api.Zone, now time.Time) show.Table {
 func knowers(z *api.Zone) string {
 	var names []string
 	for _, k := range z.KnownBy {
-		name := k.Upstream
-		if k.Down {
-			name += " (down)"
-		}
+		name := k.String()
 		if z.Leader != nil && k.Upstream == *z.Leader {
 			names = slices.Insert(names, 0, name)
 		} else {

@@ -16,14 +16,16 @@ type Race struct {
 
 // Remembered is a line of the reply to [History]: races of one name and type that ended alike,
 // of which the last one is shown. Remembered are those that were denied or failed, that took long,
-// and that got something else than an upstream's reply. Records are not.
+// that got a filter's answer, and that got something else than an upstream's reply. Records are
+// not.
 type Remembered struct {
 	Race
-	First time.Time `json:"first"`
-	Last  time.Time `json:"last"`
-	Count int       `json:"count"`
-	Late  []LateLeg `json:"late"` // good answers that came after the denial
-	Why   Why       `json:"why"`
+	ZoneOnly bool      `json:"zone_only"` // only the zone of the name was kept, so it may be about another name there
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Count    int       `json:"count"`
+	Late     []LateLeg `json:"late"` // good answers that came after the denial
+	Why      Why       `json:"why"`
 }
 
 // LateLeg is a good answer that came when its race was over.
@@ -48,7 +50,7 @@ type WhyKind string
 
 // Kinds of [Why].
 const (
-	WhyDown         WhyKind = "down"         // the one that knows the zone is down
+	WhyDown         WhyKind = "down"         // the one that knows the zone is down, or fails
 	WhyGone         WhyKind = "gone"         // or its link is gone
 	WhyUnknown      WhyKind = "unknown"      // nobody knows the name, and all were heard
 	WhyInconclusive WhyKind = "inconclusive" // some gave no opinion

@@ -25,6 +25,18 @@ type Knower struct {
 	Private  bool      `json:"private"` // its addresses are
 	Knows    bool      `json:"knows"`   // it was the first, or agrees with that
 	Down     bool      `json:"down"`
+	Failing  bool      `json:"failing"` // it is up, and the last query to it failed
+}
+
+// String is the upstream's name, and in brackets what is wrong with it.
+func (k *Knower) String() string {
+	switch {
+	case k.Down:
+		return k.Upstream + " (down)"
+	case k.Failing:
+		return k.Upstream + " (failing)"
+	}
+	return k.Upstream
 }
 
 // Domain is a domain that the system says is an interface's.
