@@ -99,7 +99,16 @@ func TestOneTypeIsKnownAtOnce(t *testing.T) {
 				for library, addresses := range l.libraries() {
 					for n := range 10 {
 						name := fmt.Sprintf("%s%d.corp.example", library, n)
-						if got := addresses(name); got != "10.1.0.10" {
+						got := addresses(name)
+						if got != "10.1.0.10" && refusal == "NXDOMAIN" { // on a busy machine AAAA may be denied before A is looked at
+							l.eventually(func() error {
+								if got = addresses(name); got != "10.1.0.10" {
+									return fmt.Errorf("%s: %s is still %q", library, name, got)
+								}
+								return nil
+							})
+						}
+						if got != "10.1.0.10" {
 							t.Errorf("%s: %s is %q, want 10.1.0.10", library, name, got)
 						}
 					}
