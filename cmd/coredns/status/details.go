@@ -9,6 +9,25 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
+// about is all that is known of the upstreams that are meant by a word, by server block if there are
+// several.
+func about(servers []api.Server, word string, now time.Time, screen show.Screen) (lines []string) {
+	for i := range servers {
+		of := find(servers[i:i+1], word)
+		if len(of) == 0 {
+			continue
+		}
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		if len(servers) > 1 {
+			lines = append(lines, screen.Lines("On "+servers[i].Server+":")...)
+		}
+		lines = append(lines, details(of, now, screen)...)
+	}
+	return lines
+}
+
 // details are all that is known of upstreams, a line each.
 func details(upstreams []api.Upstream, now time.Time, screen show.Screen) (lines []string) {
 	for i := range upstreams {
@@ -49,7 +68,7 @@ func facts(u *api.Upstream, now time.Time) []fact {
 	}
 	times := ""
 	if u.P50 != nil && u.P95 != nil {
-		times = fmt.Sprintf("half within %s, 95 %% within %s, in the last hour", took(u.P50), took(u.P95))
+		times = fmt.Sprintf("half of the good ones within %s, 95 %% within %s, in the last hour", took(u.P50), took(u.P95))
 	}
 	return []fact{
 		{"told by", strings.Join(u.ToldBy, ", ")},
@@ -112,7 +131,7 @@ func tally(t api.Tally) string {
 	if t.Asked == 0 {
 		return "not asked"
 	}
-	text := fmt.Sprintf("asked %d times: %d good, %d denied", t.Asked, t.Good, t.Denied)
+	text := fmt.Sprintf("asked %s: %d good, %d denied", show.Count(t.Asked, "time", "times"), t.Good, t.Denied)
 	for _, part := range []struct {
 		n    int
 		what string
@@ -123,7 +142,7 @@ func tally(t api.Tally) string {
 	}
 	text += fmt.Sprintf("; %d won", t.Won)
 	if t.Only > 0 {
-		text += fmt.Sprintf("; %d times it alone had a good answer", t.Only)
+		text += fmt.Sprintf("; %s it alone had a good answer", show.Count(t.Only, "time", "times"))
 	}
 	return text
 }

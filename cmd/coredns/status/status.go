@@ -29,7 +29,7 @@ It sends no query.
             for how long; or failing (the last query to it was an error)
   TOLD BY   what names it: a file, a program, or the Corefile
   PATH      by which it is asked: udp, tcp, tls, https or quic
-  P50, P95  in what time half of its replies come, and 95 % of them
+  P50, P95  in what time half of its good answers come, and 95 % of them
   GOOD      the share of its replies in the last hour that were good
   ONLY      questions of the last hour that it alone has answered
   KNOWS     zones that it alone has answered in lately
@@ -67,7 +67,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	case *short:
 		return c.WriteLines([]string{brief(servers, now)}, code)
 	case one != nil:
-		return c.WriteLines(details(one, now, c.Out), code)
+		return c.WriteLines(about(servers, c.Words[0], now, c.Out), code)
 	default:
 		return c.WriteLines(text(state, client.Nameservers(), now, c.Out), code)
 	}

@@ -83,6 +83,12 @@ func TestRun(t *testing.T) {
 		{"none is up", three("down", "gone"), nil, 2, "0 of 2 upstreams are up.\n", ""},
 		{"none is there", three(), nil, 2, "there is no upstream.\n", ""},
 		{"one upstream", three("up", "down"), []string{"10.2.0.53"}, 1, "10.2.0.53%wg0: down 42 s\n", ""},
+		{"one upstream of several server blocks", func() *api.State {
+			s := three("up", "down")
+			s.Servers = append(s.Servers, s.Servers[0], api.Server{Server: "127.0.0.1:55"})
+			s.Servers[1].Server = "127.0.0.1:54"
+			return s
+		}(), []string{"10.1.0.53"}, 1, "\n\nOn 127.0.0.1:54:\n10.1.0.53%tun0: up 42 s\n", ""},
 		{"no upstream", three("up", "down"), []string{"10.2.0.54"}, 64, "", "they are 10.1.0.53%tun0 and 10.2.0.53%wg0"},
 		{"help", three("up"), []string{"-h"}, 0, "Usage: dnsmus status", ""},
 		{"a wrong flag", three("up"), []string{"--shrot"}, 64, "", "see 'dnsmus status -h'"},
@@ -96,6 +102,17 @@ func TestRun(t *testing.T) {
 	var state api.State
 	if err := json.Unmarshal([]byte(out), &state); err != nil || len(state.Servers[0].Upstreams) != 3 {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestTally(t *testing.T) {
+	for want, of := range map[string]api.Tally{
+		"not asked": {}, "asked 1 time: 1 good, 0 denied; 1 won; 1 time it alone had a good answer": {Asked: 1, Good: 1, Won: 1, Only: 1},
+		"asked 3 times: 2 good, 0 denied, 1 failed; 2 won; 2 times it alone had a good answer": {Asked: 3, Good: 2, Failed: 1, Won: 2, Only: 2},
+	} {
+		if got := tally(of); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
@@ -113,7 +130,7 @@ func TestHostile(t *testing.T) {
 }
 
 func TestShare(t *testing.T) {
-	for want, of := range map[string][2]int{"-": {0, 0}, "0%": {0, 10}, "<1%": {1, 1000}, "50%": {5, 10}, "99%": {9999, 10000}, "100%": {10, 10}} {
+	for want, of := range map[string][2]int{"-": {0, 0}, "0%": {0, 10}, "<1%": {1, 1000}, "50%": {5, 10}, ">99%": {9999, 10000}, "99%": {990, 1000}, "67%": {2, 3}, "33%": {1, 3}, "1%": {6, 1000}, "100%": {10, 10}} {
 		if got := share(of[0], of[1]); got != want {
 			t.Errorf("%v: %s, want %s", of, got, want)
 		}

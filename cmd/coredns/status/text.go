@@ -76,15 +76,15 @@ func races(s *api.Server) string {
 	return text
 }
 
-// share is a part in percent, which is 0% or 100% only if it is that.
+// share is a part in percent, rounded, which is 0% or 100% only if it is that.
 func share(part, all int) string {
-	switch percent := 100 * part / max(all, 1); {
+	switch percent := (200*part + all) / max(2*all, 1); {
 	case all == 0:
 		return "-"
 	case part > 0 && percent == 0:
 		return "<1%"
 	case part < all && percent > 99:
-		return "99%"
+		return ">99%"
 	default:
 		return fmt.Sprintf("%d%%", percent)
 	}

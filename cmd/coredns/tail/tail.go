@@ -21,8 +21,8 @@ func usage(name string) string {
 	return `Usage: ` + name + ` [FILTER]... [OPTION]...
 
 Shows what happens at the running server, a line an event, until Ctrl-C: each
-query with its reply, answers that come too late, and upstreams that go down and
-come up. The server's log says that somebody watches. What the plugin cache
+query with its reply, good answers that come after a denial, and upstreams that
+go down and come up. The server's log says that somebody watches. What the plugin cache
 answers by itself is not shown.
 
 Queries are shown that all words of FILTER are true of:
@@ -60,7 +60,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 		return c.Failed(err)
 	}
 	c.Complain("%s", client.Asked(state))
-	w := writer{out: c.Out, json: c.JSON}
+	w := writer{out: c.Out, json: c.JSON, several: len(state.Servers) > 1}
 	err = s.Lines(ctx, api.Events, params, w.take)
 	switch {
 	case err == nil:
@@ -79,9 +79,10 @@ var errOutput = errors.New("cannot write")
 
 // writer writes events as lines.
 type writer struct {
-	out   io.Writer
-	json  bool
-	names recent
+	out     io.Writer
+	json    bool
+	several bool // server blocks, so a line says which one it is of
+	names   recent
 }
 
 // take writes what a line of the stream says.

@@ -126,6 +126,22 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// Of several server blocks a line says which one it is of.
+func TestSeveralBlocks(t *testing.T) {
+	e := sample()[9].(api.UpstreamEvent)
+	e.Server = "127.0.0.1:54"
+	line, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for several, want := range map[bool]string{false: "3 queries wait for it", true: "3 queries wait for it; server 127.0.0.1:54"} {
+		w := writer{several: several}
+		if text, err := w.text(line); err != nil || !strings.HasSuffix(text, want) {
+			t.Errorf("%q, %v, want %q", text, err, want)
+		}
+	}
+}
+
 // A word without text is one that a script had no value for.
 func TestEmptyWord(t *testing.T) {
 	status, problems, _ := run(t, t.Context(), nil, false, io.Discard, "corp.example", "")

@@ -16,14 +16,28 @@ func (w *writer) text(line []byte) (string, error) {
 	if err := client.Decode(line, &e); err != nil {
 		return "", err
 	}
-	switch e.Event {
+	text, err := w.event(e.Event, line)
+	if w.several && text != "" && e.Server != "" {
+		text += "; server " + e.Server
+	}
+	return text, err
+}
+
+// event is what there is to say of an event of that kind.
+func (w *writer) event(kind string, line []byte) (string, error) {
+	switch kind {
 	case api.EventRace:
 		return read(line, func(e *api.RaceEvent) string {
 			w.names.add(e.ID, e.Name+" "+e.Type)
 			return at(e.Race.At) + race(e)
 		})
 	case api.EventLate:
-		return read(line, func(e *api.LateEvent) string { return at(e.At) + w.late(e) })
+		return read(line, func(e *api.LateEvent) string {
+			if !e.WouldHaveWon { // it would have changed nothing
+				return ""
+			}
+			return at(e.At) + w.late(e)
+		})
 	case api.EventUpstream:
 		return read(line, func(e *api.UpstreamEvent) string {
 			text := fmt.Sprintf("upstream %s is %s", e.Upstream, e.State)
@@ -124,17 +138,13 @@ func reply(o *api.Outcome) string {
 	return text
 }
 
-// late is a reply that came when its race was over.
+// late is a good answer that came when its race had ended with a denial.
 func (w *writer) late(e *api.LateEvent) string {
 	what := "an earlier query"
 	if name := w.names.find(e.ID); name != "" {
 		what = name
 	}
-	text := fmt.Sprintf("late: %s says %s of %s after %s", e.Upstream, e.Verdict, what, show.Span(show.Seconds(e.Seconds)))
-	if e.WouldHaveWon {
-		text += "; the denial was wrong"
-	}
-	return text
+	return fmt.Sprintf("late: %s had a good answer for %s after %s; the denial was wrong", e.Upstream, what, show.Span(show.Seconds(e.Seconds)))
 }
 
 // changes are those of the list of upstreams.

@@ -77,11 +77,30 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if c.JSON {
 		return c.WriteJSON(all, status)
 	}
-	lines := table(all, time.Now()).Lines(c.Out)
+	lines := tables(all, state.Servers, time.Now(), c.Out)
 	if len(all) == 0 {
 		lines = c.Out.Lines("Nothing is known yet: no upstream has answered there since the server began, or since the upstreams changed.")
 	}
 	return c.WriteLines(append(lines, "", client.Asked(state)), status)
+}
+
+// tables are those of all server blocks that know of zones, each under the block's name if there are
+// several blocks.
+func tables(all []api.Zone, servers []api.Server, now time.Time, screen show.Screen) (lines []string) {
+	if len(servers) < 2 {
+		return table(all, now).Lines(screen)
+	}
+	for _, s := range servers {
+		of := slices.DeleteFunc(slices.Clone(all), func(z api.Zone) bool { return z.Server != s.Server })
+		if len(of) == 0 {
+			continue
+		}
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(append(lines, screen.Lines("On "+s.Server+":")...), table(of, now).Lines(screen)...)
+	}
+	return lines
 }
 
 func table(all []api.Zone, now time.Time) show.Table {

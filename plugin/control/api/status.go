@@ -64,7 +64,7 @@ type Upstream struct {
 	EDNSUntil *time.Time `json:"edns_until"`
 	Signs     *bool      `json:"signs"`       // it does DNSSEC
 	RTT       *float64   `json:"rtt_seconds"` // over UDP, smoothed (RFC 6298)
-	P50       *float64   `json:"p50"`         // seconds that its replies took in the last hour: half of them no longer than that
+	P50       *float64   `json:"p50"`         // seconds that its good answers took in the last hour: half of them no longer than that
 	P95       *float64   `json:"p95"`         // and 95 %
 
 	Minute Tally `json:"minute"` // the last 60 s
