@@ -78,7 +78,7 @@ func (c *call) learnZone(now time.Time) {
 		c.learnGood(c.winner, own, now)
 	}
 	c.countAsked(now)
-	c.race.race.ReportTo(c)
+	c.race.race.ReportTo(c, c.late != nil && c.Verdict.Negative())
 	if first := c.Plan.First; c.Plan.Alone && c.winner >= 0 && c.winner != first {
 		if verdict, _ := c.race.race.Reply(first); verdict == race.None {
 			own := c.set.names.Past(c.question, now).Owners.Has(first)

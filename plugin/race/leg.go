@@ -162,12 +162,16 @@ func (l *Leg) Again() {
 // Waiting reports whether a reply may still win.
 func (l *Leg) Waiting() bool { return l.race.wants.Load() == toWin }
 
-// TakesLate reports whether a sink takes replies that come after the end of the race.
-func (l *Leg) TakesLate() bool { return l.race.wants.Load() == toLearn }
+// TakesLate reports whether a sink takes replies that come after the end of the race, also old
+// ones.
+func (l *Leg) TakesLate(old bool) bool {
+	wants := l.race.wants.Load()
+	return wants == toCorrect || wants == toLearn && !old
+}
 
 // reportLate hands such a reply to the sink.
 func (l *Leg) reportLate(msg []byte, at instant.Time) {
-	if !l.TakesLate() {
+	if !l.TakesLate(false) {
 		return
 	}
 	r := l.race

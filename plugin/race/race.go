@@ -76,6 +76,7 @@ type Race struct {
 	lookAt    time.Duration // when the goroutine that waits decides again by itself
 	decided   bool          // Wait has returned, and Discard was not called since
 	lingering bool
+	corrects  bool      // its sink takes old replies too
 	news      uint32    // how often Learned was called
 	sink      ReplySink // of ReportTo
 
@@ -87,8 +88,9 @@ type Race struct {
 type use = uint32
 
 const (
-	toWin   use = iota // the race is on
-	toLearn            // it is over, but a sink takes them
+	toWin     use = iota // the race is on
+	toLearn              // it is over, but a sink takes them
+	toCorrect            // likewise, however late they come
 	noUse
 )
 
@@ -168,10 +170,13 @@ func (r *Race) Changed() {
 // upstream has replied or failed, but not its replies.
 func (r *Race) End() {
 	r.mu.Lock()
-	if r.sink != nil {
-		r.wants.Store(toLearn)
-	} else {
+	switch {
+	case r.sink == nil:
 		r.wants.Store(noUse)
+	case r.corrects:
+		r.wants.Store(toCorrect)
+	default:
+		r.wants.Store(toLearn)
 	}
 	if r.sleeper != nil {
 		r.clock.release(r.sleeper)

@@ -406,7 +406,7 @@ func TestRelease(t *testing.T) {
 				t.Fatal(res.Verdict)
 			}
 			if listens {
-				r.ReportTo(new(replySink))
+				r.ReportTo(new(replySink), false)
 			}
 			if silent.leave || replies.leave {
 				t.Error("a leg is let go of while somebody waits")

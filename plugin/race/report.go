@@ -3,15 +3,16 @@ package race
 import "time"
 
 // ReportTo hands each reply to the sink once: those that have come, and those that still
-// come, also after End. It is called after Wait.
-func (r *Race) ReportTo(sink ReplySink) {
+// come, also after End. Old ones, as in [Leg.TakesLate], come if the sink corrects what the race
+// brought. It is called after Wait.
+func (r *Race) ReportTo(sink ReplySink, corrects bool) {
 	type report struct {
 		leg int
 		said
 		took time.Duration
 	}
 	r.mu.Lock()
-	r.sink = sink
+	r.sink, r.corrects = sink, corrects
 	there := make([]report, 0, 8)
 	for i := range r.state.legs {
 		if s := &r.state.legs[i]; s.own().verdict != None {

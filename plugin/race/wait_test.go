@@ -131,14 +131,14 @@ func TestR15ReportTo(t *testing.T) {
 		scripts := []*script{{events: says(20*ms, nodata)}, {events: says(150*ms, goodReply)}, {events: says(5*ms, nxdomain)}, {events: says(time.Second, otherGood)}, {}}
 		r := begin(Setup{Plan: Plan{Alone: true, First: 1, Hedge: 100 * ms}}, len(scripts), func(i int, leg *Leg) (Exchange, instant.Time) { return scripts[i].ask(leg) })
 		r.Wait(t.Context())
-		if scripts[0].leg.TakesLate() {
+		if scripts[0].leg.TakesLate(false) {
 			t.Error("it takes late replies before ReportTo")
 		}
 		sink := new(replySink)
-		r.ReportTo(sink)
+		r.ReportTo(sink, false)
 		r.End()
-		if !scripts[3].leg.TakesLate() || scripts[3].leg.Waiting() {
-			t.Error("it takes no late replies, or waits")
+		if leg := scripts[3].leg; !leg.TakesLate(false) || leg.TakesLate(true) || leg.Waiting() {
+			t.Error("it takes no late replies, or old ones, or waits")
 		}
 		time.Sleep(timeout)
 		synctest.Wait()

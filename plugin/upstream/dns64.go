@@ -40,4 +40,4 @@ func (p prober64) Reply(msg []byte, _ instant.Time, _ bool) {
 }
 
 // TakesLate implements LateReceiver: no race waits for it.
-func (prober64) TakesLate() bool { return true }
+func (prober64) TakesLate(bool) bool { return true }

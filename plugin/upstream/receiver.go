@@ -33,14 +33,15 @@ type Receiver interface {
 // any more.
 type LateReceiver interface {
 	Receiver
-	// TakesLate reports whether it takes them. As Waiting, it must do no more than look.
-	TakesLate() bool
+	// TakesLate reports whether it takes them, also old ones: more than a second after the
+	// query. As Waiting, it must do no more than look.
+	TakesLate(old bool) bool
 }
 
-// takesLate reports whether late replies are to be handed on.
-func takesLate(to Receiver) bool {
+// takesLate reports whether late replies are to be handed on, or old ones.
+func takesLate(to Receiver, old bool) bool {
 	l, ok := to.(LateReceiver)
-	return ok && l.TakesLate()
+	return ok && l.TakesLate(old)
 }
 
 // nobody is the Receiver of exchanges that are not waited for.

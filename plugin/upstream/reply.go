@@ -26,7 +26,7 @@ func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now insta
 	switch {
 	case x.phase == ended, socket != nil && !x.phase.hearsUDP():
 	case socket != nil && !x.to.Waiting():
-		if takesLate(x.to) && usable(msg, TruncatedAnswers) == nil {
+		if takesLate(x.to, false) && usable(msg, TruncatedAnswers) == nil {
 			out.add(job{kind: replyJob, to: x.to, msg: msg, s: socket, at: now})
 		}
 		x.step(answered, nil, now, out)

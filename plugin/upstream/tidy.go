@@ -109,11 +109,14 @@ func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 			u.retireLocked(s)
 		}
 	}
-	few := u.pendingOverUDPLocked() <= maxLate
-	u.forgetLocked(&u.waitingForLink, few, paused, now, out)
+	keep := keepNone
+	if u.pendingOverUDPLocked() <= maxLate {
+		keep = keepAll
+	}
+	u.forgetLocked(&u.waitingForLink, keep, paused, now, out)
 	waited := u.retired[:0]
 	for _, s := range u.retired {
-		s.forgetLocked(few, paused, now, out)
+		s.forgetLocked(keep, paused, now, out)
 		if s.pending.Len() == 0 {
 			s.Close()
 		} else {
@@ -124,12 +127,16 @@ func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 	u.retired = waited
 	for _, s := range u.sockets {
 		if s != nil {
-			s.forgetLocked(few, paused, now, out)
+			s.forgetLocked(keep, paused, now, out)
 		}
 	}
 	for i := len(u.conns.open) - 1; i >= 0; i-- {
 		s := u.conns.open[i]
-		u.forgetLocked(&s.pending, false, paused, now, out)
+		keep = keepNone
+		if s.pending.Len() <= maxLateStream {
+			keep = keepLate
+		}
+		u.forgetLocked(&s.pending, keep, paused, now, out)
 		s.callOffLocked()
 		idle := s.state.connected() && !now.Before(s.idleAtLocked())
 		if s.pending.Len() == 0 && (u.closing || !s.takesMore() || idle) {
@@ -148,6 +155,19 @@ func (u *Upstream) tidyLocked(paused bool, now instant.Time, out *outbox) {
 // go sooner.
 const maxLate = 4096
 
+// maxLateStream is how many exchanges a stream has at most when late replies are waited for: half
+// of its workers are left to others.
+const maxLateStream = maxWorkers / 2
+
+// keeping is which exchanges that are not waited for are kept as long as a reply may come.
+type keeping uint8
+
+const (
+	keepNone keeping = iota
+	keepLate         // those with a receiver of old replies
+	keepAll
+)
+
 // pendingOverUDPLocked counts them.
 func (u *Upstream) pendingOverUDPLocked() (n int) {
 	for _, s := range u.sockets {
@@ -164,8 +184,8 @@ func (u *Upstream) pendingOverUDPLocked() (n int) {
 // forgetLocked drops exchanges that are not waited for: late replies only have to teach,
 // so of very many none is kept for long, less so those of a down upstream, which is
 // probed, and none at all while the upstream is being closed. Of those kept it releases
-// the races.
-func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now instant.Time, out *outbox) {
+// the races, but for those that take old replies.
+func (u *Upstream) forgetLocked(p *ports.Table[Exchange], keep keeping, paused bool, now instant.Time, out *outbox) {
 	longest := 2 * u.cfg.Timeout
 	long := min(u.cfg.Timeout, u.patienceLocked())
 	if u.known.Down {
@@ -181,19 +201,22 @@ func (u *Upstream) forgetLocked(p *ports.Table[Exchange], few, paused bool, now 
 		x.noteTypeSilence(now, out)
 		x.noteZoneSilence(now, out)
 		age := now.Sub(x.begun)
+		late := keep >= keepLate && takesLate(x.to, true)
 		switch {
-		case u.closing || age > longest || age > long && !x.probe && !few:
+		case u.closing || age > longest || age > long && !x.probe && !late && keep < keepAll:
 			p.Remove(id)
 			x.passTurn(now, out)
 		case !x.probe && age > tidyEvery: // who takes late replies has most of them
-			x.to = nobody{}
+			if !late {
+				x.to = nobody{}
+			}
 			x.passTurn(now, out)
 		}
 	}
 }
 
 // forgetLocked drops what is not waited for on a socket.
-func (s *socket) forgetLocked(few, paused bool, now instant.Time, out *outbox) {
-	s.u.forgetLocked(&s.pending, few, paused, now, out)
+func (s *socket) forgetLocked(keep keeping, paused bool, now instant.Time, out *outbox) {
+	s.u.forgetLocked(&s.pending, keep, paused, now, out)
 	s.questions = nil // counted again when needed
 }

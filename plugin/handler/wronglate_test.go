@@ -1,0 +1,112 @@
+package handler
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/udp"
+)
+
+// dialTCP opens a stream to a resolver of the network.
+func (v *virtual) dialTCP(_ context.Context, to udp.Peer) (net.Conn, error) {
+	v.mu.Lock()
+	k := v.resolvers[to.Addr]
+	v.mu.Unlock()
+	client, server := net.Pipe()
+	go func() {
+		defer server.Close()
+		for {
+			var length [2]byte
+			if _, err := io.ReadFull(server, length[:]); err != nil {
+				return
+			}
+			raw := make([]byte, binary.BigEndian.Uint16(length[:]))
+			if _, err := io.ReadFull(server, raw); err != nil {
+				return
+			}
+			query := new(dns.Msg)
+			if err := query.Unpack(raw); err != nil {
+				panic(err)
+			}
+			if m, after := k.reply(query); m != nil {
+				msg, err := m.Pack()
+				if err != nil {
+					panic(err)
+				}
+				time.AfterFunc(after, func() {
+					server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...))
+				})
+			}
+		}
+	}()
+	return client, nil
+}
+
+// A good answer shows that a denial was wrong for as long as an exchange lives, twice `timeout`:
+// also if its upstream went down meanwhile, or was, and over TCP as well.
+func TestR25WrongDenialsWhenDown(t *testing.T) {
+	for _, tc := range []struct {
+		what              string
+		timeout, patience time.Duration
+		downBefore        bool
+		delay             time.Duration // of the good answer
+		want              int32
+	}{
+		{"silent for longer than patience", 5 * time.Second, 2 * time.Second, false, 2600 * time.Millisecond, 1},
+		{"and for long", 5 * time.Second, 2 * time.Second, false, 9900 * time.Millisecond, 1},
+		{"asked while down", 5 * time.Second, 2 * time.Second, true, 2600 * time.Millisecond, 1},
+		{"after timeout", 2 * time.Second, 2 * time.Second, false, 3900 * time.Millisecond, 1},
+		{"after timeout, with less patience", 4 * time.Second, 1500 * time.Millisecond, false, 5500 * time.Millisecond, 1},
+		{"after all", time.Second, 2 * time.Second, false, 3100 * time.Millisecond, 0},
+	} {
+		for _, network := range []string{"udp", "tcp"} {
+			t.Run(tc.what+", over "+network, func(t *testing.T) {
+				inVirtualTime(t, func(t *testing.T, v *virtual) {
+					denies, late := v.resolver("192.0.2.1", time.Millisecond), v.resolver("192.0.2.2", tc.delay, "wiki.corp.example 10.1.2.3")
+					values := option.Default()
+					values.Cache, values.Control, values.ForceTCP = 100, false, network == "tcp"
+					values.Rules.Timeout, values.Patience = tc.timeout, tc.patience
+					h := New(Config{Upstreams: addresses(denies, late), Values: values})
+					c := poolConfig(values)
+					c.Ports, c.Dial = ports.Over(v.listen), v.dialTCP
+					var wrong atomic.Int32
+					c.Watched = func() bool { return false }
+					c.LateReply = func(r pool.LateReply) {
+						if r.Wrong && r.By.Server.Addr == late.at.Addr {
+							wrong.Add(1)
+						}
+					}
+					c.Over = h.over
+					h.pool = pool.New(c)
+					h.Start()
+					defer h.Stop()
+					k := keeping{h, t}
+					time.Sleep(500 * time.Millisecond) // what is old is forgotten at whole seconds
+					if tc.downBefore {
+						late.be(true)
+						k.gets("other.example")
+						time.Sleep(3500 * time.Millisecond)
+						late.be(false)
+					}
+					if got := k.gets("wiki.corp.example"); got != "NXDOMAIN" {
+						t.Fatalf("the client got %s", got)
+					}
+					time.Sleep(2*tc.timeout + 2*time.Second)
+					if got := wrong.Load(); got != tc.want {
+						t.Errorf("%d wrong denials, want %d", got, tc.want)
+					}
+				})
+			})
+		}
+	}
+}
