@@ -61,6 +61,7 @@ func TestByServer(t *testing.T) {
 	}{
 		{"host.example A AAAA", 2, []string{"host.example. A: NXDOMAIN after 1.0 ms", "host.example. AAAA: NXDOMAIN", "Inconclusive: no opinion from", "Asked by the server on 127.0.0.123:53, process 812, with what it has learned.\n"}, ""},
 		{"host.example --json", 2, []string{`"verdict": "nxdomain"`}, ""},
+		{"host.example A AAAA --json", 2, []string{"[\n  {\n", `"type": "A",`, `"type": "AAAA",`, "\n  }\n]\n"}, ""},
 		{"old.example", 69, nil, "older than this command"},
 		{"bad.example", 69, nil, "asked too often; wait a second"},
 		{"cut.example", 69, nil, "ended before it had an outcome"},

@@ -178,12 +178,6 @@ func (c *command) tell(ctx context.Context, cfg *config, r races, asked string) 
 		o := &outcomes[i]
 		status = min(status, exit(o))
 		if cfg.json {
-			text, err := show.JSON(o)
-			if err != nil {
-				c.complain("%v", err)
-				return exitOutput
-			}
-			b.Write(text)
 			continue
 		}
 		for _, line := range text(o, time.Now(), c.out) {
@@ -191,7 +185,18 @@ func (c *command) tell(ctx context.Context, cfg *config, r races, asked string) 
 		}
 		b.WriteString("\n")
 	}
-	if !cfg.json {
+	if cfg.json {
+		var all any = outcomes
+		if len(outcomes) == 1 {
+			all = &outcomes[0]
+		}
+		text, err := show.JSON(all)
+		if err != nil {
+			c.complain("%v", err)
+			return exitOutput
+		}
+		b.Write(text)
+	} else {
 		if hint := searchHint(cfg.questions[0].Name, client.SearchDomains(), c.name); hint != "" {
 			asked = hint + "\n" + asked
 		}

@@ -41,7 +41,8 @@ says who was asked by whom.
   -x ADDR               ask for the name of this address
   --ca FILE             for encrypted upstreams trust only the authorities in
                         this PEM file
-` + optionsHelp() + `  --json                print JSON, an object a TYPE, with times in seconds
+` + optionsHelp() + `  --json                print JSON, an object, or of several TYPEs an array,
+                        with times in seconds
   -h, --help            print this
 
 The options mean what they do in a Corefile. Ctrl-C shows what is known by then.
