@@ -91,6 +91,17 @@ func notes(u *api.Upstream, known []soleZone) (notes []string) {
 	return []string{text + "."}
 }
 
+// unusable says which sources of upstreams cannot be used.
+func (b *Block) unusable() (notes []string) {
+	if b.Unusable == nil {
+		return nil
+	}
+	for _, why := range b.Unusable() {
+		notes = append(notes, "A source of upstreams cannot be used: "+why+".")
+	}
+	return notes
+}
+
 // differences say that answers in zones differ.
 func (b *Block) differences(now time.Time) []string {
 	var first *pool.Zone

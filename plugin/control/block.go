@@ -19,15 +19,16 @@ import (
 
 // Block is a server block with dnsmus, as the socket tells of it.
 type Block struct {
-	Name    string   // that others of the socket do not have
-	Listens []string // as in [api.Server]
-	Zones   []string
-	InFront bool // the plugin cache stands before dnsmus
-	Values  *option.Values
-	ToldBy  func(server.Server) []string // the sources that name an upstream
-	Failing func(*pool.Member) bool      // the last query to it ended with an error
-	Pool    *pool.Pool
-	Memory  *Memory
+	Name     string   // that others of the socket do not have
+	Listens  []string // as in [api.Server]
+	Zones    []string
+	InFront  bool // the plugin cache stands before dnsmus
+	Values   *option.Values
+	ToldBy   func(server.Server) []string // the sources that name an upstream
+	Unusable func() []string              // says which sources cannot be used now, and why; nil: there are none
+	Failing  func(*pool.Member) bool      // the last query to it ended with an error
+	Pool     *pool.Pool
+	Memory   *Memory
 }
 
 // Memory is what is remembered of a server block. It outlives a reload.

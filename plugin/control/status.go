@@ -62,6 +62,7 @@ func (b *Block) state(now time.Time) api.Server {
 		s.Notes = append(s.Notes, notes(&u, known[m])...)
 		s.Upstreams = append(s.Upstreams, u)
 	}
+	s.Notes = append(s.Notes, b.unusable()...)
 	if v.Prefer == option.None {
 		s.Notes = append(s.Notes, b.differences(now)...)
 	}

@@ -62,7 +62,7 @@ func (h *Handler) openControl() error {
 	}
 	b := &control.Block{
 		Name: h.place.name(), Listens: h.place.Listens, Zones: h.place.Zones, InFront: h.place.InFront,
-		Values: &h.cfg.Values, Pool: h.pool, ToldBy: h.toldBy,
+		Values: &h.cfg.Values, Pool: h.pool, ToldBy: h.toldBy, Unusable: h.unusable,
 		Failing: func(m *pool.Member) bool { return observerOf(m).series.failing.Load() },
 	}
 	b.Memory = s.Memory(b.Name, h.cfg.Remembers(), h.cfg.ZonesOnly)
@@ -98,6 +98,14 @@ func (h *Handler) toldBy(s server.Server) []string {
 		}
 	}
 	return []string{"Corefile"}
+}
+
+// unusable says which sources of upstreams cannot be used now, and why.
+func (h *Handler) unusable() []string {
+	if h.follow == nil {
+		return nil
+	}
+	return *h.follow.unusable.Load()
 }
 
 // watched reports whether somebody reads events.

@@ -30,7 +30,8 @@ type follower struct {
 	leftOut   []server.Server // of the list: the server block itself listens there
 
 	toldBy   atomic.Pointer[map[server.ID][]string] // the sources that name each
-	replaced func(added, removed []server.Server)   // is told of other upstreams; nil: nobody is
+	unusable atomic.Pointer[[]string]
+	replaced func(added, removed []server.Server) // is told of other upstreams; nil: nobody is
 
 	begin     func() // starts to follow; only the first call does anything
 	begun     time.Time
@@ -169,7 +170,7 @@ func (f *follower) update(r source.Report) {
 	}
 }
 
-// noteSources notes who names which upstream.
+// noteSources notes who names which upstream, and who cannot be used.
 func (f *follower) noteSources() {
 	by := make(map[server.ID][]string)
 	for _, i := range f.list.Inventory() {
@@ -184,6 +185,8 @@ func (f *follower) noteSources() {
 		}
 	}
 	f.toldBy.Store(&by)
+	unusable := f.list.Unusable()
+	f.unusable.Store(&unusable)
 }
 
 // LeftOut says why an upstream is not asked.

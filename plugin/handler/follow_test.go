@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,8 +182,13 @@ func TestFollowRecovers(t *testing.T) {
 	for i, addr := range []netip.AddrPort{one, one, two} {
 		f.say()
 		f.until("the warning", func() bool { return f.log.Count("keeping its previous upstreams") == i+1 })
+		f.until("that the socket tells of it", func() bool {
+			all := f.h.unusable()
+			return len(all) == 1 && strings.Contains(all[0], f.file) && strings.HasSuffix(all[0], "; its previous upstreams are kept")
+		})
 		f.say(addr)
 		f.until("that it is usable now", func() bool { return f.log.Count(f.file+" is usable now") == i+1 })
+		f.until("that the socket tells nothing", func() bool { return len(f.h.unusable()) == 0 })
 	}
 	f.say(one)
 	f.until("the first upstream", func() bool { return address(t, f.server) == "192.0.2.11" })

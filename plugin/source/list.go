@@ -74,3 +74,17 @@ func (l *List) Sources() []Source {
 	}
 	return all
 }
+
+// Unusable says which sources were reported as unusable and are not usable yet, and why.
+func (l *List) Unusable() (all []string) {
+	for _, e := range l.entries {
+		switch {
+		case e.problem == "":
+		case len(e.last.Servers) == 0:
+			all = append(all, e.problem)
+		default:
+			all = append(all, e.problem+"; its previous upstreams are kept")
+		}
+	}
+	return all
+}
