@@ -9,27 +9,28 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// text is what is remembered, newest first. The last fate of each type is told in full.
-func text(all []api.Remembered, now time.Time, screen show.Screen) (lines []string) {
+// text is what is remembered, newest first. The last fate of each type is told in full. Of several
+// server blocks it is told which one a fate is of.
+func text(all []api.Remembered, several bool, now time.Time, screen show.Screen) (lines []string) {
 	told := make(map[string]bool)
 	for i := range all {
 		r := &all[i]
 		key := r.Server + " " + r.Name + " " + r.Type
 		if told[key] {
-			lines = append(lines, screen.Lines("Before: "+head(r, now))...)
+			lines = append(lines, screen.Lines("Before: "+head(r, several, now))...)
 			continue
 		}
 		told[key] = true
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, one(r, now, screen)...)
+		lines = append(lines, one(r, several, now, screen)...)
 	}
 	return lines
 }
 
 // one tells a fate: first what it was and why, then what each upstream said.
-func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) {
+func one(r *api.Remembered, several bool, now time.Time, screen show.Screen) (lines []string) {
 	name := r.Name
 	if r.ZoneOnly {
 		name = "A name in " + strings.TrimPrefix(name, "*.")
@@ -37,7 +38,7 @@ func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) 
 			name = "A name in ."
 		}
 	}
-	lines = screen.Lines(fmt.Sprintf("%s %s: %s", name, r.Type, head(r, now)))
+	lines = screen.Lines(fmt.Sprintf("%s %s: %s", name, r.Type, head(r, several, now)))
 	if what := show.Reply(&r.Outcome); len(lines) > 0 {
 		lines[0] = strings.Replace(lines[0], ": "+what, ": "+screen.Paint(show.VerdictColour(r.Verdict), what), 1)
 	}
@@ -56,8 +57,8 @@ func one(r *api.Remembered, now time.Time, screen show.Screen) (lines []string) 
 	return append(lines, show.Legs(r.Upstreams, false, 0).Lines(screen)...)
 }
 
-// head is what clients got, how often and when.
-func head(r *api.Remembered, now time.Time) string {
+// head is what clients got, how often and when, and from which of several server blocks.
+func head(r *api.Remembered, several bool, now time.Time) string {
 	what := show.Reply(&r.Outcome)
 	if r.Changed != nil {
 		switch *r.Changed {
@@ -70,6 +71,9 @@ func head(r *api.Remembered, now time.Time) string {
 		}
 	}
 	ago := show.Ago(now.Sub(r.Last))
+	if several {
+		ago += ", from the server on " + r.Server
+	}
 	if r.Count <= 1 {
 		return what + ", " + ago
 	}
