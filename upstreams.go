@@ -156,10 +156,22 @@ func listeners(c *caddy.Controller) handler.Listeners {
 	return l
 }
 
+// passing are CoreDNS's plugins that pass each question on as it is, and the cache, which is told
+// of in another way.
+var passing = []string{"metadata", "geoip", "cancel", "nsid", "bufsize", "trace", "ready", "health", "prometheus", "errors", "log", "dnstap", "cache", "header", "loadbalance", "minimal", "tsig", "view", "loop"}
+
 // place is where the controller's server block stands.
 func place(c *caddy.Controller) (p handler.Place) {
 	cfg := dnsserver.GetConfig(c)
 	p.InFront = cfg.Handler("cache") != nil
+	for _, h := range cfg.Handlers() { // in the order in which they are asked
+		if h.Name() == handler.Name {
+			break
+		}
+		if !slices.Contains(passing, h.Name()) {
+			p.Before = append(p.Before, h.Name())
+		}
+	}
 	for _, key := range c.ServerBlockKeys {
 		transport, zone, port, err := dnsserver.SplitProtocolHostPort(key)
 		if err != nil {

@@ -22,7 +22,8 @@ type Block struct {
 	Name     string   // that others of the socket do not have
 	Listens  []string // as in [api.Server]
 	Zones    []string
-	InFront  bool // the plugin cache stands before dnsmus
+	InFront  bool     // the plugin cache stands before dnsmus
+	Before   []string // other plugins that do, and may answer
 	Values   *option.Values
 	ToldBy   func(server.Server) []string // the sources that name an upstream
 	Unusable func() []string              // says which sources cannot be used now, and why; nil: there are none

@@ -49,7 +49,7 @@ func (b *Block) state(now time.Time) api.Server {
 	s := api.Server{
 		Server: b.Name, Listens: list(b.Listens), Zones: list(b.Zones),
 		Timeout: v.Rules.Timeout.Seconds(), Patience: v.Patience.Seconds(), Learns: v.Learn > 0, Prefer: preferences[v.Prefer],
-		InFront: b.InFront, Watchers: b.Memory.Events.Readers(), Upstreams: []api.Upstream{}, Notes: []string{},
+		InFront: b.InFront, Before: list(b.Before), Watchers: b.Memory.Events.Readers(), Upstreams: []api.Upstream{}, Notes: []string{},
 	}
 	if v.Cache > 0 {
 		n := b.Pool.KeptReplies()

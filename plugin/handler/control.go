@@ -20,6 +20,7 @@ type Place struct {
 	Listens []string // addresses and ports, with the transport before them if that is none of plain DNS
 	Zones   []string // in canonical form
 	InFront bool     // the plugin cache stands before dnsmus
+	Before  []string // other plugins that do, and may answer
 }
 
 // controlled is what a handler has to do with a control socket.
@@ -61,7 +62,7 @@ func (h *Handler) openControl() error {
 		return err
 	}
 	b := &control.Block{
-		Name: h.place.name(), Listens: h.place.Listens, Zones: h.place.Zones, InFront: h.place.InFront,
+		Name: h.place.name(), Listens: h.place.Listens, Zones: h.place.Zones, InFront: h.place.InFront, Before: h.place.Before,
 		Values: &h.cfg.Values, Pool: h.pool, ToldBy: h.toldBy, Unusable: h.unusable,
 		Failing: func(m *pool.Member) bool { return observerOf(m).series.failing.Load() },
 	}

@@ -43,7 +43,17 @@ func (c *command) byServer(ctx context.Context, cfg *config, s *client.Client) i
 	if on == "" && len(state.Servers) > 0 {
 		on = state.Servers[0].Server
 	}
-	return c.tell(ctx, cfg, r, fmt.Sprintf("Asked by the server on %s, process %d, with what it has learned.", on, state.PID))
+	return c.tell(ctx, cfg, r, fmt.Sprintf("Asked by the server on %s, process %d, with what it has learned.%s", on, state.PID, before(state.Servers, on)))
+}
+
+// before says which plugins of a server block may answer clients before dnsmus is asked.
+func before(blocks []api.Server, server string) string {
+	for _, b := range blocks {
+		if (b.Server == server || slices.Contains(b.Listens, server)) && len(b.Before) > 0 {
+			return fmt.Sprintf(" Plugins before dnsmus in the server block (%s) were not asked.", strings.Join(b.Before, ", "))
+		}
+	}
+	return ""
 }
 
 // theirRaces are held by a server, all at the same time.

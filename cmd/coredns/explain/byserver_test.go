@@ -22,7 +22,7 @@ func explaining(t *testing.T, ends bool) string {
 		name, qtype := r.URL.Query().Get(api.ParamName), r.URL.Query().Get(api.ParamType)
 		switch {
 		case r.URL.Path == api.Status:
-			e.Encode(api.State{PID: 812, Servers: []api.Server{{Server: "127.0.0.123:53", Listens: []string{"127.0.0.123:53"}}}})
+			e.Encode(api.State{PID: 812, Servers: []api.Server{{Server: "127.0.0.123:53", Listens: []string{"127.0.0.123:53"}, Before: []string{"local", "hosts"}}}})
 		case r.URL.Path != api.Explain:
 			http.NotFound(w, r)
 		case name == "old.example.":
@@ -59,7 +59,7 @@ func TestByServer(t *testing.T) {
 		out      []string
 		problems string
 	}{
-		{"host.example A AAAA", 2, []string{"host.example. A: NXDOMAIN after 1.0 ms", "host.example. AAAA: NXDOMAIN", "Inconclusive: no opinion from", "Asked by the server on 127.0.0.123:53, process 812, with what it has learned.\n"}, ""},
+		{"host.example A AAAA", 2, []string{"host.example. A: NXDOMAIN after 1.0 ms", "host.example. AAAA: NXDOMAIN", "Inconclusive: no opinion from", "Asked by the server on 127.0.0.123:53, process 812, with what it has learned. Plugins before dnsmus in the server block (local, hosts) were not asked.\n"}, ""},
 		{"host.example --json", 2, []string{`"verdict": "nxdomain"`}, ""},
 		{"host.example A AAAA --json", 2, []string{"[\n  {\n", `"type": "A",`, `"type": "AAAA",`, "\n  }\n]\n"}, ""},
 		{"old.example", 69, nil, "older than this command"},

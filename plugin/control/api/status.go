@@ -17,13 +17,14 @@ type Server struct {
 	Listens []string `json:"listens"` // addresses such as "127.0.0.123:53", or ":53" for all of the host; with the transport before it if that is none of plain DNS, as in "tls://:853"
 	Zones   []string `json:"zones"`   // that it serves
 
-	Timeout  float64 `json:"timeout_seconds"`
-	Patience float64 `json:"patience_seconds"`
-	Learns   bool    `json:"learns"`   // whom to ask first (option learn)
-	Prefer   string  `json:"prefer"`   // "", "order" or "private"
-	Cache    *int    `json:"cache"`    // replies that are kept by dnsmus's own cache; null: it has none
-	InFront  bool    `json:"in_front"` // the plugin cache stands before dnsmus, which answers what it has by itself
-	Watchers int     `json:"watchers"` // readers of events
+	Timeout  float64  `json:"timeout_seconds"`
+	Patience float64  `json:"patience_seconds"`
+	Learns   bool     `json:"learns"`   // whom to ask first (option learn)
+	Prefer   string   `json:"prefer"`   // "", "order" or "private"
+	Cache    *int     `json:"cache"`    // replies that are kept by dnsmus's own cache; null: it has none
+	InFront  bool     `json:"in_front"` // the plugin cache stands before dnsmus, which answers what it has by itself
+	Before   []string `json:"before"`   // other plugins that stand before dnsmus and may answer; explain does not ask them
+	Watchers int      `json:"watchers"` // readers of events
 
 	Minute    Races      `json:"minute"` // the races of the last 60 s
 	Hour      Races      `json:"hour"`   // and of the last 60 min
