@@ -44,8 +44,8 @@ const (
 )
 
 // Parameters of requests. All paths take Server: the address of a server block, where several
-// share the socket. Events and History that are without are of all of them; others need one
-// then.
+// share the socket. Without it a request is of all of them; Explain needs it then. A server block
+// that there is not, and a parameter that a path does not take, are errors.
 const (
 	ParamServer = "server"
 	ParamFilter = "filter"
