@@ -27,7 +27,7 @@ type Block struct {
 	Values   *option.Values
 	ToldBy   func(server.Server) []string // the sources that name an upstream
 	Unusable func() []string              // says which sources cannot be used now, and why; nil: there are none
-	Failing  func(*pool.Member) bool      // the last query to it ended with an error
+	Failing  func(*pool.Member) time.Time // since when queries to it end with errors; zero: the last did not
 	Pool     *pool.Pool
 	Memory   *Memory
 }
@@ -91,13 +91,9 @@ func (m *Memory) keepOnly(members []*pool.Member) {
 func (b *Block) Replaced(added, removed []string) {
 	b.Memory.keepOnly(b.Pool.Members())
 	if b.Memory.Events.Awake() {
-		var all []string
-		for _, m := range b.Pool.Members() {
-			all = append(all, m.String())
-		}
 		b.Memory.Events.Publish(api.ListEvent{
 			Event:     api.Event{Event: api.EventList, At: time.Now().UTC(), Server: b.Name},
-			Upstreams: list(all), Added: list(added), Removed: list(removed),
+			Upstreams: list(b.upstreams()), Added: list(added), Removed: list(removed),
 		})
 	}
 }
@@ -116,13 +112,46 @@ func (s *Socket) Join(b *Block) (leave func()) {
 	defer s.mu.Unlock()
 	s.blocks = append(s.blocks, b)
 	return sync.OnceFunc(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.blocks = slices.DeleteFunc(s.blocks, func(o *Block) bool { return o == b })
-		if !slices.ContainsFunc(s.blocks, func(o *Block) bool { return o.Name == b.Name }) {
-			delete(s.memories, b.Name)
+		if by := s.part(b); by != nil {
+			by.follows(b)
 		}
 	})
+}
+
+// part takes a block off the socket, and returns the one that has taken its place; nil: none has.
+func (s *Socket) part(b *Block) (by *Block) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.Index(s.blocks, b)
+	for i, o := range s.blocks {
+		if i > at && o.Name == b.Name {
+			by = o
+		}
+	}
+	s.blocks = slices.Delete(s.blocks, at, at+1)
+	if !slices.ContainsFunc(s.blocks, func(o *Block) bool { return o.Name == b.Name }) {
+		delete(s.memories, b.Name)
+	}
+	return by
+}
+
+// follows notes that a block has taken the place of another, which may have had other upstreams.
+func (b *Block) follows(old *Block) {
+	now, before := b.upstreams(), old.upstreams()
+	without := func(all, those []string) []string {
+		return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(those, name) })
+	}
+	if added, removed := without(now, before), without(before, now); len(added)+len(removed) > 0 {
+		b.Replaced(added, removed)
+	}
+}
+
+// upstreams are the names of a block's upstreams.
+func (b *Block) upstreams() (names []string) {
+	for _, m := range b.Pool.Members() {
+		names = append(names, m.String())
+	}
+	return names
 }
 
 // use are the blocks in use, those of a name that a request gives, or all.

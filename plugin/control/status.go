@@ -158,8 +158,8 @@ func (b *Block) upstream(m *pool.Member, known []soleZone, now time.Time) api.Up
 	if text, at := counts.LastError(); text != "" {
 		u.LastError = &api.LastError{At: at.UTC(), Text: printable.Text(text)}
 	}
-	if u.State == "up" && b.Failing(m) {
-		u.State = "failing"
+	if since := b.Failing(m); u.State == "up" && !since.IsZero() {
+		u.State, u.Since = "failing", since.UTC()
 	}
 	u.About = about(&u, &s, m.Server.Transport)
 	return u

@@ -83,7 +83,7 @@ func (b *Block) complete(line *api.Zone) {
 		isUp := m.Up(nil)
 		for i := range line.KnownBy {
 			if k := &line.KnownBy[i]; k.Upstream == m.String() {
-				k.Down, k.Failing = !isUp, isUp && b.Failing(m)
+				k.Down, k.Failing = !isUp, isUp && !b.Failing(m).IsZero()
 				if k.Lately && k.Down {
 					down++
 				}

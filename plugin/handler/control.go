@@ -64,7 +64,7 @@ func (h *Handler) openControl() error {
 	b := &control.Block{
 		Name: h.place.name(), Listens: h.place.Listens, Zones: h.place.Zones, InFront: h.place.InFront, Before: h.place.Before,
 		Values: &h.cfg.Values, Pool: h.pool, ToldBy: h.toldBy, Unusable: h.unusable,
-		Failing: func(m *pool.Member) bool { return observerOf(m).series.failing.Load() },
+		Failing: func(m *pool.Member) time.Time { return observerOf(m).series.failingSince() },
 	}
 	b.Memory = s.Memory(b.Name, h.cfg.Remembers(), h.cfg.ZonesOnly)
 	h.control = &controlled{Block: b, socket: s, leave: s.Join(b)}

@@ -360,7 +360,13 @@ func TestR25ZoneOfFailing(t *testing.T) {
 	for _, fails := range []bool{false, true, false} {
 		note := ""
 		if o := observerOf(sole); fails {
+			before := time.Now()
 			o.Failed(errors.New("connection refused"))
+			first := stateOf(t, h).Upstreams[0]
+			o.Failed(errors.New("connection refused"))
+			if u := stateOf(t, h).Upstreams[0]; u.State != "failing" || !u.Since.Equal(first.Since) || u.Since.UnixNano() < before.UnixNano() {
+				t.Errorf("it is %s since %v, want failing since %v", u.State, u.Since, before)
+			}
 			note = "who knows it fails"
 		} else {
 			o.Replied(dns.RcodeSuccess, 0)
@@ -369,5 +375,25 @@ func TestR25ZoneOfFailing(t *testing.T) {
 		if len(zones) != 1 || len(zones[0].KnownBy) != 1 || zones[0].Note != note || zones[0].KnownBy[0].Failing != fails || zones[0].KnownBy[0].Down {
 			t.Errorf("fails %v: %+v", fails, zones)
 		}
+	}
+}
+
+// A reload that changes the upstreams is told when the block before leaves, and one that does not is
+// not.
+func TestR25ListAfterReload(t *testing.T) {
+	t.Parallel()
+	one, two, three := resolver(t, denies(good)), resolver(t, denies(good)), resolver(t, denies(good))
+	h := controlledHandler(t, nil, one, two)
+	watch := newWatcher(t, h, "")
+	reloaded := func(old *Handler, upstreams ...netip.AddrPort) *Handler {
+		h := controlledHandler(t, func(c *Config) { c.Socket = old.cfg.Socket }, upstreams...)
+		old.Stop()
+		return h
+	}
+	same := reloaded(h, one, two)
+	reloaded(same, two, three)
+	e := watch.next(t, api.EventList)
+	if !slices.Equal(e.Added, []string{three.String()}) || !slices.Equal(e.Removed, []string{one.String()}) {
+		t.Errorf("added %q, removed %q", e.Added, e.Removed)
 	}
 }

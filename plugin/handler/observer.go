@@ -38,7 +38,7 @@ func observerOf(m *pool.Member) *observer { return m.Observer.(*observer) }
 // Replied implements upstream.Observer.
 func (o *observer) Replied(rcode int, took time.Duration) {
 	o.series.duration(rcode).Observe(took.Seconds())
-	if o.series.failing.Load() && o.series.failing.Swap(false) {
+	if o.series.failing.Load() != 0 && o.series.failing.Swap(0) != 0 {
 		o.series.showFailing()
 		o.log(log.Infof, "Upstream %s replies again", o.name)
 	}
@@ -88,7 +88,7 @@ func (o *observer) noteRefusal(refused bool) {
 // Failed implements upstream.Observer.
 func (o *observer) Failed(err error) {
 	o.series.failures.Inc()
-	if !o.series.failing.Swap(true) {
+	if o.series.failing.CompareAndSwap(0, time.Now().UnixNano()) {
 		o.series.showFailing()
 		o.log(log.Warningf, "Upstream %s fails: %v", o.name, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,7 @@ type series struct {
 // seriesUser is one of those who share the series of an upstream.
 type seriesUser struct {
 	*series
-	failing atomic.Bool // the last query ended with an error
+	failing atomic.Int64 // since when queries end with errors, in ns since 1970; 0: the last did not
 
 	// Guarded by allSeries.
 	turn         uint64          // of the last change between up and down
@@ -82,6 +83,14 @@ func (u *seriesUser) setDown(turn uint64, down bool) {
 		u.turn, u.down = turn, down
 		u.showLocked()
 	}
+}
+
+// failingSince is since when queries end with errors; zero: the last did not.
+func (u *seriesUser) failingSince() time.Time {
+	if at := u.failing.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // showFailing shows that failing has changed.
@@ -152,7 +161,7 @@ func (s *series) showZonesLocked() {
 func (s *series) showLocked() {
 	up := 1.0
 	for u := range s.users {
-		if u.down || u.failing.Load() {
+		if u.down || u.failing.Load() != 0 {
 			up = 0
 		}
 	}

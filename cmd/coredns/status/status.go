@@ -25,8 +25,8 @@ are worth. With UPSTREAM, as in the table, it shows all that is known of that.
 It sends no query.
 
   UPSTREAM  the resolver; ! stands before one that is not up
-  STATE     up, down (silent to all questions) or gone (its interface is), and
-            for how long; or failing (the last query to it was an error)
+  STATE     up, down (silent to all questions), gone (its interface is) or
+            failing (the last query to it was an error), and for how long
   TOLD BY   what names it: a file, a program, or the Corefile
   PATH      by which it is asked: udp, tcp, tls, https or quic
   P50, P95  in what time half of its good answers come, and 95 % of them
@@ -138,8 +138,5 @@ func brief(servers []api.Server, now time.Time) string {
 
 // state is that of an upstream, and for how long it has been so.
 func state(u *api.Upstream, now time.Time) string {
-	if u.State == "failing" { // with each query it may be otherwise
-		return u.State
-	}
 	return u.State + " " + show.Age(now.Sub(u.Since))
 }

@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 		problems string
 	}{
 		{"some are down", three("up", "down", "gone"), []string{"--short"}, 1, "1/3 up, 10.2.0.53%wg0 down 42 s, tls://9.9.9.9%dns.quad9.net:853 gone 42 s\n", ""},
-		{"one fails", three("up", "failing", "up"), []string{"--short"}, 1, "2/3 up, 10.2.0.53%wg0 failing\n", ""},
+		{"one fails", three("up", "failing", "up"), []string{"--short"}, 1, "2/3 up, 10.2.0.53%wg0 failing 42 s\n", ""},
 		{"all are up", three("up", "up", "up"), []string{"--short"}, 0, "3/3 up\n", ""},
 		{"one is up", three("up"), nil, 0, "dnsmus on 127.0.0.123:53: the upstream is up.\n", ""},
 		{"none is up", three("down", "gone"), nil, 2, "0 of 2 upstreams are up.\n", ""},

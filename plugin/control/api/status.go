@@ -51,7 +51,7 @@ type Upstream struct {
 	LinkState *string   `json:"link_state"` // "bound", "unbound" (it has no route there, so the routing table says) or "gone"
 	Domains   []string  `json:"domains"`    // that the system says are its link's
 	State     string    `json:"state"`      // "up", "failing" (the last query to it ended with an error, and it is asked all the same), "down" (silent) or "gone": its link is
-	Since     time.Time `json:"since"`      // of State; of "failing" since it was last up, down or gone
+	Since     time.Time `json:"since"`      // of State
 	About     string    `json:"about"`      // what there is to say of its state: sentences; empty: nothing
 
 	UnresponsiveTypes []string `json:"unresponsive_types"` // of questions that it never answers, so that it is not waited for
