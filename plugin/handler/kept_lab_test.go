@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/outcome"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -246,5 +247,49 @@ func inVirtualTime(t *testing.T, f func(t *testing.T, v *virtual)) {
 	synctest.Test(t, func(t *testing.T) {
 		f(t, new(virtual))
 		time.Sleep(time.Minute) // until all is closed
+	})
+}
+
+// R25: what is told and remembered of a reply that was kept names its giver, and not who denied the
+// name meanwhile.
+func TestR25StaleGiver(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		denies, knows := v.resolver("192.0.2.1", time.Millisecond), v.resolver("192.0.2.2", time.Millisecond, "git.corp.example 10.2.0.20")
+		values := option.Default()
+		values.Cache, values.Control = 100, false
+		h := New(Config{Upstreams: addresses(denies, knows), Values: values})
+		c := poolConfig(values)
+		c.Ports, c.Dial = ports.Over(v.listen), v.dial
+		stale := 0
+		c.Watched = func() bool { return false }
+		c.Over = func(told pool.Told) bool {
+			if told.Stale == nil {
+				return false
+			}
+			stale++
+			q := dns.Question{Name: "git.corp.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET}
+			o := outcome.Of(&values, q, told.Result, told.Among(), told.Race.Legs())
+			if o.Upstream == nil || *o.Upstream != knows.at.String() {
+				t.Errorf("it is said to be by %v", o.Upstream)
+			}
+			r := remember(&told, pool.NameOf(told.Question), values.NegativeTTL)
+			for i := range o.Upstreams {
+				if o.Upstreams[i].Winner || r.Legs[i].Winner {
+					t.Errorf("%s is marked", o.Upstreams[i].Upstream)
+				}
+			}
+			return false
+		}
+		h.pool = pool.New(c)
+		h.Start()
+		defer h.Stop()
+		k := keeping{h, t}
+		k.gets("git.corp.example")
+		time.Sleep(time.Hour + time.Second)
+		knows.be(true)
+		k.gets("other.example")
+		if got := k.gets("git.corp.example"); got != "10.2.0.20" || stale != 1 {
+			t.Errorf("the client got %s, of %d that were kept", got, stale)
+		}
 	})
 }

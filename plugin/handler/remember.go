@@ -61,7 +61,7 @@ func remember(t *pool.Told, name []byte, negative time.Duration) history.Race {
 		}
 		l := &r.Legs[i]
 		rememberLeg(l, leg)
-		l.Upstream, l.Winner = t.Among()[i].String(), i == t.Leg
+		l.Upstream, l.Winner = t.Among()[i].String(), i == t.Leg && t.Stale == nil
 		if i < len(t.Errs) && t.Errs[i] != nil {
 			l.Because(t.Errs[i])
 		}

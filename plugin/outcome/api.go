@@ -52,7 +52,11 @@ func (o *outcome) api() api.Outcome {
 			Private: o.results[o.preferred(among, option.Private)].upstream,
 		}
 	}
-	if o.winner >= 0 {
+	switch {
+	case o.stale():
+		by := pool.Names(o.res.Stale.Givers)
+		out.Upstream = &by
+	case o.winner >= 0:
 		out.Upstream = &o.results[o.winner].upstream
 	}
 	for _, i := range o.missing {
@@ -73,6 +77,9 @@ func (o *outcome) api() api.Outcome {
 	return out
 }
 
+// stale reports whether the client gets what was kept, and no upstream's reply of now.
+func (o *outcome) stale() bool { return o.res != nil && o.res.Stale != nil }
+
 // preferences are the words of the option.
 var preferences = map[option.Preference]string{option.Order: "order", option.Private: "private"}
 
@@ -82,7 +89,7 @@ func (o *outcome) leg(i int) api.Leg {
 	leg := api.Leg{
 		Upstream:       res.upstream,
 		Verdict:        res.verdict.String(),
-		Winner:         i == o.winner,
+		Winner:         i == o.winner && !o.stale(),
 		Late:           res.late,
 		Why:            o.why(i),
 		Answer:         []string{},
