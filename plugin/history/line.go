@@ -28,7 +28,7 @@ func (r *Race) line(server string) api.Race {
 	line := api.Race{
 		ID: strconv.FormatUint(r.ID, 16), At: r.At.UTC(), Server: server,
 		Outcome: api.Outcome{
-			Name: r.name(), Type: dns.Type(r.Type).String(), Verdict: r.Verdict.String(), Rcode: rcodeName(int(r.Rcode)),
+			Name: r.name(), Type: dns.Type(r.Type).String(), Verdict: r.Verdict.String(), Rcode: printable.Rcode(int(r.Rcode)),
 			Seconds: r.Took.Seconds(), Conclusive: r.Conclusive, Filtered: r.Filtered, Final: r.Final, Asked: r.Asked,
 			Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
 		},
@@ -70,7 +70,7 @@ func (l *Leg) line(qtype uint16) api.Leg {
 		leg.Seconds = &seconds
 	}
 	if rcode, ok := l.Rcode(); ok {
-		name := rcodeName(rcode)
+		name := printable.Rcode(rcode)
 		leg.Rcode = &name
 		if len(l.text) > 0 {
 			leg.ExtendedErrors = []string{printable.Text(string(l.text))}
@@ -96,7 +96,7 @@ func (l *Leg) Words(qtype uint16) string {
 	case l.Verdict == race.None:
 		return "no reply until the race was over"
 	}
-	words := l.Verdict.Words(dns.Type(qtype).String(), rcodeName(int(l.rcode)))
+	words := l.Verdict.Words(dns.Type(qtype).String(), printable.Rcode(int(l.rcode)))
 	if text != "" {
 		words += ", " + text
 	}
@@ -124,11 +124,4 @@ func Presentation(wire []byte) string {
 		return "."
 	}
 	return name
-}
-
-func rcodeName(rcode int) string {
-	if name, ok := dns.RcodeToString[rcode]; ok {
-		return name
-	}
-	return "RCODE" + strconv.Itoa(rcode)
 }

@@ -13,7 +13,7 @@ func (o *outcome) api() api.Outcome {
 		Name:        printable.Name(o.question.Name),
 		Type:        typeName(o.question.Qtype),
 		Verdict:     o.verdict.String(),
-		Rcode:       rcodeName(o.reply.Rcode),
+		Rcode:       printable.Rcode(o.reply.Rcode),
 		Seconds:     o.took.Seconds(),
 		Answer:      recordTexts(o.reply.Answer),
 		Authority:   recordTexts(o.reply.Ns),
@@ -105,7 +105,7 @@ func (o *outcome) leg(i int) api.Leg {
 		leg.Seconds = &seconds
 	}
 	if m := res.msg; m != nil {
-		rcode, data := rcodeName(m.Rcode), dataOf(m, o.question.Qtype, maxData)
+		rcode, data := printable.Rcode(m.Rcode), dataOf(m, o.question.Qtype, maxData)
 		leg.Rcode, leg.Data, leg.Truncated = &rcode, &data, m.Truncated
 		leg.Answer, leg.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
 		leg.Private = len(m.Answer) > 0 && private(m)

@@ -6,6 +6,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // kept is what the pool's cache has for the question.
@@ -31,7 +32,7 @@ func (a *Race) keptBefore(k kept) *api.Kept {
 		return nil
 	}
 	out := &api.Kept{
-		Verdict: k.Verdict.String(), Rcode: rcodeName(k.Rcode()), Upstreams: []string{}, Answer: []string{},
+		Verdict: k.Verdict.String(), Rcode: printable.Rcode(k.Rcode()), Upstreams: []string{}, Answer: []string{},
 		Since: k.Kept.Kept().UTC(), Until: k.Ends().UTC(), Stale: k.state != cache.Alive, Replaced: a.kept().Kept != k.Kept,
 	}
 	for _, giver := range k.Givers {

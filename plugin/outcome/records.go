@@ -68,10 +68,3 @@ func recordTexts(records []dns.RR) []string {
 }
 
 func typeName(t uint16) string { return dns.Type(t).String() }
-
-func rcodeName(rc int) string {
-	if name, ok := dns.RcodeToString[rc]; ok {
-		return name
-	}
-	return fmt.Sprintf("RCODE%d", rc)
-}

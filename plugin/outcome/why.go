@@ -79,7 +79,7 @@ func (o *outcome) describe(i int) string {
 			return "offers no recursion"
 		}
 	}
-	return res.verdict.Words(typeName(o.question.Qtype), rcodeName(res.msg.Rcode))
+	return res.verdict.Words(typeName(o.question.Qtype), printable.Rcode(res.msg.Rcode))
 }
 
 // short is an error's cause without the addresses, which the row has.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -135,7 +136,7 @@ func (p *Pool) resolveName(ctx context.Context, name string, qtype uint16) (foun
 	if q.reply.Rcode == dns.RcodeSuccess {
 		return resolved{err: fmt.Errorf("%s replied NOERROR without a usable address", r.Members[res.Leg])}, "", nil
 	}
-	rcode := cmp.Or(dns.RcodeToString[q.reply.Rcode], fmt.Sprint("RCODE", q.reply.Rcode))
+	rcode := printable.Rcode(q.reply.Rcode)
 	return resolved{err: fmt.Errorf("%s replied %s", r.Members[res.Leg], rcode)}, "", nil
 }
 

@@ -87,3 +87,11 @@ func TestForTerminals(t *testing.T) {
 		}
 	}
 }
+
+func TestRcode(t *testing.T) {
+	for in, want := range map[int]string{0: "NOERROR", 3: "NXDOMAIN", 23: "BADCOOKIE", 12: "RCODE12", 4095: "RCODE4095"} {
+		if got := Rcode(in); got != want {
+			t.Errorf("%d: got %q, want %q", in, got, want)
+		}
+	}
+}
