@@ -21,6 +21,7 @@ const (
 	Asked
 	Won
 	Only
+	Filtered // a filter's, among Good, Denied and Failed
 )
 
 // Upstream is what is counted, and noted, of an upstream. A nil one takes down nothing.

@@ -52,6 +52,9 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 		if u.State == "failing" && u.LastError != nil {
 			say("the last query to it failed at %s: %s", clock(u.LastError.At), u.LastError.Text)
 		}
+		if n := u.Hour.Filtered; n > 0 {
+			say("it filters names: %d of its replies in the last hour say so", n)
+		}
 		if n := u.Hour; n.NoOpinion > 0 && n.NoOpinion >= n.Asked*9/10 {
 			say("it refuses nearly everything: while it is listed, no denial is certain")
 		}

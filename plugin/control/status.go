@@ -217,7 +217,7 @@ func secondsOf(d time.Duration) *float64 {
 func tallyOf(n account.Sums, waiting int) api.Tally {
 	t := api.Tally{
 		Asked: n[account.Asked], Good: n[account.Good], Denied: n[account.Denied], NoOpinion: n[account.NoOpinion],
-		Failed: n[account.Failed], Won: n[account.Won], Only: max(0, n[account.Only]),
+		Failed: n[account.Failed], Filtered: n[account.Filtered], Won: n[account.Won], Only: max(0, n[account.Only]),
 	}
 	t.Silent = max(0, t.Asked-t.Good-t.Denied-t.NoOpinion-t.Failed-waiting)
 	return t

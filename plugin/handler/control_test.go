@@ -105,6 +105,7 @@ type anEvent struct {
 	ID           string   `json:"id"`
 	Kind         string   `json:"event"`
 	Cached       bool     `json:"cached"`
+	Data         string   `json:"data"`
 	Name         string   `json:"name"`
 }
 
@@ -142,11 +143,11 @@ func TestR25Events(t *testing.T) {
 	all, denied := newWatcher(t, h, ""), newWatcher(t, h, "denied")
 	askHandler(t, h, question("a.corp.example.", dns.TypeA))
 	e := all.next(t, api.EventRace)
-	if e.Name != "a.corp.example." || e.Verdict != "good" || e.Upstream != first.String() || e.Cached {
+	if e.Name != "a.corp.example." || e.Verdict != "good" || e.Upstream != first.String() || e.Cached || e.Data != "192.0.2.1" {
 		t.Errorf("%+v", e)
 	}
 	askHandler(t, h, question("A.corp.example.", dns.TypeA))
-	if e := all.next(t, api.EventRace); e.Name != "a.corp.example." || e.Upstream != first.String() || !e.Cached {
+	if e := all.next(t, api.EventRace); e.Name != "a.corp.example." || e.Upstream != first.String() || !e.Cached || e.Data != "192.0.2.1" {
 		t.Errorf("%+v", e)
 	}
 	added, removed := replace(h.pool, plain(second))
@@ -208,7 +209,8 @@ func TestR25Counts(t *testing.T) {
 	})
 	refuses := resolver(t, denies(code(dns.RcodeRefused)))
 	fails := resolver(t, denies(code(dns.RcodeServerFailure)))
-	h := controlledHandler(t, nil, company, public, refuses, fails)
+	filters := resolver(t, denies(blocked))
+	h := controlledHandler(t, nil, company, public, refuses, fails, filters)
 	const each = 10
 	for i := range each {
 		for _, zone := range []string{"corp", "public", "nobody"} {
@@ -220,19 +222,23 @@ func TestR25Counts(t *testing.T) {
 		got := ""
 		for _, u := range s.Upstreams {
 			c := u.Hour
-			got += fmt.Sprintf("%d: %d good %d denied %d no opinion %d failed %d silent %d only; ", c.Asked, c.Good, c.Denied, c.NoOpinion, c.Failed, c.Silent, c.Only)
+			got += fmt.Sprintf("%d: %d good %d denied %d no opinion %d failed %d filtered %d silent %d only; ", c.Asked, c.Good, c.Denied, c.NoOpinion, c.Failed, c.Filtered, c.Silent, c.Only)
 			if c.Good+c.Denied+c.NoOpinion+c.Failed+c.Silent != c.Asked {
 				return fmt.Errorf("they do not add up: %+v", c)
 			}
 		}
-		want := "30: 10 good 20 denied 0 no opinion 0 failed 0 silent 10 only; 30: 10 good 20 denied 0 no opinion 0 failed 0 silent 10 only; " +
-			"30: 0 good 0 denied 30 no opinion 0 failed 0 silent 0 only; 30: 0 good 0 denied 0 no opinion 30 failed 0 silent 0 only; "
+		want := strings.Repeat("30: 10 good 20 denied 0 no opinion 0 failed 0 filtered 0 silent 10 only; ", 2) +
+			"30: 0 good 0 denied 30 no opinion 0 failed 0 filtered 0 silent 0 only; 30: 0 good 0 denied 0 no opinion 30 failed 0 filtered 0 silent 0 only; " +
+			"30: 0 good 30 denied 0 no opinion 0 failed 30 filtered 0 silent 0 only; "
 		won := 0
 		for _, u := range s.Upstreams {
 			won += u.Hour.Won
 		}
 		if got != want || s.Hour.Good != 2*each || s.Hour.Denied != each || s.Hour.Failed != 0 || won != s.Hour.All {
 			return fmt.Errorf("%s and %+v", got, s.Hour)
+		}
+		if about := s.Upstreams[4].About; about != "it filters names: 30 of its replies in the last hour say so" {
+			return fmt.Errorf("%q", about)
 		}
 		return nil
 	})

@@ -42,10 +42,13 @@ func (h *Handler) answerKept(ctx context.Context, w dns.ResponseWriter, r *dns.M
 		m.misses.Inc()
 		return false
 	}
-	if h.watched() {
-		h.publishKept(question, kept)
+	if h.writeKept(ctx, w, r, question, kept, age) != nil {
+		return false
 	}
-	return h.writeKept(ctx, w, r, question, kept, age) == nil
+	if h.watched() {
+		h.publishKept(question, kept, age)
+	}
+	return true
 }
 
 // staleAge is the age of a reply that is given after its end.
@@ -132,12 +135,7 @@ func keptFor(r *dns.Msg, question []byte, kept *pool.Kept, age time.Duration) []
 	if age == staleAge {
 		options = cache.AppendError(slices.Clip(options), dns.ExtendedErrorCodeStaleAnswer, "")
 	}
-	msg := make([]byte, 0, kept.Len()+optSize+len(options))
-	if age == staleAge {
-		msg = kept.AppendStale(msg)
-	} else {
-		msg = kept.AppendTo(msg, age)
-	}
+	msg := appendKept(make([]byte, 0, kept.Len()+optSize+len(options)), kept, age)
 	h := wire.Header(msg)
 	h.SetID(r.Id)
 	h.SetRecursionDesired(r.RecursionDesired)
@@ -152,4 +150,12 @@ func keptFor(r *dns.Msg, question []byte, kept *pool.Kept, age time.Duration) []
 	msg = binary.BigEndian.AppendUint32(msg, edns.Hdr.Ttl&doBit)
 	msg = binary.BigEndian.AppendUint16(msg, uint16(len(options)))
 	return append(msg, options...)
+}
+
+// appendKept appends what is kept to b, as it is at that age.
+func appendKept(b []byte, kept *pool.Kept, age time.Duration) []byte {
+	if age == staleAge {
+		return kept.AppendStale(b)
+	}
+	return kept.AppendTo(b, age)
 }

@@ -76,7 +76,7 @@ func (h *Handler) eventOf(t pool.Told) (event func() *api.RaceEvent, size int) {
 }
 
 // publishKept has those who read events read that a reply was given that was kept.
-func (h *Handler) publishKept(question []byte, kept *pool.Kept) {
+func (h *Handler) publishKept(question []byte, kept *pool.Kept, age time.Duration) {
 	f := control.Facts{
 		Name: pool.NameOf(question), Type: qtypeOf(question), Verdict: kept.Verdict, Asked: api.AskedNone,
 		Good: func() []string { return nil },
@@ -88,19 +88,11 @@ func (h *Handler) publishKept(question []byte, kept *pool.Kept) {
 	h.control.Memory.Events.PublishRace(&f, at, func() (func() *api.RaceEvent, int) {
 		id, until := idText(pool.NextID()), kept.Ends().UTC()
 		return func() *api.RaceEvent {
-			e := &api.RaceEvent{Event: api.EventRace, Clients: 1, Cached: true, Race: api.Race{
-				ID: id, At: at.UTC(), Server: server, KeptUntil: &until,
-				Outcome: api.Outcome{
-					Name: history.Presentation(f.Name), Type: dns.Type(f.Type).String(), Verdict: kept.Verdict.String(),
-					Rcode: dns.RcodeToString[kept.Rcode()], Conclusive: !kept.Inconclusive, Asked: api.AskedNone,
-					Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
-				},
+			q := dns.Question{Name: history.Presentation(f.Name), Qtype: f.Type, Qclass: dns.ClassINET}
+			return &api.RaceEvent{Event: api.EventRace, Clients: 1, Cached: true, Race: api.Race{
+				ID: id, At: at.UTC(), Server: server, KeptUntil: &until, Outcome: outcome.OfKept(q, kept, appendKept(nil, kept, age)),
 			}}
-			if f.Upstream != "" {
-				e.Upstream = &f.Upstream
-			}
-			return e
-		}, eventSize
+		}, eventSize + kept.Len()
 	})
 }
 

@@ -12,15 +12,17 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
+// blocked is what a filter says of a name.
+func blocked(m *dns.Msg) {
+	nxdomain(m)
+	m.SetEdns0(1232, false)
+	m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
+}
+
 // A good answer that comes after the denial of its race is counted, remembered and told, unless the
 // denial is meant.
 func TestR25WrongDenials(t *testing.T) {
 	t.Parallel()
-	blocked := func(m *dns.Msg) {
-		nxdomain(m)
-		m.SetEdns0(1232, false)
-		m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked}}
-	}
 	for _, tc := range []struct {
 		what   string
 		name   string

@@ -5,15 +5,19 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/account"
+	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
@@ -109,4 +113,39 @@ func TestR25WrongDenialsWhenDown(t *testing.T) {
 			})
 		}
 	}
+}
+
+// So does one of an upstream that came while the race was on, which counts as asked.
+func TestR25WrongDenialOfNewUpstream(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		denies, late := v.resolver("192.0.2.1", 500*time.Millisecond), v.resolver("192.0.2.2", 3*time.Second, "wiki.corp.example 10.1.2.3")
+		values := option.Default()
+		values.Cache, values.Control, values.Rules.Timeout, values.Patience = 100, false, 2*time.Second, 2*time.Second
+		h := New(Config{Upstreams: addresses(denies), Values: values})
+		c := poolConfig(values)
+		c.Ports, c.Dial = ports.Over(v.listen), v.dialTCP
+		var wrong atomic.Int32
+		c.Watched = func() bool { return false }
+		c.LateReply = func(r pool.LateReply) {
+			if r.Wrong && r.By.Server.Addr == late.at.Addr {
+				wrong.Add(1)
+			}
+		}
+		counts := make(map[netip.AddrPort]*account.Upstream)
+		c.Account = func(s server.Server) *account.Upstream {
+			counts[s.Addr] = new(account.Upstream)
+			return counts[s.Addr]
+		}
+		h.pool = pool.New(c)
+		h.Start()
+		defer h.Stop()
+		time.AfterFunc(100*time.Millisecond, func() { replace(h.pool, addresses(denies, late)) })
+		if got := (keeping{h, t}).gets("wiki.corp.example"); got != "NXDOMAIN" {
+			t.Fatalf("the client got %s", got)
+		}
+		time.Sleep(3 * time.Second)
+		if _, n := counts[late.at.Addr].Lately(instant.Now()); wrong.Load() != 1 || n[account.Asked] != 1 || n[account.Good] != 1 {
+			t.Errorf("%d wrong denials, %v", wrong.Load(), n)
+		}
+	})
 }

@@ -30,6 +30,10 @@ func (o *outcome) api() api.Outcome {
 		Prefer:      preferences[o.cfg.Prefer],
 		Kept:        o.kept,
 	}
+	if len(o.reply.Answer) > 0 {
+		data := dataOf(o.reply, o.question.Qtype, maxData)
+		out.Data = &data
+	}
 	change := ""
 	switch {
 	case o.special:

@@ -3,11 +3,34 @@ package outcome
 import (
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/printable"
 )
+
+// OfKept is the outcome of a query to which the reply is what was kept: nobody was asked.
+func OfKept(q dns.Question, k *pool.Kept, reply []byte) api.Outcome {
+	out := api.Outcome{
+		Name: printable.Name(q.Name), Type: typeName(q.Qtype), Verdict: k.Verdict.String(), Rcode: printable.Rcode(k.Rcode()),
+		Conclusive: !k.Inconclusive, Asked: api.AskedNone,
+		Answer: []string{}, Authority: []string{}, Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
+	}
+	if m, err := unpack(reply); err == nil {
+		out.Answer, out.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
+		if len(m.Answer) > 0 {
+			data := dataOf(m, q.Qtype, maxData)
+			out.Data = &data
+		}
+	}
+	if len(k.Givers) > 0 {
+		by := nameOf(k.Givers[0])
+		out.Upstream = &by
+	}
+	return out
+}
 
 // kept is what the pool's cache has for the question.
 type kept struct {

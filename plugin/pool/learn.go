@@ -93,11 +93,11 @@ func (c *call) learnZone(now time.Time) {
 // TakeReply implements race.ReplySink.
 func (c *call) TakeReply(i int, verdict race.Verdict, reply []byte, took time.Duration, late bool) {
 	c.keeping.hear(c.Members[i], verdict, late)
+	now, zones, names := time.Now(), c.set.zones, &c.set.names
+	c.count(i, verdict, reply, now, late)
 	if i >= len(c.set.members) { // it came later, and has no number in that set
 		return
 	}
-	now, zones, names := time.Now(), c.set.zones, &c.set.names
-	c.count(i, verdict, now, late)
 	if late {
 		names.Replied(c.question, i, verdict, reply, now)
 		if verdict == race.Good {

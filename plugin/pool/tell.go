@@ -113,22 +113,25 @@ func (c *call) countAsked(now time.Time) {
 		return
 	}
 	at := instant.Of(now)
-	for i, m := range c.set.members {
+	for i, m := range c.race.Members {
 		if c.Unasked == 0 || c.race.race.WasAsked(i) {
 			m.account.Count(account.Asked, at)
 		}
 	}
-	if c.Leg >= 0 && c.Leg < len(c.set.members) {
-		c.set.members[c.Leg].account.Count(account.Won, at)
+	if c.Leg >= 0 {
+		c.race.Members[c.Leg].account.Count(account.Won, at)
 	}
 }
 
 // count counts a reply, and tells of it if it came when the race was over.
-func (c *call) count(i int, verdict race.Verdict, now time.Time, late bool) {
+func (c *call) count(i int, verdict race.Verdict, reply []byte, now time.Time, late bool) {
 	m := c.Members[i]
 	if m.account != nil {
 		at := instant.Of(now)
 		m.account.Count(kindOf(verdict), at)
+		if race.Filtered(reply, verdict) {
+			m.account.Count(account.Filtered, at)
+		}
 		if verdict.Wins() {
 			c.countSole(i, at)
 		}

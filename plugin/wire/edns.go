@@ -102,6 +102,9 @@ func ExtendedErrorText(msg []byte) (text string) {
 // 8914, section 2), until f returns false.
 func ExtendedErrors(msg []byte, f func(code uint16, text []byte) bool) {
 	const extended = 15
+	if len(msg) < HeaderSize || Header(msg).Additionals() == 0 || endsInBareOPT(msg) {
+		return
+	}
 	Records(msg, func(r Record) bool {
 		if r.Section != Additional || r.Type != typeOPT {
 			return true
@@ -115,4 +118,13 @@ func ExtendedErrors(msg []byte, f func(code uint16, text []byte) bool) {
 		}
 		return false
 	})
+}
+
+// endsInBareOPT reports whether all that a message has of additional records is an OPT without
+// options at its end, as nearly all replies with EDNS do.
+func endsInBareOPT(msg []byte) bool {
+	const size = 11 // an empty name, type, class, TTL and the length of the data
+	end := msg[max(HeaderSize, len(msg)-size):]
+	return Header(msg).Additionals() == 1 && len(end) == size &&
+		end[0] == 0 && end[1] == 0 && end[2] == typeOPT && end[9] == 0 && end[10] == 0
 }

@@ -22,6 +22,7 @@ type decoded struct {
 	Upstream                   *string
 	Seconds                    float64
 	Answer, Authority          []string
+	Data                       *string
 	Conclusive, Interrupted    bool
 	Missing                    []struct {
 		Upstream, Why string

@@ -29,9 +29,9 @@ func about(servers []api.Server, word string, now time.Time, screen show.Screen)
 }
 
 // details are all that is known of upstreams, a line each.
-func details(upstreams []api.Upstream, now time.Time, screen show.Screen) (lines []string) {
+func details(upstreams []upstream, now time.Time, screen show.Screen) (lines []string) {
 	for i := range upstreams {
-		u := &upstreams[i]
+		u := &upstreams[i].Upstream
 		if i > 0 {
 			lines = append(lines, "")
 		}
@@ -135,7 +135,7 @@ func tally(t api.Tally) string {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{t.NoOpinion, "without an opinion"}, {t.Failed, "failed"}, {t.Silent, "without reply"}} {
+	}{{t.NoOpinion, "without an opinion"}, {t.Failed, "failed"}, {t.Filtered, "of these a filter's"}, {t.Silent, "without reply"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}

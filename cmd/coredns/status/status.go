@@ -52,7 +52,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 		return c.Failed(err)
 	}
 	servers := state.Servers
-	var one []api.Upstream
+	var one []upstream
 	if len(c.Words) > 0 {
 		if one = find(servers, c.Words[0]); len(one) == 0 {
 			return c.Wrong("%q is no upstream; they are %s", c.Words[0], show.And(names(servers)))
@@ -73,12 +73,18 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	}
 }
 
+// upstream is one, and the server block that has it.
+type upstream struct {
+	Server string `json:"server"`
+	api.Upstream
+}
+
 // find returns the upstreams that are meant by a word.
-func find(servers []api.Server, word string) (found []api.Upstream) {
+func find(servers []api.Server, word string) (found []upstream) {
 	for _, s := range servers {
 		for _, u := range s.Upstreams {
 			if api.Means(u.Upstream, word) {
-				found = append(found, u)
+				found = append(found, upstream{s.Server, u})
 			}
 		}
 	}

@@ -98,7 +98,12 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: status %d, want %d\n%s%s", tc.what, status, tc.status, out, problems)
 		}
 	}
-	_, out, _ := run(t, sample(), "--json")
+	var one []struct{ Server, Upstream, State string }
+	_, out, _ := run(t, sample(), "--json", "10.2.0.53")
+	if err := json.Unmarshal([]byte(out), &one); err != nil || len(one) != 1 || one[0].Server != "127.0.0.123:53" || one[0].Upstream != "10.2.0.53%wg0" || one[0].State != "down" {
+		t.Errorf("%v: %s", err, out)
+	}
+	_, out, _ = run(t, sample(), "--json")
 	var state api.State
 	if err := json.Unmarshal([]byte(out), &state); err != nil || len(state.Servers[0].Upstreams) != 3 {
 		t.Errorf("%v: %s", err, out)

@@ -40,13 +40,13 @@ func sample() []any {
 		of(api.EventBegin),
 		raced(func(e *api.RaceEvent) {
 			e.Upstream = to("10.1.0.53%tun0")
-			e.Upstreams = []api.Leg{{Winner: true, Data: to("10.1.0.10, 10.1.0.11")}}
+			e.Data = to("10.1.0.10, 10.1.0.11")
 		}),
 		raced(func(e *api.RaceEvent) {
 			e.ID, e.Name, e.Verdict, e.Rcode, e.Clients = "17b", "nas.corp.exmaple.", "nxdomain", "NXDOMAIN", 3
 			e.Missing = []api.Missing{{Upstream: "10.2.0.53%wg0", Why: "no reply in time, nor to other queries"}}
 		}),
-		raced(func(e *api.RaceEvent) { e.Cached, e.Upstream = true, to("10.1.0.53%tun0") }),
+		raced(func(e *api.RaceEvent) { e.Cached, e.Upstream, e.Data = true, to("10.1.0.53%tun0"), to("10.1.0.10") }),
 		raced(func(e *api.RaceEvent) { e.Verdict, e.Rcode, e.Changed = "nxdomain", "SERVFAIL", to("away") }),
 		raced(func(e *api.RaceEvent) { e.Verdict, e.Rcode, e.Filtered = "nodata", "NOERROR", true }),
 		raced(func(e *api.RaceEvent) { e.Differ = []string{"a", "b"} }),

@@ -121,12 +121,8 @@ var words = map[string]string{
 // reply is what the client got, in short: the first data of an answer, or the code.
 func reply(o *api.Outcome) string {
 	text := show.Reply(o)
-	if o.Verdict == "good" {
-		for _, leg := range o.Upstreams {
-			if leg.Winner && leg.Data != nil {
-				text = *leg.Data
-			}
-		}
+	if o.Data != nil && (o.Verdict == "good" || show.Changed(o, api.ChangedStale)) {
+		text = *o.Data
 	}
 	if o.Changed != nil {
 		why, known := words[*o.Changed]

@@ -12,6 +12,7 @@ type Outcome struct {
 	Seconds    float64    `json:"seconds"`  // that the race took
 	Answer     []string   `json:"answer"`   // records; null: they were not kept
 	Authority  []string   `json:"authority"`
+	Data       *string    `json:"data"`       // the data of Answer in short; null: there is none, or it was not kept
 	Conclusive bool       `json:"conclusive"` // every upstream gave its opinion, or one a good answer
 	Missing    []Missing  `json:"missing"`    // the upstreams that gave none
 	TTL        *uint32    `json:"ttl"`        // seconds that clients may keep the reply

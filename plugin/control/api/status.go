@@ -82,14 +82,15 @@ type Path struct {
 	RetryAt *time.Time `json:"retry_at"` // when one that is not is tried again
 }
 
-// Tally counts what has become of an upstream's part in races. Asked is all others but Won and Only
-// together.
+// Tally counts what has become of an upstream's part in races. Asked is all others together but
+// Filtered, Won and Only.
 type Tally struct {
 	Asked     int `json:"asked"`
 	Good      int `json:"good"`
 	Denied    int `json:"denied"`
 	NoOpinion int `json:"no_opinion"` // refused, referred elsewhere, or answered with what is bogus
 	Failed    int `json:"failed"`     // SERVFAIL and other errors, what cannot be had whole, and failures of the network
+	Filtered  int `json:"filtered"`   // of these, those that say that they are a filter's
 	Silent    int `json:"silent"`     // no reply until the race was over, and for a while after it
 	Won       int `json:"won"`        // its reply was given
 	Only      int `json:"only"`       // no other had a good answer when all had replied
