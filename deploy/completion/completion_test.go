@@ -3,12 +3,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	options "github.com/dnsmus/dnsmus/plugin/option"
@@ -93,8 +95,10 @@ func run(t *testing.T, shell, script, dir string, lines []string) string {
 	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(shell, append([]string{file, dir}, lines...)...)
-	cmd.Dir = here
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, shell, append([]string{file, dir}, lines...)...)
+	cmd.Dir, cmd.WaitDelay = here, time.Second
 	cmd.Env = append(os.Environ(), "HOME="+here, "ZDOTDIR="+here, "TERM=dumb")
 	out, err := cmd.Output()
 	if err != nil {
@@ -122,19 +126,30 @@ for line in $argv[2..]
     echo that-is-all
 end`
 
-// zsh completes in a terminal only. It has said all of a line when it has run the command that
-// is typed after that was wiped.
-const inZsh = `zmodload zsh/zpty && zpty z zsh -f -i
-zpty -w z "PS1='GO-''ON '; stty rows 500 cols 250; LISTMAX=-1; unset zle_bracketed_paste; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D"
-zpty -r z said '*GO-ON*'
-shift
-for line; do
-    zpty -wn z "$line"$'\t\t'
-    zpty -wn z $'\C-u'; zpty -w z "echo that-is''-all"
-    while zpty -r z said; do
-        said=${said%%[$'\r\n']*}
-        print -r -- "$said"
-        [[ $said == that-is-all ]] && break
+// zsh completes in the line editor of a terminal only. There each line is put and completed as
+// soon as the editor has begun, and what is offered goes to a file.
+const inZsh = `cat >.zshrc <<'END'
+fpath=($ZDOTDIR $fpath)
+autoload -Uz compinit && compinit -u -D
+compadd() {
+    local -a offered
+    [[ ${@[1,(i)-]} == *-[OAD]* ]] || { builtin compadd -O offered "$@"; print -rl -- $offered >>offered }
+    builtin compadd "$@"
+}
+zle -C offer complete-word _main_complete
+zle-line-init() {
+    local line
+    for line in "${(@f)$(<lines)}"; do
+        BUFFER=$line CURSOR=$#line
+        zle offer
+        print that-is-all >>offered
     done
-    zpty -r z said '*GO-ON*'
-done`
+    exit
+}
+zle -N zle-line-init
+END
+cp $1/_dnsmus . && shift
+print -rl -- "$@" >lines
+zmodload zsh/zpty && ZDOTDIR=$PWD zpty z zsh -d -i
+while zpty -r z said; do shown+=$said; done
+cat offered || print -r -- "$shown"`
