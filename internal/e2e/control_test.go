@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,7 +131,9 @@ func TestR25Link(t *testing.T) {
 	})
 	p.awaits(ask + "after.zone0.example")
 	await("a query after the reload", func(e anEvent) bool { return e.Event == api.EventRace && e.Name == "after.zone0.example." })
-	if all := told[api.Remembered](t, socket, api.History+"?name=mail.zone1.example&type=A"); len(all) != 1 {
+	// The answer is remembered, too, if it took long.
+	all = told[api.Remembered](t, socket, api.History+"?name=mail.zone1.example&type=A")
+	if !slices.ContainsFunc(all, func(r api.Remembered) bool { return r.Race.Verdict == "nxdomain" }) {
 		t.Errorf("after the reload there is %+v", all)
 	}
 }
