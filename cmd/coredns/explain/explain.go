@@ -180,7 +180,7 @@ func (c *command) tell(ctx context.Context, cfg *config, r races, asked string) 
 		if cfg.json {
 			continue
 		}
-		for _, line := range text(o, time.Now(), c.out) {
+		for _, line := range Text(o, time.Now(), c.out) {
 			b.WriteString(line + "\n")
 		}
 		b.WriteString("\n")

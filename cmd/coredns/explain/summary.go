@@ -13,8 +13,8 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
-// text is an outcome for people: first what it is, then what each upstream said.
-func text(o *api.Outcome, now time.Time, s show.Screen) (lines []string) {
+// Text is an outcome for people: first what it is, then what each upstream said.
+func Text(o *api.Outcome, now time.Time, s show.Screen) (lines []string) {
 	what := show.Reply(o)
 	for i, line := range append(summary(o), cached(o, now)...) {
 		wrapped := s.Lines(line)

@@ -115,7 +115,7 @@ func TestText(t *testing.T) {
 		var screens strings.Builder
 		for _, name := range names {
 			o := all[name]
-			lines := text(o, kept.Add(time.Minute), show.Screen{Width: width})
+			lines := Text(o, kept.Add(time.Minute), show.Screen{Width: width})
 			if !strings.HasPrefix(lines[0], "host.example. A: ") {
 				t.Errorf("%s: begins with %q", name, lines[0])
 			}
@@ -125,7 +125,7 @@ func TestText(t *testing.T) {
 				}
 			}
 			plain := strings.Join(lines, "\n") + "\n"
-			painted := strings.Join(text(o, kept.Add(time.Minute), show.Screen{Width: width, Colour: true}), "\n") + "\n"
+			painted := strings.Join(Text(o, kept.Add(time.Minute), show.Screen{Width: width, Colour: true}), "\n") + "\n"
 			if painted == plain || testkit.Shown(t, painted, 1000) != plain {
 				t.Errorf("%s: colours change more than colours:\n%q", name, painted)
 			}

@@ -83,3 +83,25 @@ func And(words []string) string {
 		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
 	}
 }
+
+// Share is a part in percent, rounded, which is 0% or 100% only if it is that.
+func Share(part, all int) string {
+	switch percent := (200*part + all) / max(2*all, 1); {
+	case all == 0:
+		return "-"
+	case part > 0 && percent == 0:
+		return "<1%"
+	case part < all && percent > 99:
+		return ">99%"
+	default:
+		return fmt.Sprintf("%d%%", percent)
+	}
+}
+
+// Took is a span of seconds that may not be known.
+func Took(s *float64) string {
+	if s == nil {
+		return "-"
+	}
+	return Span(Seconds(*s))
+}

@@ -9,9 +9,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// about is all that is known of the upstreams that are meant by a word, by server block if there are
+// About is all that is known of the upstreams that are meant by a word, by server block if there are
 // several.
-func about(servers []api.Server, word string, now time.Time, screen show.Screen) (lines []string) {
+func About(servers []api.Server, word string, now time.Time, screen show.Screen) (lines []string) {
 	for i := range servers {
 		of := find(servers[i:i+1], word)
 		if len(of) == 0 {
@@ -68,7 +68,7 @@ func facts(u *api.Upstream, now time.Time) []fact {
 	}
 	times := ""
 	if u.P50 != nil && u.P95 != nil {
-		times = fmt.Sprintf("half of the good ones within %s, 95 %% within %s, in the last hour", took(u.P50), took(u.P95))
+		times = fmt.Sprintf("half of the good ones within %s, 95 %% within %s, in the last hour", show.Took(u.P50), show.Took(u.P95))
 	}
 	return []fact{
 		{"told by", strings.Join(u.ToldBy, ", ")},

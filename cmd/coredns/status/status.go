@@ -67,7 +67,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	case *short:
 		return c.WriteLines([]string{brief(servers, now)}, code)
 	case one != nil:
-		return c.WriteLines(about(servers, c.Words[0], now, c.Out), code)
+		return c.WriteLines(About(servers, c.Words[0], now, c.Out), code)
 	default:
 		return c.WriteLines(text(state, client.Nameservers(), now, c.Out), code)
 	}

@@ -133,11 +133,3 @@ func TestHostile(t *testing.T) {
 		}
 	}
 }
-
-func TestShare(t *testing.T) {
-	for want, of := range map[string][2]int{"-": {0, 0}, "0%": {0, 10}, "<1%": {1, 1000}, "50%": {5, 10}, ">99%": {9999, 10000}, "99%": {990, 1000}, "67%": {2, 3}, "33%": {1, 3}, "1%": {6, 1000}, "100%": {10, 10}} {
-		if got := share(of[0], of[1]); got != want {
-			t.Errorf("%v: %s, want %s", of, got, want)
-		}
-	}
-}

@@ -69,25 +69,11 @@ func races(s *api.Server) string {
 		return "No query went to the upstreams in the last hour."
 	}
 	text := fmt.Sprintf("%s to the upstreams in the last hour, %d in the last minute: %s got a good answer, %s a denial, %s failed.",
-		show.Count(s.Hour.All, "query went", "queries went"), s.Minute.All, share(s.Hour.Good, s.Hour.All), share(s.Hour.Denied, s.Hour.All), share(s.Hour.Failed, s.Hour.All))
+		show.Count(s.Hour.All, "query went", "queries went"), s.Minute.All, show.Share(s.Hour.Good, s.Hour.All), show.Share(s.Hour.Denied, s.Hour.All), show.Share(s.Hour.Failed, s.Hour.All))
 	if n := s.Hour.WrongDenials; n > 0 {
 		text += fmt.Sprintf(" %s: a good answer came too late.", show.Count(n, "denial was wrong", "denials were wrong"))
 	}
 	return text
-}
-
-// share is a part in percent, rounded, which is 0% or 100% only if it is that.
-func share(part, all int) string {
-	switch percent := (200*part + all) / max(2*all, 1); {
-	case all == 0:
-		return "-"
-	case part > 0 && percent == 0:
-		return "<1%"
-	case part < all && percent > 99:
-		return ">99%"
-	default:
-		return fmt.Sprintf("%d%%", percent)
-	}
 }
 
 // upstreams is the table of them.
@@ -107,7 +93,7 @@ func upstreams(s *api.Server, now time.Time) show.Table {
 		u := &s.Upstreams[i]
 		row := show.Row{Cells: []string{
 			u.Upstream, state(u, now), cmp.Or(strings.Join(u.ToldBy, ", "), "-"), orNone(u.Path),
-			took(u.P50), took(u.P95), share(u.Hour.Good, replies(u.Hour)), fmt.Sprint(u.Hour.Only), knows(u),
+			show.Took(u.P50), show.Took(u.P95), show.Share(u.Hour.Good, replies(u.Hour)), fmt.Sprint(u.Hour.Only), knows(u),
 		}, Colours: []string{"", show.Green}, Notes: notes(u)}
 		if u.State != isUp {
 			row.Mark, row.Colours[1] = "!", show.Red
@@ -144,11 +130,4 @@ func orNone(s *string) string {
 		return "-"
 	}
 	return *s
-}
-
-func took(s *float64) string {
-	if s == nil {
-		return "-"
-	}
-	return show.Span(show.Seconds(*s))
 }

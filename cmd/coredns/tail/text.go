@@ -39,33 +39,15 @@ func (w *writer) event(kind string, line []byte) (string, error) {
 			return at(e.At) + w.late(e)
 		})
 	case api.EventUpstream:
-		return read(line, func(e *api.UpstreamEvent) string {
-			text := fmt.Sprintf("upstream %s is %s", e.Upstream, e.State)
-			if e.Why != "" {
-				text += ": " + e.Why
-			}
-			if e.Waiting > 0 {
-				text += fmt.Sprintf("; %s for it", show.Count(e.Waiting, "query waits", "queries wait"))
-			}
-			return at(e.At) + text
-		})
+		return read(line, func(e *api.UpstreamEvent) string { return at(e.At) + show.StateEvent(e) })
 	case api.EventList:
-		return read(line, func(e *api.ListEvent) string { return at(e.At) + changes(e) })
+		return read(line, func(e *api.ListEvent) string { return at(e.At) + show.ListEvent(e) })
 	case api.EventZone:
-		return read(line, func(e *api.ZoneEvent) string {
-			return at(e.At) + fmt.Sprintf("in the zone %s answers differ: %s", e.Zone, show.And(e.Upstreams))
-		})
+		return read(line, func(e *api.ZoneEvent) string { return at(e.At) + show.ZoneEvent(e) })
 	case api.EventLost:
-		return read(line, func(e *api.LostEvent) string {
-			return at(e.At) + fmt.Sprintf("%s lost: this command is too slow for all of them; a filter helps", show.Count(e.Events, "event was", "events were"))
-		})
+		return read(line, func(e *api.LostEvent) string { return at(e.At) + show.LostEvent(e) })
 	case api.EventSampled:
-		return read(line, func(e *api.SampledEvent) string {
-			if e.OneOf <= 1 {
-				return at(e.At) + "all queries are shown again"
-			}
-			return at(e.At) + fmt.Sprintf("there are too many queries to show: one of %d is shown", e.OneOf)
-		})
+		return read(line, func(e *api.SampledEvent) string { return at(e.At) + show.SampledEvent(e) })
 	}
 	return "", nil // the first, the last, and those of newer servers
 }
@@ -82,7 +64,7 @@ func at(t time.Time) string { return t.Local().Format("15:04:05 ") }
 
 // race is a race: what was asked, what came of it and how long that took, by whom.
 func race(e *api.RaceEvent) string {
-	parts := []string{e.Name, e.Type, reply(&e.Outcome)}
+	parts := []string{e.Name, e.Type, show.Got(&e.Outcome)}
 	if !e.Cached {
 		parts = append(parts, "after", show.Span(show.Seconds(e.Seconds)))
 	}
@@ -112,45 +94,11 @@ func race(e *api.RaceEvent) string {
 	return text
 }
 
-// words are why the client got something else than an upstream's reply.
-var words = map[string]string{
-	"special": "dnsmus's own", "proven": "the name exists", "away": "who knows the zone is away", "forged": "replies may be forged",
-	"untrusted": "private_from", "alias": "the end of an alias was not found", "stale": "kept from before", "refused": "max_concurrent", "none": "nobody replied",
-}
-
-// reply is what the client got, in short: the first data of an answer, or the code.
-func reply(o *api.Outcome) string {
-	text := show.Reply(o)
-	if o.Data != nil && (o.Verdict == "good" || show.Changed(o, api.ChangedStale)) {
-		text = *o.Data
-	}
-	if o.Changed != nil {
-		why, known := words[*o.Changed]
-		if !known {
-			why = *o.Changed
-		}
-		text += " (" + why + ")"
-	}
-	return text
-}
-
 // late is a good answer that came when its race had ended with a denial.
 func (w *writer) late(e *api.LateEvent) string {
 	what := "an earlier query"
 	if name := w.names.find(e.ID); name != "" {
 		what = name
 	}
-	return fmt.Sprintf("late: %s had a good answer for %s after %s; the denial was wrong", e.Upstream, what, show.Span(show.Seconds(e.Seconds)))
-}
-
-// changes are those of the list of upstreams.
-func changes(e *api.ListEvent) string {
-	var parts []string
-	if len(e.Added) > 0 {
-		parts = append(parts, "new: "+show.And(e.Added))
-	}
-	if len(e.Removed) > 0 {
-		parts = append(parts, "gone: "+show.And(e.Removed))
-	}
-	return fmt.Sprintf("the upstreams are %s; %s", show.And(e.Upstreams), strings.Join(parts, "; "))
+	return show.LateEvent(e, what)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// text is what is remembered, newest first. The last fate of each type is told in full. Of several
+// Text is what is remembered, newest first. The last fate of each type is told in full. Of several
 // server blocks it is told which one a fate is of.
-func text(all []api.Remembered, several bool, now time.Time, screen show.Screen) (lines []string) {
+func Text(all []api.Remembered, several bool, now time.Time, screen show.Screen) (lines []string) {
 	told := make(map[string]bool)
 	for i := range all {
 		r := &all[i]

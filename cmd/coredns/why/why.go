@@ -96,7 +96,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 		}
 		lines = nothing(c, name, known, state, now)
 	} else {
-		lines = text(all, len(state.Servers) > 1, now, c.Out)
+		lines = Text(all, len(state.Servers) > 1, now, c.Out)
 	}
 	return c.WriteLines(append(lines, "", client.Asked(state)), status)
 }

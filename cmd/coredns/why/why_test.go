@@ -54,7 +54,7 @@ func sample() []api.Remembered {
 
 func TestScreens(t *testing.T) {
 	testkit.Screens(t, filepath.Join("testdata", "why.txt"), func(width int, colour bool) string {
-		return strings.Join(text(sample(), false, now, show.Screen{Width: width, Colour: colour}), "\n") + "\n"
+		return strings.Join(Text(sample(), false, now, show.Screen{Width: width, Colour: colour}), "\n") + "\n"
 	})
 }
 
@@ -62,7 +62,7 @@ func TestScreens(t *testing.T) {
 func TestSeveralBlocks(t *testing.T) {
 	all := sample()[:2]
 	all[0].Server, all[1].Server = "127.0.0.1:54", "127.0.0.1:54"
-	got := strings.Join(text(all, true, now, show.Screen{}), "\n")
+	got := strings.Join(Text(all, true, now, show.Screen{}), "\n")
 	for _, want := range []string{"last 14 s ago, from the server on 127.0.0.1:54\n", "\nBefore: NXDOMAIN, 1 d 2 h ago, from the server on 127.0.0.1:54"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

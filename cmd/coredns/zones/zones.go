@@ -77,16 +77,16 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if c.JSON {
 		return c.WriteJSON(all, status)
 	}
-	lines := tables(all, state.Servers, time.Now(), c.Out)
+	lines := Tables(all, state.Servers, time.Now(), c.Out)
 	if len(all) == 0 {
 		lines = c.Out.Lines("Nothing is known yet: no upstream has answered there since the server began, or since the upstreams changed.")
 	}
 	return c.WriteLines(append(lines, "", client.Asked(state)), status)
 }
 
-// tables are those of all server blocks that know of zones, each under the block's name if there are
+// Tables are those of all server blocks that know of zones, each under the block's name if there are
 // several blocks.
-func tables(all []api.Zone, servers []api.Server, now time.Time, screen show.Screen) (lines []string) {
+func Tables(all []api.Zone, servers []api.Server, now time.Time, screen show.Screen) (lines []string) {
 	if len(servers) < 2 {
 		return table(all, now).Lines(screen)
 	}

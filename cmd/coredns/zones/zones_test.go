@@ -42,7 +42,7 @@ func TestSeveralBlocks(t *testing.T) {
 	all := sample()
 	all[0].Server, all[1].Server = "127.0.0.1:54", "127.0.0.1:53"
 	servers := []api.Server{{Server: "127.0.0.1:53"}, {Server: "127.0.0.1:54"}, {Server: "127.0.0.1:55"}}
-	text := strings.Join(tables(all, servers, now, show.Screen{}), "\n")
+	text := strings.Join(Tables(all, servers, now, show.Screen{}), "\n")
 	first, second, found := strings.Cut(text, "\n\nOn 127.0.0.1:54:\n")
 	if !found || !strings.HasPrefix(first, "On 127.0.0.1:53:\n") || !strings.Contains(first, "corp2.example.") || strings.Contains(second, "corp2.example.") || strings.Contains(text, "127.0.0.1:55") {
 		t.Error(text)
