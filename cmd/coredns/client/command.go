@@ -38,9 +38,12 @@ func NewCommand(program, word string, out show.Screen, problems io.Writer) *Comm
 	return c
 }
 
-// Common describes the options that all commands take.
+// Common describes the options that nearly all commands take.
 const Common = `  --json                print JSON
-  -s PATH               the control socket of the server (default: what
+` + Which
+
+// Which describes those that say which server is meant, and -h.
+const Which = `  -s PATH               the control socket of the server (default: what
                         $` + Variable + ` says, else that of the service, else
                         those of your own servers)
   --server ADDR         its server block that listens at this address

@@ -93,6 +93,7 @@ const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s why NAME [TYPE]      why NAME was denied or failed, from memory
        %[1]s zones [ZONE]         which upstream knows which zone
        %[1]s tail [FILTER]        a line for each query and change, as it happens
+       %[1]s top [FILTER]         upstreams and queries on the whole terminal
        %[1]s forget NAME          drop what is kept and known of NAME
 
 The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query

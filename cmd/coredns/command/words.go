@@ -16,6 +16,7 @@ import (
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/cmd/coredns/status"
 	"github.com/dnsmus/dnsmus/cmd/coredns/tail"
+	"github.com/dnsmus/dnsmus/cmd/coredns/top"
 	"github.com/dnsmus/dnsmus/cmd/coredns/why"
 	"github.com/dnsmus/dnsmus/cmd/coredns/zones"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -27,6 +28,7 @@ var asking = map[string]func(context.Context, *client.Command, []string) int{
 	why.Name:    why.Run,
 	zones.Name:  zones.Run,
 	tail.Name:   tail.Run,
+	top.Name:    top.Run,
 	forget.Name: forget.Run,
 }
 

@@ -32,11 +32,12 @@ func On(f *os.File) Screen {
 
 // SGR parameters of colours. They never carry meaning alone.
 const (
-	Bold   = "1"
-	Dim    = "2"
-	Red    = "31"
-	Green  = "32"
-	Yellow = "33"
+	Bold    = "1"
+	Dim     = "2"
+	Red     = "31"
+	Green   = "32"
+	Yellow  = "33"
+	Reverse = "7"
 )
 
 // Paint returns text in a colour, if there are colours and it is not "".
