@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -109,6 +110,8 @@ type server struct {
 
 	maxFDs     int    // as seen by watch
 	goroutines series // likewise
+
+	eventsRead, eventsLost atomic.Int64 // by readEvents: races, and how often some were lost
 }
 
 // engines are the ways to write CoreDNS's Corefile.

@@ -3,10 +3,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 )
@@ -90,7 +91,18 @@ func (s *server) readEvents(socket string) error {
 	}
 	go func() {
 		defer resp.Body.Close()
-		io.Copy(io.Discard, resp.Body)
+		for in := bufio.NewReader(resp.Body); ; {
+			line, err := in.ReadSlice('\n')
+			switch {
+			case err == bufio.ErrBufferFull:
+			case err != nil:
+				return
+			case bytes.HasPrefix(line, []byte(`{"event":"lost"`)):
+				s.eventsLost.Add(1)
+			case bytes.HasPrefix(line, []byte(`{"event":"race"`)):
+				s.eventsRead.Add(1)
+			}
+		}
 	}()
 	return nil
 }

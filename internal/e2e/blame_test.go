@@ -101,6 +101,8 @@ func TestToBlame(t *testing.T) {
 		if status != 2 {
 			t.Errorf("status %d", status)
 		}
+		_, out = l.says("status")
+		l.mustSay(out, "both upstreams are up", "It filters names: ", "of its replies in the last hour say so.")
 	})
 
 	t.Run("answers that are cut off, and TCP is dropped", func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 // SocketDir is a directory for Unix sockets: its path is short, and nobody else may write to it or
 // on the way.
-func SocketDir(t *testing.T) string {
+func SocketDir(t testing.TB) string {
 	t.Helper()
 	base := "/run"
 	if os.Geteuid() != 0 {

@@ -9,14 +9,15 @@ import (
 
 // api is the outcome for others.
 func (o *outcome) api() api.Outcome {
+	answer := written(o.reply.Answer)
 	out := api.Outcome{
 		Name:        printable.Name(o.question.Name),
 		Type:        typeName(o.question.Qtype),
 		Verdict:     o.verdict.String(),
 		Rcode:       printable.Rcode(o.reply.Rcode),
 		Seconds:     o.took.Seconds(),
-		Answer:      recordTexts(o.reply.Answer),
-		Authority:   recordTexts(o.reply.Ns),
+		Answer:      texts(answer),
+		Authority:   texts(written(o.reply.Ns)),
 		Conclusive:  o.conclusive,
 		Missing:     []api.Missing{},
 		TTL:         o.ttl(o.reply),
@@ -30,8 +31,8 @@ func (o *outcome) api() api.Outcome {
 		Prefer:      preferences[o.cfg.Prefer],
 		Kept:        o.kept,
 	}
-	if len(o.reply.Answer) > 0 {
-		data := dataOf(o.reply, o.question.Qtype, maxData)
+	if len(answer) > 0 {
+		data := dataOf(o.reply, answer, o.question.Qtype, maxData)
 		out.Data = &data
 	}
 	change := ""
@@ -109,10 +110,11 @@ func (o *outcome) leg(i int) api.Leg {
 		leg.Seconds = &seconds
 	}
 	if m := res.msg; m != nil {
-		rcode, data := printable.Rcode(m.Rcode), dataOf(m, o.question.Qtype, maxData)
+		answer := written(m.Answer)
+		rcode, data := printable.Rcode(m.Rcode), dataOf(m, answer, o.question.Qtype, maxData)
 		leg.Rcode, leg.Data, leg.Truncated = &rcode, &data, m.Truncated
-		leg.Answer, leg.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
-		leg.Private = len(m.Answer) > 0 && private(m)
+		leg.Answer, leg.Authority = texts(answer), texts(written(m.Ns))
+		leg.Private = len(m.Answer) > 0 && res.private()
 		leg.ExtendedErrors = append(leg.ExtendedErrors, extendedErrors(m)...)
 	}
 	return leg

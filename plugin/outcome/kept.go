@@ -19,9 +19,10 @@ func OfKept(q dns.Question, k *pool.Kept, reply []byte) api.Outcome {
 		Answer: []string{}, Authority: []string{}, Missing: []api.Missing{}, Differ: []string{}, Parts: []api.Part{}, Upstreams: []api.Leg{},
 	}
 	if m, err := unpack(reply); err == nil {
-		out.Answer, out.Authority = recordTexts(m.Answer), recordTexts(m.Ns)
-		if len(m.Answer) > 0 {
-			data := dataOf(m, q.Qtype, maxData)
+		answer := written(m.Answer)
+		out.Answer, out.Authority = texts(answer), texts(written(m.Ns))
+		if len(answer) > 0 {
+			data := dataOf(m, answer, q.Qtype, maxData)
 			out.Data = &data
 		}
 	}
@@ -62,7 +63,7 @@ func (a *Race) keptBefore(k kept) *api.Kept {
 		out.Upstreams = append(out.Upstreams, nameOf(giver))
 	}
 	if m, err := unpack(k.AppendTo(nil, k.age)); err == nil {
-		out.Answer = recordTexts(m.Answer)
+		out.Answer = texts(written(m.Answer))
 	}
 	return out
 }

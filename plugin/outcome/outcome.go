@@ -46,6 +46,7 @@ type result struct {
 	upstream string
 	after    time.Duration // when it replied or failed
 	msg      *dns.Msg      // its reply; nil: none that can be read
+	raw      []byte        // the same in wire format
 	verdict  race.Verdict
 	err      error // why there is no reply; nil: it may still come
 	down     bool
@@ -64,7 +65,7 @@ func (res *result) read(leg race.LegReport) {
 		return
 	}
 	if res.msg, res.err = unpack(leg.Msg); res.msg != nil {
-		res.verdict, res.late, res.alias, res.stream = leg.Verdict, leg.Late, leg.Alias, leg.Stream
+		res.raw, res.verdict, res.late, res.alias, res.stream = leg.Msg, leg.Verdict, leg.Late, leg.Alias, leg.Stream
 	}
 }
 

@@ -31,6 +31,9 @@ func example(opinions ...result) *outcome {
 	v := option.Default()
 	o := &outcome{cfg: &v, question: host, winner: -1, since: 4 * time.Second, ended: true, over: true, reply: &dns.Msg{}}
 	for i, res := range opinions {
+		if res.msg != nil {
+			res.raw, _ = res.msg.Copy().Pack()
+		}
 		res.upstream = fmt.Sprintf("10.%d.0.53:53", i+1)
 		o.results = append(o.results, res)
 	}
@@ -85,7 +88,8 @@ func TestRecords(t *testing.T) {
 		{truncated, 20, "truncated"},
 		{code(dns.RcodeRefused), 20, "-"},
 	} {
-		if got := dataOf(reply(tc.behave), dns.TypeA, tc.width); got != tc.want {
+		m := reply(tc.behave)
+		if got := dataOf(m, written(m.Answer), dns.TypeA, tc.width); got != tc.want {
 			t.Errorf("in %d columns: %q, want %q", tc.width, got, tc.want)
 		}
 	}

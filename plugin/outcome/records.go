@@ -13,15 +13,34 @@ import (
 // maxData is how long the data of a reply's answers is at most, in bytes.
 const maxData = 40
 
+// record is a record in words.
+type record struct {
+	kind       uint16
+	text, data string
+}
+
+// written are records in words.
+func written(records []dns.RR) []record {
+	all := make([]record, len(records))
+	for i, rr := range records {
+		raw, at := rr.String(), 0
+		for range 4 { // owner, TTL, class and type
+			at += strings.IndexByte(raw[at:], '\t') + 1
+		}
+		all[i] = record{rr.Header().Rrtype, printable.ASCII(strings.ReplaceAll(raw, "\t", " ")), printable.ASCII(raw[at:])}
+	}
+	return all
+}
+
 // dataOf is the records of a reply in short: the data of as many answers as fit into width, or
 // what the reply has instead. Those of the type asked for come first, then the aliases.
-func dataOf(m *dns.Msg, qtype uint16, width int) string {
+func dataOf(m *dns.Msg, answer []record, qtype uint16, width int) string {
 	var words, others []string
-	for _, rr := range m.Answer {
-		if t := rr.Header().Rrtype; t != qtype {
-			others = append(others, typeName(t)+" "+data(rr))
+	for _, r := range answer {
+		if r.kind != qtype {
+			others = append(others, typeName(r.kind)+" "+r.data)
 		} else {
-			words = append(words, data(rr))
+			words = append(words, r.data)
 		}
 	}
 	words = append(words, others...)
@@ -52,17 +71,11 @@ func dataOf(m *dns.Msg, qtype uint16, width int) string {
 	}
 }
 
-// data is a record's data as text.
-func data(rr dns.RR) string {
-	fields := strings.SplitN(rr.String(), "\t", 5) // owner, TTL, class, type, data
-	return printable.ASCII(fields[len(fields)-1])
-}
-
-// recordTexts are records, each on one line.
-func recordTexts(records []dns.RR) []string {
-	list := []string{}
-	for _, rr := range records {
-		list = append(list, printable.ASCII(rr.String()))
+// texts are records, each on one line.
+func texts(records []record) []string {
+	list := make([]string, len(records))
+	for i := range records {
+		list[i] = records[i].text
 	}
 	return list
 }

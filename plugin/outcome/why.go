@@ -65,7 +65,7 @@ func (o *outcome) describe(i int) string {
 			return "good, but not first"
 		}
 	case race.Untrusted:
-		if !private(res.msg) {
+		if !res.private() {
 			return "not good: private_from leaves this upstream out for such names"
 		}
 	case race.Alias:

@@ -16,32 +16,50 @@ const maxShort = 300
 // Text returns text on one line, without what is not printable: control characters, those that
 // change the direction of writing, and bytes that are no UTF-8. Question marks stand in their
 // places.
-func Text(text string) string {
+func Text(text string) string { return strings.Map(shownAs, text) }
+
+func shownAs(r rune) rune {
+	switch {
+	case ' ' <= r && r <= '~':
+		return r
+	case r == '\t':
+		return ' '
+	case r == utf8.RuneError || !unicode.IsPrint(r):
+		return '?'
+	}
+	return r
+}
+
+// ASCII returns what Text does, in printable ASCII alone: for what others may show on a terminal,
+// in a page or by a script.
+func ASCII(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
+		if r = shownAs(r); r > '~' {
 			return '?'
 		}
 		return r
 	}, text)
 }
 
-// ASCII returns what Text does, in printable ASCII alone: for what others may show on a terminal,
-// in a page or by a script.
-func ASCII(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r > '~' {
-			return '?'
+// isPlain reports whether text is printable ASCII.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' {
+			return false
 		}
-		return r
-	}, Text(text))
+	}
+	return true
 }
 
 // Name returns a domain name in which each byte outside of printable ASCII is written as \DDD, as
 // in zone files (RFC 1035, section 5.1). So are blanks, or one name might look like two.
 func Name(name string) string {
+	if isPlain(name) && !strings.Contains(name, " ") {
+		return name
+	}
 	var b strings.Builder
 	for i := range len(name) {
 		if c := name[i]; ' ' < c && c <= '~' {
