@@ -9,8 +9,11 @@ import (
 // Cut shortens text to width bytes, if there is room for the dots that say so.
 func Cut(text string, width int) string {
 	const dots = "..."
-	if len(text) <= width || width < len(dots) {
+	switch {
+	case len(text) <= width:
 		return text
+	case width < len(dots):
+		return text[:max(width, 0)]
 	}
 	return text[:width-len(dots)] + dots
 }

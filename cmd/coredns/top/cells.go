@@ -73,6 +73,12 @@ func matters(r *row) bool {
 func reply(r *row, width int) string {
 	o := &r.race.Outcome
 	text := show.Got(o)
+	if o.Changed != nil { // in fewer words than elsewhere
+		text = fmt.Sprintf("%s (%s)", show.Reply(o), *o.Changed)
+		if *o.Changed == api.ChangedStale && o.Data != nil {
+			text = *o.Data + " (stale)"
+		}
+	}
 	if o.Verdict == "good" && o.Changed == nil {
 		if all := strings.Split(text, ", "); len(all) > 1 && len(text) > width {
 			text = fmt.Sprintf("%s +%d", all[0], len(all)-1)
@@ -98,11 +104,6 @@ func (u *ui) remark(r *row) string {
 	}
 	if o.Filtered {
 		parts = append(parts, "a filter's reply")
-	}
-	if r.race.Cached && o.Upstream != nil {
-		parts = append(parts, "kept from "+u.letters.of(*o.Upstream))
-	} else if r.race.Cached {
-		parts = append(parts, "kept")
 	}
 	if matters(r) && len(o.Missing) > 0 {
 		var names []string

@@ -47,12 +47,15 @@ const (
 	keyTab, keyInterrupt                   = "tab", "interrupt"
 )
 
-const keyHelp = `  d f s x   only denied, failed, slow ones, or those with answers that differ
-  u LETTER  only those that this upstream has won; again: all
-  /         only those that words are true of; p  pause
-  Enter     all replies to the query that is chosen with the arrow keys
-  w  why it ended so    z  who knows which zone    Tab  the next server block
-  Esc       back to what is new    ?  help    q  end`
+const keyHelp = `  d f s x   only what was denied, failed, took long, or has
+            answers that differ; again: all
+  u LETTER  only what this upstream has won; u: all
+  /         only what the words of a filter are true of
+  p         hold what is shown; again: go on
+  arrows    choose a query; Esc: back to what is new
+  Enter     what each upstream said;  w  why it ended so
+  z  who knows which zone;  Tab  the next server block
+  ?  help;  q  end`
 
 // views are words of filters that a key stands for.
 var views = map[string]string{"d": "denied", "f": "failed", "s": "slow", "x": "differ"}

@@ -64,7 +64,7 @@ func columnsFor(width, upstreams int) columns {
 // one that is chosen stays where it is.
 func (u *ui) raceLines(s show.Screen) []string {
 	c := columnsFor(u.width, len(u.letters.names))
-	lines := []string{s.Paint(show.Bold, c.heads())}
+	lines := []string{s.Paint(show.Bold, c.heads(u.letters.names))}
 	list := u.visible()
 	from := 0
 	if at := u.at(list); at >= 0 {
@@ -77,7 +77,7 @@ func (u *ui) raceLines(s show.Screen) []string {
 	return lines
 }
 
-func (c columns) heads() string {
+func (c columns) heads(upstreams []string) string {
 	text := fmt.Sprintf(" %-*s%-*s%-*s%-*s", timeWidth-1, "TIME", c.name, "NAME", typeWidth, "TYPE", c.reply, "REPLY")
 	if c.ms {
 		text += fmt.Sprintf("%*s  ", msWidth-2, "MS")
@@ -86,7 +86,11 @@ func (c columns) heads() string {
 		text += fmt.Sprintf("%-*s", byWidth, "BY")
 	}
 	for i := range c.legs {
-		text += fmt.Sprintf("%-*s", legWidth, alphabet[i:i+1])
+		head := ""
+		if upstreams[i] != "" {
+			head = alphabet[i : i+1]
+		}
+		text += fmt.Sprintf("%-*s", legWidth, head)
 	}
 	return strings.TrimRight(text, " ")
 }

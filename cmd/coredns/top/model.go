@@ -2,6 +2,7 @@ package top
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,9 @@ func (m *model) take(told any, now time.Time) (ask bool) {
 	before := m.request()
 	switch e := told.(type) {
 	case begun:
+		if m.broken != "" && m.state != nil {
+			m.note(now, "connected again, to process "+strconv.Itoa(m.state.PID))
+		}
 		m.broken, m.oneOf = "", 0
 	case broken:
 		if m.broken == "" {

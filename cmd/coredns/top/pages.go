@@ -124,27 +124,31 @@ func zonesPage() *page {
 func helpPage() *page {
 	return &page{title: "Help", text: sentence(keyHelp + `
 
-Of each query it is shown what the client got, after how many milliseconds, and
-by which upstream (BY). ! is before what matters: a failure, a denial that not
-all upstreams confirm, and one that was wrong. Below the letter of each upstream
-stands what that said:
+Each line is a query: what the client got, after how many
+milliseconds, and BY which upstream. ! stands before what
+matters: failures, denials of names that not all upstreams
+confirm, and denials that were wrong. Below the letter of
+each upstream stands what it said:
 
-  *   its reply was given     =   a good answer, too    ` + gDiffers + `   another answer
-  nx  no such name            nd  no such record        sf  SERVFAIL
-  rf  REFUSED                 er  another failure       bg  bogus
-  tc  truncated               rl  refers elsewhere      cn  an alias
-  ` + gSilent + `   no reply                ` + gDown + `   down                  -   not asked
-  ~   before any of these: it came late, when the client had its reply
+  *   its reply was given    =   a good answer, too
+  ` + gDiffers + `   another answer         nx  no such name
+  nd  no such record         sf  SERVFAIL
+  rf  REFUSED                er  another failure
+  bg  bogus                  tc  truncated
+  rl  refers elsewhere       cn  an alias
+  ` + gSilent + `   no reply               ` + gDown + `   down
+  -   not asked              ~   before these: it came late
 
-(x5) stands for five queries: four names that a search list led to, which all
-upstreams denied, and the one that was answered. (kept) is from dnsmus's own
-cache, and BY says who gave it. What the plugin cache answers is not seen.
-Colours say nothing that is not written.`)}
+(x5) is five queries: an answer, and four names that a
+search list led to just before, which all upstreams denied.
+(kept) is from dnsmus's own cache, and BY says who gave it.
+What the plugin cache answers is not seen. Colours say
+nothing that is not written.`)}
 }
 
 // pageLines are the screen with a page.
 func (u *ui) pageLines(s show.Screen) []string {
-	lines := u.page.text(u.now, s)
+	lines := chop(u.page.text(u.now, s), u.width)
 	room := u.height - 2
 	u.page.scroll = max(min(u.page.scroll, len(lines)-room), 0)
 	u.room = room

@@ -18,7 +18,7 @@ func (u *ui) lines() []string {
 	s := show.Screen{Width: u.width, Height: u.height, Colour: u.colour}
 	switch {
 	case u.width < minWidth || u.height < minHeight:
-		return fill(s.Lines(fmt.Sprintf("The terminal has %d columns and %d lines. At least %d and %d are needed.", u.width, u.height, minWidth, minHeight)), u.height)
+		return fill(chop(s.Lines(fmt.Sprintf("The terminal has %d columns and %d lines. At least %d and %d are needed.", u.width, u.height, minWidth, minHeight)), u.width), u.height)
 	case u.page != nil:
 		return u.pageLines(s)
 	}
@@ -40,6 +40,30 @@ func fill(lines []string, height int) []string {
 		lines = append(lines, "")
 	}
 	return lines[:max(height, 0)]
+}
+
+// chop breaks lines that are too long, such as those of one long word.
+func chop(lines []string, width int) (all []string) {
+	for _, line := range lines {
+		columns, begin, escape := 0, 0, false
+		for i := range len(line) {
+			switch {
+			case escape:
+				escape = line[i] != 'm'
+				continue
+			case line[i] == '\x1b':
+				escape = true
+				continue
+			}
+			if columns == width && width > 0 {
+				all = append(all, line[begin:i])
+				columns, begin = 0, i
+			}
+			columns++
+		}
+		all = append(all, line[begin:])
+	}
+	return all
 }
 
 // head is the first line: what came of all races of the last minute, and at the right whether what is
@@ -97,7 +121,7 @@ func (u *ui) status(s show.Screen) string {
 	case u.problem != "":
 		text, colour = " "+u.problem, show.Red
 	case u.broken != "":
-		text, colour = " "+u.broken+"; connecting again", show.Red
+		text, colour = " connecting again: "+u.broken, show.Red
 	default:
 		text = u.shown()
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -42,6 +43,9 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	ascii := c.Flags.Bool("ascii", false, "")
 	if status, ok := c.Parse(args, -1, usage(c.Name)); !ok {
 		return status
+	}
+	if slices.Contains(c.Words, "") {
+		return c.Wrong("a word of FILTER is empty")
 	}
 	words := strings.Join(c.Words, " ")
 	if _, err := control.Wanted(words); err != nil {
