@@ -26,14 +26,14 @@ var (
 	missing = []syscall.Errno{syscall.EADDRNOTAVAIL, 10049}
 )
 
-// BuiltIn is the path of a Corefile that stands in no file. The server of such a one is started by
-// hand, so that it does not share an address with another program.
-const BuiltIn = "built-in Corefile"
+// Share says whether an address may be shared with another process of the same user, as CoreDNS
+// does in silence: here with a warning. In an update of pods the new one has to listen beside
+// the old one. Otherwise somebody has started two servers by mistake, each of which gets some
+// of the queries; so a command that has a flag for it should set it false.
+var Share = true
 
 // checkListen listens on the addresses of a server block as CoreDNS does in a moment, and
-// ends that at once. CoreDNS would only repeat the system's word for what is wrong, and share an
-// address with another program of the user in silence. That is only warned of for a Corefile:
-// in a rolling update of pods the new one has to listen beside the old one.
+// ends that at once. CoreDNS would only repeat the system's word for what is wrong.
 func checkListen(c *caddy.Controller) error {
 	for _, key := range c.ServerBlockKeys {
 		over, _, port, err := dnsserver.SplitProtocolHostPort(key)
@@ -42,14 +42,16 @@ func checkListen(c *caddy.Controller) error {
 		}
 		for _, host := range dnsserver.GetConfig(c).ListenHosts {
 			addr := net.JoinHostPort(host, port)
-			err := alone.try(over, addr)
-			if is(err, taken) && c.File() != BuiltIn {
-				if err = shared.try(over, addr); err == nil {
+			err, more := alone.try(over, addr), ""
+			if is(err, taken) && shared.try(over, addr) == nil {
+				if Share {
 					log.Warningf("Another program listens on %s as well, and gets some of the queries; %s tells which; stop one of the two, unless the other is about to end, as in an update of pods", addr, shows())
+					continue
 				}
+				more = "; or share the address with it by -share, if it is about to end, as in an update of pods"
 			}
 			if err != nil {
-				return plugin.Error(handler.Name, fmt.Errorf("%w%s", err, remedy(err)))
+				return plugin.Error(handler.Name, fmt.Errorf("%w%s%s", err, remedy(err), more))
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/coremain"
 
-	_ "github.com/dnsmus/dnsmus"
+	"github.com/dnsmus/dnsmus"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/version"
 )
@@ -41,6 +41,7 @@ func Main() {
 
 	show := flag.Bool("corefile", false, "Print the Corefile that [ADDRESS:]PORT [TO...] stands for")
 	check := flag.Bool("check", false, "Check the Corefile, or what [ADDRESS:]PORT [TO...] stands for, and exit")
+	flag.BoolVar(&dnsmus.Share, "share", false, "Listen even where another process of this user does, as in an update of pods")
 	becomeUser := userFlag()
 	name := filepath.Base(os.Args[0])
 	words, err := parse(asFlag(os.Args[1:]))

@@ -61,7 +61,7 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 	var err error
 	switch {
 	case l.builtIn != "":
-		in.Filepath, in.Contents = dnsmus.BuiltIn, []byte(l.builtIn)
+		in.Filepath, in.Contents = "built-in Corefile", []byte(l.builtIn)
 	case l.conf == "stdin":
 		if l.stdin == nil {
 			l.stdin, err = io.ReadAll(os.Stdin)
