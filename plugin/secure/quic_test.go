@@ -56,7 +56,7 @@ func serveStreams(t *testing.T, ca *testkit.Authority, end func(*quic.Stream)) s
 func TestQUICStreamEnds(t *testing.T) {
 	for what, end := range map[string]func(*quic.Stream){
 		"at once":        func(s *quic.Stream) { s.Close() },
-		"soon":           func(s *quic.Stream) { time.AfterFunc(5*time.Millisecond, func() { s.Close() }) },
+		"soon":           func(s *quic.Stream) { time.AfterFunc(endWait/2, func() { s.Close() }) },
 		"too late":       func(s *quic.Stream) { time.AfterFunc(2*endWait, func() { s.Close() }) },
 		"never":          untilCancelled,
 		"by a reset":     func(s *quic.Stream) { time.AfterFunc(5*time.Millisecond, func() { s.CancelWrite(1) }) },
@@ -70,12 +70,12 @@ func TestQUICStreamEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			testkit.Eventually(t, func() error { // one of many is quick on any machine
+			testkit.Eventually(t, func() error { // one of many is quicker than the wait on any machine
 				begun := time.Now()
 				if _, err := conn.RoundTrip(t.Context(), question("host.example.")); err != nil {
 					t.Fatal(err)
 				}
-				if time.Since(begun) > 8*time.Millisecond {
+				if time.Since(begun) >= endWait {
 					return errors.New("replies take long")
 				}
 				return nil

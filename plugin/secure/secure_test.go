@@ -22,7 +22,6 @@ import (
 
 	"github.com/miekg/dns"
 	"github.com/quic-go/quic-go"
-	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/instant"
@@ -31,7 +30,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }
 
 // serverOf returns a configuration with a certificate of that template.
 func serverOf(ca *testkit.Authority, template x509.Certificate) *tls.Config {
@@ -58,7 +57,7 @@ var transports = []transport{{"tls", serveTLS}, {"https", serveHTTPS}, {"quic", 
 
 // use is the configuration of a client.
 func (tr transport) use(name string, cfg *tls.Config) *upstream.Config {
-	to := &upstream.Config{Timeout: 20 * time.Second, Patience: 20 * time.Second}
+	to := &upstream.Config{Timeout: testkit.Patience, Patience: testkit.Patience}
 	over, _ := server.ParseTransport(tr.name)
 	Use(to, server.ID{Transport: over, Name: name, Addr: netip.MustParseAddrPort("127.0.0.1:1")}, cfg, nil)
 	return to
@@ -202,7 +201,7 @@ func same(msg []byte) []byte {
 
 // connect opens a connection, which is a RoundTripper for all transports here.
 func connect(t *testing.T, cfg *upstream.Config, address string) (upstream.RoundTripper, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	to := udp.Peer{Addr: netip.MustParseAddrPort(address)}
 	if cfg.DialRoundTripper != nil {

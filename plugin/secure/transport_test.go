@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/instant"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -36,7 +37,7 @@ func TestNoDialer(t *testing.T) {
 		}
 	}()
 	for _, tr := range []server.Transport{0, 255, server.DNS} {
-		cfg := upstream.Config{Addr: netip.MustParseAddrPort(l.Addr().String()), Timeout: time.Second, Patience: time.Second}
+		cfg := upstream.Config{Addr: netip.MustParseAddrPort(l.Addr().String()), Timeout: testkit.Patience, Patience: testkit.Patience}
 		Use(&cfg, server.ID{Transport: tr}, nil, nil)
 		u := upstream.New(cfg)
 		got := make(failure, 1)
@@ -47,7 +48,7 @@ func TestNoDialer(t *testing.T) {
 			if err.Error() != want {
 				t.Errorf("%s: %v, want %s", tr, err, want)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Errorf("%s: nothing happened", tr)
 		}
 		u.Close()

@@ -68,7 +68,7 @@ func next(t *testing.T, in chan Packet) Packet {
 	select {
 	case p := <-in:
 		return p
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("no packet came")
 	}
 	return Packet{}
@@ -193,10 +193,10 @@ func TestCloseByReceiver(t *testing.T) {
 			c.Send([]Packet{{Peer: peer, Msg: []byte("one")}})
 			select {
 			case <-closed:
-			case <-time.After(30 * time.Second):
+			case <-time.After(testkit.Patience):
 				t.Fatal("Close does not return")
 			}
-			for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(testkit.Patience); ; time.Sleep(time.Millisecond) {
 				packets := []Packet{{Peer: peer, Msg: []byte("two")}}
 				if c.Send(packets); errors.Is(packets[0].Err, net.ErrClosed) {
 					break
