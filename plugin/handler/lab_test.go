@@ -13,7 +13,6 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/miekg/dns"
-	"go.uber.org/goleak"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
@@ -24,19 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	dnsserver.EnableChaos[Name] = struct{}{} // let other classes than IN reach the plugin
-	goleak.VerifyTestMain(tidied{testkit.Tidy(m)})
-}
-
-// tidied are tests after which upstreams have the time to close their sockets. One
-// that is asked by a race of an old set, when it was closed already, does so a
-// second later.
-type tidied struct{ tests interface{ Run() int } }
-
-func (m tidied) Run() int {
-	code := m.tests.Run()
-	for end := time.Now().Add(testkit.Patience); goleak.Find() != nil && time.Now().Before(end); {
-	}
-	return code
+	testkit.MainNoLeaks(m)
 }
 
 // asked is a query as a resolver of the lab gets it.

@@ -3,9 +3,7 @@ package link
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }

@@ -4,12 +4,10 @@ import (
 	"net/netip"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }
 
 // Replies of resolvers.
 var (

@@ -9,8 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/instant"
 )
 
@@ -155,7 +154,7 @@ func TestClockBesideLongOne(t *testing.T) {
 
 // The system's alarm wakes as well as a timer, and is closed while one waits.
 func TestClockOfSystem(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer testkit.NoLeaks(t)
 	var c Clock
 	c.UseSystem()
 	s := c.sleeper()
@@ -178,7 +177,7 @@ func TestClockOfSystem(t *testing.T) {
 // woken before its time, also if the clock is closed meanwhile.
 func TestClockCrowd(t *testing.T) {
 	for _, system := range []bool{false, true} {
-		defer goleak.VerifyNone(t)
+		defer testkit.NoLeaks(t)
 		var c Clock
 		if system {
 			c.UseSystem()

@@ -10,13 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }
 
 const (
 	soon  = 20 * time.Second // in which a busy machine comes round to it

@@ -15,13 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }
 
 // listening is a server with a block that listens there.
 func listening(pid int, listens ...string) http.Handler {

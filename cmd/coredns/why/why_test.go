@@ -9,15 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testkit.Tidy(m)) }
+func TestMain(m *testing.M) { testkit.MainNoLeaks(m) }
 
 var now = time.Date(2026, 11, 30, 12, 4, 44, 0, time.Local)
 
