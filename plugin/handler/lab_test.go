@@ -101,20 +101,34 @@ func resolver(t *testing.T, behave func(asked)) netip.AddrPort {
 	t.Helper()
 	testkit.Logged(t)
 	var n atomic.Int32
-	return testkit.Resolver(t, func(network string, raw []byte, send func([]byte)) {
+	sent := new(capture)
+	at := testkit.Resolver(t, func(network string, raw []byte, send func([]byte)) {
 		m := new(dns.Msg)
 		if err := m.Unpack(raw); err != nil {
 			t.Errorf("upstream got junk: %v: % x", err, raw)
 			return
 		}
-		behave(asked{network: network, n: int(n.Add(1)) - 1, raw: raw, msg: m, send: send})
+		behave(asked{network: network, n: int(n.Add(1)) - 1, raw: raw, msg: m, send: func(raw []byte) {
+			sent.add(network, raw)
+			send(raw)
+		}})
 	})
+	captures.Store(at, sent)
+	t.Cleanup(func() { captures.Delete(at) })
+	return at
 }
 
 // serve runs a CoreDNS server that has the plugin with these upstreams, and
 // next behind it, and returns its address for UDP and TCP.
 func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change ...func(*Config)) string {
 	t.Helper()
+	h := started(serving(upstreams, change...))
+	h.Next = next
+	return serveHandler(t, h)
+}
+
+// serving is the configuration of a server with these upstreams.
+func serving(upstreams []netip.AddrPort, change ...func(*Config)) Config {
 	cfg := Config{
 		Upstreams: plain(upstreams...),
 		Values: option.Values{
@@ -126,9 +140,7 @@ func serve(t *testing.T, upstreams []netip.AddrPort, next plugin.Handler, change
 	for _, c := range change {
 		c(&cfg)
 	}
-	h := started(cfg)
-	h.Next = next
-	return serveHandler(t, h)
+	return cfg
 }
 
 // started is a handler as a server has it.

@@ -74,13 +74,22 @@ func TestGoodAnswerWins(t *testing.T) {
 			t.Parallel()
 			for i, network := range []string{"udp", "tcp", "udp", "tcp"} {
 				second := resolver(t, func(a asked) { a.reply(150*time.Millisecond, good) })
-				addr := serve(t, []netip.AddrPort{resolver(t, first), second}, nil, func(c *Config) {
+				set := []netip.AddrPort{resolver(t, first), second}
+				change := func(c *Config) {
 					if i >= 2 { // what was learned makes nothing worse
 						knowing(c)
 					}
-				})
+				}
+				var addr string
+				var in *inspection
+				if i == 1 || i == 2 {
+					addr, in = serveInspected(t, set, nil, change)
+				} else {
+					addr = serve(t, set, nil, change)
+				}
 				for range 2 {
 					r := mustExchange(t, network, addr, question("host.example.", dns.TypeA))
+					in.check(t, network, r)
 					if r.Rcode != dns.RcodeSuccess || len(r.Answer) != 1 || r.Truncated {
 						t.Errorf("%s: got\n%v", network, r)
 					}
@@ -150,13 +159,14 @@ func TestR3BestOfTheRest(t *testing.T) {
 				better := resolver(t, func(a asked) { a.reply(after, tc.better) })
 				worse := resolver(t, func(a asked) { a.reply(50*time.Millisecond-after, tc.worse) })
 				for _, set := range [][]netip.AddrPort{{better, worse}, {worse, better}} {
-					addr := serve(t, set, nil, func(c *Config) {
+					addr, in := serveInspected(t, set, nil, func(c *Config) {
 						if tc.change != nil {
 							tc.change(c)
 						}
 					})
 					for _, network := range []string{"udp", "tcp"} {
 						r := mustExchange(t, network, addr, question("host.example.", dns.TypeA))
+						in.check(t, network, r)
 						if r.Rcode != tc.rcode || len(r.Answer) != tc.answers || len(r.Ns) != tc.ns {
 							t.Errorf("%s, better after %v: got\n%v", network, after, r)
 						}
@@ -192,15 +202,17 @@ func TestR4NoReply(t *testing.T) {
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()
-			addr := serve(t, tc.set(t), nil, tc.change)
+			addr, in := serveInspected(t, tc.set(t), nil, tc.change)
 			for _, network := range []string{"udp", "tcp"} {
 				m := question("host.example.", dns.TypeA)
 				r := mustExchange(t, network, addr, m)
+				in.check(t, network, r)
 				if r.Rcode != dns.RcodeServerFailure || r.IsEdns0() != nil {
 					t.Errorf("%s: got\n%v", network, r)
 				}
 				m.SetEdns0(1232, true)
 				r = mustExchange(t, network, addr, m)
+				in.check(t, network, r)
 				opt := r.IsEdns0()
 				if r.Rcode != dns.RcodeServerFailure || opt == nil || !opt.Do() || len(opt.Option) != 1 {
 					t.Fatalf("%s: got\n%v", network, r)
