@@ -152,5 +152,6 @@ func (l *lab) exchange(ctx context.Context, q question, network string) (*dns.Ms
 	client := dns.Client{Net: network, UDPSize: q.size, Timeout: time.Until(deadline)}
 	q.msg.Id = dns.Id()
 	got, _, err := client.ExchangeWithConnContext(ctx, q.msg, &dns.Conn{Conn: conn, UDPSize: q.size})
+	l.inspectReply(q, got)
 	return got, err
 }

@@ -39,6 +39,8 @@ type lab struct {
 	ns    string // empty: not in a namespace of its own
 	dir   string
 	flags []string // by which go build makes the command under test
+
+	inspected *inspection // nil: replies are not held against what is told of their races
 }
 
 // newLab makes a network namespace with loopback up. The test that calls it

@@ -54,12 +54,7 @@ func (l *lab) mustSay(out string, words ...string) {
 // told starts a dnsmus with a control socket.
 func (l *lab) told(to, options string) *process {
 	l.Helper()
-	dir := filepath.Dir(l.socket())
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		l.Fatal(err)
-	}
-	l.Cleanup(func() { os.RemoveAll(dir) })
-	return l.coredns(fmt.Sprintf(".:53 {\n bind 127.0.0.1\n dnsmus %s {\n control %s\n %s\n }\n errors\n}", to, l.socket(), options))
+	return l.coredns(fmt.Sprintf(".:53 {\n bind 127.0.0.1\n dnsmus %s {\n control %s\n %s\n }\n errors\n}", to, l.control(), options))
 }
 
 // watch is the command tail.

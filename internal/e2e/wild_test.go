@@ -37,18 +37,21 @@ func (l *lab) public() {
 }
 
 // raced is dnsmus before both, with the given plugins before it, and on port 5555 with
-// all that can be learned.
-func (l *lab) raced(plugins string) *process {
+// all that can be learned. Without other plugins replies are held against what is told.
+func (l *lab) raced(plugins string) {
 	l.Helper()
-	return l.coredns(fmt.Sprintf(`.:5553 {
+	l.coredns(fmt.Sprintf(`.:5553 {
 		bind 127.0.0.1
-		%s
-		dnsmus resolv.conf.dnsmus
+		%[1]s
+		dnsmus resolv.conf.dnsmus {
+			control %[2]s
+		}
 		errors
 	}
 	.:5555 {
 		bind 127.0.0.1
 		dnsmus resolv.conf.dnsmus {
+			control %[2]s
 			learn
 			prefer order
 			away
@@ -58,7 +61,10 @@ func (l *lab) raced(plugins string) *process {
 	.:5554 {
 		bind 127.0.0.1
 		whoami
-	}`, plugins)).awaits("@127.0.0.1 -p 5554 ready.example")
+	}`, plugins, l.control())).awaits("@127.0.0.1 -p 5554 ready.example")
+	if plugins == "" {
+		l.inspect()
+	}
 }
 
 // R6: whatever a network lets through to the company's resolver is enough: no name of
