@@ -99,24 +99,15 @@ func TestOneTypeIsKnownAtOnce(t *testing.T) {
 				for library, addresses := range l.libraries() {
 					for n := range 10 {
 						name := fmt.Sprintf("%s%d.corp.example", library, n)
-						got := addresses(name)
-						if got != "10.1.0.10" && refusal == "NXDOMAIN" { // on a busy machine AAAA may be denied before A is looked at
-							l.eventually(func() error {
-								if got = addresses(name); got != "10.1.0.10" {
-									return fmt.Errorf("%s: %s is still %q", library, name, got)
-								}
-								return nil
-							})
-						}
-						if got != "10.1.0.10" {
+						if got := addresses(name); got != "10.1.0.10" {
 							t.Errorf("%s: %s is %q, want 10.1.0.10", library, name, got)
 						}
 					}
 				}
-				if refusal == "NXDOMAIN" {
-					return // who asks for another type alone, and first, is told what all say
-				}
 				for _, qtype := range []string{"AAAA", "TYPE65", "MX"} {
+					if qtype == "MX" && refusal == "NXDOMAIN" {
+						continue // who asks for it alone, and first, is told what all say
+					}
 					name := "first-" + strings.ToLower(qtype) + ".corp.example"
 					l.expect("@"+front+" "+name+" "+qtype, "NOERROR")
 					l.expect("@"+front+" "+name, "NOERROR 10.1.0.10")

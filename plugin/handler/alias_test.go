@@ -310,7 +310,7 @@ func TestR23PrivateFrom(t *testing.T) {
 	}
 }
 
-// R13, R23: what is asked for an end is what the client asks, in all but the name; over encrypted
+// R13, R23: what is asked for an end is what the client asks, in all but the name and, where that is meant, the type; over encrypted
 // connections it is padded anew.
 func TestR23Query(t *testing.T) {
 	r := question("wiki.a.example.", dns.TypeTXT)
@@ -322,7 +322,7 @@ func TestR23Query(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"b.", "host.b.example.", strings.Repeat("a-long-label.", 15) + "example."} {
-		q, err := c.Named(name)
+		q, err := c.Named(name, dns.TypeTXT)
 		if err != nil {
 			t.Fatal(err)
 		}

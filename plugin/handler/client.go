@@ -73,10 +73,10 @@ func (c *client) Detached() pool.Query {
 }
 
 // Named implements pool.Query. It may outlive the client's own.
-func (c *client) Named(name string) (pool.Query, error) {
+func (c *client) Named(name string, qtype uint16) (pool.Query, error) {
 	other := *c
 	other.request, other.reply, other.read = c.request.Copy(), incoming{}, wellFormed{}
-	other.request.Question[0].Name = name
+	other.request.Question[0].Name, other.request.Question[0].Qtype = name, qtype
 	msg, err := outgoing(other.request, false)
 	other.query.Msg = msg
 	return &other, err

@@ -156,7 +156,12 @@ func TestR18Unproven(t *testing.T) {
 			m.Answer = []dns.RR{rr("host.example. 60 IN CNAME gone.example.")}
 		}
 	}
-	knows := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: good, dns.TypeAAAA: gone}))
+	answers := func(m *dns.Msg) {
+		if good(m); m.Question[0].Name == "gone.example." {
+			nxdomain(m)
+		}
+	}
+	knows := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: answers, dns.TypeAAAA: gone}))
 	addr = serve(t, []netip.AddrPort{resolver(t, denies(nxdomain)), knows}, nil)
 	mustExchange(t, "udp", addr, question("host.example.", dns.TypeA))
 	if r := mustExchange(t, "udp", addr, question("host.example.", dns.TypeAAAA)); r.Rcode != dns.RcodeSuccess || len(r.Answer) != 0 {

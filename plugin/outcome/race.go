@@ -123,12 +123,12 @@ func (q *query) Plain() *upstream.Query     { return &q.Query }
 func (q *query) Encrypted() *upstream.Query { return &q.Query }
 func (q *query) Detached() pool.Query       { return q }
 
-func (q *query) Named(name string) (pool.Query, error) {
+func (q *query) Named(name string, qtype uint16) (pool.Query, error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(q.Msg); err != nil {
 		return nil, err
 	}
-	m.Question[0].Name = name
+	m.Question[0].Name, m.Question[0].Qtype = name, qtype
 	msg, err := m.Pack()
 	return &query{Query: upstream.Query{Msg: msg}}, err
 }

@@ -26,7 +26,7 @@ func (r *Race) Follow(i int, leg *race.Leg, reply []byte) bool {
 	if err != nil || r.pool.excepted(name) {
 		return false
 	}
-	q, err := r.query.Named(name)
+	q, err := r.query.Named(name, wire.QuestionType(wire.Question(r.plain.Msg)))
 	if err != nil {
 		return false
 	}

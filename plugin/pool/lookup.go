@@ -175,7 +175,7 @@ func (q *hostQuery) Plain() *upstream.Query     { return &q.Query }
 func (q *hostQuery) Encrypted() *upstream.Query { return &q.Query }
 func (q *hostQuery) Detached() Query            { return q }
 
-func (q *hostQuery) Named(string) (Query, error) { return nil, errors.ErrUnsupported }
+func (q *hostQuery) Named(string, uint16) (Query, error) { return nil, errors.ErrUnsupported }
 
 func (q *hostQuery) Read(reply []byte) error {
 	q.reply = new(dns.Msg)

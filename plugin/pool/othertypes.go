@@ -16,8 +16,9 @@ import (
 // exists reports whether the name of a question, which was denied, is proven to exist by a
 // reply for another type (R18). Clients ask for A and AAAA at once, and some take the denial
 // of one for that of both. So races for other types that are under way are waited for; and
-// without one, upstreams that failed this type are asked for another. It takes no longer than
-// the race may.
+// without one, upstreams that failed this type are asked for another. If all deny the name, as
+// resolvers do that have no other type than A (RFC 4074, section 4.2), A is asked of all, where
+// clients ask for it besides. It takes no longer than the race may.
 func (c *call) exists(question []byte) bool {
 	chain := c.Verdict == race.NXDomainChain // which says itself that the name exists; an answer says more
 	proven := func() bool {
@@ -46,11 +47,27 @@ func (c *call) exists(question []byte) bool {
 			return true
 		}
 	}
-	if waited || chain || c.Conclusive() {
-		return false
+	now := time.Now()
+	if wire.QuestionType(question) == dns.TypeA {
+		c.pool.lately.denied(question, now)
 	}
-	c.askType(other)
+	switch {
+	case waited, chain:
+		return false
+	case besideA(question) && !c.pool.lately.has(question, now):
+		c.askAll(question)
+	case c.Conclusive():
+		return false
+	default:
+		c.askType(other)
+	}
 	return proven()
+}
+
+// besideA reports whether clients that ask a question use to ask for A as well.
+func besideA(question []byte) bool {
+	qtype := wire.QuestionType(question)
+	return qtype == dns.TypeAAAA || qtype == dns.TypeHTTPS
 }
 
 // otherType is the type that a name is asked for to learn whether it exists.
@@ -80,6 +97,32 @@ func (c *call) awaitType(qtype uint16) bool {
 	case <-timer.C:
 	}
 	return true
+}
+
+// askAll asks for A of the same name, as a client would, so that clients share the race.
+func (c *call) askAll(question []byte) {
+	q, err := c.race.query.Named(nameOf(question), dns.TypeA)
+	left := c.left()
+	if err != nil || left <= 0 {
+		return
+	}
+	over := make(chan struct{})
+	key := keyOf(q.Plain())
+	other, first := c.pool.calls.join(key, c.pool, wire.Question(q.Plain().Msg))
+	go func() {
+		defer close(over)
+		if first {
+			c.pool.run(other, key, q, nil)
+		} else {
+			other.outcome()
+		}
+	}()
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	}
 }
 
 // askType asks the upstreams that failed this type for another one, and learns from what they
@@ -174,4 +217,4 @@ func (q *otherQuery) Encrypted() *upstream.Query { return q.encrypted }
 func (q *otherQuery) Read(reply []byte) error    { return new(dns.Msg).Unpack(reply) }
 func (q *otherQuery) Detached() Query            { return q }
 
-func (q *otherQuery) Named(string) (Query, error) { return nil, errors.ErrUnsupported }
+func (q *otherQuery) Named(string, uint16) (Query, error) { return nil, errors.ErrUnsupported }

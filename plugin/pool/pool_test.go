@@ -60,12 +60,12 @@ func (q *query) Plain() *upstream.Query     { return &upstream.Query{Msg: q.msg}
 func (q *query) Encrypted() *upstream.Query { return q.Plain() }
 func (q *query) Detached() Query            { return &query{msg: q.msg} }
 
-func (q *query) Named(name string) (Query, error) {
+func (q *query) Named(name string, qtype uint16) (Query, error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(q.msg); err != nil {
 		return nil, err
 	}
-	m.Question[0].Name = name
+	m.Question[0].Name, m.Question[0].Qtype = name, qtype
 	msg, err := m.Pack()
 	return &query{msg: msg}, err
 }

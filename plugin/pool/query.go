@@ -22,8 +22,8 @@ type Query interface {
 	Read(reply []byte) error
 	// Detached is the same query for a race that goes on when the client has its reply.
 	Detached() Query
-	// Named asks the same of another name.
-	Named(name string) (Query, error)
+	// Named asks the same of another name, or for another type.
+	Named(name string, qtype uint16) (Query, error)
 }
 
 // keyOf returns a key that is the same for queries that may share a race (R11). It is not
