@@ -37,6 +37,7 @@ func (s *Socket) newServer() *http.Server {
 	mux.HandleFunc("GET "+api.Explain, takes(s.explain, api.ParamServer, api.ParamName, api.ParamType))
 	mux.HandleFunc("GET "+api.Events, takes(s.events, api.ParamServer, api.ParamFilter))
 	mux.HandleFunc("POST "+api.Forget, takes(s.forget))
+	mux.HandleFunc("POST "+api.Reach, takes(s.reach))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no %s here, or not for %s", r.URL.Path, r.Method)
 	})

@@ -64,6 +64,7 @@ type Socket struct {
 	streams  chan struct{} // has room for as many as there may be
 	ending   chan struct{} // closed when it ends
 	watching watching
+	reaches  reaches
 
 	users int // guarded by sockets.mu
 

@@ -91,6 +91,15 @@ func (c *controlled) close() {
 	}
 }
 
+// reached is the reply to a query by which a command sees whether programs ask this server; nil to
+// all others.
+func (c *controlled) reached(r *dns.Msg) *dns.Msg {
+	if c == nil {
+		return nil
+	}
+	return c.socket.Reached(r)
+}
+
 // toldBy are the sources that name an upstream.
 func (h *Handler) toldBy(s server.Server) []string {
 	if h.follow != nil {

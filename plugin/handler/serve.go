@@ -55,6 +55,10 @@ func (h *Handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if err != nil {
 		return dns.RcodeFormatError, nil
 	}
+	if m := h.control.reached(r); m != nil {
+		w.WriteMsg(m)
+		return dns.RcodeSuccess, nil
+	}
 	if m, verdict := special(h.pool, wire.Question(c.query.Msg), r); m != nil {
 		metadata.SetValueFunc(ctx, "dnsmus/verdict", verdict.String)
 		h.note(wire.Question(c.query.Msg), verdict, m.Rcode, api.ChangedSpecial, int64(m.Ns[0].Header().Ttl))

@@ -96,6 +96,7 @@ const usage = `Usage: %[1]s [OPTION]... [ADDRESS:]PORT [TO...]
        %[1]s tail [FILTER]        a line for each query and change, as it happens
        %[1]s top [FILTER]         upstreams and queries on the whole terminal
        %[1]s forget NAME          drop what is kept and known of NAME
+       %[1]s doctor               what is wrong with this machine's DNS
 
 The first form listens on PORT of ADDRESS, or of 127.0.0.1, and sends each query
 to all upstream resolvers at once. TO is the address of such a resolver, a file

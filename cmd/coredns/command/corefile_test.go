@@ -81,7 +81,7 @@ func TestBadWords(t *testing.T) {
 		":53":                 "0.0.0.0:53",
 		"99999":               "1 to 65535",
 		"127.0.0.1:0":         "1 to 65535",
-		"foo":                 "the commands are explain, forget, ",
+		"foo":                 "the commands are doctor, explain, forget, ",
 		":":                   ":",
 		"":                    "where to listen",
 		"[fe80::1%eth0]:53":   "eth0",

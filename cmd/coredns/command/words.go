@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/doctor"
 	"github.com/dnsmus/dnsmus/cmd/coredns/explain"
 	"github.com/dnsmus/dnsmus/cmd/coredns/forget"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
@@ -30,6 +31,7 @@ var asking = map[string]func(context.Context, *client.Command, []string) int{
 	tail.Name:   tail.Run,
 	top.Name:    top.Run,
 	forget.Name: forget.Run,
+	doctor.Name: doctor.Run,
 }
 
 // flagOf are words for what flags do.

@@ -21,7 +21,7 @@ const Version = "v1"
 // Host is what requests have for a host.
 const Host = "dnsmus"
 
-// Paths of requests. All but Forget are for GET.
+// Paths of requests. All but Forget and Reach are for GET.
 const (
 	// Status replies with a [State].
 	Status = "/" + Version + "/status"
@@ -41,9 +41,12 @@ const (
 	// Forget takes a POST of a [ForgetRequest] as application/json, and replies with a
 	// [Forgotten].
 	Forget = "/" + Version + "/forget"
+	// Reach takes a POST of {} as application/json, and replies with a [Reached]: a name that this
+	// server answers for a while, by which is seen who asks it.
+	Reach = "/" + Version + "/reach"
 )
 
-// Parameters of requests. All paths take Server: the address of a server block, where several
+// Parameters of requests. All paths for GET take Server: the address of a server block, where several
 // share the socket. Without it a request is of all of them; Explain needs it then. A server block
 // that there is not, and a parameter that a path does not take, are errors.
 const (

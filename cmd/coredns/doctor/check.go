@@ -1,0 +1,62 @@
+package doctor
+
+import "context"
+
+// check looks at one thing that may be wrong.
+type check struct {
+	name  string // in JSON, in one word
+	about string // what is looked at
+	look  func(context.Context, *machine) (found, error)
+}
+
+// found is what a check has found. An error in its place says why it could not look.
+type found struct {
+	problems []problem
+	seen     []string // what there is to say in a report, be it good or bad
+}
+
+// problem is something that is wrong.
+type problem struct {
+	What     string   `json:"what"`     // a sentence
+	Evidence []string `json:"evidence"` // lines that show it
+	Mend     string   `json:"mend"`     // a command, a line of a Corefile, or what to do
+}
+
+// add adds a problem.
+func (f *found) add(what, mend string, evidence ...string) {
+	f.problems = append(f.problems, problem{What: what, Mend: mend, Evidence: evidence})
+}
+
+// saw notes what a check has seen.
+func (f *found) saw(line string) { f.seen = append(f.seen, line) }
+
+// all are the checks, in the order in which what they find is printed.
+var all = []check{
+	{"resolv.conf", "/etc/resolv.conf, and who writes it", resolvConfFile},
+	{"search", "search domains, ndots and names of one label", searchList},
+}
+
+// examine makes all checks.
+func examine(ctx context.Context, m *machine, checks []check) *result {
+	r := &result{Checks: []checked{}}
+	for _, c := range checks {
+		f, err := c.look(ctx, m)
+		done := checked{Name: c.name, About: c.about, Problems: list(f.problems), Seen: list(f.seen)}
+		if err != nil {
+			why := err.Error()
+			done.CouldNotLook = &why
+			r.Unlooked++
+		}
+		r.Checks = append(r.Checks, done)
+		r.Problems += len(f.problems)
+	}
+	return r
+}
+
+// list is a list that is never null.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
