@@ -31,7 +31,6 @@ func controlledHandler(t *testing.T, change func(*Config), upstreams ...netip.Ad
 	t.Helper()
 	return knowingHandler(t, testkit.Patience, func(c *Config) {
 		c.Control, c.Socket = true, filepath.Join(testkit.SocketDir(t), "control")
-		c.Rules.Timeout, c.Patience = testkit.Patience, testkit.Patience
 		if change != nil {
 			change(c)
 		}

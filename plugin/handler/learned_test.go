@@ -17,6 +17,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // counted is a resolver that counts the names it is asked for, each once: a question
@@ -46,7 +47,7 @@ func askHandler(t *testing.T, h *Handler, m *dns.Msg) (*dns.Msg, error) {
 
 func knowingHandler(t *testing.T, wait time.Duration, change func(*Config), upstreams ...netip.AddrPort) *Handler {
 	t.Helper()
-	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}}
+	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}}
 	change(&cfg)
 	h := waiting(cfg, wait)
 	t.Cleanup(func() { h.Stop() })
@@ -137,7 +138,9 @@ func TestR18AwayIsReported(t *testing.T) {
 	})
 	for _, servfail := range []bool{true, false} {
 		away.Store(false)
-		h := knowingHandler(t, 0, func(c *Config) { c.Away, c.Learn, c.Patience = servfail, time.Minute, 200*time.Millisecond }, resolver(t, denies(nxdomain)), company)
+		h := knowingHandler(t, 0, func(c *Config) {
+			c.Away, c.Learn, c.Rules, c.Patience = servfail, time.Minute, testRules, 200*time.Millisecond
+		}, resolver(t, denies(nxdomain)), company)
 		testkit.Eventually(t, func() error { // it may be taken for away on a busy machine
 			if r, _ := askHandler(t, h, question("host.corp.example.", dns.TypeA)); len(r.Answer) == 0 {
 				return fmt.Errorf("the company does not answer yet:\n%v", r)

@@ -350,7 +350,9 @@ func TestUnresponsiveIsOfAll(t *testing.T) {
 }
 
 // The zones in which an upstream is unresponsive to some server block are counted, once each.
+// The log tells of each.
 func TestUnresponsiveZonesAreOfAll(t *testing.T) {
+	log := testkit.Logged(t)
 	addr := netip.MustParseAddrPort("192.0.2.117:53")
 	start := func() (*Handler, *observer) {
 		h := started(Config{Upstreams: plain(addr), Values: option.Values{Rules: testRules, Patience: time.Second}})
@@ -379,6 +381,15 @@ func TestUnresponsiveZonesAreOfAll(t *testing.T) {
 	fresh.Stop()
 	if got := seriesWith(t, addr.String()); got != nil {
 		t.Errorf("of nobody's upstream there are %v", got)
+	}
+	for text, want := range map[string]int{
+		"Upstream 192.0.2.117:53 never answers questions for local. or names below it":    3,
+		"Upstream 192.0.2.117:53 answers questions for local. or names below it again":    1,
+		"Upstream 192.0.2.117:53 never answers questions for ads.example. or names below": 1,
+	} {
+		if got := log.Count(text); got != want {
+			t.Errorf("%d lines with %q, want %d:\n%s", got, text, want, log)
+		}
 	}
 }
 
