@@ -75,7 +75,7 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 }
 
 // notes are what follows of an upstream's state for names.
-func notes(u *api.Upstream, known []soleZone) (notes []string) {
+func notes(u *api.Upstream, known []*soleZone) (notes []string) {
 	if u.State == "up" || len(known) == 0 {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 // remembered is a race that a block remembers.
 type remembered struct {
 	of *Block
-	history.Remembered
+	*history.Remembered
 }
 
 func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
@@ -35,20 +35,19 @@ func (s *Socket) history(w http.ResponseWriter, r *http.Request) {
 	if blocks == nil {
 		return
 	}
-	var all []remembered
+	var all []*remembered
 	for _, b := range blocks {
 		for _, m := range b.Memory.History().Races(func(m *history.Remembered) bool { return asks(&m.Race, name, qtype) }) {
-			all = append(all, remembered{b, m})
+			all = append(all, &remembered{b, m})
 		}
 	}
-	slices.SortFunc(all, func(a, b remembered) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortFunc(all, func(a, b *remembered) int { return cmp.Compare(b.ID, a.ID) })
 	lines(w)
 	out := bufio.NewWriter(w)
 	defer out.Flush()
 	now := time.Now()
-	for i := range all {
-		m := &all[i]
-		if wanted(factsOf(&m.Race)) && write(out, m.of.line(&m.Remembered, len(name) > 0, now)) != nil {
+	for _, m := range all {
+		if wanted(factsOf(&m.Race)) && write(out, m.of.line(m.Remembered, len(name) > 0, now)) != nil {
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"slices"
@@ -89,8 +90,8 @@ type soleZone struct {
 }
 
 // known are such zones of all upstreams, those with the most answers first.
-func (b *Block) known(now time.Time) map[*pool.Member][]soleZone {
-	known := make(map[*pool.Member][]soleZone)
+func (b *Block) known(now time.Time) map[*pool.Member][]*soleZone {
+	known := make(map[*pool.Member][]*soleZone)
 	b.Pool.Zones(now, func(z pool.Zone) bool {
 		at, n := -1, 0
 		for i, k := range z.By {
@@ -100,23 +101,20 @@ func (b *Block) known(now time.Time) map[*pool.Member][]soleZone {
 		}
 		if n == 1 && len(z.Name) > 1 {
 			m := z.Members[z.By[at].By]
-			known[m] = append(known[m], soleZone{history.Presentation([]byte(z.Name)), z.By[at].Answers})
+			known[m] = append(known[m], &soleZone{history.Presentation([]byte(z.Name)), z.By[at].Answers})
 		}
 		return true
 	})
 	for _, zones := range known {
-		slices.SortFunc(zones, func(a, b soleZone) int {
-			if a.answers != b.answers {
-				return b.answers - a.answers
-			}
-			return strings.Compare(a.name, b.name)
+		slices.SortFunc(zones, func(a, b *soleZone) int {
+			return cmp.Or(b.answers-a.answers, strings.Compare(a.name, b.name))
 		})
 	}
 	return known
 }
 
 // upstream is the state of an upstream.
-func (b *Block) upstream(m *pool.Member, known []soleZone, now time.Time) api.Upstream {
+func (b *Block) upstream(m *pool.Member, known []*soleZone, now time.Time) api.Upstream {
 	s, counts := m.Standing(), m.Account()
 	u := api.Upstream{
 		Upstream: m.String(), ToldBy: list(b.ToldBy(m.Server)), Domains: list(m.Server.Domains),

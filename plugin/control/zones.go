@@ -2,8 +2,10 @@ package control
 
 import (
 	"bufio"
+	"cmp"
 	"net/http"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -25,7 +27,7 @@ func (s *Socket) zones(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := time.Now()
-	var all []api.Zone
+	var all []*api.Zone
 	for _, b := range blocks {
 		b.Pool.Zones(now, func(z pool.Zone) bool {
 			if len(below) == 0 || wire.Below([]byte(z.Name), below) {
@@ -34,24 +36,26 @@ func (s *Socket) zones(w http.ResponseWriter, r *http.Request) {
 			return true
 		})
 	}
-	slices.SortStableFunc(all, func(a, b api.Zone) int { return b.Last.Compare(a.Last) })
+	slices.SortFunc(all, func(a, b *api.Zone) int {
+		return cmp.Or(b.Last.Compare(a.Last), strings.Compare(a.Zone, b.Zone), strings.Compare(a.Server, b.Server))
+	})
 	lines(w)
 	out := bufio.NewWriter(w)
 	defer out.Flush()
-	for i := range all {
-		b := s.use(all[i].Server)
+	for _, z := range all {
+		b := s.use(z.Server)
 		if len(b) > 0 {
-			b[0].complete(&all[i])
+			b[0].complete(z)
 		}
-		if write(out, all[i]) != nil {
+		if write(out, z) != nil {
 			return
 		}
 	}
 }
 
 // zone is what is known of a zone, as far as the table has it.
-func (b *Block) zone(z *pool.Zone) api.Zone {
-	line := api.Zone{
+func (b *Block) zone(z *pool.Zone) *api.Zone {
+	line := &api.Zone{
 		Server: b.Name, Zone: history.Presentation([]byte(z.Name)), Last: z.Last.UTC(),
 		KnownBy: []api.Knower{}, Missed: []string{}, Differ: []string{}, System: []api.Domain{},
 	}
@@ -72,7 +76,7 @@ func (b *Block) zone(z *pool.Zone) api.Zone {
 			Upstream: name, Answers: k.Answers, Last: k.Last.UTC(), Lately: k.Lately, Private: z.Private.Has(k.By), Knows: k.Knows,
 		})
 	}
-	slices.SortStableFunc(line.KnownBy, func(a, b api.Knower) int { return b.Answers - a.Answers })
+	sort.SliceStable(line.KnownBy, func(i, j int) bool { return line.KnownBy[i].Answers > line.KnownBy[j].Answers })
 	return line
 }
 

@@ -8,6 +8,7 @@
 package history
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -148,23 +149,15 @@ func (t *Table) Late(id uint64, name []byte, upstream string, after time.Duratio
 
 // Races returns copies of those races for which wanted returns true, the newest first. Wanted must
 // not keep the race, nor call the table.
-func (t *Table) Races(wanted func(*Remembered) bool) (all []Remembered) {
+func (t *Table) Races(wanted func(*Remembered) bool) (all []*Remembered) {
 	for i := range t.shards {
 		all = t.shards[i].append(all, wanted)
 	}
-	slices.SortFunc(all, func(a, b Remembered) int {
-		switch {
-		case a.ID > b.ID:
-			return -1
-		case a.ID < b.ID:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(all, func(a, b *Remembered) int { return cmp.Compare(b.ID, a.ID) })
 	return all
 }
 
-func (s *shard) append(all []Remembered, wanted func(*Remembered) bool) []Remembered {
+func (s *shard) append(all []*Remembered, wanted func(*Remembered) bool) []*Remembered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.races {

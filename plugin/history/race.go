@@ -136,13 +136,13 @@ func (r *Race) wipe() {
 	}
 }
 
-func (m *Remembered) clone() Remembered {
+func (m *Remembered) clone() *Remembered {
 	c := *m
 	c.Name, c.Legs = bytes.Clone(m.Name), slices.Clone(m.Legs)
 	for i := range c.Legs {
 		c.Legs[i].text = bytes.Clone(c.Legs[i].text)
 	}
-	return c
+	return &c
 }
 
 // zoneOf is the parent of a name, or the name if that is the root.

@@ -41,6 +41,12 @@ func FuzzText(f *testing.F) {
 		if !utf8.ValidString(cut) || len(cut) > limit+3 || Text(cut) != cut || strings.ContainsAny(cut, "\n\r\x1b") || len(text) <= limit && cut != text {
 			t.Errorf("%q: got %q", in, cut)
 		}
+		if ascii := ASCII(in); !isPlain(ascii) || isPlain(in) && ascii != in {
+			t.Errorf("%q: got %q", in, ascii)
+		}
+		if name := Name(in); !isPlain(name) || strings.Contains(name, " ") {
+			t.Errorf("%q: got the name %q", in, name)
+		}
 	})
 }
 
