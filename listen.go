@@ -98,7 +98,11 @@ func remedy(err error) string {
 	case is(err, denied):
 		return "; run it as root, or with the capability CAP_NET_BIND_SERVICE, or listen on a port from 1024 on, such as 5553"
 	case is(err, missing):
-		return "; this machine does not have that address now; write one that it has, as in 'bind 127.0.0.1'"
+		later := ""
+		if runtime.GOOS == "linux" {
+			later = ", or run 'sysctl net.ipv4.ip_nonlocal_bind=1' (ipv6 likewise) to listen on one that comes later, as that of a bridge does"
+		}
+		return "; this machine does not have that address now; write one that it has, as in 'bind 127.0.0.1'" + later
 	}
 	return ""
 }
