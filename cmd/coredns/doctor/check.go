@@ -32,8 +32,15 @@ func (f *found) saw(line string) { f.seen = append(f.seen, line) }
 
 // all are the checks, in the order in which what they find is printed.
 var all = []check{
+	{"reach", "whether what programs ask comes to dnsmus", reach},
 	{"resolv.conf", "/etc/resolv.conf, and who writes it", resolvConfFile},
+	{"nsswitch", "what the C library asks before DNS", nsswitch},
+	{"port", "who answers at port 53 where programs ask", port53},
 	{"search", "search domains, ndots and names of one label", searchList},
+	{"firefox", "whether Firefox asks a resolver of its own", firefox},
+	{"chrome", "whether Chrome and its kind do", chrome},
+	{"docker", "whom Docker's containers ask", docker},
+	{"portal", "captive portals", portal},
 }
 
 // examine makes all checks.

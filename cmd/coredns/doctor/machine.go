@@ -29,6 +29,11 @@ type machine struct {
 
 	// output runs a program of the system, and returns what it prints.
 	output func(ctx context.Context, program string, args ...string) (string, error)
+
+	// connectivity asks NetworkManager.
+	connectivity func(ctx context.Context) (state uint32, uri string, err error)
+
+	tried *tried // ways by which programs ask; nil: not yet
 }
 
 // system is the machine that the command runs on.
@@ -36,7 +41,9 @@ func system() *machine { return newMachine("", homeOf()) }
 
 // newMachine returns the machine whose files are below root.
 func newMachine(root, home string) *machine {
-	return &machine{root: root, home: home, port: "53", output: output}
+	return &machine{root: root, home: home, port: "53", output: output, connectivity: func(ctx context.Context) (uint32, string, error) {
+		return connectivity(ctx, "")
+	}}
 }
 
 // homeOf is the home of the user who runs this, also by way of sudo.
