@@ -8,6 +8,10 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/handler"
 )
 
+// LoadFailed notes whether the Corefile could not be read when it was last to be loaded again, for
+// the metric of reloads that fail. CoreDNS tells plugins only of those that fail later.
+func LoadFailed(failed bool) { handler.LoadFailed(failed) }
+
 // started are the handlers that have started, with a mark of the instance that each is of: a
 // configuration as CoreDNS runs it. CoreDNS does not tell plugins that an instance is given
 // up after all, as when an address cannot be listened on, so that is found out here.

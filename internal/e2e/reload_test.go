@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,33 @@ func TestReloadUnderLoad(t *testing.T) {
 				t.Errorf("no %q in the log", broken.prints)
 			}
 		})
+	}
+}
+
+// A Corefile that cannot be read, or is none, is told once, and by the metric until it is as before.
+func TestCorefileIsAway(t *testing.T) {
+	w := newTwoWays(t)
+	good := w.corefile("", "reload 2s 0s")
+	w.p = w.coredns(good).awaits("@127.0.0.1 -p " + w.forward + " load1.example")
+	failed := func(want float64) {
+		t.Helper()
+		w.eventually(func() error {
+			if got := metric(t, w.metrics, "coredns_dnsmus_reload_failed"); got != want {
+				return fmt.Errorf("reload_failed is %v", got)
+			}
+			return nil
+		})
+	}
+	failed(0)
+	for i, spoil := range []func(){
+		func() { os.Remove(filepath.Join(w.dir, "Corefile")) },
+		func() { w.write("Corefile", good+"{") },
+	} {
+		spoil()
+		w.p.printsTimes(i+1, "[ERROR] The Corefile cannot be loaded again")
+		failed(1)
+		w.write("Corefile", good)
+		failed(0)
 	}
 }
 

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"sync/atomic"
+
 	"github.com/coredns/coredns/plugin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -210,11 +212,16 @@ var (
 		Help:      "Counter of kept replies that made room for others.",
 	})
 
-	reloadFailed = promauto.NewGauge(prometheus.GaugeOpts{
+	_ = promauto.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: Name,
 		Name:      "reload_failed",
 		Help:      "Gauge that is 1 while the Corefile cannot be loaded again and the one before stays in use.",
+	}, func() float64 {
+		if loadFailed.Load() || reloadFailed.Load() {
+			return 1
+		}
+		return 0
 	})
 
 	maxConcurrentRejects = promauto.NewCounter(prometheus.CounterOpts{
@@ -225,14 +232,13 @@ var (
 	})
 )
 
-// ReloadFailed notes whether the Corefile could not be loaded again when that was last tried.
-func ReloadFailed(failed bool) {
-	if failed {
-		reloadFailed.Set(1)
-	} else {
-		reloadFailed.Set(0)
-	}
-}
+var loadFailed, reloadFailed atomic.Bool
+
+// LoadFailed notes whether the Corefile could not be read again when that was last tried.
+func LoadFailed(failed bool) { loadFailed.Store(failed) }
+
+// ReloadFailed notes whether a Corefile that was read could not be used when that was last tried.
+func ReloadFailed(failed bool) { reloadFailed.Store(failed) }
 
 func init() {
 	buildInfo.WithLabelValues(version.String()).Set(1)

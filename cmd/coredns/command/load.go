@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
@@ -28,7 +29,9 @@ type loader struct {
 	name    string // the program's
 	conf    string // the Corefile; empty: the one in the current directory, if any
 	builtIn string // the built-in Corefile; empty: there is one in a file
+	mu      sync.Mutex
 	stdin   []byte // which can be read once
+	failed  string // why it could not be loaded again, when that was last tried
 }
 
 // take checks the words of the command line, and the flags that are given beside
@@ -54,9 +57,29 @@ func (l *loader) take(words, flags []string, show bool) (err error) {
 	return err
 }
 
-// Load implements [caddy.Loader].
+// Load implements [caddy.Loader]. It tells of a reload that ends here: the plugin reload is
+// silent about that.
 func (l *loader) Load(serverType string) (caddy.Input, error) {
 	toJournal()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in, err := l.load(serverType)
+	if len(caddy.Instances()) > 0 {
+		why := ""
+		if err != nil {
+			why = err.Error()
+		}
+		if why != "" && why != l.failed {
+			log.Printf("[ERROR] The Corefile cannot be loaded again, so the one before stays in use: %s", why)
+		}
+		l.failed = why
+		dnsmus.LoadFailed(err != nil)
+	}
+	return in, err
+}
+
+// load reads what is to be served.
+func (l *loader) load(serverType string) (caddy.Input, error) {
 	in := caddy.CaddyfileInput{Filepath: l.conf, ServerTypeName: serverType}
 	var err error
 	switch {
@@ -73,15 +96,20 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 		}
 		in.Contents, err = os.ReadFile(in.Filepath)
 	}
+	path := printable.Text(in.Filepath)
 	switch {
+	case path != in.Filepath: // Caddy would show it as it is
+		return nil, fmt.Errorf("the name of %s has characters that cannot be shown; give it another one", path)
 	case l.conf == "" && errors.Is(err, fs.ErrNotExist):
 		return nil, l.nothing("there is no Corefile here")
 	case err != nil:
+		return nil, err
+	}
+	blocks, err := caddyfile.Parse(path, bytes.NewReader(in.Contents), nil)
+	if err != nil {
 		return nil, errors.New(printable.Text(err.Error()))
 	}
-	path := printable.Text(in.Filepath)
-	blocks, err := caddyfile.Parse(in.Filepath, bytes.NewReader(in.Contents), nil)
-	if err == nil && len(blocks) == 0 {
+	if len(blocks) == 0 {
 		return nil, l.nothing(fmt.Sprintf("%s has no server block", path))
 	}
 	for _, block := range blocks {
@@ -89,7 +117,7 @@ func (l *loader) Load(serverType string) (caddy.Input, error) {
 			return nil, fmt.Errorf("%s: 'dnsmus' stands outside of a server block; write '. {' above it, and '}' below", path)
 		}
 	}
-	return in, nil // Caddy reports err when it parses the file again
+	return in, nil
 }
 
 // check says whether what is to be served can be. Warnings are logged to standard error, but for
@@ -107,7 +135,7 @@ func (l *loader) check() error {
 		return errors.New(printable.Text(err.Error()))
 	}
 	if !dnsserver.Quiet {
-		fmt.Printf("%s: %s is valid\n", l.name, printable.Text(in.Path()))
+		fmt.Printf("%s: %s is valid\n", l.name, in.Path())
 	}
 	return nil
 }

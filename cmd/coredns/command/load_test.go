@@ -56,7 +56,7 @@ func TestNothingToServe(t *testing.T) {
 	expect("missing", "missing")
 	expect("a\x1b[2J", "a?[2J") // it is not shown as it is
 	expect(filepath.Join(".", "block"), "")
-	expect("broken", "") // Caddy reports what is wrong
+	expect("broken", "broken:1 - Syntax error")
 	if err := os.Rename("empty", "Corefile"); err != nil {
 		t.Fatal(err)
 	}
