@@ -33,8 +33,8 @@ type loop struct {
 	stop   context.CancelFunc // of who follows
 }
 
-// run shows a server on a terminal until q is pressed or ctx ends. Tty is nil but in tests.
-func run(ctx context.Context, c *client.Command, words string, onlyASCII bool, tty tcell.Tty) int {
+// run shows a server of that state on a terminal until q is pressed or ctx ends. Tty is nil but in tests.
+func run(ctx context.Context, c *client.Command, state *api.State, words string, onlyASCII bool, tty tcell.Tty) int {
 	tcell.SetEncodingFallback(tcell.EncodingFallbackASCII)
 	term, err := tcell.NewTerminfoScreenFromTty(tty, tcell.OptNegotiation(false), tcell.OptSanitizeContent(true))
 	if err == nil {
@@ -52,6 +52,7 @@ func run(ctx context.Context, c *client.Command, words string, onlyASCII bool, t
 		l.set = ascii
 	}
 	l.ui = &ui{model: newModel(c.Server(), words, client.SearchDomains()), colour: c.Out.Colour}
+	l.ui.take(state, time.Now())
 	l.ui.width, l.ui.height = term.Size()
 	l.follow(ctx)
 	l.turn(ctx)

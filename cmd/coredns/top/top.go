@@ -57,12 +57,13 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	case !c.Out.Live:
 		return c.Wrong("top needs a terminal; '%s tail' shows the same line by line", c.Program)
 	}
-	if _, _, err := c.Find(ctx); err != nil { // before the screen is taken
+	_, state, err := c.Find(ctx) // before the screen is taken
+	if err != nil {
 		return c.Failed(err)
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	return run(ctx, c, words, *ascii || !utf8(), nil)
+	return run(ctx, c, state, words, *ascii || !utf8(), nil)
 }
 
 // utf8 reports whether the locale has UTF-8. Where none is set it is taken to: on Windows, consoles
