@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/history"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/server"
@@ -18,13 +19,13 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	switch u.State {
 	case "gone":
-		say("its interface %s is down or missing since %s", *u.Link, clock(u.Since))
+		say("its interface %s is down or missing since %s", *u.Link, history.Clock(u.Since))
 	case "down":
 		over := "UDP and TCP"
 		if t.Encrypted() {
 			over = strings.ToUpper(t.String())
 		}
-		say("silent since %s over %s", clock(u.Since), over)
+		say("silent since %s over %s", history.Clock(u.Since), over)
 		switch {
 		case u.Link == nil:
 		case s.Link == link.Unbound:
@@ -50,7 +51,7 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 			say("it does not take EDNS")
 		}
 		if u.State == "failing" && u.LastError != nil {
-			say("the last query to it failed at %s: %s", clock(u.LastError.At), u.LastError.Text)
+			say("the last query to it failed at %s: %s", history.Clock(u.LastError.At), u.LastError.Text)
 		}
 		if n := u.Hour.Filtered; n > 0 {
 			say("it filters names: %d of its replies in the last hour say so", n)
@@ -61,7 +62,7 @@ func about(u *api.Upstream, s *upstream.Standing, t server.Transport) string {
 		if n := u.Hour; n.Failed > 0 && n.Failed >= n.Asked/2 {
 			say("most queries to it fail")
 			if u.LastError != nil && u.State != "failing" {
-				say("last error at %s: %s", clock(u.LastError.At), u.LastError.Text)
+				say("last error at %s: %s", history.Clock(u.LastError.At), u.LastError.Text)
 			}
 		}
 	}
@@ -127,5 +128,3 @@ func (b *Block) differences(now time.Time) []string {
 	}
 	return []string{text + ". Which one clients get may change; the option prefer chooses."}
 }
-
-func clock(t time.Time) string { return t.Local().Format("15:04:05") }

@@ -2,23 +2,13 @@
 
 package control
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// uidOf is the user at the other end of a connection; -1: unknown.
-func uidOf(c *net.UnixConn) (uid int) {
-	uid = -1
-	raw, err := c.SyscallConn()
+// peerOf is the user at the other end of a socket; -1: unknown.
+func peerOf(fd int) (uid int) {
+	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
-		return uid
+		return -1
 	}
-	raw.Control(func(fd uintptr) {
-		if cred, err := unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED); err == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	return uid
+	return int(cred.Uid)
 }

@@ -2,7 +2,5 @@
 
 package control
 
-import "net"
-
-// uidOf is the user at the other end of a connection; -1: unknown.
-func uidOf(*net.UnixConn) int { return -1 }
+// peerOf is the user at the other end of a socket; -1: unknown.
+func peerOf(int) int { return -1 }

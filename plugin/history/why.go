@@ -149,10 +149,10 @@ func (r *Race) until(now Present) string {
 	case r.TTL == 0:
 		text = "Caches may not keep it."
 	default:
-		text = fmt.Sprintf("Clients may keep it for %d s, until %s.", r.TTL, clock(r.At.Add(time.Duration(r.TTL)*time.Second)))
+		text = fmt.Sprintf("Clients may keep it for %d s, until %s.", r.TTL, Clock(r.At.Add(time.Duration(r.TTL)*time.Second)))
 	}
 	if !r.Kept.IsZero() {
-		text += fmt.Sprintf(" dnsmus itself keeps it until %s.", clock(r.Kept))
+		text += fmt.Sprintf(" dnsmus itself keeps it until %s.", Clock(r.Kept))
 	}
 	if now.InFront && r.TTL < 0 {
 		text += " A cache with serve_stale may give an older answer."

@@ -98,7 +98,8 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-func clock(t time.Time) string { return t.Local().Format("15:04:05") }
+// Clock is the time of day at which something was, or will be.
+func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
 func seconds(d time.Duration) string {
 	if d < time.Second {
