@@ -16,7 +16,7 @@ import (
 // knowing is a Debian as debian is, with services that know resolvers, and with what those
 // depend on that debootstrap does not find out.
 var knowing = sync.OnceValues(func() (string, error) {
-	return bootstrap("knowing", "dbus", "systemd-resolved", "network-manager", "adduser", "libpam-systemd")
+	return bootstrap("knowing", "dbus", "systemd-resolved", "network-manager", "adduser", "libpam-systemd", "libnss-resolve")
 })
 
 // without lets a machine boot without a service.
@@ -44,6 +44,29 @@ func (r *running) site(link string, n int, name string) (address, resolver strin
 	write(r.T, conf, fmt.Sprintf(". {\n bind %s\n template IN A %s {\n answer \"{{ .Name }} 60 IN A 198.51.100.%d\"\n }\n template ANY ANY {\n rcode NXDOMAIN\n }\n}\n", resolver, name, n))
 	r.start("ip", "netns", "exec", ns, testkit.Binary(r.T), "-conf", conf)
 	return address, resolver
+}
+
+// becomesDefault has programs ask dnsmus, by which they find an address, and undoes that.
+func (r *running) becomesDefault(name, address string) {
+	r.Helper()
+	hosts, asked := r.read("/etc/nsswitch.conf"), servers(r.read("/etc/resolv.conf"))
+	r.run("dnsmus-default", "on")
+	if got := servers(r.read("/etc/resolv.conf")); got != "nameserver 127.0.0.123\n" {
+		r.Errorf("programs ask %s", got)
+	}
+	if got := r.run("getent", "ahostsv4", name); !strings.HasPrefix(got, address+" ") {
+		r.Errorf("programs find %s at %q, want %s", name, got, address)
+	}
+	r.run("dnsmus-default", "off")
+	if got := r.read("/etc/nsswitch.conf"); got != hosts {
+		r.Errorf("nsswitch.conf was\n%s\nand is\n%s", hosts, got)
+	}
+	testkit.Eventually(r.T, func() error { // by NetworkManager, which writes it later
+		if got := servers(r.read("/etc/resolv.conf")); got != asked {
+			return fmt.Errorf("programs asked %s and now %s", asked, got)
+		}
+		return nil
+	})
 }
 
 // No file is edited: the package finds two resolvers with the same address on two links, by
@@ -116,6 +139,7 @@ func TestZeroConfiguration(t *testing.T) {
 			if out := r.run("dnsmus", "explain", "--links"); !strings.Contains(out, "%lan0]:53") || !strings.Contains(out, "%vpn0]:53") {
 				t.Errorf("explain --links shows\n%s", out)
 			}
+			r.becomesDefault("wiki.corp.example", "198.51.100.20")
 		})
 	}
 }
