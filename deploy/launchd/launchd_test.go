@@ -74,7 +74,14 @@ func newMac(t *testing.T) *mac {
 	m.write(filepath.Join(m.root, "etc/resolv.conf"), "domain home\nnameserver 127.0.0.53\nnameserver 10.1.0.53\nnameserver 10.2.0.53\n")
 	m.write(filepath.Join(m.root, "dnsmus"), "the program")
 	const note = "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>\"$ROOT/told\"\n"
-	m.program("launchctl", note)
+	m.program("launchctl", note+`case $1 in
+bootstrap) case $(cat "$ROOT/busy" 2>/dev/null) in '' | 0) ;; *)
+    echo $(($(cat "$ROOT/busy") - 1)) >"$ROOT/busy"
+    echo 'Bootstrap failed: 5: Input/output error' >&2
+    exit 5 ;;
+esac ;;
+esac
+`)
 	m.program("dscl", note+`case "$2 $4 $5" in
 '-read  ') exit 1 ;;
 '-search UniqueID 380' | '-search PrimaryGroupID 381') echo 'other UniqueID = 380' ;;
@@ -106,7 +113,7 @@ func (m *mac) program(name, text string) { m.write(filepath.Join(m.path, name), 
 func (m *mac) run(script string, args ...string) string {
 	m.Helper()
 	cmd := exec.Command("./"+script, args...)
-	cmd.Env = append(os.Environ(), "ROOT="+m.root, "PATH="+m.path+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "ROOT="+m.root, "PAUSE=0", "PATH="+m.path+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		m.Fatalf("%s: %v\n%s", script, err, out)
 	}
@@ -139,7 +146,11 @@ func TestInstall(t *testing.T) {
 
 	// Once more, as for an upgrade: what was asked before is what was asked before the first.
 	m.write(list, "nameserver 10.9.0.53\n")
-	m.run("install", filepath.Join(m.root, "dnsmus"))
+	m.write(filepath.Join(m.root, "busy"), "5") // attempts for which the old job still ends
+	told = m.run("install", filepath.Join(m.root, "dnsmus"))
+	if _, last, _ := strings.Cut(told, "launchctl bootout system/org.dnsmus\n"); strings.Count(last, "launchctl bootstrap system") != 6 {
+		t.Errorf("it does not wait for the old job to end:\n%s", told)
+	}
 	if got := read(t, list); got != "nameserver 10.9.0.53\n" {
 		t.Errorf("the list is overwritten: %s", got)
 	}

@@ -88,6 +88,9 @@ func meant(word string) string {
 	if strings.Trim(strings.ToLower(word), "abcdefghijklmnopqrstuvwxyz") != "" || flagOf[word] != "" {
 		return ""
 	}
+	if word == "completion" {
+		return "completion for bash, zsh and fish comes with the packages, and with the archives in deploy/completion; in a checkout 'go run ./deploy/completion ./dnsmus DIR' makes it of a program that was built"
+	}
 	nearest, found := option.Nearest(word, append(commands(), "help", "version"))
 	if !found {
 		return ""

@@ -7,7 +7,7 @@ import (
 
 func TestMeant(t *testing.T) {
 	for word, want := range map[string]string{
-		"explane": "explain", "stauts": "status", "hepl": "help", "forgett": "forget", "zone": "zones", "versoin": "version", "Status": "status", "WHY": "why",
+		"explane": "explain", "stauts": "status", "hepl": "help", "forgett": "forget", "zone": "zones", "versoin": "version", "Status": "status", "WHY": "why", "completion": "was built",
 		"5553": "", "help": "", "links": "", "Corefile": "", "192.0.2.1": "", "-h": "", "tailor": "",
 	} {
 		got := meant(word)
