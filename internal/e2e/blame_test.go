@@ -29,7 +29,7 @@ func TestToBlame(t *testing.T) {
 			}
 		})
 		client.fake("127.0.0.12", answerIn("public.example.", "192.0.2.7"))
-		client.told("10.0.0.53%tun0 127.0.0.12", "patience 1s").awaits("@127.0.0.1 wiki.corp.example")
+		client.told("10.0.0.53%tun0 127.0.0.12", "patience 4s\n timeout 12s").awaits("@127.0.0.1 wiki.corp.example")
 		client.expect("@127.0.0.1 www.public.example", "NOERROR 192.0.2.7")
 		if status, out := client.says("status"); status != 0 || !strings.Contains(out, "both upstreams are up") {
 			t.Errorf("status %d", status)
@@ -115,7 +115,7 @@ func TestToBlame(t *testing.T) {
 			m.RecursionAvailable, m.Truncated = true, true
 			w.WriteMsg(m)
 		})
-		l.told("127.0.0.11", "patience 1s\n timeout 3s")
+		l.told("127.0.0.11", "patience 4s\n timeout 12s")
 		l.becomes("@127.0.0.1 +tcp big.example TXT", "SERVFAIL")
 		status, out := l.says("why", "big.example", "TXT")
 		l.mustSay(out, "big.example. TXT: ", "127.0.0.11:53", "too long for UDP", "TCP", "Do: Let TCP to port 53 of that upstream pass.")

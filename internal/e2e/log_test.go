@@ -63,7 +63,7 @@ func TestStateInLog(t *testing.T) {
 	known := l.fake(answers)
 	r, db := l.resolver("db.example", "10.3.0.30")
 	l.resolvConf(known, db)
-	port, metrics, p := l.server("dnsmus resolv.conf.dnsmus {\npatience 1s\n}")
+	port, metrics, p := l.server("dnsmus resolv.conf.dnsmus {\npatience 4s\ntimeout 12s\n}")
 	server := "127.0.0.1:" + port
 	const times = 3
 	for i := range times {

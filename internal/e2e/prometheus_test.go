@@ -147,7 +147,8 @@ func TestPrometheus(t *testing.T) {
 	p, db := l.resolver("db.example", "10.3.0.30")
 	conf := l.write("resolv.conf.dnsmus", nameservers(known, db))
 	port, metrics, _ := l.server(`dnsmus resolv.conf.dnsmus {
-		patience 1s
+		patience 4s
+		timeout 12s
 		max_concurrent 1000
 	}`)
 	prom := l.prometheus(metrics)

@@ -26,7 +26,7 @@ func TestTail(t *testing.T) {
 		}
 	})
 	l.fake("127.0.0.12", answerIn("public.example.", "192.0.2.7"))
-	p := l.told("127.0.0.11 127.0.0.12", "patience 1s").awaits("@127.0.0.1 wiki.corp.example")
+	p := l.told("127.0.0.11 127.0.0.12", "patience 4s\n timeout 12s").awaits("@127.0.0.1 wiki.corp.example")
 	var watchers []*testkit.Process
 	for _, args := range [][]string{{"tail"}, {"tail", "denied", "example"}, {"tail", "--json"}} {
 		cmd := l.watch()

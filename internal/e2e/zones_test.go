@@ -76,8 +76,8 @@ func TestZoneDropped(t *testing.T) {
 			}
 			becomes(1)
 			p.prints("never answers questions for local. or names below it")
-			l.expect(fmt.Sprintf("%shost%d.local", ask, n+1), "NXDOMAIN")
-			l.expect(fmt.Sprintf("%shost%d.example", ask, n+1), "NOERROR 192.0.2.1")
+			l.becomes(fmt.Sprintf("%shost%d.local", ask, n+1), "NXDOMAIN") // its patience is short: on a busy machine it is down now and then
+			l.becomes(fmt.Sprintf("%shost%d.example", ask, n+1), "NOERROR 192.0.2.1")
 			l.ask(ask + "back.local")
 			p.prints("answers questions for local. or names below it again")
 			p.reloads()
