@@ -33,7 +33,7 @@ func TestResolvedInFront(t *testing.T) {
 	for i := range 6 {
 		name := fmt.Sprintf("host%d.corp.example", i)
 		for _, qtype := range []string{"A", "AAAA", "TYPE65", "A"} {
-			if out := m.run("dig", "-r", "+tries=1", "+time=10", "@127.0.0.53", name, qtype); strings.Contains(out, "status: NXDOMAIN") ||
+			if out := m.run("dig", "-r", "+tries=1", "+time=30", "@127.0.0.53", name, qtype); strings.Contains(out, "status: NXDOMAIN") ||
 				qtype == "A" && !strings.Contains(out, "10.1.0.10") {
 				t.Errorf("%s %s: %s", name, qtype, out)
 			}
@@ -42,7 +42,7 @@ func TestResolvedInFront(t *testing.T) {
 			t.Errorf("getent ahosts %s: %v %s", name, err, out)
 		}
 	}
-	if out := m.run("dig", "-r", "+tries=1", "+time=10", "@127.0.0.53", "nobody.example"); !strings.Contains(out, "status: NXDOMAIN") {
+	if out := m.run("dig", "-r", "+tries=1", "+time=30", "@127.0.0.53", "nobody.example"); !strings.Contains(out, "status: NXDOMAIN") {
 		t.Errorf("a name that nobody knows: %s", out)
 	}
 }
@@ -122,14 +122,16 @@ func (m *machine) areEmptied(fronts ...string) {
 	m.Helper()
 	for _, front := range fronts {
 		m.resolves(front, "git.corp.example", "203.0.113.5")
-		if out := m.run("dig", "-r", "+tries=1", "+time=10", front, "wiki.corp.example"); !strings.Contains(out, "status: NXDOMAIN") {
+		if out := m.run("dig", "-r", "+tries=1", "+time=30", front, "wiki.corp.example"); !strings.Contains(out, "status: NXDOMAIN") {
 			m.Errorf("%s: %s", front, out)
 		}
 	}
-	m.run("sh", "-c", "echo nameserver 10.1.0.53 | dnsmus-resolv")
+	// The script waits for as long as dnsmus usually takes to see its file; here, until it has.
+	m.write("/usr/local/waits/sleep", "#!/bin/sh\nuntil [ \"$(dig -r +short @127.0.0.123 seen.corp.example)\" = 10.1.0.10 ]; do /bin/sleep .1; done\n", 0o755)
+	m.run("sh", "-c", "echo nameserver 10.1.0.53 | PATH=/usr/local/waits:$PATH dnsmus-resolv")
 	for _, front := range fronts {
 		for _, name := range []string{"git.corp.example", "wiki.corp.example"} {
-			if got := strings.TrimSpace(m.run("dig", "-r", "+short", "+tries=1", "+time=10", front, name)); got != "10.1.0.10" {
+			if got := strings.TrimSpace(m.run("dig", "-r", "+short", "+tries=1", "+time=30", front, name)); got != "10.1.0.10" {
 				m.Errorf("%s: %s is %s", front, name, got)
 			}
 		}

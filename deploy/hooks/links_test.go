@@ -88,7 +88,7 @@ func (m *machine) while(names map[string]string, do func()) {
 	for name, addr := range names {
 		asking.Go(func() {
 			for i := 0; !stop.Load(); i++ {
-				out, err := m.output("dig", "-r", "+short", "+tries=1", "+time=10", "@127.0.0.123", fmt.Sprintf("n%d.%s", i, name))
+				out, err := m.output("dig", "-r", "+short", "+tries=1", "+time=30", "@127.0.0.123", fmt.Sprintf("n%d.%s", i, name))
 				if got := strings.TrimSpace(out); got != addr {
 					m.Errorf("query %d for %s: %q, %v", i, name, got, err)
 				}
@@ -160,7 +160,7 @@ func TestLinksResolved(t *testing.T) {
 	m.run("ip", "link", "delete", "vpn1")
 	m.linksAre(itself, fmt.Sprintf("[%s%%lan0]:53", lan), fmt.Sprintf("[%s%%vpn0]:53 alpha.example. lab.example.", vpn))
 	m.eventually(func() error {
-		out, err := m.output("dig", "-r", "+tries=1", "+time=10", "@127.0.0.123", "gone.git.beta.example")
+		out, err := m.output("dig", "-r", "+tries=1", "+time=30", "@127.0.0.123", "gone.git.beta.example")
 		if !strings.Contains(out, "status: NXDOMAIN") {
 			return fmt.Errorf("a name of a link that went: %v %s", err, out)
 		}
@@ -211,7 +211,10 @@ func TestLinksNetworkManager(t *testing.T) {
 		m.run("nmcli", "device", "set", name, "managed", "yes")
 		m.run("nmcli", "connection", "add", "type", "ethernet", "ifname", name, "con-name", "of-"+name, "autoconnect", "no", "ipv4.method", "manual",
 			"ipv4.addresses", address, "ipv4.dns", servers, "ipv4.dns-search", "~"+name+".example", "ipv4.dns-priority", priority, "ipv6.method", "disabled")
-		m.run("nmcli", "connection", "up", "of-"+name) // another one has the name of the link
+		m.eventually(func() error { // once the device is known to be ready
+			_, err := m.output("nmcli", "connection", "up", "of-"+name) // another one has the name of the link
+			return err
+		})
 	}
 	connect("lan0", "10.10.0.1/24", lan, "100")
 	m.knows("printer.lan.example", lan)
