@@ -102,7 +102,13 @@ var builds = struct{ old, again, new func() (string, error) }{
 // checkout is the project as it was when the tests began.
 var checkout = sync.OnceValues(func() (string, error) {
 	dir := filepath.Join(testkit.Dir, "checkout")
-	_, err := output("cp", "--archive", "../..", dir)
+	var err error
+	for range 10 { // a file that another test's git makes for a moment may be gone before it is copied
+		if _, err = output("cp", "--archive", "../..", dir); err == nil {
+			break
+		}
+		os.RemoveAll(dir)
+	}
 	return dir, err
 })
 

@@ -96,7 +96,10 @@ func TestZeroConfiguration(t *testing.T) {
 				if link == "vpn0" {
 					r.run("nmcli", "connection", "modify", "to-"+link, "ipv4.dns-priority", "-50")
 				}
-				r.run("nmcli", "connection", "up", "to-"+link)
+				testkit.Eventually(r.T, func() error { // once the device is known to be ready
+					_, err := r.output("nmcli", "connection", "up", "to-"+link)
+					return err
+				})
 			},
 		},
 		"openresolv": {

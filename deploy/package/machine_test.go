@@ -34,7 +34,12 @@ func bootstrap(name string, packages ...string) (root string, err error) {
 	}
 	suite, _, _ = strings.Cut(suite, "\n")
 	root = filepath.Join(testkit.Dir, name)
-	_, err = output("debootstrap", "--variant=minbase", "--include="+strings.Join(append([]string{"systemd"}, packages...), ","), suite, root)
+	for range 3 { // what it loads may not come at once
+		if _, err = output("debootstrap", "--variant=minbase", "--include="+strings.Join(append([]string{"systemd"}, packages...), ","), suite, root); err == nil {
+			break
+		}
+		os.RemoveAll(root)
+	}
 	return root, err
 }
 
