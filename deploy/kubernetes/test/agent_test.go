@@ -336,9 +336,9 @@ func readme(t *testing.T, language, word string) string {
 }
 
 // TestUpdates replaces the pod twice as a rolling update with surge does, while
-// 500 queries come a second. All must be answered. None may have to be asked a
-// second time but while a server ends: it waits for its last replies, and what
-// comes to its socket meanwhile has no reader.
+// 500 queries come a second. All must be answered. Few of those that come while a
+// server ends may have to be asked a second time: it waits for its last replies at
+// the end, and what comes to its socket then has no reader.
 func TestUpdates(t *testing.T) {
 	g := newGround(t)
 	server := g.addPod(g.manifests).server()
@@ -360,7 +360,7 @@ func TestUpdates(t *testing.T) {
 	if len(failed) > 0 {
 		t.Errorf("%d queries failed, such as %s", len(failed), failed[0])
 	}
-	if again > meanwhile {
+	if again > meanwhile/10 {
 		t.Error("the servers leave a gap")
 	}
 }
