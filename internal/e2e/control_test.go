@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -241,9 +240,8 @@ func TestR25Socket(t *testing.T) {
 	// Another process does not take the socket of one that runs.
 	first := l.coredns(corefile(5553))
 	l.eventually(reaches)
-	cmd := exec.Command(testkit.Binary(t), "-conf", l.write("second", corefile(5555)))
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "another program answers there") {
+	out, err := l.output(testkit.Binary(t), "-conf", l.write("second", corefile(5555)))
+	if err == nil || !strings.Contains(out, "another program answers there") {
 		t.Errorf("%v: %s", err, out)
 	}
 	first.Signal(syscall.SIGTERM)

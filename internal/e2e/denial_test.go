@@ -124,10 +124,10 @@ func TestSixClientsAtOnce(t *testing.T) {
 		want                     string
 	}{
 		"denied":         {nxdomain, nxdomain, now, gets},
-		"denied-slow":    {nxdomain, nxdomain, now.after(1500 * time.Millisecond), gets},
+		"denied-slow":    {nxdomain, nxdomain, now.after(1100 * time.Millisecond), gets},
 		"no-record":      {nodata, nxdomain, now, gets},
 		"failed":         {servfail, servfail, now, gets},
-		"failed-slow":    {servfail, servfail, now.after(1500 * time.Millisecond), gets},
+		"failed-slow":    {servfail, servfail, now.after(1100 * time.Millisecond), gets},
 		"all-silent":     {silence, silence, now, gets},
 		"moved":          {old, nxdomain, now, gets},
 		"away":           {old, nxdomain, silence, keeps},

@@ -82,7 +82,7 @@ func TestEncryptedHosts(t *testing.T) {
 			if r := l.ask("@127.0.0.1 -p " + port + " nobody.example"); r.status != "NXDOMAIN" || inconclusive(r) {
 				t.Errorf("a denial by all is\n%s", r.text)
 			}
-			if n := lookups.Load(); n > 4 {
+			if n := lookups.Load(); n > 20 { // for 21 queries; on a busy machine those of the one lookup are sent again
 				t.Errorf("%d lookups", n)
 			}
 		})

@@ -45,7 +45,10 @@ func (l *lab) besiege(addr string) *besieged {
 			}
 			b.all.Go(func() {
 				b.attack(b, buf[:n], from)
-				b.send(answer(buf[:n], "192.0.2.1"), from)
+				for range 10 { // the queue of a server that gets no processor time drops it
+					b.send(answer(buf[:n], "192.0.2.1"), from)
+					time.Sleep(100 * time.Millisecond)
+				}
 			})
 		}
 	}()

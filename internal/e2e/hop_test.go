@@ -113,8 +113,13 @@ func TestWhatUpstreamsSee(t *testing.T) {
 		query := test.query + " " + name
 		l.expect(query, "NXDOMAIN")
 		entries := regexp.MustCompile(`query: `+name+` IN A (.*)`).FindAllStringSubmatch(primary.Printed(), -1)
-		if len(entries) != 1 || entries[0][1] != test.want {
+		if len(entries) == 0 || entries[0][1] != test.want {
 			t.Errorf("dig %s: logged as %q, want %q", query, entries, test.want)
+		}
+		for _, again := range entries { // on a busy machine a query is sent again, and over TCP at last
+			if strings.Replace(again[1], "T", "", 1) != strings.Replace(test.want, "T", "", 1) {
+				t.Errorf("dig %s: logged as %q, want %q", query, entries, test.want)
+			}
 		}
 	}
 }
