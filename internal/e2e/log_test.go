@@ -87,7 +87,7 @@ func TestStateInLog(t *testing.T) {
 	for text, want := range map[string]int{
 		"Upstream " + db + " is down":     times,
 		"Upstream " + db + " is up again": times,
-		"Upstream " + known:               0,
+		"Upstream " + known + " is down":  0,
 		"Upstreams are now " + known + ", " + third + "; added: " + third + "; removed: " + db: 1,
 		"Upstreams are " + known + ", " + db + "\n":                                            1,
 		"Upstreams are": 2,
