@@ -132,8 +132,8 @@ func serving(upstreams []netip.AddrPort, change ...func(*Config)) Config {
 	cfg := Config{
 		Upstreams: plain(upstreams...),
 		Values: option.Values{
-			Rules:       testRules,
-			Patience:    2 * time.Second,
+			Rules:       race.Rules{Timeout: testkit.Patience},
+			Patience:    testkit.Patience,
 			NegativeTTL: 5 * time.Second,
 		},
 	}
@@ -225,7 +225,7 @@ func run(t *testing.T, h *Handler, p plugin.Plugin) string {
 
 // exchange asks as a client does that waits for long.
 func exchange(network, addr string, m *dns.Msg) (*dns.Msg, error) {
-	c := dns.Client{Net: network, Timeout: 20 * time.Second, UDPSize: dns.MaxMsgSize}
+	c := dns.Client{Net: network, Timeout: testkit.Patience, UDPSize: dns.MaxMsgSize}
 	r, _, err := c.Exchange(m, addr)
 	return r, err
 }
