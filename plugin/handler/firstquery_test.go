@@ -44,7 +44,7 @@ func (s *opening) Watch(changed func()) (stop func(), err error) {
 // for that long.
 func followList(list *source.List, wait time.Duration) *Handler {
 	list.Read()
-	h := started(Config{Upstreams: list.Servers(), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: list.Servers(), Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	h.Follow(list, Listeners{})
 	h.follow.firstWait = wait
 	return h

@@ -46,7 +46,7 @@ func TestReplace(t *testing.T) {
 		a.reply(time.Second, good)
 	})
 	one, two := gives(t, "192.0.2.11", 0), gives(t, "192.0.2.12", 0)
-	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	server := serveHandler(t, h)
 
 	var both sync.WaitGroup
@@ -102,11 +102,10 @@ func (f *follows) say(addrs ...netip.AddrPort) {
 // until waits for something that a change of the file brings about.
 func (f *follows) until(what string, ok func() bool) {
 	f.t.Helper()
-	for range 2000 {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	f.t.Fatalf("%s: in vain; log: %s", what, f.log)
 }
@@ -125,7 +124,7 @@ func followFile(file string, listeners Listeners) *Handler {
 	list.Add(source.File(file))
 	list.Read()
 	others, _ := listeners.Drop(list.Servers())
-	h := started(Config{Upstreams: others, Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: others, Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	h.Follow(list, listeners)
 	return h
 }
@@ -257,7 +256,7 @@ func TestFollowHangs(t *testing.T) {
 	list := new(source.List)
 	list.Add(s)
 	list.Read()
-	h := started(Config{Upstreams: list.Servers(), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: list.Servers(), Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	h.Follow(list, Listeners{})
 	addr := serveHandler(t, h)
 	for range 3 {

@@ -132,7 +132,7 @@ func serving(upstreams []netip.AddrPort, change ...func(*Config)) Config {
 	cfg := Config{
 		Upstreams: plain(upstreams...),
 		Values: option.Values{
-			Rules:       race.Rules{Timeout: testkit.Patience},
+			Rules:       patientRules,
 			Patience:    testkit.Patience,
 			NegativeTTL: 5 * time.Second,
 		},
@@ -172,6 +172,9 @@ func equal(a, b []server.Server) bool { return slices.EqualFunc(a, b, server.Ser
 
 // testRules are those of the stanza's defaults.
 var testRules = race.Rules{Timeout: 4 * time.Second}
+
+// patientRules are for upstreams that reply, as late as a busy machine has them do so.
+var patientRules = race.Rules{Timeout: testkit.Patience}
 
 // serveHandler runs a CoreDNS server that has h, and returns its address.
 func serveHandler(t *testing.T, h *Handler) string {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // counted is a resolver that counts the names it is asked for, each once: a question
@@ -47,7 +46,7 @@ func askHandler(t *testing.T, h *Handler, m *dns.Msg) (*dns.Msg, error) {
 
 func knowingHandler(t *testing.T, wait time.Duration, change func(*Config), upstreams ...netip.AddrPort) *Handler {
 	t.Helper()
-	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: race.Rules{Timeout: testkit.Patience}, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}}
+	cfg := Config{Upstreams: plain(upstreams...), Values: option.Values{Rules: patientRules, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}}
 	change(&cfg)
 	h := waiting(cfg, wait)
 	t.Cleanup(func() { h.Stop() })

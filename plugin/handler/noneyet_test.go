@@ -22,7 +22,7 @@ func withNone(t *testing.T, first time.Duration) (h *Handler, server, file strin
 	list := new(source.List)
 	list.Add(source.File(file))
 	list.Read()
-	h = started(Config{Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h = started(Config{Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	h.Follow(list, Listeners{})
 	h.follow.firstWait = first
 	return h, serveHandler(t, h), file

@@ -2,9 +2,11 @@ package handler
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +44,7 @@ func seriesWith(t *testing.T, to string) (names []string) {
 func TestUpstreamMetrics(t *testing.T) {
 	t.Parallel()
 	var silent, lost atomic.Bool
+	var forged atomic.Int32
 	lossy := resolver(t, func(a asked) {
 		switch {
 		case silent.Load():
@@ -49,12 +52,13 @@ func TestUpstreamMetrics(t *testing.T) {
 		case a.msg.Question[0].Name == "two.example." && a.network == "udp": // forged, without knowing the id
 			raw := a.pack(good)
 			wire.Header(raw).SetID(wire.Header(raw).ID() + 1)
+			forged.Add(1)
 			a.raws(0, raw)
 		default:
 			a.reply(0, good)
 		}
 	})
-	h := started(Config{Upstreams: plain(lossy), Values: option.Values{Rules: race.Rules{Timeout: 2 * time.Second}, Patience: time.Second}})
+	h := started(Config{Upstreams: plain(lossy), Values: option.Values{Rules: patientRules, Patience: time.Second}})
 	server := serveHandler(t, h)
 	s := observerOf(h.pool.Members()[0]).series
 	expect := func(what string, c prometheus.Collector, want float64) {
@@ -69,14 +73,26 @@ func TestUpstreamMetrics(t *testing.T) {
 		t.Error("no retransmit was counted")
 	}
 	mustExchange(t, "udp", server, question("two.example.", dns.TypeA))
-	expect("near misses", s.nearMisses, 1)
+	if n, most := testutil.ToFloat64(s.nearMisses), float64(forged.Load()); n < 1 || n > most { // on a busy machine it is asked again
+		t.Errorf("near misses are %v, want 1 to %v", n, most)
+	}
 	expect("wins", s.wins, 2)
 	silent.Store(true)
-	mustExchange(t, "udp", server, question("three.example.", dns.TypeA))
-	expect("up when silent", s.up, 0)
+	var all sync.WaitGroup
+	all.Go(func() { mustExchange(t, "udp", server, question("three.example.", dns.TypeA)) })
+	is := func(what string, want float64) {
+		t.Helper()
+		testkit.Eventually(t, func() error {
+			if got := testutil.ToFloat64(s.up); got != want {
+				return fmt.Errorf("up %s is %v, want %v", what, got, want)
+			}
+			return nil
+		})
+	}
+	is("when silent", 0)
 	silent.Store(false)
-	mustExchange(t, "udp", server, question("four.example.", dns.TypeA))
-	expect("up when back", s.up, 1)
+	all.Wait()
+	is("when back", 1)
 	if n := testutil.CollectAndCount(requestDuration); n == 0 {
 		t.Error("no times were observed")
 	}
@@ -135,7 +151,7 @@ func TestLogIsBounded(t *testing.T) {
 func TestFailures(t *testing.T) {
 	f := follow(t, Listeners{}, netip.MustParseAddrPort("127.0.0.1:1"))
 	c := observerOf(f.h.pool.Members()[0])
-	before := testutil.ToFloat64(c.series.failures)
+	before, begun := testutil.ToFloat64(c.series.failures), time.Now()
 	for range 3 {
 		if got := address(t, f.server); got != "SERVFAIL" {
 			t.Errorf("a closed port says %s", got)
@@ -144,7 +160,7 @@ func TestFailures(t *testing.T) {
 	if n := testutil.ToFloat64(c.series.failures) - before; n != 3 {
 		t.Errorf("%v failures, want 3", n)
 	}
-	if n := testutil.ToFloat64(c.series.retransmits); n != 0 {
+	if n := testutil.ToFloat64(c.series.retransmits); n != 0 && time.Since(begun) < 250*time.Millisecond { // the least time to one (R6)
 		t.Errorf("%v retransmits", n)
 	}
 	c.Replied(dns.RcodeSuccess, 0)

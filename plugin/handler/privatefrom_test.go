@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -131,7 +132,7 @@ func TestR22Alone(t *testing.T) {
 // What an upstream may give holds for those that a list brings later, too.
 func TestR22Reload(t *testing.T) {
 	company, public := resolver(t, func(a asked) { a.reply(0, private) }), resolver(t, func(a asked) { a.reply(0, rebinding) })
-	cfg := Config{Upstreams: plain(public), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}}
+	cfg := Config{Upstreams: plain(public), Values: option.Values{Rules: patientRules, Patience: testkit.Patience}}
 	privateFrom(company)(&cfg)
 	h := started(cfg)
 	addr := serveHandler(t, h)

@@ -14,6 +14,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
@@ -100,7 +101,7 @@ func TestR18ProofGoes(t *testing.T) {
 		a.reply(0, f)
 	})
 	public, third := resolver(t, denies(nxdomain)), resolver(t, denies(nxdomain))
-	h := started(Config{Upstreams: plain(public, company), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	h := started(Config{Upstreams: plain(public, company), Values: option.Values{Rules: patientRules, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}})
 	addr := serveHandler(t, h)
 	ask := func(qtype uint16) *dns.Msg { return mustExchange(t, "udp", addr, question("host.example.", qtype)) }
 	denied := func(what string, qtype uint16) {

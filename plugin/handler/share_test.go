@@ -277,7 +277,7 @@ func TestFlightAcrossReplace(t *testing.T) {
 	arrived := make(chan struct{}, 100)
 	slow := resolver(t, func(a asked) { arrived <- struct{}{}; a.reply(1500*time.Millisecond, nxdomain) })
 	knows := resolver(t, func(a asked) { a.reply(0, good) })
-	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: testRules, Patience: 2 * time.Second}})
+	h := started(Config{Upstreams: plain(slow), Values: option.Values{Rules: patientRules, Patience: testkit.Patience}})
 	addr := serveHandler(t, h)
 	go exchange("udp", addr, question("host.example.", dns.TypeA))
 	<-arrived

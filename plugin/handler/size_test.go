@@ -77,7 +77,7 @@ func TestReplySize(t *testing.T) {
 		"alone": serve(t, []netip.AddrPort{up}, nil),
 		"cache": serve(t, []netip.AddrPort{up}, nil, cached),
 	}
-	h := started(Config{Upstreams: plain(up), Values: option.Values{Rules: testRules, Patience: 2 * time.Second, NegativeTTL: 5 * time.Second}})
+	h := started(Config{Upstreams: plain(up), Values: option.Values{Rules: patientRules, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}})
 	servers["behind another plugin"] = run(t, h, func(plugin.Handler) plugin.Handler { return between{h, &most} })
 	for where, addr := range servers {
 		for what, edit := range queries {

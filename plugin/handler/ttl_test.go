@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -158,7 +159,7 @@ func mustNotOutlive(t *testing.T, what string, section []dns.RR, want int) {
 func TestR7ProofIsOfNow(t *testing.T) {
 	t.Parallel()
 	company := resolver(t, byType(map[uint16]func(*dns.Msg){dns.TypeA: withTTL(1), dns.TypeAAAA: longSOA, dns.TypeHTTPS: longSOA}))
-	h := started(Config{Upstreams: plain(company, resolver(t, denies(longSOA))), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	h := started(Config{Upstreams: plain(company, resolver(t, denies(longSOA))), Values: option.Values{Rules: patientRules, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}})
 	addr := serveHandler(t, h)
 	mustLive := func(what string, qtype uint16, want int) {
 		t.Helper()
@@ -174,7 +175,7 @@ func TestR7ProofIsOfNow(t *testing.T) {
 // R7: a denial that its upstream has truncated is no exception; one that is signed is, for
 // nobody may change it (RFC 5625, section 4.6).
 func TestR7Truncated(t *testing.T) {
-	h := started(Config{Upstreams: plain(resolver(t, denies(good))), Values: option.Values{Rules: testRules, Patience: time.Second, NegativeTTL: 5 * time.Second}})
+	h := started(Config{Upstreams: plain(resolver(t, denies(good))), Values: option.Values{Rules: patientRules, Patience: testkit.Patience, NegativeTTL: 5 * time.Second}})
 	t.Cleanup(func() { h.Stop() })
 	for _, denial := range []func(*dns.Msg){longNXDomain, longSOA} {
 		for _, signed := range []bool{false, true} {
