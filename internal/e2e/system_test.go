@@ -72,9 +72,15 @@ func (l *lab) systemResolver(addr, options string) {
 		"nsswitch.conf": "hosts: files dns\n",
 		"hosts":         "127.0.0.1 localhost\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			l.Fatal(err)
-		}
+		l.etc(name, text)
+	}
+}
+
+// etc writes a file that programs which lookUp runs have in /etc.
+func (l *lab) etc(name, text string) {
+	l.Helper()
+	if err := os.WriteFile(filepath.Join("/etc/netns", l.ns, name), []byte(text), 0o644); err != nil {
+		l.Fatal(err)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 const (
 	reachTime = 30 * time.Second
-	maxReach  = 4 // at a time
+	maxReach  = 16 // at a time
 )
 
 // reaches are names by which is seen who asks this server. That there is one is all that a query

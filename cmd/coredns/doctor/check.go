@@ -1,6 +1,12 @@
 package doctor
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+)
 
 // check looks at one thing that may be wrong.
 type check struct {
@@ -46,6 +52,10 @@ var all = []check{
 // examine makes all checks.
 func examine(ctx context.Context, m *machine, checks []check) *result {
 	r := &result{Checks: []checked{}}
+	if m.state != nil {
+		text := fmt.Sprintf("%s It is dnsmus %s; this is %s.", client.Asked(m.state), m.state.Version, runtime.GOOS)
+		r.Server = &text
+	}
 	for _, c := range checks {
 		f, err := c.look(ctx, m)
 		done := checked{Name: c.name, About: c.about, Problems: list(f.problems), Seen: list(f.seen)}

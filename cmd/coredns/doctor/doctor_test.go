@@ -59,7 +59,8 @@ func (m *machine) served(t *testing.T, state api.State, replies map[string][]any
 		}
 		all, ok := replies[r.URL.Path]
 		if !ok {
-			http.NotFound(w, r)
+			w.WriteHeader(http.StatusNotFound)
+			e.Encode(api.Error{Error: "there is no " + r.URL.Path + " here"})
 			return
 		}
 		for _, one := range all {
@@ -147,6 +148,19 @@ func TestRun(t *testing.T) {
 		status := run(t.Context(), c, tree(t, nil), tc.checks, tc.args == "report")
 		if status != tc.status || out.String() != tc.out || problems.Len() > 0 {
 			t.Errorf("%d checks %s: status %d\n%s%s", len(tc.checks), tc.args, status, &out, &problems)
+		}
+	}
+}
+
+// A report says which server was asked; what is printed for people does not.
+func TestServer(t *testing.T) {
+	for _, report := range []bool{false, true} {
+		var out bytes.Buffer
+		state := listening("127.0.0.123:53")
+		state.Version = "0.9"
+		run(t.Context(), client.NewCommand("dnsmus", Name, show.Screen{Writer: &out}, &out), tree(t, nil).served(t, state, nil), []check{fine}, report)
+		if strings.HasPrefix(out.String(), "Asked: the server on 127.0.0.123:53, process 812. It is dnsmus 0.9;") != report {
+			t.Errorf("report %v: %s", report, &out)
 		}
 	}
 }

@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
@@ -45,7 +47,7 @@ func reach(ctx context.Context, m *machine) (f found, err error) {
 		}
 	}
 	if len(failed) > 0 {
-		err = fmt.Errorf("%s", strings.Join(failed, "; "))
+		err = errors.New(strings.Join(failed, "; "))
 	}
 	return f, err
 }
@@ -97,7 +99,12 @@ func (m *machine) try(ctx context.Context) ([]way, error) {
 		return nil, err
 	}
 	var is api.Reached
-	if err := s.Post(ctx, api.Reach, struct{}{}, &is); err != nil {
+	err = s.Post(ctx, api.Reach, struct{}{}, &is)
+	var refused *client.Error
+	if errors.As(err, &refused) && refused.Status == client.ExitUsage {
+		return nil, errors.New("the server that runs is older than this command; restart it")
+	}
+	if err != nil {
 		return nil, err
 	}
 	ways := []way{m.byLibc(ctx, &is)}

@@ -97,6 +97,7 @@ func TestReachUntried(t *testing.T) {
 	plain := map[string]string{"/etc/resolv.conf": "nameserver 127.0.0.1\n"}
 	for name, m := range map[string]*machine{
 		"no running dnsmus":  tree(t, plain),
+		"older than this":    tree(t, plain).served(t, listening("127.0.0.123:53"), nil),
 		"not found in $PATH": tree(t, plain).served(t, listening("127.0.0.123:53"), map[string][]any{api.Reach: {aName}}).answering(t, aName.A).printing(nil),
 	} {
 		f, err := reach(t.Context(), m)

@@ -8,6 +8,7 @@ import (
 
 // result is what all checks have found.
 type result struct {
+	Server   *string   `json:"server"`   // which one was asked, and its version; null: none
 	Problems int       `json:"problems"` // so many there are
 	Unlooked int       `json:"unlooked"` // so many checks could not look
 	Checks   []checked `json:"checks"`
@@ -46,6 +47,9 @@ func (r *result) problems(s show.Screen) (lines []string) {
 
 // everything are lines that say what each check has seen.
 func (r *result) everything(s show.Screen) (lines []string) {
+	if r.Server != nil {
+		lines = s.Lines(*r.Server)
+	}
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		lines = append(lines, s.Lines(c.Name+": "+c.About)...)

@@ -32,7 +32,11 @@ func searchList(ctx context.Context, m *machine) (f found, err error) {
 		return f, err
 	}
 	search := strings.Join(conf.search, " ")
-	f.saw(fmt.Sprintf("search %s; ndots:%d", search, conf.ndots))
+	if search == "" {
+		f.saw("no search list")
+	} else {
+		f.saw(fmt.Sprintf("search %s; ndots:%d", search, conf.ndots))
+	}
 	if n := len(conf.search); n > maxSearch {
 		f.add(fmt.Sprintf("The search list has %d domains: a name that none of them has costs %d questions, and C libraries before glibc 2.26 take %d.", n, 2*(n+1), maxSearch),
 			"leave those in "+resolvConfPath+" in which short names are really used", "search "+search)
