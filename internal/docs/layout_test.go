@@ -17,7 +17,7 @@ var mayImport = map[string][]string{
 	"cmd/coredns":          {"cmd/coredns/command"},
 	"cmd/coredns/command":  {".", "cmd/coredns/client", "cmd/coredns/doctor", "cmd/coredns/explain", "cmd/coredns/forget", "cmd/coredns/show", "cmd/coredns/status", "cmd/coredns/tail", "cmd/coredns/top", "cmd/coredns/why", "cmd/coredns/zones", "plugin/control", "plugin/control/api", "plugin/option", "plugin/printable", "plugin/version"},
 	"cmd/coredns/top":      {"cmd/coredns/client", "cmd/coredns/explain", "cmd/coredns/show", "cmd/coredns/why", "cmd/coredns/zones", "plugin/control", "plugin/control/api"},
-	"cmd/coredns/doctor":   {"cmd/coredns/client", "cmd/coredns/show", "plugin/control/api", "plugin/source"},
+	"cmd/coredns/doctor":   {"cmd/coredns/client", "cmd/coredns/show", "plugin/control/api", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/race", "plugin/server", "plugin/source"},
 	"cmd/coredns/explain":  {"cmd/coredns/client", "cmd/coredns/question", "cmd/coredns/show", "plugin/control/api", "plugin/link", "plugin/option", "plugin/outcome", "plugin/pool", "plugin/printable", "plugin/server", "plugin/source"},
 	"cmd/coredns/status":   {"cmd/coredns/client", "cmd/coredns/show", "plugin/control/api"},
 	"cmd/coredns/why":      {"cmd/coredns/client", "cmd/coredns/question", "cmd/coredns/show", "plugin/control/api"},

@@ -37,12 +37,20 @@ func New(p *pool.Pool, cfg *option.Values, q dns.Question) (*Race, error) {
 	return &Race{cfg: cfg, pool: p, query: q, message: msg}, err
 }
 
+// NewSigned is New for a question for signatures as well (DO; RFC 3225).
+func NewSigned(p *pool.Pool, cfg *option.Values, q dns.Question) (*Race, error) {
+	msg, err := message(q, true)
+	return &Race{cfg: cfg, pool: p, query: q, message: msg}, err
+}
+
 // Message asks as a stub resolver with EDNS does, so that upstreams can say why they fail.
-func Message(q dns.Question) ([]byte, error) {
+func Message(q dns.Question) ([]byte, error) { return message(q, false) }
+
+func message(q dns.Question, do bool) ([]byte, error) {
 	m := new(dns.Msg)
 	m.RecursionDesired = true
 	m.Question = []dns.Question{q}
-	m.SetEdns0(upstream.MaxUDPSize, false)
+	m.SetEdns0(upstream.MaxUDPSize, do)
 	return m.Pack()
 }
 

@@ -47,6 +47,11 @@ var all = []check{
 	{"chrome", "whether Chrome and its kind do", chrome},
 	{"docker", "whom Docker's containers ask", docker},
 	{"portal", "captive portals", portal},
+	{"upstreams", "whether upstreams reply to all kinds of questions, over UDP and TCP", upstreams},
+	{"liars", "upstreams that answer names that do not exist, or that give private addresses", liars},
+	{"links", "resolvers that the system knows", systemsOwn},
+	{"zones", "whose answers differ, and who sees names that others know", zones},
+	{"denied", "names that are denied though somebody may know them", denied},
 }
 
 // examine makes all checks.

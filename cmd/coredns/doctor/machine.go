@@ -14,6 +14,8 @@ import (
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
 // machine is what a run looks at.
@@ -26,6 +28,10 @@ type machine struct {
 	server *client.Client
 	state  *api.State
 	absent error
+
+	inventory  func() []source.Inventory // what the system says of resolvers
+	values     option.Values             // how upstreams are asked
+	interviews map[string]*interview     // by server block
 
 	// output runs a program of the system, and returns what it prints.
 	output func(ctx context.Context, program string, args ...string) (string, error)
@@ -41,7 +47,7 @@ func system() *machine { return newMachine("", homeOf()) }
 
 // newMachine returns the machine whose files are below root.
 func newMachine(root, home string) *machine {
-	return &machine{root: root, home: home, port: "53", output: output, connectivity: func(ctx context.Context) (uint32, string, error) {
+	return &machine{root: root, home: home, port: "53", inventory: inventory, values: option.Default(), output: output, connectivity: func(ctx context.Context) (uint32, string, error) {
 		return connectivity(ctx, "")
 	}}
 }
