@@ -75,6 +75,8 @@ func bounds(code *code) map[string]bound {
 		"plugin/source/watch.go":                               {numbers: []string{span("plugin/source", "slowPoll"), span("plugin/source", "fastPoll")}, shown: []string{"TestWatchLimit"}},
 		"plugin/source/bus.go":                                 {numbers: []string{span("plugin/source", "callTime"), span("plugin/source", "busLook")}, shown: []string{"TestBusSilent"}},
 		"cmd/coredns/client/client.go":                         {numbers: []string{span("cmd/coredns/client", "answerTime"), size("cmd/coredns/client", "maxLine")}},
+		"cmd/coredns/top/web/model.js":                         {numbers: []string{"2,000", "16 MiB"}, shown: []string{"TestModel"}},
+		"cmd/coredns/top/web/site.go":                          {numbers: []string{size("cmd/coredns/top/web", "maxHeader"), size("cmd/coredns/top/web", "maxReply"), span("cmd/coredns/top/web", "alone")}, shown: []string{"TestForward"}},
 		"plugin/history/history.go":                            {numbers: []string{count("plugin/option", "defaultHistory"), count("plugin/history", "shards"), count("plugin/history", "maxRate")}, shown: []string{"TestSize", "TestFloodOfOneZone"}},
 		"plugin/account/tally.go":                              {numbers: []string{count("plugin/account", "spans"), count("plugin/account", "minutes")}, shown: []string{"TestLately"}},
 		"plugin/control/server.go":                             {numbers: []string{count("plugin/control", "maxConns"), count("plugin/control", "maxStreams"), size("plugin/control", "maxHeader"), size("plugin/control", "maxBody"), span("plugin/control", "requestTime")}, shown: []string{"TestR25Bounds"}},

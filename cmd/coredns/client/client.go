@@ -42,7 +42,7 @@ func at(path string) *Client {
 
 // Get asks for one object.
 func (c *Client) Get(ctx context.Context, path string, params url.Values, into any) error {
-	reply, err := c.do(ctx, http.MethodGet, path, params, nil)
+	reply, err := c.Body(ctx, path, params)
 	if err != nil {
 		return err
 	}
@@ -62,10 +62,15 @@ func (c *Client) Post(ctx context.Context, path string, body, into any) error {
 	return c.read(reply, into)
 }
 
+// Body asks for something, and returns it as it comes. Whoever gets it closes it.
+func (c *Client) Body(ctx context.Context, path string, params url.Values) (io.ReadCloser, error) {
+	return c.do(ctx, http.MethodGet, path, params, nil)
+}
+
 // Lines asks for lines, each an object, and calls each with them as they come, until it
 // returns an error or they end.
 func (c *Client) Lines(ctx context.Context, path string, params url.Values, each func(line []byte) error) error {
-	reply, err := c.do(ctx, http.MethodGet, path, params, nil)
+	reply, err := c.Body(ctx, path, params)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
+	"github.com/dnsmus/dnsmus/cmd/coredns/top/web"
 	"github.com/dnsmus/dnsmus/plugin/control"
 )
 
@@ -32,6 +33,10 @@ cache answers by itself is not shown. FILTER is words, as those of tail.
 
   --ascii               draw with ASCII alone, as is done where the locale has
                         no UTF-8
+  --web                 show the same on a page: it is served to this machine
+                        alone, at the address that is written, until Ctrl-C or
+                        until there was no page for a minute; the browser opens
+  --no-open             with --web: do not open the browser
 ` + client.Which + `
 Exit status: 0; 69 no server was found, 77 its socket may not be used, 64 the
 command line is wrong, or there is no terminal.
@@ -41,6 +46,8 @@ command line is wrong, or there is no terminal.
 // Run runs the command, and returns the exit status.
 func Run(ctx context.Context, c *client.Command, args []string) int {
 	ascii := c.Flags.Bool("ascii", false, "")
+	onPage := c.Flags.Bool("web", false, "")
+	noOpen := c.Flags.Bool("no-open", false, "")
 	if status, ok := c.Parse(args, -1, usage(c.Name)); !ok {
 		return status
 	}
@@ -51,9 +58,15 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if _, err := control.Wanted(words); err != nil {
 		return c.Wrong("%v", err)
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	switch {
 	case c.JSON:
 		return c.Wrong("top has no JSON; '%s tail --json' has", c.Program)
+	case *onPage:
+		return web.Serve(ctx, c, words, !*noOpen)
+	case *noOpen:
+		return c.Wrong("--no-open is for --web")
 	case !c.Out.Live:
 		return c.Wrong("top needs a terminal; '%s tail' shows the same line by line", c.Program)
 	}
@@ -61,8 +74,6 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if err != nil {
 		return c.Failed(err)
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	return run(ctx, c, state, words, *ascii || !utf8(), nil)
 }
 
