@@ -170,6 +170,17 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+// A Mac without a network has no resolv.conf: it is told what to write.
+func TestInstallWithoutNetwork(t *testing.T) {
+	m := newMac(t)
+	if err := os.Remove(filepath.Join(m.root, "etc/resolv.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if told := m.run("install", filepath.Join(m.root, "dnsmus")); !strings.Contains(told, "-setdnsservers Wi-Fi 127.0.0.1\n") {
+		t.Errorf("it ends early:\n%s", told)
+	}
+}
+
 func TestShell(t *testing.T) {
 	testkit.Need(t, false, "shellcheck")
 	if out, err := exec.Command("shellcheck", "--shell=sh", "install", "uninstall").CombinedOutput(); err != nil {
