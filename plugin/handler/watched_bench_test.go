@@ -72,7 +72,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 	v := option.Values{Rules: race.Rules{Timeout: 4 * time.Second}, Patience: 2 * time.Second}
 	h := New(Config{Upstreams: plain(set...), Values: v})
-	h.control = &controlled{Block: &control.Block{Name: "127.0.0.1:53"}}
+	h.control = &controlled{Block: &control.Block{Name: "127.0.0.1:53"}, socket: new(control.Socket)}
 	c := poolConfig(v)
 	ran := false
 	c.Over = func(t pool.Told) bool {
