@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
@@ -21,7 +22,7 @@ func waits(timeout, patience time.Duration) func(*option.Values) {
 	return func(v *option.Values) { v.Rules.Timeout, v.Patience = timeout, patience }
 }
 
-const soon = 20 * time.Second // in which a busy machine comes round to it
+const soon = testkit.Patience // in which a busy machine comes round to it
 
 // begin starts to ask: until waits for what check wants, and end returns the outcome, if
 // need be after stop was called.
@@ -133,11 +134,11 @@ func TestBackAndSilent(t *testing.T) {
 			return false
 		}
 	}
-	until, end, _ := begin(t, waits(4*time.Second, 500*time.Millisecond), nodata, probed)
+	until, end, _ := begin(t, waits(12*time.Second, 500*time.Millisecond), nodata, probed)
 	until(func(o *outcome) bool { return o.results[1].down })
 	close(back)
 	o := end()
-	if o.why(1) != "no reply in 4s, though it answers other queries" || o.results[1].late {
+	if o.why(1) != "no reply in 12s, though it answers other queries" || o.results[1].late {
 		t.Errorf("%s, %+v", o.why(1), o)
 	}
 	if s := o.api(); !o.conclusive && !s.Missing[0].Silent {

@@ -456,12 +456,17 @@ func TestR23Circle(t *testing.T) {
 // R23: an end that somebody is silent to until the time is up is not denied, and one that all
 // fail is not either; and why is told.
 func TestR23Silent(t *testing.T) {
-	short := func(c *Config) { c.Rules.Timeout, c.Patience = 200*time.Millisecond, 200*time.Millisecond }
 	for _, records := range [][]string{{"wiki CNAME host.b"}, {"wiki CNAME host.b", "host.b silence"}, {"wiki CNAME x", "x CNAME host.b"}} {
-		p := chainPool(t, short, newCompany(t, records...), newCompany(t, "host.b silence"))
-		res, _ := p.Ask(ask(t, "wiki.example."), nil)
-		if res.Verdict != race.Broken || res.Leg >= 0 || res.Conclusive() || slices.ContainsFunc(res.Errs, race.NetworkFailed) {
-			t.Errorf("%v: %v, %v", records, res.Verdict, res.Errs)
+		for limit := 200 * time.Millisecond; ; limit *= 2 { // until it is enough for the aliases on a busy machine
+			short := func(c *Config) { c.Rules.Timeout, c.Patience = limit, limit }
+			p := chainPool(t, short, newCompany(t, records...), newCompany(t, "host.b silence"))
+			res, _ := p.Ask(ask(t, "wiki.example."), nil)
+			if res.Verdict == race.Broken && res.Leg < 0 && !res.Conclusive() && !slices.ContainsFunc(res.Errs, race.NetworkFailed) {
+				break
+			}
+			if limit > testkit.Patience/4 {
+				t.Fatalf("%v: %v, %v", records, res.Verdict, res.Errs)
+			}
 		}
 	}
 	// All fail.

@@ -126,9 +126,9 @@ func TestMixed(t *testing.T) {
 // elsewhere everywhere.
 func TestR21Lookup(t *testing.T) {
 	var a asked
-	p := privatePool(t, &a, 2*time.Second)
+	p := privatePool(t, &a, testkit.Patience)
 	for host, want := range map[string][]int{"dns.corp.example": {0}, "dns.public.example": {0, 1}} {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 		defer cancel()
 		_, _, err := p.bootstrap(ctx, host)
 		if got := a.of(dns.Fqdn(host)); !slices.Equal(got, want) {

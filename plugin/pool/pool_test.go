@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/miekg/dns"
 
@@ -33,8 +32,7 @@ func resolver(t *testing.T, address string) server.Server {
 func newPool(t *testing.T, servers ...server.Server) *Pool {
 	t.Helper()
 	v := option.Default()
-	v.Rules.Timeout = 10 * time.Second
-	v.Patience = 5 * time.Second
+	v.Rules.Timeout, v.Patience = testkit.Patience, testkit.Patience
 	p := New(Config{Values: v})
 	p.Replace(servers)
 	t.Cleanup(p.Close)

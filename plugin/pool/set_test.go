@@ -67,7 +67,7 @@ func TestR21Private(t *testing.T) {
 		seen.resolver(t, 2, nil, []string{"corp.example.", "public.example."}),
 	}
 	v := option.Default()
-	v.Rules.Timeout, v.Patience, v.PrivateLinks, v.Learn = 10*time.Second, 5*time.Second, true, time.Minute
+	v.Rules.Timeout, v.Patience, v.PrivateLinks, v.Learn = testkit.Patience, testkit.Patience, true, time.Minute
 	p := New(Config{Values: v})
 	p.Replace(all)
 	defer p.Close()
@@ -113,8 +113,8 @@ func TestR16NoGuess(t *testing.T) {
 		seen.resolver(t, 2, nil, []string{"moved.example."}),
 	}
 	v := option.Default()
-	v.Rules.Timeout, v.Patience, v.Learn = 10*time.Second, 5*time.Second, time.Minute
-	p := New(Config{Values: v, Hedge: 5 * time.Second})
+	v.Rules.Timeout, v.Patience, v.Learn = testkit.Patience, testkit.Patience, time.Minute
+	p := New(Config{Values: v, Hedge: testkit.Patience})
 	p.Replace(all)
 	defer p.Close()
 	for _, name := range []string{"www.corp.example.", "www.moved.example.", "www.example."} {

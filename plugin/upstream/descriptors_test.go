@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
@@ -72,7 +73,7 @@ func TestDescriptors(t *testing.T) {
 	for _, u := range all {
 		u.Close()
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); ; time.Sleep(20 * time.Millisecond) {
 		if own, shared, _ = b.Open(); own == 0 && shared == 0 {
 			break
 		} else if time.Now().After(end) {
