@@ -28,7 +28,8 @@ type loop struct {
 	set  []rune // of glyphs
 	term tcell.Screen
 
-	told   chan any
+	told   chan any     // by who follows
+	pages  chan fetched // by others
 	asking sync.WaitGroup
 	stop   context.CancelFunc // of who follows
 }
@@ -45,7 +46,7 @@ func run(ctx context.Context, c *client.Command, state *api.State, words string,
 	}
 	defer term.Fini()
 	ctx, stop := context.WithCancel(ctx)
-	l := &loop{c: c, term: term, set: drawn, told: make(chan any, waiting), stop: func() {}}
+	l := &loop{c: c, term: term, set: drawn, pages: make(chan fetched), stop: func() {}}
 	defer l.asking.Wait()
 	defer stop()
 	if onlyASCII {
@@ -74,6 +75,9 @@ func (l *loop) turn(ctx context.Context) {
 			}
 			l.draw()
 			changed = false
+		case f := <-l.pages:
+			f.page.text = f.text
+			changed = true
 		case told := <-l.told:
 			l.take(ctx, told)
 			changed = true
@@ -87,14 +91,10 @@ func (l *loop) turn(ctx context.Context) {
 	}
 }
 
-// take takes what was told, with all that waits.
+// take takes what was told.
 func (l *loop) take(ctx context.Context, told any) {
-	switch t := told.(type) {
-	case fetched:
-		t.page.text = t.text
-		return
-	case refused:
-		l.ui.problem = t.why
+	if no, is := told.(refused); is {
+		l.ui.problem = no.why
 		l.ui.choose("", "")
 		l.follow(ctx)
 		return
@@ -111,23 +111,26 @@ func (l *loop) take(ctx context.Context, told any) {
 func (l *loop) follow(ctx context.Context) {
 	l.stop()
 	ctx, l.stop = context.WithCancel(ctx)
-	r := l.ui.request()
-	l.asking.Go(func() { follow(ctx, l.c, r, l.teller(ctx)) })
-}
-
-// teller returns what tells the loop something until ctx ends.
-func (l *loop) teller(ctx context.Context) func(any) {
-	return func(v any) {
-		select {
-		case l.told <- v:
-		case <-ctx.Done():
-		}
-	}
+	r, told := l.ui.request(), make(chan any, waiting)
+	l.told, l.ui.live = told, false
+	l.asking.Go(func() {
+		follow(ctx, l.c, r, func(v any) {
+			select {
+			case told <- v:
+			case <-ctx.Done():
+			}
+		})
+	})
 }
 
 func (l *loop) fetch(ctx context.Context, p *page) {
 	r := l.ui.request()
-	l.asking.Go(func() { l.teller(ctx)(p.get(ctx, l.c, r)) })
+	l.asking.Go(func() {
+		select {
+		case l.pages <- p.get(ctx, l.c, r):
+		case <-ctx.Done():
+		}
+	})
 }
 
 // input takes an event of the terminal, and reports whether it is the end.

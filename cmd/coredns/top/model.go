@@ -21,6 +21,7 @@ type model struct {
 
 	state   *api.State
 	broken  string // why there is no connection; empty: there is one, or not yet
+	live    bool   // events come
 	oneOf   int    // so many races are one that is told; 0: all
 	narrow  bool   // the server chooses by view, too
 	letters letters
@@ -83,12 +84,12 @@ func (m *model) take(told any, now time.Time) (ask bool) {
 		if m.broken != "" && m.state != nil {
 			m.note(now, "connected again, to process "+strconv.Itoa(m.state.PID))
 		}
-		m.broken, m.oneOf = "", 0
+		m.broken, m.oneOf, m.live = "", 0, true
 	case broken:
 		if m.broken == "" {
 			m.note(now, e.why)
 		}
-		m.broken = e.why
+		m.broken, m.live = e.why, false
 	case *api.State:
 		m.takeState(e)
 	case *api.Remembered:

@@ -78,7 +78,7 @@ func (u *ui) head(s show.Screen) string {
 		right, colour = "paused ", show.Yellow
 	case u.oneOf > 1:
 		right, colour = fmt.Sprintf("one of %d shown ", u.oneOf), show.Yellow
-	case u.state == nil:
+	case !u.live:
 		right, colour = "connecting ", show.Yellow
 	}
 	var parts []string
