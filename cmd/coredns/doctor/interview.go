@@ -130,7 +130,7 @@ func (m *machine) interview(ctx context.Context, s *api.Server) (*interview, err
 	}
 	var names []string
 	for i := range s.Upstreams {
-		if u := &s.Upstreams[i]; u.State != "gone" && askable(u.Upstream) {
+		if u := &s.Upstreams[i]; u.State != "gone" && u.State != "down" && askable(u.Upstream) {
 			names = append(names, u.Upstream)
 		}
 	}
