@@ -287,11 +287,17 @@ function code(r) {
   return r.verdict === 'truncated' ? 'TC=1 without an answer' : r.rcode;
 }
 
-// reply is what the client got.
-function reply(r) {
+// instead are why a client got something else than an upstream's reply.
+const instead = {
+  special: "dnsmus's own", proven: 'the name exists', away: 'who knows the zone is away', forged: 'replies may be forged', untrusted: 'private_from',
+  alias: 'the end of an alias was not found', stale: 'kept from before', refused: 'max_concurrent', none: 'nobody replied',
+};
+
+// reply is what the client got. Words say more of why it is no upstream's reply.
+function reply(r, words = {}) {
   let text = code(r);
   if (r.data !== null && (r.verdict === 'good' || r.changed === 'stale')) text = r.data;
-  if (r.changed) text += ` (${r.changed})`;
+  if (r.changed) text += ` (${Object.hasOwn(words, r.changed) ? words[r.changed] : r.changed})`;
   else if (r.verdict !== 'good' && r.ttl !== null) text += ` ${r.ttl}s`;
   return text + (r.cached ? ' (kept)' : '');
 }

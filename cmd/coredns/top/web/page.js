@@ -295,6 +295,7 @@ function drawRaces() {
     before = e;
   }
   of('none').hidden = list.length > 0;
+  set(of('none'), model.words || model.view ? 'No such query yet.' : 'No query yet.');
   if (!list.some((row) => shownRows.get(row).tabIndex === 0)) {
     const first = list.find((row) => row.race);
     if (first) shownRows.get(first).tabIndex = 0;
@@ -375,7 +376,7 @@ function drawRace() {
   if (body.dataset.version === version) return;
   body.dataset.version = version;
   const parts = [];
-  let text = `At ${clock(row.at)} clients got ${reply(r)}`;
+  let text = `At ${clock(row.at)} clients got ${reply(r, instead)}`;
   if (r.cached) text += `, from dnsmus's own cache; no upstream was asked.` + (r.upstream ? ` ${r.upstream} had given it.` : '');
   else text += ` after ${span(r.seconds)}` + (r.upstream ? `, from ${r.upstream}.` : '.');
   if (r.until) text += ` They may keep it until ${clock(Date.parse(r.until))}.`;

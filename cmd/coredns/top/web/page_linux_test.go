@@ -31,7 +31,8 @@ func TestPage(t *testing.T) {
 	if got := b.text("#upstreams"); !strings.Contains(got, "b\t10.2.0.53%wg0\tdown 2 h") {
 		t.Error(got)
 	}
-	for key, want := range map[string]string{"d": "nas.corp.exmaple", "f": "bad.example"} {
+	for _, tc := range [][2]string{{"d", "nas.corp.exmaple"}, {"f", "bad.example"}} { // of which the last is then where the arrow keys begin
+		key, want := tc[0], tc[1]
 		b.press(key)
 		b.until(fmt.Sprintf(`document.querySelectorAll('#races tbody tr').length === 1 && document.querySelector('#races .name').textContent === %q`, want))
 		b.press(key)
@@ -70,7 +71,11 @@ func TestPage(t *testing.T) {
 	b.until(`document.querySelector('#shown').textContent.includes('is no word of a filter')`)
 	b.until(`document.querySelectorAll('#races tbody tr').length === 4`)
 
-	// The server restarts.
+	if said := b.complaints(); len(said) > 0 {
+		t.Errorf("the browser says %q", said)
+	}
+
+	// The server restarts. Meanwhile what the page asks for may fail, which browsers note.
 	w.change(func() { w.down, w.pid = true, 913 })
 	w.send(nil)
 	b.until(`document.querySelector('#live').textContent.includes('no connection')`)
@@ -78,9 +83,38 @@ func TestPage(t *testing.T) {
 	b.until(`document.querySelector('#live').textContent === 'live' && document.querySelector('#races').innerText.includes('connected again, to process 913')`)
 	w.tell(raced(1, "first.again.example.", "good", "good", "down", "good", "good"))
 	b.until(`document.querySelector('#races').innerText.includes('first.again.example')`)
-	if said := b.complaints(); len(said) > 0 {
-		t.Errorf("the browser says %q", said)
+}
+
+// Ten thousand races in a moment leave the page readable: it draws a few times a second, and has a bounded number of lines.
+func TestFlood(t *testing.T) {
+	w := newWorld(all...)
+	w.upstreams[0].Domains = []string{"corp.example"}
+	s := w.serve(t)
+	b := newTab(t)
+	b.open(s.url(""))
+	b.until(`document.querySelector('#live').textContent === 'live'`)
+	b.value(`(() => {
+		const draw = drawRaces;
+		window.draws = 0;
+		window.began = performance.now();
+		window.most = 0;
+		drawRaces = () => {
+			draw();
+			draws++;
+			most = Math.max(most, document.querySelectorAll('#races tbody tr').length);
+		};
+	})()`)
+	for i := range 5000 {
+		w.tell(raced(2*i, fmt.Sprintf("n%d.corp.example.", i), "nxdomain", "nxdomain", "nxdomain", "nxdomain", "nxdomain"),
+			raced(2*i+1, fmt.Sprintf("n%d.", i), "good", "good", "good", "good", "good"))
 	}
+	b.until(`document.querySelector('#races').innerText.includes('n4999')`)
+	b.until(`draws <= (performance.now() - began) / drawEvery + 1 && most === maxShown && model.rows.length === maxRows`)
+	b.until(`document.querySelector('#races tbody .name').textContent === 'n4999 (x2)'`)
+	b.press("d")
+	b.until(`document.querySelector('#none').textContent === 'No such query yet.' && document.querySelectorAll('#races tbody tr').length === 0`)
+	w.tell(raced(10001, "denied.example.", "nxdomain", "nxdomain", "none", "nxdomain", "nxdomain"))
+	b.until(`document.querySelectorAll('#races tbody tr').length === 1`)
 }
 
 // Names and other texts that upstreams choose are text, whatever they hold.
