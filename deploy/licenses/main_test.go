@@ -37,6 +37,7 @@ func TestCommand(t *testing.T) {
 		"go.yaml.in/yaml/v2":           "Apache-2.0, MIT",
 		"github.com/zeebo/blake3":      "CC0-1.0",
 		"github.com/prometheus/procfs": "Apache-2.0",
+		"github.com/gdamore/tcell/v3":  "Apache-2.0",
 	} {
 		if licenses[path] != want {
 			t.Errorf("%s is under %q, want %q", path, licenses[path], want)

@@ -155,7 +155,7 @@ func TestTop(t *testing.T) {
 	top.press("d/public.example\r")
 	top.shows("only: public.example", "!nobody.example")
 	top.press("\r")
-	top.shows("Query at", "the reply of 127.0.0.12:53", "Denied just before, by all and in this name's search list: www.public.example.corp.test. A.")
+	top.shows("Query at", "the reply of 127.0.0.12:53", "Denied just before, in this name's search list: www.public.example.corp.test. A.")
 	top.press("q/" + strings.Repeat("\x7f", 20) + "\r")
 	top.shows("!only:", "nobody.example")
 

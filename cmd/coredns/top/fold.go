@@ -33,12 +33,13 @@ func (s *suffixes) add(domain string) {
 	s.all = append(s.all, domain)
 }
 
-// same reports whether a search list makes both names of one.
-func (s *suffixes) same(a, b string) bool {
+// same reports whether a search list makes both names of one; longer, whether it makes the first of
+// the second.
+func (s *suffixes) same(a, b string) (same, longer bool) {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	if short := strings.TrimSuffix(b, "."); len(a) > len(b) && strings.HasPrefix(a, short+".") && strings.Contains(short, ".") {
 		s.add(a[len(short):])
-		return true
+		return true, true
 	}
 	for _, of := range s.all {
 		base, found := strings.CutSuffix(a, of)
@@ -46,15 +47,15 @@ func (s *suffixes) same(a, b string) bool {
 			continue
 		}
 		if rest, found := strings.CutPrefix(b, base); found && (rest == "." || slices.Contains(s.all, rest)) {
-			return a != b
+			return a != b, false
 		}
 	}
-	return false
+	return false, false
 }
 
-// fold makes the denials that a search list led to part of the good answer that came then. None is
-// that some upstream had no opinion of, or that is not what upstreams said: what is folded was
-// denied by all, and answered under another name.
+// fold makes the denials that a search list led to part of the good answer that came then: it was
+// answered what was looked for. Of a short name that may be the wrong answer if some upstream had no
+// opinion of what was denied before, so then that stays.
 func (m *model) fold(n *row) {
 	if n.race.Verdict != "good" || n.times > 1 || !isAddress(n.race.Type) {
 		return
@@ -68,7 +69,10 @@ func (m *model) fold(n *row) {
 		if begun := n.at.Add(-time.Duration(n.race.Seconds * float64(time.Second))); o.run != n.run || begun.Sub(o.at).Abs() > foldWithin {
 			return
 		}
-		if o.with == nil && folds(o) && m.search.same(o.race.Name, n.race.Name) {
+		if o.with != nil || !folds(o) {
+			continue
+		}
+		if same, longer := m.search.same(o.race.Name, n.race.Name); same && (longer || o.race.Conclusive) {
 			o.with = n
 			n.folded++
 			if len(n.names) < maxNames {
@@ -81,7 +85,7 @@ func (m *model) fold(n *row) {
 // folds reports whether a race may be part of another one.
 func folds(r *row) bool {
 	e := r.race
-	return (e.Verdict == "nxdomain" || e.Verdict == "nodata") && e.Conclusive && e.Changed == nil && !e.Filtered &&
+	return (e.Verdict == "nxdomain" || e.Verdict == "nodata") && e.Changed == nil && !e.Filtered &&
 		r.times <= 1 && !r.wrong && len(e.Differ) == 0 && isAddress(e.Type)
 }
 

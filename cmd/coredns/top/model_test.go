@@ -39,7 +39,12 @@ func TestFolding(t *testing.T) {
 		{"a part of a label", []any{denied(1, "xwww.example.org.lan."), good(2, name+".")}, []string{name, "xwww.example.org.lan"}},
 		{"the answer comes late", []any{denied(1, one+"."), good(30, name+".")}, []string{name, one}},
 		{"the answer comes first", []any{good(1, name+"."), denied(2, one+".")}, []string{one, name}},
-		{"some upstream has no opinion", []any{raced(1, one+".", "nxdomain", all, "nxdomain", "down", "nxdomain", "nxdomain"), good(2, name+".")}, []string{name, one}},
+		{"some upstream has no opinion", []any{raced(1, one+".", "nxdomain", all, "nxdomain", "down", "nxdomain", "nxdomain"), good(2, name+".")}, []string{name + " (x2)"}},
+		{
+			"some upstream has no opinion of a short name",
+			[]any{denied(1, one+"."), denied(2, two+"."), good(3, name+"."), raced(100, "nas.corp.example.", "nxdomain", all, "nxdomain", "down"), good(101, "nas.lan.")},
+			[]string{"nas.lan", "nas.corp.example", name + " (x3)"},
+		},
 		{"a failure", []any{raced(1, one+".", "servfail", all, "servfail"), good(2, name+".")}, []string{name, one}},
 		{"in place of a denial", []any{change(denied(1, one+"."), func(e *api.RaceEvent) { e.Changed = to(api.ChangedAway) }), good(2, name+".")}, []string{name, one}},
 		{"a filter's", []any{change(denied(1, one+"."), func(e *api.RaceEvent) { e.Filtered = true }), good(2, name+".")}, []string{name, one}},

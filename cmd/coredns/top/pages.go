@@ -64,7 +64,7 @@ func raceOf(r *row) *page {
 			if n := r.folded - len(r.names); n > 0 {
 				of += fmt.Sprintf(" and %d more", n)
 			}
-			lines = append(append(lines, ""), s.Lines("Denied just before, by all and in this name's search list: "+of+".")...)
+			lines = append(append(lines, ""), s.Lines("Denied just before, in this name's search list: "+of+".")...)
 		}
 		return lines
 	}}
@@ -140,7 +140,7 @@ each upstream stands what it said:
   -   not asked              ~   before these: it came late
 
 (x5) is five queries: an answer, and four names that a
-search list led to just before, which all upstreams denied.
+search list led to just before, which were denied.
 (kept) is from dnsmus's own cache, and BY says who gave it.
 What the plugin cache answers is not seen. Colours say
 nothing that is not written.`)}
