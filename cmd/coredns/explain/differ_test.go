@@ -58,7 +58,7 @@ func TestFlags(t *testing.T) {
 		return true
 	}
 	for _, name := range []string{"host.example", "ads.example"} {
-		_, out, _ := explains(t, name, "--filtered", "--timeout", "1s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
+		_, out, _ := explains(t, name, "--filtered", "--timeout", "5s", "@"+resolver(t, silent).String(), "@"+resolver(t, filter).String())
 		if !strings.Contains(out, "Final: the reply says that a filter made it.") || name == "ads.example" && !strings.Contains(out, "a filter's answer") {
 			t.Errorf("got\n%s", out)
 		}
