@@ -116,8 +116,12 @@ func (in *interview) judge(f *found, u *api.Upstream) {
 	case len(silent) > 0:
 		f.add(fmt.Sprintf("%s does not reply to questions for %s; browsers and validators wait for that.", name, show.And(silent)), leaveOut, evidence...)
 	}
-	keys := legOf(&in.keys, name)
-	if plain && keys != nil && keys.Rcode != nil && keys.Stream && *keys.Seconds > tooSlow {
+	keys, first := legOf(&in.keys, name), legOf(&in.addr, name)
+	streams := u.UDP == nil && u.Stream != nil // alone are asked by the server
+	switch {
+	case plain && first != nil && first.Rcode != nil && first.Stream && !streams:
+		f.add(name+" cannot be asked over UDP, so its first replies come late.", "let UDP to port 53 of it pass; or "+leaveOut, fmt.Sprintf("%s A: over TCP, after %s", in.addr.Name, show.Took(first.Seconds)))
+	case plain && keys != nil && keys.Rcode != nil && keys.Stream && *keys.Seconds > tooSlow && !streams:
 		f.add("Large replies of "+name+" do not come over UDP: something on the way drops packets of up to 1,232 bytes.", "lower the MTU of the interface, as by: sudo ip link set dev IF mtu 1280",
 			fmt.Sprintf(". DNSKEY with DO: over TCP, after %s", show.Took(keys.Seconds)))
 	}

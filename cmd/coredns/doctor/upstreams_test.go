@@ -53,6 +53,8 @@ func TestUpstreams(t *testing.T) {
 		{"DO", api.Upstream{State: "up"}, func(in *interview) { in.keys = replies(name, -1, false) }, []string{"DNSKEY with DO"}},
 		{"large replies are lost", api.Upstream{State: "up"}, func(in *interview) { in.keys = replies(name, 1.6, true) }, []string{"1,232 bytes | mtu"}},
 		{"large replies are slow", api.Upstream{State: "up"}, func(in *interview) { in.keys = replies(name, 1.6, false) }, nil},
+		{"no UDP", api.Upstream{State: "up"}, func(in *interview) { in.addr, in.keys = replies(name, 1.6, true), replies(name, 1.6, true) }, []string{"over UDP | over TCP, after 1.6"}},
+		{"no UDP, and nobody wants it", api.Upstream{State: "up", Stream: &api.Path{OK: true}}, func(in *interview) { in.addr, in.keys = replies(name, 1.6, true), replies(name, 1.6, true) }, nil},
 		{"no TCP", api.Upstream{State: "up"}, func(in *interview) { in.tcp = replies(name, -1, true) }, []string{"cannot be asked over TCP"}},
 		{"a firewall", api.Upstream{State: "up"}, func(in *interview) {
 			no := replies(name, -1, false)
