@@ -224,6 +224,12 @@ func TestR25Socket(t *testing.T) {
 	if !lines.Scan() || !strings.Contains(lines.Text(), api.EventBegin) {
 		t.Fatalf("%s", lines.Text())
 	}
+	l.eventually(func() error {
+		if watches := fmt.Sprintf("User %d begins to watch queries over %s", os.Getuid(), socket); !strings.Contains(next.Printed(), watches) {
+			return fmt.Errorf("the log does not say %q:\n%s", watches, next.Printed())
+		}
+		return nil
+	})
 	next.Signal(syscall.SIGTERM)
 	ended := false
 	for lines.Scan() {
