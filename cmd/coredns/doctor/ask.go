@@ -15,10 +15,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// askTime is how long a resolver has to reply to one packet; it gets askTries.
 const (
-	askTime  = 2 * time.Second
-	askTries = 2
+	askTime  = 2 * time.Second // that a resolver has to reply to one packet
+	askTries = 2               // packets that it gets
 )
 
 // byLibc asks as most programs do: by the C library, or by what the system has in its place.
@@ -60,7 +59,7 @@ func (m *machine) byNameserver(ctx context.Context, is *api.Reached, addr string
 	q := new(dns.Msg)
 	q.SetQuestion(fmt.Sprintf("nameserver%d.%s", index+1, is.Name), dns.TypeA)
 	q.CheckingDisabled = true // no validator can confirm the answer
-	client := dns.Client{Timeout: askTime}
+	client := dns.Client{Timeout: m.wait}
 	var r *dns.Msg
 	var err error
 	for range askTries {

@@ -157,9 +157,9 @@ func TestServer(t *testing.T) {
 	for _, report := range []bool{false, true} {
 		var out bytes.Buffer
 		state := listening("127.0.0.123:53")
-		state.Version = "0.9"
+		state.Version, state.Servers[0].Server = "0.9", "127.0.0.123:53/git.corp.example."
 		run(t.Context(), client.NewCommand("dnsmus", Name, show.Screen{Writer: &out}, &out), tree(t, nil).served(t, state, nil), []check{fine}, report)
-		if strings.HasPrefix(out.String(), "Asked: the server on 127.0.0.123:53, process 812. It is dnsmus 0.9;") != report {
+		if strings.HasPrefix(out.String(), "Asked: the server on 127.0.0.123:53/*.corp.example., process 812. It is dnsmus 0.9;") != report {
 			t.Errorf("report %v: %s", report, &out)
 		}
 	}
@@ -206,6 +206,8 @@ func TestMasked(t *testing.T) {
 		"https://dns.example/#b3ec":                            "https://dns.example/*",
 		"/home/me/.mozilla and /home/you/x, C:\\Users\\you\\x": "~/.mozilla and /home/*/x, C:\\Users\\*\\x",
 		"network.trr.mode is 2":                                "network.trr.mode is 2",
+		"[::1]:53/a.corp.example and eth0/b.corp.example":      "[::1]:53/*.corp.example and eth0/*.corp.example",
+		`a\032b.corp.example. x`:                               `*.corp.example. x`,
 		"my-laptop asks":                                       "* asks",
 		"_ldap._tcp.corp.example":                              "*._tcp.corp.example",
 	} {

@@ -20,9 +20,10 @@ import (
 
 // machine is what a run looks at.
 type machine struct {
-	root string // below which the files of the system are; "" is the system's own
-	home string // of the user, below root; empty: there is none
-	port string // at which resolvers are asked
+	root string        // below which the files of the system are; "" is the system's own
+	home string        // of the user, below root; empty: there is none
+	port string        // at which resolvers are asked
+	wait time.Duration // that they have to reply to one packet
 
 	// The server that runs, and its state; absent says why there is none.
 	server *client.Client
@@ -47,7 +48,7 @@ func system() *machine { return newMachine("", homeOf()) }
 
 // newMachine returns the machine whose files are below root.
 func newMachine(root, home string) *machine {
-	return &machine{root: root, home: home, port: "53", inventory: inventory, values: option.Default(), output: output, connectivity: func(ctx context.Context) (uint32, string, error) {
+	return &machine{root: root, home: home, port: "53", wait: askTime, inventory: inventory, values: option.Default(), output: output, connectivity: func(ctx context.Context) (uint32, string, error) {
 		return connectivity(ctx, "")
 	}}
 }

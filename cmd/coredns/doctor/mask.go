@@ -12,6 +12,9 @@ import (
 func (r *result) mask(m *machine) {
 	host, _ := os.Hostname()
 	hide := func(text *string) { *text = masked(*text, m.home, host) }
+	if r.Server != nil {
+		hide(r.Server)
+	}
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		for j := range c.Problems {
@@ -33,8 +36,9 @@ func (r *result) mask(m *machine) {
 
 var (
 	urlPath = regexp.MustCompile(`(https?|quic|tls)://[^\s"'/?#]*[/?#][^\s"']*`)
-	// longName is a name of three labels or more, which is no part of a path.
-	longName = regexp.MustCompile(`(^|://|[^\w./-])([\w*-]+)((?:\.[\w-]+){2,}\.?)`)
+	word    = regexp.MustCompile(`[^\s"'(),;]+`)
+	// longName is a name of three labels or more.
+	longName = regexp.MustCompile(`(^|[^\w.\\-])([\w*\\-]+)((?:\.[\w\\-]+){2,}\.?)`)
 	inHome   = regexp.MustCompile(`(/home/|/Users/|\\Users\\)[^/\\\s"']+`)
 )
 
@@ -49,7 +53,12 @@ func masked(text, home, host string) string {
 		end += strings.IndexAny(url[end:], "/?#")
 		return url[:end] + "/*"
 	})
-	text = longName.ReplaceAllStringFunc(text, maskName)
+	text = word.ReplaceAllStringFunc(text, func(w string) string {
+		if w[0] == '/' || w[0] == '~' || strings.Contains(w, `:\`) {
+			return w // a path
+		}
+		return longName.ReplaceAllStringFunc(w, maskName)
+	})
 	if len(host) > 1 {
 		text = regexp.MustCompile(`\b`+regexp.QuoteMeta(host)+`\b`).ReplaceAllString(text, "*")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
@@ -38,6 +39,7 @@ func (m *machine) answering(t *testing.T, address string) *machine {
 	var done sync.WaitGroup
 	done.Go(func() { s.ActivateAndServe() })
 	t.Cleanup(func() { conn.Close(); done.Wait() })
+	m.wait = testkit.Patience
 	m.port = strconv.Itoa(conn.LocalAddr().(*net.UDPAddr).Port)
 	return m
 }
