@@ -13,6 +13,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
+	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 var host = dns.Question{Name: "host.example.", Qtype: dns.TypeA, Qclass: dns.ClassINET}
@@ -201,5 +202,15 @@ func TestInterrupted(t *testing.T) {
 				t.Errorf("%q, %+v", whys, o)
 			}
 		})
+	}
+}
+
+// Signatures are asked for by DO, or not at all.
+func TestNewSigned(t *testing.T) {
+	q := dns.Question{Name: ".", Qtype: dns.TypeDNSKEY, Qclass: dns.ClassINET}
+	plain, err := New(nil, nil, q)
+	signed, err2 := NewSigned(nil, nil, q)
+	if err != nil || err2 != nil || wire.DO(plain.message) || !wire.DO(signed.message) {
+		t.Errorf("%v, %v: %x and %x", err, err2, plain.message, signed.message)
 	}
 }
