@@ -35,6 +35,15 @@ func TestToBlame(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 		dead.Store(true)
+		n := 0
+		client.eventually(func() error { // a reply that is on its way, still, is a sign of life
+			n++
+			client.ask(fmt.Sprintf("@127.0.0.1 dead%d.corp.example", n))
+			if _, line := client.says("status", "--short"); !strings.Contains(line, " down ") {
+				return fmt.Errorf("it is not down: %s", line)
+			}
+			return nil
+		})
 		client.expect("@127.0.0.1 git.corp.example", "NXDOMAIN")
 		status, out := client.says("status")
 		client.mustSay(out, "1 of 2 upstreams is up", "! [10.0.0.53%tun0]:53 down ", "Silent since ", "tun0 is up and leads there", "Names of corp.example. cannot be answered while [10.0.0.53%tun0]:53 is down")

@@ -61,6 +61,14 @@ func TestTail(t *testing.T) {
 	})
 	l.expect("@127.0.0.1 git.corp.example", "NOERROR 10.1.0.10")
 	dead.Store(true)
+	l.eventually(func() error { // a reply that is on its way, still, is a sign of life
+		n++
+		l.ask(fmt.Sprintf("@127.0.0.1 n%d.corp.example", n))
+		if !strings.Contains(watchers[0].Printed(), "is down: ") {
+			return fmt.Errorf("no word of an upstream that is down")
+		}
+		return nil
+	})
 	l.expect("@127.0.0.1 nas.corp.example", "NXDOMAIN")
 	dead.Store(false)
 	l.becomes("@127.0.0.1 back.corp.example", "NOERROR 10.1.0.10")
