@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	options "github.com/dnsmus/dnsmus/plugin/option"
@@ -98,7 +97,7 @@ func run(t *testing.T, shell, script, dir string, lines []string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell, append([]string{file, dir}, lines...)...)
-	cmd.Dir, cmd.WaitDelay = here, time.Second
+	cmd.Dir, cmd.WaitDelay = here, testkit.Patience
 	cmd.Env = append(os.Environ(), "HOME="+here, "ZDOTDIR="+here, "TERM=dumb")
 	out, err := cmd.Output()
 	if err != nil {
