@@ -50,6 +50,7 @@ func exitStatus(l *lab, err error) int {
 var (
 	someTime = regexp.MustCompile(`\d+(\.\d+)? m?s\b`)
 	blanks   = regexp.MustCompile(`(\S) {2,}`)
+	slow     = regexp.MustCompile(`(?m)^Slow: .*\n`) // what a busy machine adds
 )
 
 // TestExplain asks the example's upstreams.
@@ -133,7 +134,7 @@ Asked by this command itself: resolv.conf.example, as in Corefile.example.
 `, 0},
 	} {
 		status, out, problems := l.explain(test.args)
-		got := blanks.ReplaceAllString(someTime.ReplaceAllString(out, "TIME"), "$1  ")
+		got := blanks.ReplaceAllString(someTime.ReplaceAllString(slow.ReplaceAllString(out, ""), "TIME"), "$1  ")
 		if status != test.status || problems != "" || got != test.want[1:] {
 			l.Errorf("explain %s: status %d, problems %q\n%s\nwant %d\n%s", test.args, status, problems, got, test.status, test.want)
 		}
