@@ -2,45 +2,22 @@ package testkit
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
 )
 
-// Ports of servers: none that the kernel gives to a socket which asks for any.
-// CoreDNS and dig both share ports (SO_REUSEPORT), so dig could get the very port
-// that it asks, and hear itself.
-const (
-	firstPort = 10000
-	manyPorts = 22000
-)
-
-// lastPort is the one tried last, from firstPort on. Runs of the tests that meet
-// on a machine begin anywhere.
-var lastPort atomic.Int32
-
-func init() { lastPort.Store(rand.Int32N(manyPorts)) }
-
 // Listen opens one port of 127.0.0.1 for both transports.
 func Listen(t testing.TB) (net.PacketConn, net.Listener) {
 	t.Helper()
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", firstPort+lastPort.Add(1)%manyPorts)
-		udp, err := net.ListenPacket("udp", addr)
-		if err != nil {
-			continue
-		}
-		if tcp, err := net.Listen("tcp", addr); err == nil {
+		if udp, tcp, err := listenBoth(nextAddr()); err == nil {
 			return udp, tcp
 		}
-		udp.Close()
 	}
 	t.Fatal("no port is free for UDP and TCP")
 	return nil, nil
