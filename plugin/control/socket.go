@@ -58,7 +58,7 @@ type Socket struct {
 	Path  string
 	hooks Hooks
 
-	listener net.Listener
+	file     fs.FileInfo // of Path, as it was made
 	server   *http.Server
 	explains *rate.Limiter
 	streams  chan struct{} // has room for as many as there may be
@@ -90,12 +90,12 @@ func Open(path string, hooks Hooks) (*Socket, error) {
 		s.users++
 		return s, nil
 	}
-	l, err := listen(path)
+	l, file, err := listen(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	s := &Socket{
-		Path: path, hooks: hooks, listener: l, users: 1, memories: make(map[string]*Memory),
+		Path: path, hooks: hooks, file: file, users: 1, memories: make(map[string]*Memory),
 		explains: newLimit(), streams: make(chan struct{}, maxStreams), ending: make(chan struct{}),
 	}
 	s.server = s.newServer()
@@ -123,6 +123,9 @@ func (s *Socket) Release() {
 		return
 	}
 	close(s.ending)
+	if now, err := os.Lstat(s.Path); err == nil && os.SameFile(now, s.file) { // else it is that of the next process
+		os.Remove(s.Path)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), endWait)
 	defer cancel()
 	if s.server.Shutdown(ctx) != nil {
@@ -131,26 +134,26 @@ func (s *Socket) Release() {
 }
 
 // listen makes the socket's file, in the place of one on which nobody answers.
-func listen(path string) (net.Listener, error) {
+func listen(path string) (net.Listener, fs.FileInfo, error) {
 	if err := checkPath(path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := makePlace(filepath.Dir(path)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !isSocket(info):
-		return nil, errNoSocket
+		return nil, nil, errNoSocket
 	default:
 		if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
 			c.Close()
-			return nil, errors.New("another program answers there; name another path for one of the two")
+			return nil, nil, errors.New("another program answers there; name another path for one of the two")
 		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
 		}
 	}
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
@@ -158,13 +161,21 @@ func listen(path string) (net.Listener, error) {
 	}}
 	l, err := config.Listen(context.Background(), "unix", path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // whatever is there by then
+	}
+	file, err := os.Lstat(path)
+	if err == nil {
+		err = os.Chmod(path, mode)
+	}
+	if err != nil {
 		l.Close()
-		return nil, err
+		os.Remove(path)
+		return nil, nil, err
 	}
-	return l, nil
+	return l, file, nil
 }
 
 // checkPath checks a path as such.

@@ -141,6 +141,23 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// A socket that the next process has made in the place of this one's stays.
+func TestNextSocket(t *testing.T) {
+	path := filepath.Join(testkit.SocketDir(t), "control")
+	s, err := Open(path, silentHooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	left(t, path, 0)
+	s.Release()
+	if _, err := os.Lstat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // left makes a socket that a killed process has left, some time ago.
 func left(t *testing.T, path string, ago time.Duration) {
 	t.Helper()
