@@ -15,11 +15,15 @@ const module = "github.com/dnsmus/dnsmus"
 // of the checkout that they were built in.
 var released string
 
+// next is the release that is being prepared.
+const next = "0.1.0"
+
 // String returns the version, such as 1.2.3, or 0.0.0-20261130120000-0123456789ab for a
-// commit. It is "unknown" where Go has noted none, as in tests.
+// commit. Where Go has noted none, as in tests and in archives of the sources, it is that of the
+// next release with "-devel".
 var String = sync.OnceValue(func() string {
 	info, _ := debug.ReadBuildInfo()
-	return cmp.Or(released, of(info), "unknown")
+	return cmp.Or(released, of(info), next+"-devel")
 })
 
 // of returns the version that Go noted when it built the program; empty: none.

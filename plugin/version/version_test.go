@@ -1,9 +1,22 @@
 package version
 
 import (
+	"os"
 	"runtime/debug"
+	"strings"
 	"testing"
 )
+
+// A release that the changelog has is no longer the next one.
+func TestNext(t *testing.T) {
+	text, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "## ["+next+"]") {
+		t.Errorf("%s is released: raise next", next)
+	}
+}
 
 func TestOf(t *testing.T) {
 	at := func(path, version string) *debug.Module { return &debug.Module{Path: path, Version: version} }
