@@ -57,6 +57,7 @@ var (
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/reference.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/top-dark.png",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/top-light.png",
+		"-rw-r--r-- /usr/share/doc/dnsmus/docs/top-terminal.svg",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/troubleshooting.md",
 		"-rw-r--r-- /usr/share/doc/dnsmus/docs/vpns.svg",
 		"-rw-r--r-- /usr/share/fish/vendor_completions.d/dnsmus.fish",
