@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,13 +50,14 @@ func TestLargeHeaders(t *testing.T) {
 			ca := testkit.NewAuthority(t)
 			address := serveHTTP(t, ca, func(w http.ResponseWriter, r *http.Request) {
 				msg, _ := io.ReadAll(r.Body)
-				for i := range test.early {
-					w.Header().Set("Link", strings.Repeat("x", few)+strconv.Itoa(i))
-					w.WriteHeader(http.StatusEarlyHints)
-				}
-				w.Header().Del("Link")
 				w.Header().Set("Content-Type", mediaType)
 				w.Header().Set("X-Large", strings.Repeat("x", test.headers))
+				if test.early > 0 {
+					w.Header().Set("Link", strings.Repeat("x", few))
+				}
+				for range test.early { // which are written from that map, so it stays as it is
+					w.WriteHeader(http.StatusEarlyHints)
+				}
 				w.Write(same(msg))
 				w.(http.Flusher).Flush()
 				if test.trailers > 0 {
