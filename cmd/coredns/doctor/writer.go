@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,21 +70,20 @@ func (m *machine) whose(addrs []string) (own, others []string) {
 	return own, others
 }
 
-// leadHere is the command that has programs ask dnsmus; the packages bring one.
+// leadHere is the command that has programs ask dnsmus; the packages bring one. They ask port 53
+// alone, so where dnsmus does not listen there, that comes first.
 func (m *machine) leadHere() string {
 	if m.exists("/usr/sbin/dnsmus-default") {
 		return "sudo dnsmus-default on"
 	}
-	address := "127.0.0.123"
+	before, address := "have dnsmus listen where programs ask, as by 'bind 127.0.0.123' in the server block .:53 of the Corefile; then: ", "127.0.0.123"
 	for _, l := range m.listens() {
 		if host, port, err := net.SplitHostPort(l); err == nil && port == "53" {
-			if address = host; host == "" {
-				address = "127.0.0.1"
-			}
+			before, address = "", cmp.Or(host, "127.0.0.1")
 			break
 		}
 	}
-	return fmt.Sprintf("sudo rm -f %[1]s; echo nameserver %[2]s | sudo tee %[1]s", resolvConfPath, address)
+	return fmt.Sprintf("%[3]ssudo rm -f %[1]s; echo nameserver %[2]s | sudo tee %[1]s", resolvConfPath, address, before)
 }
 
 // writers are who writes the file, by where it leads and by what its comments say.
