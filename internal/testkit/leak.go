@@ -12,12 +12,13 @@ import (
 func MainNoLeaks(m interface{ Run() int }) { goleak.VerifyTestMain(settled{Tidy(m)}) }
 
 // settled are tests after which goroutines have as long to end as a busy machine needs: goleak
-// itself waits for less than half a second.
+// itself waits for less than half a second, and a query without reply that nobody waits for lives
+// for twice its timeout, which may be Patience.
 type settled struct{ tests interface{ Run() int } }
 
 func (m settled) Run() int {
 	code := m.tests.Run()
-	for end := time.Now().Add(Patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
+	for end := time.Now().Add(3 * Patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
 	}
 	return code
 }
