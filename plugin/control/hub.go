@@ -18,7 +18,7 @@ const (
 // maxRate is how many races a second one reader is shown, of those that its filter wants. Of more,
 // one of so many is: to put one in words takes a tenth of a query's processor time, and nobody reads
 // so many.
-const maxRate = 1000
+const maxRate = 500
 
 // event is something that happens: as package api has it, or a race that becomes that in the
 // goroutine that reads.
