@@ -22,7 +22,7 @@ const (
 
 // specialty is a name, in wire format, and what is special about it.
 type specialty struct {
-	name    string
+	name    []byte
 	special Special
 	below   bool // and so are all names below it
 }
@@ -30,25 +30,17 @@ type specialty struct {
 var specials = []specialty{
 	// A designation invites clients to ask the upstream that gave it alone (RFC 9462,
 	// section 6.1).
-	{"\x08resolver\x04arpa\x00", NoDataHere, true},
+	{[]byte("\x08resolver\x04arpa\x00"), NoDataHere, true},
 	// If it exists, Firefox may go around this resolver.
-	{"\x13use-application-dns\x03net\x00", NXDomainHere, true},
+	{[]byte("\x13use-application-dns\x03net\x00"), NXDomainHere, true},
 	// These do not exist: a query would show which sites a user of Tor visits (RFC 7686,
 	// section 2), or is useless (RFC 6761, section 6.4).
-	{"\x05onion\x00", NXDomainHere, true},
-	{"\x07invalid\x00", NXDomainHere, true},
+	{[]byte("\x05onion\x00"), NXDomainHere, true},
+	{[]byte("\x07invalid\x00"), NXDomainHere, true},
 	// A network that denies these asks Apple's devices not to go around its resolver.
-	{"\x04mask\x06icloud\x03com\x00", DenialFinal, false},
-	{"\x07mask-h2\x06icloud\x03com\x00", DenialFinal, false},
+	{[]byte("\x04mask\x06icloud\x03com\x00"), DenialFinal, false},
+	{[]byte("\x07mask-h2\x06icloud\x03com\x00"), DenialFinal, false},
 }
-
-// specialLengths are those of the names in specials: most names are not compared.
-var specialLengths = func() (is [32]bool) {
-	for _, s := range specials {
-		is[len(s.name)] = true
-	}
-	return is
-}()
 
 // Special returns what happens to a question, which is as in [wire.Question], and the zone
 // that makes it special, in wire format.
@@ -58,29 +50,13 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 	}
 	name := question[:len(question)-4]
 	for at := 0; at < len(name); at += 1 + int(name[at]) {
-		if n := len(name) - at; n >= len(specialLengths) || !specialLengths[n] {
-			continue
-		}
-		if s := specialName(question[at:]); s != nil && (s.below || at == 0) {
-			return s.special, []byte(s.name)
+		for i := range specials {
+			if s := &specials[i]; (s.below || at == 0) && wire.SameName(name[at:], s.name) {
+				return s.special, s.name
+			}
 		}
 	}
 	return NotSpecial, nil
-}
-
-// specialName returns what is special about the name of a question; nil: nothing. It is not inlined, for
-// stacks of those that ask are small.
-//
-//go:noinline
-func specialName(question []byte) *specialty {
-	var buf [len(specialLengths)]byte
-	name := wire.AppendName(buf[:0], question)
-	for i := range specials {
-		if s := &specials[i]; s.name == string(name) {
-			return s
-		}
-	}
-	return nil
 }
 
 // Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for

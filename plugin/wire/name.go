@@ -46,6 +46,20 @@ func AppendNameAt(b, msg []byte, off int) []byte {
 	return nil
 }
 
+// SameName reports whether two whole names are equal but for the case of ASCII letters (RFC 4343).
+func SameName(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		// A label's length is at most 63, so it is never taken for a letter.
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // Below reports whether a name is a subdomain of another or the same. Both are whole and
 // in lower case, as [AppendName] and [AppendNameAt] make them.
 func Below(name, parent []byte) bool {

@@ -41,13 +41,7 @@ func SameQuestion(a, b []byte) bool {
 		return true
 	}
 	name := len(a) - 4
-	for i := range name {
-		// A label's length is at most 63, so it is never taken for a letter.
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return string(a[name:]) == string(b[name:])
+	return SameName(a[:name], b[:name]) && string(a[name:]) == string(b[name:])
 }
 
 // QuestionHash is a number that is equal for questions which are the same by
