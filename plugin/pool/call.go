@@ -21,22 +21,22 @@ type call struct {
 	done sync.WaitGroup
 	Result
 	race  Race
-	asked atomic.Bool // for a client, not only as the end of an alias
 	pool  *Pool
 	set   *set  // that the race began with
 	older *call // of the same key, over a set that was replaced
 
 	keeping *keeping
 	clients atomic.Int32 // that wait for it, or did
+	asked   atomic.Bool  // for a client, not only as the end of an alias
 
-	sole  atomic.Int32 // the upstream, and one more, whose good reply is the only one; -1: there are several, 0: none
 	late  *lateReplies // nil: nobody wants to know of them
 	early *Result      // what clients get while the race goes on; nil: they wait for its end
+	sole  atomic.Int32 // the upstream, and one more, whose good reply is the only one; -1: there are several, 0: none
 
 	// Guarded by calls.mu.
-	learned chan struct{} // closed when all that the race has shown is learned; nil: nobody waits for that
-	known   bool          // it is, though the call is not over
+	known   bool          // all that the race has shown is learned, though the call is not over
 	viewing bool          // it waits for what comes of other types of its name
+	learned chan struct{} // closed when it is known; nil: nobody waits for that
 
 	question []byte // as in [wire.Question]; nil: its zone is not learned
 	winner   int    // the leg whose good answer is given; -1: none

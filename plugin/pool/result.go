@@ -33,6 +33,9 @@ type Result struct {
 	Answered bool
 	// Differ says that upstreams are known to give different answers in the zone (R17).
 	Differ bool
+	// Survey says that all were asked although somebody knows the zone, to see whether that is
+	// still true.
+	Survey bool
 	// Stale, unless it is nil, is the answer that is given instead of a reply: its life has
 	// ended, but its giver is away, or takes long (R24).
 	Stale *Kept
@@ -41,8 +44,7 @@ type Result struct {
 	KeptFor time.Duration
 
 	Plan    race.Plan
-	Survey  bool // all were asked although somebody knows the zone, to see whether that is still true
-	Unasked int  // upstreams that were not asked
+	Unasked int // upstreams that were not asked
 }
 
 // MaxTTL says how long caches may keep the reply (R7); negative is how long a denial.
