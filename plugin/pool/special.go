@@ -49,14 +49,23 @@ func (p *Pool) Special(question []byte) (special Special, zone []byte) {
 		return NotSpecial, nil
 	}
 	name := question[:len(question)-4]
-	for at := 0; at < len(name); at += 1 + int(name[at]) {
-		for i := range specials {
-			if s := &specials[i]; (s.below || at == 0) && wire.SameName(name[at:], s.name) {
-				return s.special, s.name
-			}
+	for i := range specials {
+		s := &specials[i]
+		at := len(name) - len(s.name)
+		if (at == 0 || at > 0 && s.below) && wire.SameName(name[at:], s.name) && beginsLabel(name, at) {
+			return s.special, s.name
 		}
 	}
 	return NotSpecial, nil
+}
+
+// beginsLabel reports whether a label of a name, which is in wire format, begins at that place.
+func beginsLabel(name []byte, at int) bool {
+	begin := 0
+	for begin < at {
+		begin += 1 + int(name[begin])
+	}
+	return begin == at
 }
 
 // Denial is the reply to a question that no upstream is asked (R14), with its verdict; nil for
