@@ -35,6 +35,9 @@ func (d *DNSSEC) Known(now instant.Time) bool {
 // KnownWell reports whether it has shown that just now, so that no reply need be looked at.
 func (d *DNSSEC) KnownWell(now instant.Time) bool { return now.Sub(d.shown) < time.Minute }
 
+// Asked reports whether the upstream was ever asked for signatures.
+func (d *DNSSEC) Asked() bool { return !d.begun.IsZero() }
+
 // Show notes a reply with signatures that were asked for.
 func (d *DNSSEC) Show(now instant.Time) { d.shown = now }
 

@@ -18,14 +18,14 @@ type links struct {
 	closed bool
 }
 
-// watch has lookAtAll called whenever an interface may have changed, unless it does so
-// already or they matter to none. It returns why changes are noticed late, if they are.
-func (l *links) watch(lookAtAll func()) error {
+// watch has the pool look at its upstreams' links whenever an interface may have changed, unless
+// it does so already or they matter to none. It returns why changes are noticed late, if they are.
+func (l *links) watch(p *Pool) error {
 	if !l.wanted.Load() || l.watching.Load() || l.watching.Swap(true) {
 		return nil
 	}
-	lookAtAll() // much may have changed since the last time
-	stop, err := link.Watch(lookAtAll)
+	p.lookAtLinks() // much may have changed since the last time
+	stop, err := link.Watch(p.lookAtLinks)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stop = stop

@@ -73,6 +73,9 @@ func TestR19Known(t *testing.T) {
 					u := f.upstream(t, func(c *Config) { c.ForceTCP = tcp })
 					q := signedQuery("host.example.", tc.qtype, tc.do)
 					o := newOutcome()
+					if tc.do { // as who asks for signatures
+						u.Signs(q)
+					}
 					u.Ask(q, o)
 					if tc.after > 0 {
 						o.waitNoMore()

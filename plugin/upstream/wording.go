@@ -100,10 +100,11 @@ func (x *Exchange) wasNotEDNS(reply []byte) bool {
 }
 
 // learnSigning notes that the upstream signs, if a reply shows it. Signatures that are
-// asked for by type show nothing: every resolver hands them on.
+// asked for by type show nothing: every resolver hands them on. Where nobody has asked [Upstream.Signs],
+// nobody wants to know.
 func (x *Exchange) learnSigning(reply []byte, now instant.Time) {
 	d := &x.u.known.DNSSEC
-	if d.KnownWell(now) || !wire.DO(x.query.msg) {
+	if !d.Asked() || d.KnownWell(now) || !wire.DO(x.query.msg) {
 		return
 	}
 	if qtype := x.qtype(); qtype != dns.TypeRRSIG && qtype != dns.TypeANY && wire.Signed(reply) {
