@@ -78,7 +78,7 @@ func bounds(code *code) map[string]bound {
 		"cmd/coredns/top/races.go":                             {numbers: []string{count("cmd/coredns/top", "maxRows"), size("cmd/coredns/top", "maxBytes")}, shown: []string{"TestBounded"}},
 		"cmd/coredns/top/fold.go":                              {numbers: []string{count("cmd/coredns/top", "maxSuffixes")}, shown: []string{"TestSuffixesAreBounded"}},
 		"cmd/coredns/top/loop.go":                              {numbers: []string{span("cmd/coredns/top", "drawEvery")}},
-		"cmd/coredns/top/web/model.js":                         {numbers: []string{"2,000", "16 MiB"}, shown: []string{"TestModel"}},
+		"cmd/coredns/top/web/page/model.js":                    {numbers: []string{"2,000", "16 MiB"}, shown: []string{"cmd/coredns/top/web/TestModel"}},
 		"cmd/coredns/top/web/site.go":                          {numbers: []string{size("cmd/coredns/top/web", "maxHeader"), size("cmd/coredns/top/web", "maxReply"), span("cmd/coredns/top/web", "alone")}, shown: []string{"TestForward"}},
 		"plugin/history/history.go":                            {numbers: []string{count("plugin/option", "defaultHistory"), count("plugin/history", "shards"), count("plugin/history", "maxRate")}, shown: []string{"TestSize", "TestFloodOfOneZone"}},
 		"plugin/account/tally.go":                              {numbers: []string{count("plugin/account", "spans"), count("plugin/account", "minutes")}, shown: []string{"TestLately"}},

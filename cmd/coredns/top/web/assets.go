@@ -3,33 +3,40 @@ package web
 import (
 	"bytes"
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"net/http"
 	"strings"
 )
 
-//go:embed page.html
-var frame string
+//go:embed page
+var sources embed.FS
 
-//go:embed page.css
-var style string
-
-//go:embed words.js
-var words string
-
-//go:embed model.js
-var model string
-
-//go:embed page.js
-var draw string
+// scripts are run in this order, as one: what is known of a server, and is tested without a page,
+// then the parts of the page, and at last what begins.
+var scripts = []string{
+	"words", "units", "search", "query", "model",
+	"ask", "elements", "upstreams", "races", "panel", "follow", "keys", "page",
+}
 
 // page is all of it, in which NONCE stands for a number that is used once.
-var page = strings.NewReplacer("STYLE", short(style), "SCRIPT", "'use strict';\n"+short(words+model+draw)).Replace(short(frame))
+var page = strings.NewReplacer("STYLE", source("page.css"), "SCRIPT", "'use strict';\n"+script()).Replace(source("page.html"))
 
-// short leaves out lines that are comments, and the blanks before others.
-func short(text string) string {
+func script() string {
 	var b strings.Builder
-	for line := range strings.Lines(text) {
+	for _, name := range scripts {
+		b.WriteString(source(name + ".js"))
+	}
+	return b.String()
+}
+
+// source is a file of the page, without lines that are comments, and the blanks before others.
+func source(name string) string {
+	text, err := sources.ReadFile("page/" + name)
+	if err != nil {
+		panic(err) // it is not embedded
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
 			b.WriteString(line + "\n")
 		}

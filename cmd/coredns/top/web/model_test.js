@@ -1,12 +1,12 @@
-// Tests of words.js and model.js, which page.js leaves to node: what is known, without a page.
+// Tests of what is known of a server, without a page.
 const { test } = require('node:test');
 const assert = require('node:assert');
 const { readFileSync } = require('node:fs');
 const { runInThisContext } = require('node:vm');
 
-const source = (name) => readFileSync(`${__dirname}/${name}`, 'utf8');
+const source = (name) => readFileSync(`${__dirname}/page/${name}.js`, 'utf8');
 const { Model, Suffixes, read, share, span, age, reply, matters, cell, wanted } = runInThisContext(
-  `(() => { 'use strict'; ${source('words.js')}${source('model.js')}; return { Model, Suffixes, read, share, span, age, reply, matters, cell, wanted }; })()`);
+  `(() => { 'use strict'; ${['words', 'units', 'search', 'query', 'model'].map(source).join('')}; return { Model, Suffixes, read, share, span, age, reply, matters, cell, wanted }; })()`);
 
 const noon = Date.parse('2026-11-30T12:04:00Z');
 

@@ -2,20 +2,13 @@ package web
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
@@ -42,6 +35,22 @@ func request(t *testing.T, s *site, path string, change func(*http.Request)) (*h
 		t.Fatal(err)
 	}
 	return reply, string(body)
+}
+
+// events begins to read what a site tells.
+func events(t *testing.T, s *site) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.host+api.Events, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	reply, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { reply.Body.Close() })
+	return reply
 }
 
 // Who is not the page gets an empty 404, and the server is not asked.
@@ -151,50 +160,11 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// The page is small, each has a number of its own, and it asks nobody else.
-func TestPageAlone(t *testing.T) {
-	s := newWorld(all...).serve(t)
-	reply, body := request(t, s, "/", nil)
-	policy := reply.Header.Get("Content-Security-Policy")
-	form := regexp.MustCompile(`^default-src 'none'; connect-src 'self'; script-src 'nonce-([A-Z2-7]{26})'; style-src 'nonce-([A-Z2-7]{26})'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'$`)
-	nonce := form.FindStringSubmatch(policy)
-	if nonce == nil || nonce[1] != nonce[2] || strings.Count(body, `nonce="`+nonce[1]+`"`) != 2 {
-		t.Errorf("the policy is %s", policy)
-	}
-	if again, _ := request(t, s, "/", nil); again.Header.Get("Content-Security-Policy") == policy {
-		t.Error("two pages have one number")
-	}
-	if len(body) > 40_000 {
-		t.Errorf("the page has %d bytes", len(body))
-	}
-	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
-		if reply.Header.Get(name) != want {
-			t.Errorf("%s is %s", name, reply.Header.Get(name))
-		}
-	}
-	if found := regexp.MustCompile(`(?i)innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|\son[a-z]+="|\bsrc=|href=|https?://[^w]|EventSource|localStorage|cookie`).FindAllString(body, -1); found != nil {
-		t.Errorf("the page has %q", found)
-	}
-	if strings.Contains(body, s.token) {
-		t.Error("the page tells the token")
-	}
-}
-
 // Events go on when a server ends, with the next one's.
 func TestEventsGoOn(t *testing.T) {
 	w := newWorld(all...)
 	s := w.serve(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.host+api.Events, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+s.token)
-	reply, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reply.Body.Close()
-	lines := bufio.NewScanner(reply.Body)
+	lines := bufio.NewScanner(events(t, s).Body)
 	next := func(want string) (l struct {
 		Event, Why string
 		State      *api.State
@@ -228,92 +198,4 @@ func TestEventsGoOn(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	next(api.EventBegin)
-}
-
-// The process ends when nobody has looked for a minute, and not while somebody looks.
-func TestEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		left := make(chan time.Time, 9)
-		begin := time.Now()
-		p := newPresence(alone, func() { left <- time.Now() })
-		time.Sleep(59 * time.Second)
-		first, second := p.begins(), p.begins()
-		time.Sleep(time.Hour)
-		first()
-		time.Sleep(time.Hour)
-		second()
-		time.Sleep(59 * time.Second)
-		p.begins()()
-		if len(left) > 0 || p.end() {
-			t.Fatal("it has ended while somebody looked")
-		}
-		p.begins()()
-		if at := <-left; at.Sub(begin) != 2*time.Hour+59*time.Second+59*time.Second+time.Minute || !p.end() {
-			t.Errorf("it has ended after %v", at.Sub(begin))
-		}
-	})
-}
-
-// A site ends with its presence.
-func TestServeEnds(t *testing.T) {
-	w := newWorld(all...)
-	c, _ := w.command(t)
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(l.Addr().String(), newToken(), c)
-	s.alone = time.Millisecond
-	if !s.serve(t.Context(), l) {
-		t.Error("it does not say that nobody looked")
-	}
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the port is still open: %v", err)
-	}
-}
-
-type writes func([]byte)
-
-func (w writes) Write(b []byte) (int, error) {
-	w(b)
-	return len(b), nil
-}
-
-// The address that is written has the token and the filter; the person can end all with Ctrl-C.
-func TestServe(t *testing.T) {
-	w := newWorld(all...)
-	c, out := w.command(t)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	done := make(chan int)
-	address := make(chan string, 1)
-	c.Out.Writer = writes(func(b []byte) { out.Write(b); address <- string(b) })
-	go func() { done <- Serve(ctx, c, "corp.example !AAAA", false) }()
-	form := regexp.MustCompile(`^http://(127\.0\.0\.1:[0-9]+)/#([A-Za-z0-9_-]{43})&corp\.example%20%21AAAA\n$`)
-	parts := form.FindStringSubmatch(<-address)
-	if parts == nil {
-		t.Fatal(out)
-	}
-	s := &site{host: parts[1], token: parts[2]}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.host+api.Events, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+s.token)
-	reply, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reply.Body.Close()
-	testkit.Eventually(t, func() error {
-		if n := w.watched(); n != 1 {
-			return fmt.Errorf("%d watch", n)
-		}
-		return nil
-	})
-	stop()
-	if status := <-done; status != 0 {
-		t.Error(status)
-	}
-	io.Copy(io.Discard, reply.Body) // ends
 }

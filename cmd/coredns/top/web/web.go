@@ -2,7 +2,8 @@
 // process serves it on a loopback port of its own, to who has its token, until nobody looks.
 //
 // The process forwards a few GETs to the control socket (site.go, feed.go). All else is done by the
-// page: words.js chooses races, model.js is what is known, page.js draws it.
+// page, whose parts are in the folder page: words.js chooses races, model.js is what is known of a
+// server, page.js draws that.
 package web
 
 import (

@@ -2,7 +2,7 @@
 
 const maxRows = 2000, maxSize = 16 << 20; // rows that are kept, and characters of theirs
 const foldWithin = 1000; // ms, as in top's terminal
-const maxSuffixes = 32, maxNames = 8;
+const maxNames = 8; // of queries that are part of another one
 const points = 75, pointEvery = 4000; // of graphs; ms
 const alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+&';
 
@@ -13,42 +13,6 @@ function read(text) {
   } catch {
     return undefined;
   }
-}
-
-// Suffixes are search domains: of the system, of links, and those that names were seen to be asked with.
-class Suffixes {
-  all = [];
-  add(domain) {
-    domain = '.' + domain.toLowerCase().replace(/^[.~]+|[.~]+$/g, '') + '.';
-    if (domain === '..') return;
-    this.all = this.all.filter((d) => d !== domain).slice(1 - maxSuffixes);
-    this.all.push(domain);
-  }
-  // same says whether a search list makes both names of one.
-  same(a, b) {
-    a = a.toLowerCase();
-    b = b.toLowerCase();
-    const short = b.replace(/\.$/, '');
-    if (a.length > b.length && short.includes('.') && a.startsWith(short + '.')) {
-      this.add(a.slice(short.length));
-      return true;
-    }
-    return a !== b && this.all.some((d) => {
-      const base = a.slice(0, -d.length);
-      if (!a.endsWith(d) || !base || !b.startsWith(base)) return false;
-      const rest = b.slice(base.length);
-      return rest === '.' || this.all.includes(rest);
-    });
-  }
-}
-
-const isAddress = (type) => type === 'A' || type === 'AAAA' || type === 'HTTPS';
-
-// folds says whether a query may be part of another one: all upstreams have denied it. What somebody
-// had no opinion of is always shown.
-function folds(row) {
-  const r = row.race;
-  return isDenied(r) && r.conclusive && !r.changed && !r.filtered && row.times <= 1 && !row.wrong && !r.differ.length && isAddress(r.type);
 }
 
 // later says whether a query was over after another. Clocks are set; numbers only grow.
@@ -256,86 +220,4 @@ class Model {
       row.part = null;
     }
   }
-}
-
-// What a query is in the table.
-
-const codes = { nxdomain: 'nx', nodata: 'nd', servfail: 'sf', refused: 'rf', error: 'er', bogus: 'bg', referral: 'rl', truncated: 'tc', cname: 'cn' };
-const kind = (verdict) => answers.includes(verdict) ? 'good' : denials.includes(verdict) ? 'denied' : 'failed';
-
-// cell is what an upstream had to do with a query.
-function cell(r, leg) {
-  if (leg.winner) return '*';
-  if (leg.seconds === null) return leg.unasked ? '-' : leg.down ? '\u2193' : '\u00b7';
-  let text = codes[leg.verdict] || '?';
-  if (leg.verdict === 'good') text = r.differ.includes(leg.upstream) ? '\u2260' : '=';
-  else if (!leg.rcode && !leg.late) text = 'er';
-  return (leg.late ? '~' : '') + text;
-}
-
-// matters says whether a query is marked: a failure, a denial that some had no opinion of, one that was wrong.
-function matters(row) {
-  const r = row.race;
-  if (answers.includes(r.verdict)) return false;
-  if (r.verdict === 'nodata' || r.changed === 'proven') return row.wrong;
-  if (r.verdict === 'nxdomain') return row.wrong || !!r.changed || !r.conclusive && !r.final && !r.filtered;
-  return true;
-}
-
-function code(r) {
-  if (r.verdict === 'nodata' || r.changed === 'untrusted' || r.changed === 'proven') return 'NODATA';
-  return r.verdict === 'truncated' ? 'TC=1 without an answer' : r.rcode;
-}
-
-// instead are why a client got something else than an upstream's reply.
-const instead = {
-  special: "dnsmus's own", proven: 'the name exists', away: 'who knows the zone is away', forged: 'replies may be forged', untrusted: 'private_from',
-  alias: 'the end of an alias was not found', stale: 'kept from before', refused: 'max_concurrent', none: 'nobody replied',
-};
-
-// reply is what the client got. Words say more of why it is no upstream's reply.
-function reply(r, words = {}) {
-  let text = code(r);
-  if (r.data !== null && (r.verdict === 'good' || r.changed === 'stale')) text = r.data;
-  if (r.changed) text += ` (${Object.hasOwn(words, r.changed) ? words[r.changed] : r.changed})`;
-  else if (r.verdict !== 'good' && r.ttl !== null) text += ` ${r.ttl}s`;
-  return text + (r.cached ? ' (kept)' : '');
-}
-
-function remark(row, letter) {
-  const r = row.race, parts = [];
-  if (row.wrong) parts.push('late answer: denial was wrong');
-  if (r.differ.length) parts.push('answers differ');
-  if (r.filtered) parts.push("a filter's reply");
-  if (matters(row) && r.missing.length) parts.push('no opinion: ' + r.missing.map((m) => letter(m.upstream)).join(' '));
-  if (row.times > 1) parts.push(row.times + ' times');
-  if (r.clients > 1) parts.push(r.clients + ' clients');
-  return parts.join('; ');
-}
-
-const nameOf = (r) => r.name.length > 1 ? r.name.replace(/\.$/, '') : r.name;
-
-function span(s) {
-  if (s === null || s === undefined) return '-';
-  return s < 0.00995 ? (s * 1000).toFixed(1) + ' ms' : s < 0.9995 ? (s * 1000).toFixed(0) + ' ms' : s.toFixed(2) + ' s';
-}
-
-function age(s) {
-  s = Math.max(0, Math.floor(s));
-  const two = (n, unit, m, small) => `${n} ${unit}` + (m ? ` ${m} ${small}` : '');
-  if (s < 60) return s + ' s';
-  if (s < 3600) return Math.floor(s / 60) + ' min';
-  if (s < 86400) return two(Math.floor(s / 3600), 'h', Math.floor(s % 3600 / 60), 'min');
-  return two(Math.floor(s / 86400), 'd', Math.floor(s % 86400 / 3600), 'h');
-}
-
-// share is a part in percent, which is 0% or 100% only if it is that.
-function share(part, all) {
-  const percent = Math.round(100 * part / all);
-  return !all ? '-' : part > 0 && percent === 0 ? '<1%' : part < all && percent > 99 ? '>99%' : percent + '%';
-}
-
-function rate(times, seconds) {
-  const each = times / seconds;
-  return seconds < 1 ? '' : each < 9.95 ? each.toFixed(1) : each.toFixed(0);
 }
