@@ -48,7 +48,7 @@ func exitStatus(l *lab, err error) int {
 }
 
 var (
-	someTime = regexp.MustCompile(`\d+(\.\d+)? m?s\b`)
+	someTime = regexp.MustCompile(`\d+\.\d+ m?s\b|\d+ ms\b`)
 	blanks   = regexp.MustCompile(`(\S) {2,}`)
 	slow     = regexp.MustCompile(`(?m)^Slow: .*\n`) // what a busy machine adds
 )
@@ -79,7 +79,7 @@ Asked by this command itself: the upstreams named on the command line.
 no.corp.example. AAAA: NODATA after TIME, the reply of 127.0.0.1:5303:
   corp.example. 5 IN SOA ns.gamma.example. hostmaster.gamma.example. 1 3600 600 86400 30
 Inconclusive: no opinion from 127.0.0.1:5302 (replied SERVFAIL), 127.0.0.1:5399 (connection refused).
-Caches may keep it for 5s.
+Caches may keep it for 5 s.
 
   UPSTREAM  TIME  REPLY  WHY
   127.0.0.1:5301  TIME  NXDOMAIN  no such name
@@ -93,7 +93,7 @@ Asked by this command itself: the upstreams named on the command line.
 1.2.0.192.in-addr.arpa. PTR: NXDOMAIN after TIME, the reply of 127.0.0.1:5301:
   corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
 Conclusive: every upstream has given its opinion.
-Caches may keep it for 5s.
+Caches may keep it for 5 s.
 
   UPSTREAM  TIME  REPLY  WHY
 * 127.0.0.1:5301  TIME  NXDOMAIN  no such name
@@ -104,7 +104,7 @@ Asked by this command itself: the upstreams named on the command line.
 wiki.corp.example. AAAA: NODATA after TIME, the reply of 127.0.0.1:5301:
   corp.example. 5 IN SOA ns.alpha.example. hostmaster.alpha.example. 1 3600 600 86400 30
 Conclusive: every upstream has given its opinion.
-Caches may keep it for 5s, or for 30s while the name has an answer of another type.
+Caches may keep it for 5 s, or for 30 s while the name has an answer of another type.
 
   UPSTREAM  TIME  REPLY  WHY
 * 127.0.0.1:5301  TIME  NODATA  no AAAA record

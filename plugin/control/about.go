@@ -9,6 +9,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/history"
 	"github.com/dnsmus/dnsmus/plugin/link"
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
@@ -122,7 +123,7 @@ func (b *Block) differences(now time.Time) []string {
 		return nil
 	}
 	line := b.zone(first)
-	text := fmt.Sprintf("Answers in %s differ: those of %s", line.Zone, strings.Join(line.Differ, " and "))
+	text := fmt.Sprintf("Answers in %s differ: those of %s", line.Zone, printable.And(line.Differ))
 	if n > 1 {
 		text += fmt.Sprintf(", and in %d other zones", n-1)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/history"
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/pool"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
 
@@ -176,7 +177,7 @@ func (s *Socket) meant(w http.ResponseWriter, name string) []*Block {
 	case name == "":
 		fail(w, http.StatusServiceUnavailable, "no server block has begun yet; ask again in a moment")
 	default:
-		fail(w, http.StatusNotFound, "no server block listens on %s; there are %s", name, s.names())
+		fail(w, http.StatusNotFound, "no server block listens on %s, but on %s", name, printable.And(s.names()))
 	}
 	return blocks
 }
@@ -187,10 +188,9 @@ func (b *Block) is(name string) bool {
 }
 
 // names lists the names of all blocks.
-func (s *Socket) names() string {
-	var names []string
+func (s *Socket) names() (names []string) {
 	for _, b := range s.use("") {
 		names = append(names, b.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }

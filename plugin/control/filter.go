@@ -11,6 +11,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/history"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
@@ -125,7 +126,7 @@ func isOne(word string, upstreams []string) error {
 	if upstreams == nil || slices.ContainsFunc(upstreams, func(name string) bool { return api.Means(name, word) }) {
 		return nil
 	}
-	return fmt.Errorf("%q is no upstream; they are %s", word, strings.Join(upstreams, ", "))
+	return fmt.Errorf("%q is no upstream; they are %s", word, printable.And(upstreams))
 }
 
 func longerThan(d time.Duration) filter { return func(f *Facts) bool { return f.Took >= d } }

@@ -37,27 +37,30 @@ func (s *Socket) forget(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
+	if what.Upstream != "" {
+		upstreams := []string{}
+		for _, b := range blocks {
+			upstreams = append(upstreams, b.upstreams()...)
+		}
+		if err := isOne(what.Upstream, upstreams); err != nil {
+			fail(w, http.StatusNotFound, "%v", err)
+			return
+		}
+	}
 	var sum api.Forgotten
-	found := false
 	for _, b := range blocks {
-		f, of := b.forget(name, what.Name == "", what.Upstream)
-		found = found || of
+		f := b.forget(name, what.Name == "", what.Upstream)
 		sum.Replies += f.Replies
 		sum.Names += f.Names
 		sum.Zones += f.Zones
 		sum.Remembered += f.Remembered
 		sum.InFront = sum.InFront || b.InFront
 	}
-	if !found {
-		fail(w, http.StatusNotFound, "%q is not an upstream in use", what.Upstream)
-		return
-	}
 	reply(w, sum)
 }
 
-// forget forgets a name, or with below a zone, or what an upstream has shown. It reports whether
-// there is such an upstream.
-func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgotten, found bool) {
+// forget forgets a name, or with below a zone, or what an upstream has shown.
+func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgotten) {
 	take := func(f pool.Forgotten) {
 		sum.Replies, sum.Names, sum.Zones = sum.Replies+f.Replies, sum.Names+f.Names, sum.Zones+f.Zones
 	}
@@ -66,13 +69,12 @@ func (b *Block) forget(name []byte, below bool, upstream string) (sum api.Forgot
 		sum.Remembered = b.Memory.History().Forget(func(other []byte) bool {
 			return below && wire.Below(other, name) || string(other) == string(name)
 		})
-		return sum, true
+		return sum
 	}
 	for _, m := range b.Pool.Members() {
 		if api.Means(m.String(), upstream) {
-			found = true
 			take(b.Pool.ForgetOf(m))
 		}
 	}
-	return sum, found
+	return sum
 }

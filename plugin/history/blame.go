@@ -48,7 +48,7 @@ func (r *Race) filteredWhy() api.Why {
 			w.Text = fmt.Sprintf("%s filters the name: %s.", filters[0].Upstream, strings.TrimSuffix(text, "."))
 		}
 	default:
-		w.Text = fmt.Sprintf("%s filter the name.", list(names(filters)))
+		w.Text = fmt.Sprintf("%s filter the name.", printable.And(names(filters)))
 	}
 	if !r.Filtered && !r.Verdict.Wins() {
 		w.Text += r.others(filters)
@@ -68,14 +68,14 @@ func (r *Race) ruledOutWhy(legs []*Leg) api.Why {
 		if len(some) > 1 {
 			text = "The answers of %s have addresses that the option bogus rules out."
 		}
-		texts, remedies = append(texts, fmt.Sprintf(text, list(some))), append(remedies, "If such addresses are right there, change the option bogus.")
+		texts, remedies = append(texts, fmt.Sprintf(text, printable.And(some))), append(remedies, "If such addresses are right there, change the option bogus.")
 	}
 	if some := by[race.Untrusted]; len(some) > 0 {
 		text := "An answer, by %s, has a private address, and private_from leaves that upstream out."
 		if len(some) > 1 {
 			text = "The answers of %s have private addresses, and private_from leaves these upstreams out."
 		}
-		texts, remedies = append(texts, fmt.Sprintf(text, list(some))), append(remedies, "Name the upstream in private_from, if it may give private addresses.")
+		texts, remedies = append(texts, fmt.Sprintf(text, printable.And(some))), append(remedies, "Name the upstream in private_from, if it may give private addresses.")
 	}
 	return api.Why{Kind: api.WhyBogus, Text: strings.Join(texts, " ") + r.others(legs), Do: strings.Join(remedies, " ")}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -37,7 +38,7 @@ func (r *Race) Why(now Present) api.Why {
 	}
 	given := r.Verdict.Wins() && r.Change == "" // which is why there is a good answer
 	if len(now.Good) > 0 && !given && w.Kind != api.WhyLate {
-		w = api.Why{Kind: api.WhyGood, Until: w.Until, Text: fmt.Sprintf("It has an answer now, by %s. Then: %s", list(now.Good), w.Text)}
+		w = api.Why{Kind: api.WhyGood, Until: w.Until, Text: fmt.Sprintf("It has an answer now, by %s. Then: %s", printable.And(now.Good), w.Text)}
 	}
 	return w
 }
@@ -54,7 +55,7 @@ func (r *Race) because(now Present) api.Why {
 	case len(late) > 0:
 		return api.Why{
 			Kind: api.WhyLate,
-			Text: fmt.Sprintf("The denial was wrong: %s had a good answer, but it came after %s, when the race was over.", late[0].Upstream, seconds(late[0].LateGood())),
+			Text: fmt.Sprintf("The denial was wrong: %s had a good answer, but it came after %s, when the race was over.", late[0].Upstream, printable.Span(late[0].LateGood())),
 			Do:   "Ask again. If it comes again, a longer timeout in the Corefile waits for that upstream.",
 		}
 	case (r.Verdict.Negative() || r.Verdict == race.Referral || r.Verdict.IsBogus()) && part(missing, now.Sole) != nil:
@@ -91,7 +92,7 @@ func (r *Race) because(now Present) api.Why {
 		}
 		return w
 	case r.Verdict.Wins() && r.Differ:
-		w := api.Why{Kind: api.WhyDiffer, Text: fmt.Sprintf("Answers in the zone differ: %s give different ones; this one is by %s.", list(now.Differ), r.By), Do: "The option prefer chooses."}
+		w := api.Why{Kind: api.WhyDiffer, Text: fmt.Sprintf("Answers in the zone differ: %s give different ones; this one is by %s.", printable.And(now.Differ), r.By), Do: "The option prefer chooses."}
 		if now.Prefer != "" {
 			w.Text, w.Do = fmt.Sprintf("%s The option prefer (%s) chooses.", w.Text, now.Prefer), ""
 		}
@@ -162,9 +163,9 @@ func (r *Race) until(now Present) string {
 
 // slowWhy is why a good answer took long.
 func (r *Race) slowWhy() api.Why {
-	w := api.Why{Kind: api.WhySlow, Text: fmt.Sprintf("The answer came after %s, by %s.", seconds(r.Took), r.By)}
+	w := api.Why{Kind: api.WhySlow, Text: fmt.Sprintf("The answer came after %s, by %s.", printable.Span(r.Took), r.By)}
 	if missing := r.pending(); len(missing) > 0 {
-		w.Text += fmt.Sprintf(" %s had not replied until then.", list(missing))
+		w.Text += fmt.Sprintf(" %s had not replied until then.", printable.And(missing))
 	}
 	w.Do = "See in 'dnsmus status' how long that upstream's replies take."
 	return w

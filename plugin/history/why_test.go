@@ -107,7 +107,7 @@ func TestWhy(t *testing.T) {
 		{api.WhyFiltered, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{besides, unheard(home, refused)}}, Present{},
 			[]string{public + " filters the name: Filtered. No opinion came from " + home + " (connection refused)."}},
 		{api.WhyFiltered, Race{Verdict: race.Good, By: public, Legs: []Leg{nx(home), page}}, Present{Good: []string{public}}, []string{public + " filters the name: Forged Answer. Ask"}},
-		{api.WhySlow, Race{Verdict: race.Good, By: home, Took: time.Second, Legs: []Leg{said(home, race.Good, 0), besides}}, Present{}, []string{"The answer came after 1.0 s, by " + home}},
+		{api.WhySlow, Race{Verdict: race.Good, By: home, Took: time.Second, Legs: []Leg{said(home, race.Good, 0), besides}}, Present{}, []string{"The answer came after 1.00 s, by " + home}},
 		{api.WhySpecial, Race{Change: api.ChangedSpecial, Verdict: race.NXDomainSOA, Conclusive: true}, Present{}, []string{"answers this name itself", "forward_special"}},
 		{api.WhyRefused, Race{Change: api.ChangedRefused, Verdict: race.Refused}, Present{}, []string{"max_concurrent"}},
 		{api.WhyBogus, Race{Verdict: race.Bogus, By: home, Legs: []Leg{said(home, race.Bogus, 0)}}, Present{}, []string{"by " + home + ", has an address that the option bogus rules out"}},
@@ -136,7 +136,7 @@ func TestWhy(t *testing.T) {
 		{api.WhyForged, Race{Change: api.ChangedForged, Verdict: race.ServFail, Legs: []Leg{unheard(home, errors.New("forged"))}}, Present{}, []string{"wrong ids", "tls://"}},
 		{api.WhyTruncated, Race{Verdict: race.Truncated, By: home}, Present{}, []string{"too long for UDP", "TCP to port 53"}},
 		{api.WhyStale, Race{Change: api.ChangedStale, Verdict: race.Good, By: vpn}, Present{}, []string{vpn + ", who gave it, is away"}},
-		{api.WhyLate, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), late}}, Present{}, []string{"wrong: " + vpn + " had a good answer, but it came after 2.2 s"}},
+		{api.WhyLate, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), late}}, Present{}, []string{"wrong: " + vpn + " had a good answer, but it came after 2.20 s"}},
 		{api.WhyGood, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), unheard(vpn, race.ErrDown)}}, Present{Good: []string{vpn}, State: states()},
 			[]string{"It has an answer now, by " + vpn + ". Then: All others deny the name"}},
 	} {

@@ -2,9 +2,9 @@ package history
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
@@ -61,7 +61,7 @@ func (r *Race) legs(some []*Leg) string {
 	for _, l := range some {
 		parts = append(parts, fmt.Sprintf("%s (%s)", l.Upstream, l.Words(r.Type)))
 	}
-	return list(parts)
+	return printable.And(parts)
 }
 
 // denied is what is denied.
@@ -91,19 +91,5 @@ func (p *Present) knows() string {
 	return fmt.Sprintf("%s alone has answered in %s (%s)", p.Sole, p.Zone, n)
 }
 
-func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
 // Clock is the time of day at which something was, or will be.
 func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
-
-func seconds(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
-	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
-}

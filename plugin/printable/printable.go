@@ -1,6 +1,7 @@
 // Package printable makes text that others write fit to be shown, in a log, a reply or on a
 // terminal: what upstreams put into certificates, errors and replies, and what other programs of
-// this machine call their interfaces. It is used where such text comes in.
+// this machine call their interfaces. That is used where such text comes in.
+// It also has the lists, times and response codes of sentences, for servers and commands alike.
 package printable
 
 import (

@@ -47,18 +47,21 @@ func TestFind(t *testing.T) {
 		what   string
 		places []string
 		addrs  []string
+		none   string
 		found  string
 		err    string
 	}{
-		{"none", []string{nobody}, nil, "", "no running dnsmus was found"},
-		{"one", []string{nobody, one}, nil, one, ""},
-		{"one, and one that is stale", []string{stale, one}, nil, one, ""},
-		{"only one that is stale", []string{stale}, nil, "", "no running dnsmus was found"},
-		{"the one that the system asks", []string{one, two}, []string{"192.0.2.1:53", "127.0.0.123:53"}, one, ""},
-		{"the one with a block", []string{one, two}, []string{"127.0.0.1:5553"}, two, ""},
-		{"the system asks another", []string{one, two}, []string{"192.0.2.1:53"}, "", "several servers run; say which one is meant:\n  -s " + one + "    process 1, on 127.0.0.123:53\n  -s " + two + "    process 2, on 127.0.0.1:5553 and :53"},
+		{"none", []string{nobody}, nil, several, "", "no running dnsmus was found"},
+		{"one", []string{nobody, one}, nil, several, one, ""},
+		{"one, and one that is stale", []string{stale, one}, nil, several, one, ""},
+		{"only one that is stale", []string{stale}, nil, several, "", "no running dnsmus was found"},
+		{"the one that the system asks", []string{one, two}, []string{"192.0.2.1:53", "127.0.0.123:53"}, several, one, ""},
+		{"the one with a block", []string{one, two}, []string{"127.0.0.1:5553"}, several, two, ""},
+		{"the system asks another", []string{one, two}, []string{"192.0.2.1:53"}, several, "", "several servers run; say which one is meant:\n  -s " + one + "    process 1, on 127.0.0.123:53\n  -s " + two + "    process 2, on 127.0.0.1:5553 and :53"},
+		{"none has the block that is named", []string{one, two}, []string{"192.0.2.1:53"}, "none listens on 192.0.2.1:53", "", "none listens on 192.0.2.1:53; say which one is meant:\n  -s " + one},
+		{"two have it", []string{one, one}, []string{"127.0.0.123:53"}, "none listens there", "", "several servers run; say which one is meant:\n  -s " + one},
 	} {
-		c, err := find(t.Context(), tc.places, tc.addrs)
+		c, err := find(t.Context(), tc.places, tc.addrs, tc.none)
 		switch {
 		case tc.found != "" && (err != nil || c.Path != tc.found):
 			t.Errorf("%s: %+v, %v, want %s", tc.what, c, err, tc.found)
@@ -99,7 +102,7 @@ func TestNoRights(t *testing.T) {
 	if err := os.Chmod(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := find(t.Context(), []string{path}, nil); Status(err) != ExitNoRights || !strings.Contains(err.Error(), "or join the group ") {
+	if _, err := find(t.Context(), []string{path}, nil, ""); Status(err) != ExitNoRights || !strings.Contains(err.Error(), "or join the group ") {
 		t.Error(err)
 	}
 }

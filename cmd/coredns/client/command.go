@@ -11,6 +11,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Command is one run of a command that asks a server.
@@ -148,7 +149,7 @@ func Asked(s *api.State) string {
 	if len(listens) == 0 { // it has just begun
 		return fmt.Sprintf("Asked: the server of process %d.", s.PID)
 	}
-	return fmt.Sprintf("Asked: the server on %s, process %d.", show.And(listens), s.PID)
+	return fmt.Sprintf("Asked: the server on %s, process %d.", printable.And(listens), s.PID)
 }
 
 // Verdict is the exit status by the verdict on a reply: 0 for a good answer, 1 for NODATA, 2 for

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Variable is that of the environment which names the socket.
@@ -34,22 +34,25 @@ func Find(ctx context.Context, path, block string) (*Client, error) {
 		return c, c.reach(ctx)
 	}
 	if block != "" {
-		return find(ctx, api.Places(), []string{block})
+		return find(ctx, api.Places(), []string{block}, "none of the servers that run listens on "+block)
 	}
 	var asked []string
 	for _, ns := range Nameservers() {
 		asked = append(asked, net.JoinHostPort(ns, "53"))
 	}
-	return find(ctx, api.Places(), asked)
+	return find(ctx, api.Places(), asked, several)
 }
 
 // ErrNoneFound is an error of [Find]: no server with a socket runs.
 var ErrNoneFound = &Error{Status: ExitUnavailable,
 	Text: "no running dnsmus was found that has the option control; add 'control' to the stanza of dnsmus in the Corefile, or name the socket with -s PATH"}
 
+// several is said of servers of which none is meant more than others.
+const several = "several servers run"
+
 // find looks at all sockets that match one of the patterns. Of several servers it takes the one that
-// listens at one of some addresses.
-func find(ctx context.Context, places, addrs []string) (*Client, error) {
+// listens at one of some addresses; with none the error says so.
+func find(ctx context.Context, places, addrs []string, none string) (*Client, error) {
 	var live []*Client
 	var denied error
 	for _, pattern := range places {
@@ -68,7 +71,7 @@ func find(ctx context.Context, places, addrs []string) (*Client, error) {
 	case len(live) == 1:
 		return live[0], nil
 	case len(live) > 1:
-		return choose(ctx, live, addrs)
+		return choose(ctx, live, addrs, none)
 	case denied != nil:
 		return nil, denied
 	}
@@ -93,7 +96,7 @@ func (c *Client) reach(ctx context.Context) error {
 
 // choose returns the only server that listens at one of the addresses. If there is none, or
 // several do, the error lists all.
-func choose(ctx context.Context, live []*Client, addrs []string) (*Client, error) {
+func choose(ctx context.Context, live []*Client, addrs []string, none string) (*Client, error) {
 	var chosen []*Client
 	var list strings.Builder
 	for _, c := range live {
@@ -108,12 +111,15 @@ func choose(ctx context.Context, live []*Client, addrs []string) (*Client, error
 		if slices.ContainsFunc(addrs, func(addr string) bool { return slices.Contains(listens, addr) }) {
 			chosen = append(chosen, c)
 		}
-		fmt.Fprintf(&list, "\n  -s %s    process %d, on %s", c.Path, s.PID, show.And(listens))
+		fmt.Fprintf(&list, "\n  -s %s    process %d, on %s", c.Path, s.PID, printable.And(listens))
 	}
 	if len(chosen) == 1 {
 		return chosen[0], nil
 	}
-	return nil, &Error{Status: ExitUnavailable, Text: "several servers run; say which one is meant:" + list.String()}
+	if len(chosen) > 1 {
+		none = several
+	}
+	return nil, &Error{Status: ExitUnavailable, Text: none + "; say which one is meant:" + list.String()}
 }
 
 // Nameservers are whom programs of this system ask, as addresses.

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 const (
@@ -54,12 +54,12 @@ func docker(_ context.Context, m *machine) (f found, err error) {
 		mend = fmt.Sprintf(`write "dns": ["%s"] in %s, then run: sudo systemctl restart docker`, bridge, daemonJSON)
 	}
 	if len(set.DNS) > 0 {
-		f.saw("dns of " + daemonJSON + ": " + show.And(set.DNS))
+		f.saw("dns of " + daemonJSON + ": " + printable.And(set.DNS))
 		if _, _, err := m.running(); err != nil {
 			return f, err
 		}
 		if others := slices.DeleteFunc(slices.Clone(set.DNS), m.takesAt); len(others) > 0 {
-			f.add(fmt.Sprintf("Docker has containers ask %s, which is not dnsmus.", show.And(others)), mend, daemonJSON+": \"dns\": "+quoted(set.DNS))
+			f.add(fmt.Sprintf("Docker has containers ask %s, which is not dnsmus.", printable.And(others)), mend, daemonJSON+": \"dns\": "+quoted(set.DNS))
 		}
 		return f, nil
 	}

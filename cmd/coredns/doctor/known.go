@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
@@ -69,8 +69,8 @@ func unasked(f *found, inventories []source.Inventory, servers []api.Server) {
 				continue
 			}
 			if over := links[known.ID]; len(over) > 1 {
-				f.add(fmt.Sprintf("%s is on %s, and is asked over one of them alone, whichever the routing table says.", u.Upstream, show.And(over)),
-					"in the Corefile, after dnsmus: links, in place of "+u.Upstream, "named by "+show.And(u.ToldBy)+" without an interface")
+				f.add(fmt.Sprintf("%s is on %s, and is asked over one of them alone, whichever the routing table says.", u.Upstream, printable.And(over)),
+					"in the Corefile, after dnsmus: links, in place of "+u.Upstream, "named by "+printable.And(u.ToldBy)+" without an interface")
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/server"
 )
@@ -110,5 +111,5 @@ func few(words []string) string {
 	if n := len(words) - maxFew; n > 1 {
 		words = append(slices.Clone(words[:maxFew]), fmt.Sprintf("%d others", n))
 	}
-	return show.And(words)
+	return printable.And(words)
 }

@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // holder is who has a socket at port 53.
@@ -79,7 +79,7 @@ func port53(ctx context.Context, m *machine) (f found, err error) {
 			over := [2]string{"UDP", "TCP"}[index(held[0])]
 			f.add(fmt.Sprintf("Programs ask %s, where nobody listens over %s.", server, over), "start what listens there anew, and look into its log", lines...)
 		case passed && !leads && !m.isOurs(holders, addr):
-			f.add(fmt.Sprintf("Programs ask %s, where dnsmus does not listen, but %s, which does not ask it.", server, show.And(names(holders, addr))), m.leadHere(), lines...)
+			f.add(fmt.Sprintf("Programs ask %s, where dnsmus does not listen, but %s, which does not ask it.", server, printable.And(names(holders, addr))), m.leadHere(), lines...)
 		}
 	}
 	return f, nil

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // way is how programs ask for names. It leads to dnsmus if what it brings is what the server alone
@@ -66,7 +66,7 @@ func instead(w *way, ways []way) string {
 	}
 	switch {
 	case len(others) > 0:
-		return ": it asks " + show.And(others)
+		return ": it asks " + printable.And(others)
 	case lead:
 		return ", though the nameservers of " + resolvConfPath + " lead there"
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 const (
@@ -34,7 +34,7 @@ func (m *machine) byResolved(ctx context.Context, is *api.Reached) way {
 	w := way{name: "systemd-resolved"}
 	if text, err := m.read(resolvedDir + "/resolv.conf"); err == nil {
 		if _, others := m.whose(parseResolvConf(text).servers); len(others) > 0 {
-			w.via = show.And(others)
+			w.via = printable.And(others)
 		}
 	}
 	// The words of resolvectl stand beside others: "name: 198.18.1.1 -- link: eth0".

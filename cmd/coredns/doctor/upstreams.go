@@ -9,6 +9,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // upstreams looks whether each upstream of the running server is up, and replies to all kinds of
@@ -46,7 +47,7 @@ func standing(f *found, u *api.Upstream) (ok bool) {
 		evidence = append(evidence, "last error: "+u.LastError.Text)
 	}
 	f.saw(evidence[0])
-	leaveOut := fmt.Sprintf("remove it, if it is not meant for this machine, from where it is named: %s", show.And(u.ToldBy))
+	leaveOut := fmt.Sprintf("remove it, if it is not meant for this machine, from where it is named: %s", printable.And(u.ToldBy))
 	switch {
 	case u.State == "gone":
 		return false
@@ -105,7 +106,7 @@ func (in *interview) judge(f *found, u *api.Upstream) {
 			evidence = append(evidence, "the server has found that it never answers "+t)
 		}
 	}
-	leaveOut := fmt.Sprintf("remove it, or replace it by another, where it is named: %s", show.And(u.ToldBy))
+	leaveOut := fmt.Sprintf("remove it, or replace it by another, where it is named: %s", printable.And(u.ToldBy))
 	switch {
 	case len(silent) >= len(kinds) && plain:
 		f.add(name+" leaves all questions of this run without reply, though it is up for the server.", "sudo dnsmus doctor, if a firewall tells users apart; or "+leaveOut, evidence...)
@@ -114,7 +115,7 @@ func (in *interview) judge(f *found, u *api.Upstream) {
 		f.saw(name + " could not be asked in this run: " + evidence[0])
 		return
 	case len(silent) > 0:
-		f.add(fmt.Sprintf("%s does not reply to questions for %s; browsers and validators wait for that.", name, show.And(silent)), leaveOut, evidence...)
+		f.add(fmt.Sprintf("%s does not reply to questions for %s; browsers and validators wait for that.", name, printable.And(silent)), leaveOut, evidence...)
 	}
 	keys, first := legOf(&in.keys, name), legOf(&in.addr, name)
 	streams := u.UDP == nil && u.Stream != nil // alone are asked by the server

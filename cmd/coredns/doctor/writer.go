@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // resolvConfFile looks whether the file leads to dnsmus alone, and who writes it.
@@ -36,10 +36,10 @@ func resolvConfFile(_ context.Context, m *machine) (f found, err error) {
 	case err != nil:
 		return f, err
 	}
-	f.saw(fmt.Sprintf("%s; nameserver %s", by, show.And(conf.servers)))
+	f.saw(fmt.Sprintf("%s; nameserver %s", by, printable.And(conf.servers)))
 	own, others := m.whose(conf.servers)
 	if len(own) > 0 && len(others) > 0 {
-		f.add(fmt.Sprintf("Programs also ask %s beside dnsmus: musl asks all at once and takes the first reply, and glibc asks the next one when one is slow.", show.And(others)),
+		f.add(fmt.Sprintf("Programs also ask %s beside dnsmus: musl asks all at once and takes the first reply, and glibc asks the next one when one is slow.", printable.And(others)),
 			m.leadHere(), nameserverLines(conf.servers)...)
 	}
 	if n := len(conf.servers); n > libcServers {

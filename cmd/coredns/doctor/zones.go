@@ -7,6 +7,7 @@ import (
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // read returns the objects of a reply of the server that has one a line, in the order in which
@@ -53,7 +54,7 @@ func differing(f *found, s *api.Server, all []api.Zone) {
 		if z.Server != s.Server || len(z.Differ) == 0 {
 			continue
 		}
-		line := fmt.Sprintf("%s: answers of %s differ", z.Zone, show.And(z.Differ))
+		line := fmt.Sprintf("%s: answers of %s differ", z.Zone, printable.And(z.Differ))
 		if s.Prefer != "" {
 			f.saw(line + "; prefer " + s.Prefer + " chooses")
 			continue
@@ -90,7 +91,7 @@ func shown(f *found, s *api.Server, all []api.Zone) {
 				break
 			}
 		}
-		to[k.Upstream] = show.And(z.Missed)
+		to[k.Upstream] = printable.And(z.Missed)
 	}
 	for i := range s.Upstreams {
 		name := s.Upstreams[i].Upstream

@@ -19,7 +19,7 @@ func forName(name string, b behaviour) behaviour {
 }
 
 var (
-	someTimes  = regexp.MustCompile(`\d+(\.\d+)? m?s\b`)
+	someTimes  = regexp.MustCompile(`\d+\.\d+ m?s\b|\d+ ms\b`)
 	manyBlanks = regexp.MustCompile(`(\S) {2,}`)
 )
 
@@ -51,7 +51,7 @@ Asked by this command itself: the upstreams named on the command line.
 host.example. A: NXDOMAIN after TIME, host.example. by FIRST, x.test. by FIRST:
   host.example. 5 IN CNAME x.test.
 Inconclusive: no opinion from SECOND (x.test.: SERVFAIL).
-Caches may keep it for 5s.
+Caches may keep it for 5 s.
 
   UPSTREAM  TIME  REPLY  WHY
 * FIRST  TIME  CNAME x.test.  alias of x.test.: no such name at the end of its CNAME chain

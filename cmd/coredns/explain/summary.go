@@ -33,7 +33,7 @@ func Text(o *api.Outcome, now time.Time, s show.Screen) (lines []string) {
 func summary(o *api.Outcome) []string {
 	what := show.Reply(o)
 	head := fmt.Sprintf("%s %s: ", o.Name, o.Type)
-	after := " after " + show.Span(show.Seconds(o.Seconds))
+	after := " after " + printable.Span(show.Seconds(o.Seconds))
 	switch {
 	case o.Interrupted && o.Upstream == nil:
 		return []string{head + "interrupted" + after + ", before it was known what dnsmus replies."}
@@ -105,7 +105,7 @@ func cached(o *api.Outcome, now time.Time) []string {
 	}
 	had := show.Reply(&api.Outcome{Verdict: k.Verdict, Rcode: k.Rcode})
 	if len(k.Upstreams) > 0 {
-		had += " by " + show.And(k.Upstreams)
+		had += " by " + printable.And(k.Upstreams)
 	}
 	had += ", since " + show.Clock(k.Since, now)
 	switch {
@@ -133,7 +133,7 @@ func trust(o *api.Outcome) []string {
 	case o.Filtered:
 		lines = append(lines, "Final: the reply says that a filter made it.")
 	case isDenial(o) && o.Final:
-		lines = append(lines, "Final: no opinion was needed from "+show.And(unheard(o))+".")
+		lines = append(lines, "Final: no opinion was needed from "+printable.And(unheard(o))+".")
 	case isDenial(o) && o.Conclusive:
 		lines = append(lines, "Conclusive: every upstream has given its opinion.")
 	case isDenial(o):
@@ -151,9 +151,9 @@ func trust(o *api.Outcome) []string {
 	if o.TTL == nil {
 		return append(lines, "Caches should not keep it: it has no SOA.")
 	}
-	line := fmt.Sprintf("Caches may keep it for %v", time.Duration(*o.TTL)*time.Second)
+	line := fmt.Sprintf("Caches may keep it for %d s", *o.TTL)
 	if o.LongerTTL != nil {
-		line += fmt.Sprintf(", or for %v while the name has an answer of another type", time.Duration(*o.LongerTTL)*time.Second)
+		line += fmt.Sprintf(", or for %d s while the name has an answer of another type", *o.LongerTTL)
 	}
 	return append(lines, line+".")
 }
@@ -202,7 +202,7 @@ func slowness(o *api.Outcome) []string {
 	if before == 0 || after(last)-before < slow {
 		return nil
 	}
-	line := fmt.Sprintf("Slow: all others had replied after %s, and waited for %s.", show.Span(before), o.Upstreams[last].Upstream)
+	line := fmt.Sprintf("Slow: all others had replied after %s, and waited for %s.", printable.Span(before), o.Upstreams[last].Upstream)
 	if o.LongerTTL != nil {
 		line += " While the name has an answer of another type, they do not."
 	}

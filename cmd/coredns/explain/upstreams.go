@@ -11,8 +11,8 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/option"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/source"
 )
 
@@ -51,7 +51,7 @@ func (cfg *config) choose(name string, read func(file string, contents []byte) (
 		stanza, err := stanzaFor(name, file, read)
 		switch {
 		case err == nil:
-			a = asked{stanza.List, stanza.Values, show.And(stanza.To) + ", as in " + file}
+			a = asked{stanza.List, stanza.Values, printable.And(stanza.To) + ", as in " + file}
 		case cfg.conf == "" && errors.Is(err, fs.ErrNotExist):
 			a.list, a.from = new(source.List), fmt.Sprintf("%s and %s, as there is no Corefile", source.Links, source.DefaultFile())
 			a.list.AddLinks()

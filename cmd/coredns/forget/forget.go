@@ -10,6 +10,7 @@ import (
 	"github.com/dnsmus/dnsmus/cmd/coredns/question"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Name is the word on the command line that asks for this command.
@@ -101,7 +102,7 @@ func text(f api.Forgotten) string {
 	}
 	line := "There was nothing to forget."
 	if len(parts) > 0 {
-		line = fmt.Sprintf("Forgotten: %s.", show.And(parts))
+		line = fmt.Sprintf("Forgotten: %s.", printable.And(parts))
 	}
 	if f.InFront {
 		line += "\nThe plugin cache stands before dnsmus and may still have it, until its TTL is over or the server starts anew."

@@ -19,7 +19,12 @@ var toASCII = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainNa
 // a path, or one in Unicode. The note tells people what is asked for instead of the word;
 // it is empty if that is the word itself.
 func Name(word string) (name, note string, err error) {
-	bare, note, err := bareName(word)
+	return nameIn(word, "-x ")
+}
+
+// nameIn is Name. How the name of an address is asked for begins with reverse.
+func nameIn(word, reverse string) (name, note string, err error) {
+	bare, note, err := bareName(word, reverse)
 	if err != nil {
 		return "", "", err
 	}
@@ -33,7 +38,7 @@ func Name(word string) (name, note string, err error) {
 func NameOf(word string) (name, note string, err error) {
 	addr, notAddr := netip.ParseAddr(strings.Trim(word, "[]"))
 	if notAddr != nil {
-		return Name(word)
+		return nameIn(word, "")
 	}
 	name, err = Reverse(addr)
 	return name, fmt.Sprintf("asking for %s, at which the name of %s is", name, addr), err
@@ -45,7 +50,7 @@ func Reverse(addr netip.Addr) (string, error) {
 }
 
 // bareName is Name, before it is known whether there can be such a name.
-func bareName(word string) (name, note string, err error) {
+func bareName(word, reverse string) (name, note string, err error) {
 	if strings.Contains(word, `\`) { // it is written as DNS has it (RFC 1035, section 5.1)
 		return word, "", nil
 	}
@@ -55,9 +60,9 @@ func bareName(word string) (name, note string, err error) {
 	}
 	if addr, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
 		if name == word {
-			return word, fmt.Sprintf("%s is an address, asked for as if it were a name; for its name write -x %s", addr, addr), nil
+			return word, fmt.Sprintf("%s is an address, asked for as if it were a name; for its name write %s%s", addr, reverse, addr), nil
 		}
-		return "", "", fmt.Errorf("%q has no name in it, but an address; for its name write -x %s", word, addr)
+		return "", "", fmt.Errorf("%q has no name in it, but an address; for its name write %s%s", word, reverse, addr)
 	}
 	if name != word {
 		note = fmt.Sprintf("asking for the name in %q", word)

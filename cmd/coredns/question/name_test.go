@@ -48,7 +48,7 @@ func TestBareName(t *testing.T) {
 		"https://bücher.example:443/ü":     "xn--bcher-kva.example",
 		"user@bücher.example":              "xn--bcher-kva.example",
 	} {
-		got, note, err := bareName(word)
+		got, note, err := bareName(word, "-x ")
 		if err != nil || got != want || (note == "") != (got == word) {
 			t.Errorf("%q is %q, %q, %v, want %q", word, got, note, err, want)
 		}
@@ -65,12 +65,12 @@ func TestBareName(t *testing.T) {
 		"\xff.example":              "cannot be written in ASCII",
 		"xn--a.ü.example":           "cannot be written in ASCII",
 	} {
-		if got, _, err := bareName(word); err == nil || !strings.Contains(err.Error(), want) {
+		if got, _, err := bareName(word, "-x "); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is %q, %v, want %q", word, got, err, want)
 		}
 	}
 	for _, word := range []string{"192.0.2.1", "2001:db8::1"} {
-		got, note, err := bareName(word)
+		got, note, err := bareName(word, "-x ")
 		if got != word || err != nil || !strings.Contains(note, "-x "+word) {
 			t.Errorf("%s is %q, %q, %v", word, got, note, err)
 		}
@@ -102,5 +102,12 @@ func TestType(t *testing.T) {
 		if got, err := Type(word); got != want || (err != nil) != (want == 0) {
 			t.Errorf("%s: %d, %v", word, got, err)
 		}
+	}
+}
+
+// A command without -x does not speak of it.
+func TestAddressIn(t *testing.T) {
+	if _, _, err := NameOf("https://192.0.2.1/x"); err == nil || !strings.HasSuffix(err.Error(), "for its name write 192.0.2.1") {
+		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // instead are why a client got something else than an upstream's reply, by the words of
@@ -47,22 +48,22 @@ func StateEvent(e *api.UpstreamEvent) string {
 func ListEvent(e *api.ListEvent) string {
 	var parts []string
 	if len(e.Added) > 0 {
-		parts = append(parts, "new: "+And(e.Added))
+		parts = append(parts, "new: "+printable.And(e.Added))
 	}
 	if len(e.Removed) > 0 {
-		parts = append(parts, "gone: "+And(e.Removed))
+		parts = append(parts, "gone: "+printable.And(e.Removed))
 	}
-	return fmt.Sprintf("the upstreams are %s; %s", And(e.Upstreams), strings.Join(parts, "; "))
+	return fmt.Sprintf("the upstreams are %s; %s", printable.And(e.Upstreams), strings.Join(parts, "; "))
 }
 
 // ZoneEvent is what was learned of a zone.
 func ZoneEvent(e *api.ZoneEvent) string {
-	return fmt.Sprintf("in the zone %s answers differ: %s", e.Zone, And(e.Upstreams))
+	return fmt.Sprintf("in the zone %s answers differ: %s", e.Zone, printable.And(e.Upstreams))
 }
 
 // LateEvent is a good answer to a question that came when its race had ended with a denial.
 func LateEvent(e *api.LateEvent, question string) string {
-	return fmt.Sprintf("late: %s had a good answer for %s after %s; the denial was wrong", e.Upstream, question, Span(Seconds(e.Seconds)))
+	return fmt.Sprintf("late: %s had a good answer for %s after %s; the denial was wrong", e.Upstream, question, printable.Span(Seconds(e.Seconds)))
 }
 
 // LostEvent says that events were lost.

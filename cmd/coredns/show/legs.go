@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // legColumns are those of [Legs]. The mark of the winner stands before them.
@@ -47,7 +48,7 @@ func Legs(legs []api.Leg, live bool, since time.Duration) Table {
 		}
 		switch {
 		case leg.Seconds != nil:
-			row.Cells[1] = Span(Seconds(*leg.Seconds))
+			row.Cells[1] = printable.Span(Seconds(*leg.Seconds))
 		case live && !leg.Unasked:
 			row.Cells[1] = fmt.Sprintf("%.1f s", since.Seconds())
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 func TestWrap(t *testing.T) {
@@ -34,7 +36,7 @@ func TestSpan(t *testing.T) {
 		0: "0.0 ms", 340 * time.Microsecond: "0.3 ms", 9949 * time.Microsecond: "9.9 ms", 9950 * time.Microsecond: "10 ms",
 		123 * ms: "123 ms", 999 * ms: "999 ms", 999500 * time.Microsecond: "1.00 s", 4 * time.Second: "4.00 s", time.Minute: "60.00 s",
 	} {
-		if got := Span(d); got != want {
+		if got := printable.Span(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}
@@ -52,7 +54,7 @@ func TestAge(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	if got := And([]string{"a", "b", "c"}); got != "a, b and c" {
+	if got := printable.And([]string{"a", "b", "c"}); got != "a, b and c" {
 		t.Error(got)
 	}
 	if got := Count(1, "name", "names") + ", " + Count(0, "name", "names"); got != "1 name, 0 names" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Cut shortens text to width bytes, if there is room for the dots that say so.
@@ -16,17 +18,6 @@ func Cut(text string, width int) string {
 		return text[:max(width, 0)]
 	}
 	return text[:width-len(dots)] + dots
-}
-
-// Span is a time that something took.
-func Span(d time.Duration) string {
-	switch {
-	case d < 9950*time.Microsecond:
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
-	case d < 999500*time.Microsecond:
-		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
-	}
-	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
 // Age is for how long something has been so: in its two largest units, or one below an hour.
@@ -75,18 +66,6 @@ func Count(n int, one, several string) string {
 	return fmt.Sprintf("%d %s", n, several)
 }
 
-// And lists words as a sentence does.
-func And(words []string) string {
-	switch n := len(words); n {
-	case 0:
-		return ""
-	case 1:
-		return words[0]
-	default:
-		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
-	}
-}
-
 // Share is a part in percent, rounded, which is 0% or 100% only if it is that.
 func Share(part, all int) string {
 	switch percent := (200*part + all) / max(2*all, 1); {
@@ -106,5 +85,5 @@ func Took(s *float64) string {
 	if s == nil {
 		return "-"
 	}
-	return Span(Seconds(*s))
+	return printable.Span(Seconds(*s))
 }

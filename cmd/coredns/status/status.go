@@ -12,6 +12,7 @@ import (
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Name is the word on the command line that asks for this command.
@@ -55,7 +56,7 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	var one []upstream
 	if len(c.Words) > 0 {
 		if one = find(servers, c.Words[0]); len(one) == 0 {
-			return c.Wrong("%q is no upstream; they are %s", c.Words[0], show.And(names(servers)))
+			return c.Wrong("%q is no upstream; they are %s", c.Words[0], printable.And(names(servers)))
 		}
 	}
 	code := exit(servers)

@@ -22,8 +22,8 @@ func usage(name string) string {
 
 Shows what happens at the running server, a line an event, until Ctrl-C: each
 query with its reply, good answers that come after a denial, and upstreams that
-go down and come up. The server's log says that somebody watches. What the plugin cache
-answers by itself is not shown.
+go down and come up. The server's log says that somebody watches. What the
+plugin cache answers by itself is not shown.
 
 Queries are shown that all words of FILTER are true of:
 

@@ -8,6 +8,7 @@ import (
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // text is an event for people, on one line; empty: it is nothing for them.
@@ -66,7 +67,7 @@ func at(t time.Time) string { return t.Local().Format("15:04:05 ") }
 func race(e *api.RaceEvent) string {
 	parts := []string{e.Name, e.Type, show.Got(&e.Outcome)}
 	if !e.Cached {
-		parts = append(parts, "after", show.Span(show.Seconds(e.Seconds)))
+		parts = append(parts, "after", printable.Span(show.Seconds(e.Seconds)))
 	}
 	if e.Upstream != nil {
 		parts = append(parts, "by", *e.Upstream)
@@ -79,7 +80,7 @@ func race(e *api.RaceEvent) string {
 	}
 	text := strings.Join(parts, " ")
 	if len(e.Differ) > 0 {
-		text += "; answers differ: " + show.And(e.Differ)
+		text += "; answers differ: " + printable.And(e.Differ)
 	}
 	if e.Filtered {
 		text += "; a filter's reply"

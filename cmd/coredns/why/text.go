@@ -7,6 +7,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // Text is what is remembered, newest first. The last fate of each type is told in full. Of several
@@ -48,12 +49,12 @@ func one(r *api.Remembered, several bool, now time.Time, screen show.Screen) (li
 		}
 	}
 	for _, late := range r.Late {
-		lines = append(lines, screen.Lines(fmt.Sprintf("Late:  %s had a good answer after %s.", late.Upstream, show.Span(show.Seconds(late.Seconds))))...)
+		lines = append(lines, screen.Lines(fmt.Sprintf("Late:  %s had a good answer after %s.", late.Upstream, printable.Span(show.Seconds(late.Seconds))))...)
 	}
 	if len(r.Upstreams) == 0 {
 		return lines
 	}
-	lines = append(lines, "", fmt.Sprintf("At %s, after %s:", show.Clock(r.Last, now), show.Span(show.Seconds(r.Seconds))))
+	lines = append(lines, "", fmt.Sprintf("At %s, after %s:", show.Clock(r.Last, now), printable.Span(show.Seconds(r.Seconds))))
 	return append(lines, show.Legs(r.Upstreams, false, 0).Lines(screen)...)
 }
 
@@ -94,7 +95,7 @@ func about(z *api.Zone, prefer string) string {
 	if len(names) == 1 {
 		have = "has"
 	}
-	text := fmt.Sprintf("In its zone %s %s %s answered.", z.Zone, show.And(names), have)
+	text := fmt.Sprintf("In its zone %s %s %s answered.", z.Zone, printable.And(names), have)
 	switch {
 	case len(z.Differ) == 0:
 	case prefer != "":

@@ -48,9 +48,12 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	}
 	params := c.Params()
 	if len(c.Words) > 0 {
-		zone, _, err := question.Name(c.Words[0])
+		zone, note, err := question.NameOf(c.Words[0])
 		if err != nil {
 			return c.Wrong("%v", err)
+		}
+		if note != "" {
+			c.Complain("%s", note)
 		}
 		params.Set(api.ParamZone, zone)
 	}
