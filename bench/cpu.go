@@ -66,7 +66,7 @@ func (b *bench) cpuRatios() error {
 			if e.engine == "dnsmus" && e.above == "" {
 				slopes[e.n] = cpu[0].median()
 			}
-			calls, err := b.systemCalls(s)
+			calls, err := b.systemCalls(s, flatOut(0))
 			if err != nil {
 				return err
 			}
@@ -90,10 +90,11 @@ func (b *bench) cpuRatios() error {
 	})
 }
 
-// systemCalls counts the system calls of s a query, by perf or strace, whichever is
+// systemCalls counts the system calls of s a query under a short load of a kind, by perf or strace, whichever is
 // there and may; a dash if none does. Strace lowers the rate and so hides calls that
 // find nothing.
-func (b *bench) systemCalls(s *server) (string, error) {
+func (b *bench) systemCalls(s *server, l load) (string, error) {
+	l.For = 300 * time.Millisecond
 	pid := strconv.Itoa(s.cmd.Process.Pid)
 	for _, tool := range []struct {
 		name  string
@@ -114,7 +115,7 @@ func (b *bench) systemCalls(s *server) (string, error) {
 			continue
 		}
 		time.Sleep(200 * time.Millisecond) // until it has attached
-		r, err := b.measure(s, flatOut(300*time.Millisecond))
+		r, err := b.measure(s, l)
 		if err != nil {
 			return "", err
 		}

@@ -15,7 +15,8 @@ import (
 )
 
 // crowd is many clients, each with a socket or connection of its own, which ask one after
-// another: so many queries are under way at a time as a few clients have at full load.
+// another: so many queries are under way at a time as a few clients have at full load. Over
+// streams each may also have some queries under way at a time.
 type crowd struct {
 	load
 	idle chan *member
@@ -26,8 +27,9 @@ type member struct {
 	conn  net.Conn
 	query []byte // with room for its length before it
 	buf   []byte
-	base  uint32 // of the numbers of its queries
-	next  uint32 // without base
+	base  uint32      // of the numbers of its queries
+	next  uint32      // without base
+	sent  []time.Time // when each query under way was, the oldest first
 }
 
 const (
@@ -84,13 +86,12 @@ func (c *crowd) run() (sum tally) {
 			sent, lost, strange := 0, 0, 0
 			for time.Now().Before(end) {
 				m := <-c.idle
-				begun := time.Now()
-				k, err := m.ask(c.Over, begun.Add(c.Timeout))
+				k, took, err := m.ask(c.load)
 				c.idle <- m
 				sent++
 				switch {
 				case err == nil:
-					lat = append(lat, time.Since(begun))
+					lat = append(lat, took)
 					kinds[k]++
 				case errors.Is(err, errStrange):
 					strange++
@@ -116,20 +117,40 @@ func (c *crowd) run() (sum tally) {
 
 var errStrange = errors.New("a reply to another question")
 
-// ask asks the next question and waits for the reply.
-func (m *member) ask(over string, deadline time.Time) (kind, error) {
-	n := m.base + m.next&(1<<memberBits-1)
+// ask asks until as many queries are under way as may be, and waits for the reply to the
+// oldest: these servers reply to those of one connection in their order.
+func (m *member) ask(l load) (k kind, took time.Duration, err error) {
+	stream := l.Over != "" && l.Over != "udp"
+	m.conn.SetDeadline(time.Now().Add(l.Timeout))
+	for len(m.sent) < max(l.Ahead, 1) {
+		if err := m.send(stream); err != nil {
+			return 0, 0, err
+		}
+	}
+	begun := m.sent[0]
+	m.sent = m.sent[1:]
+	k, err = m.receive(stream, m.number(m.next-uint32(len(m.sent))-1))
+	return k, time.Since(begun), err
+}
+
+// number is that of the member's n-th query.
+func (m *member) number(n uint32) uint32 { return m.base + n&(1<<memberBits-1) }
+
+// send asks the next question.
+func (m *member) send(stream bool) error {
+	number(m.query[2:], m.number(m.next))
 	m.next++
-	number(m.query[2:], n)
-	m.conn.SetDeadline(deadline)
-	stream := over != "" && over != "udp"
 	query := m.query[2:]
 	if stream {
 		query = m.query
 	}
-	if _, err := m.conn.Write(query); err != nil {
-		return 0, err
-	}
+	m.sent = append(m.sent, time.Now())
+	_, err := m.conn.Write(query)
+	return err
+}
+
+// receive waits for the reply to the query of that number.
+func (m *member) receive(stream bool, n uint32) (kind, error) {
 	for {
 		size, err := 0, error(nil)
 		if stream {

@@ -23,6 +23,7 @@ type load struct {
 	Plain   bool          // without EDNS, which most clients have
 	First   uint32        // number of the first query of each socket
 	Clients int           // so many take turns, each with a socket of its own; zero: a few ask at all times
+	Ahead   int           // so many queries each has under way at a time, over streams; zero: one
 	Over    string        // what they ask over: udp, tcp or tls; empty: udp
 	Names   int           // so many are asked for, some more often; zero: no name is asked for twice
 }

@@ -56,7 +56,7 @@ func main() {
 		return
 	}
 	out := flag.String("o", "", "write report.md and plots into `DIR`, such as bench/results")
-	before := flag.String("before", "", "compare with another build of the command, `FILE`, in scenarios cpu and instructions")
+	before := flag.String("before", "", "compare with another build of the command, `FILE`, in scenarios cpu, instructions, quiet, idle and tcp")
 	quick := flag.Bool("quick", false, "measure for less than a minute, to see that all works")
 	run := flag.String("run", "", "run only scenarios whose name matches `REGEXP`")
 	flag.Parse()

@@ -120,6 +120,7 @@ var engines = map[string]struct{ before, what, options string }{
 	"dnsmus":   {what: "dnsmus"},
 	"before":   {what: "dnsmus"},
 	"bound":    {what: "dnsmus"},
+	"over UDP": {what: "dnsmus", options: "\n\t\tprefer_udp"},
 	"whoami":   {what: "whoami"},
 	"packaged": {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn"},
 	"told":     {before: "\tlocal\n\terrors\n", what: "dnsmus", options: "\n\t\tcache\n\t\tlearn\n\t\tcontrol SOCKET"},

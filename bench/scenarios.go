@@ -32,6 +32,7 @@ var scenarios = []struct {
 	{name: "negative", run: (*bench).negative},
 	{name: "loss", run: (*bench).loss},
 	{name: "encrypted", run: (*bench).encrypted},
+	{name: "tcp", run: (*bench).tcp},
 	{name: "scale", run: (*bench).scale},
 	{name: "world", run: (*bench).world},
 	{name: "zipf", run: (*bench).zipf},
