@@ -42,6 +42,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/upstream/tidy.go":                              {numbers: []string{count(up, "maxLate"), span(up, "tidyEvery")}, shown: []string{"TestBounds"}},
 		"plugin/ports/process.go":                              {shown: []string{"plugin/upstream/TestDescriptors"}},
 		"plugin/ports/spare.go":                                {numbers: []string{thousands(4 * code.int("plugin/ports", "maxSpares"))}, shown: []string{"TestSpares"}},
+		"plugin/race/sleeper.go":                               {numbers: []string{count("plugin/race", "maxEvents")}, shown: []string{"TestEventsOfClock"}},
 		"plugin/upstream/look.go":                              {numbers: []string{span(up, "lookEvery")}, shown: []string{"TestR20FewLooks"}},
 		"plugin/pool/ends.go":                                  {numbers: []string{count("plugin/pool", "maxEnds")}},
 		"plugin/wire/alias.go":                                 {numbers: []string{count("plugin/wire", "maxAliases")}},

@@ -12,7 +12,7 @@ import (
 // too early is set again. Its zero value is ready, and in virtual time as well. A nil Clock has
 // a timer for each race, and is exact.
 type Clock struct {
-	sleepers sync.Pool // of *sleeper
+	free sleepers
 
 	mu      sync.Mutex
 	slots   [slots]*sleeper // lists of those to be woken at a tick, by its number modulo slots
@@ -36,13 +36,17 @@ const (
 // follow each other more closely, it costs less to let it ring in vain.
 const stopEvery = 20 * time.Millisecond
 
-// UseSystem has the clock use an alarm of the system itself, where there is one that wakes less
-// of this process than a timer of package time. It is called before the first race, and such a
-// clock is to be closed. It is not for virtual time.
-func (c *Clock) UseSystem() { c.system = true }
+// UseSystem has the clock use an alarm and events of the system itself, where there are such that
+// wake less of this process than timers and channels do. It is called before the first race, and
+// such a clock is to be closed. It is not for virtual time.
+func (c *Clock) UseSystem() {
+	c.system = true
+	c.free.useEvents()
+}
 
-// Close closes the system's alarm. The clock goes on with a timer.
+// Close closes the system's alarm and its events. The clock goes on with a timer.
 func (c *Clock) Close() {
+	c.free.closeEvents()
 	c.mu.Lock()
 	end := c.end
 	c.system, c.end = false, nil
@@ -58,33 +62,12 @@ func (c *Clock) Close() {
 	}
 }
 
-// sleeper is what the goroutine of a race sleeps on. It may wake for no reason.
-type sleeper struct {
-	woken chan struct{}
-
-	// Guarded by the clock's mu.
-	slot       int // of a list; -1: in none
-	prev, next *sleeper
-
-	timer *time.Timer // without a clock; nil: it was not needed yet
-}
-
-func (s *sleeper) wake() {
-	select {
-	case s.woken <- struct{}{}:
-	default:
-	}
-}
-
 // sleeper returns one that is not set.
 func (c *Clock) sleeper() *sleeper {
 	if c == nil {
-		return &sleeper{woken: make(chan struct{}, 1)}
+		return newSleeper(nil)
 	}
-	if s, ok := c.sleepers.Get().(*sleeper); ok {
-		return s
-	}
-	return &sleeper{woken: make(chan struct{}, 1), slot: -1}
+	return c.free.take()
 }
 
 // release takes a sleeper back. Only the clock may wake it by then.
@@ -101,11 +84,7 @@ func (c *Clock) release(s *sleeper) {
 		c.stopLocked(instant.Now())
 	}
 	c.mu.Unlock()
-	select {
-	case <-s.woken:
-	default:
-	}
-	c.sleepers.Put(s)
+	c.free.give(s)
 }
 
 // set wakes s at a time, or earlier if that is far away.

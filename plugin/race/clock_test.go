@@ -71,7 +71,7 @@ func TestClockFarAndReleased(t *testing.T) {
 		if len(gone.woken) > 0 || gone.slot != -1 {
 			t.Error("one that was released is woken")
 		}
-		<-far.woken
+		far.wait(context.Background())
 		if took := instant.Since(now); took > slots*tick {
 			t.Errorf("woken after %v", took)
 		}
@@ -141,8 +141,8 @@ func TestClockBesideLongOne(t *testing.T) {
 		s := c.sleeper()
 		now = instant.Now()
 		c.set(s, now, now.Add(600*ms))
-		<-long.woken
-		<-s.woken
+		long.wait(context.Background())
+		s.wait(context.Background())
 		if took := instant.Since(now); took < 600*ms || took > 600*ms+tick {
 			t.Errorf("woken after %v", took)
 		}
@@ -164,7 +164,7 @@ func TestClockOfSystem(t *testing.T) {
 		if i == 10 {
 			c.Close()
 		}
-		<-s.woken
+		s.wait(context.Background())
 		if took := instant.Since(now); took < time.Duration(i)*ms {
 			t.Errorf("%d: woken after %v", i, took)
 		}
@@ -192,7 +192,7 @@ func TestClockCrowd(t *testing.T) {
 					if rand.IntN(3) > 0 {
 						due := instant.Now().Add(rand.N(10 * ms))
 						c.set(s, instant.Now(), due)
-						<-s.woken
+						s.wait(context.Background())
 						if early := instant.Until(due); early > 0 {
 							t.Errorf("woken %v too early", early)
 						}

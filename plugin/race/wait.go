@@ -186,14 +186,7 @@ func (r *Race) sleep(ctx context.Context, now, until time.Duration) {
 	}
 	r.due = wake.Sub(r.begun)
 	r.clock.set(r.sleeper, at, wake)
-	done := ctx.Done()
-	if done == nil {
-		<-r.sleeper.woken
-		return
-	}
-	select {
-	case <-r.sleeper.woken:
-	case <-done:
+	if r.sleeper.wait(ctx) {
 		r.mu.Lock()
 		r.state.cancelled = true
 		r.mu.Unlock()

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package race
+
+// newPollEvent returns nil: there is none.
+func newPollEvent() pollEvent { return nil }
