@@ -83,9 +83,9 @@ func bounds(code *code) map[string]bound {
 		"cmd/coredns/top/web/site.go":                          {numbers: []string{size("cmd/coredns/top/web", "maxHeader"), size("cmd/coredns/top/web", "maxReply"), span("cmd/coredns/top/web", "alone")}, shown: []string{"TestForward"}},
 		"plugin/history/history.go":                            {numbers: []string{count("plugin/option", "defaultHistory"), count("plugin/history", "shards"), count("plugin/history", "maxRate")}, shown: []string{"TestSize", "TestFloodOfOneZone"}},
 		"plugin/account/tally.go":                              {numbers: []string{count("plugin/account", "spans"), count("plugin/account", "minutes")}, shown: []string{"TestLately"}},
-		"plugin/control/server.go":                             {numbers: []string{count("plugin/control", "maxConns"), count("plugin/control", "maxStreams"), size("plugin/control", "maxHeader"), size("plugin/control", "maxBody"), span("plugin/control", "requestTime")}, shown: []string{"TestR25Bounds"}},
+		"plugin/control/bounds.go":                             {numbers: []string{count("plugin/control", "maxConns"), count("plugin/control", "maxStreams"), size("plugin/control", "maxHeader"), size("plugin/control", "maxBody"), span("plugin/control", "requestTime")}, shown: []string{"TestR25Bounds"}},
 		"plugin/control/hub.go":                                {numbers: []string{count("plugin/control", "maxEvents"), size("plugin/control", "maxBytes"), count("plugin/control", "maxRate")}, shown: []string{"TestR25NeverReads", "TestR25Sampled"}},
-		"plugin/control/reach.go":                              {numbers: []string{count("plugin/control", "maxReach"), span("plugin/control", "reachTime")}, shown: []string{"TestReaches", "TestReachRefused"}},
+		"plugin/control/reaches.go":                            {numbers: []string{count("plugin/control", "maxReach"), span("plugin/control", "reachTime")}, shown: []string{"TestReaches", "TestReachRefused"}},
 		"plugin/source/list.go":                                {numbers: []string{count("plugin/source", "MaxServers")}, shown: []string{"TestManyServers"}},
 		"plugin/source/file.go, plugin/source/resolvconf.go":   {numbers: []string{size("plugin/source", "maxFile"), size("plugin/source", "maxLine"), count("plugin/source", "maxWarnings")}},
 	}

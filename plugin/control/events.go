@@ -34,7 +34,7 @@ func (s *Socket) events(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusServiceUnavailable, "there are %d readers of events already; end one", maxStreams)
 		return
 	}
-	defer s.begins(peer(r))()
+	defer s.watching.begins(peer(r))()
 	to := newStream(w, r)
 	in := newReader(wanted)
 	for _, b := range blocks { // a block that comes at a reload has the memory of the one before

@@ -77,7 +77,7 @@ func FuzzFilter(f *testing.F) {
 
 // fuzzed is a socket that is not open, with a block that nobody asks.
 func fuzzed() *Socket {
-	s := &Socket{Path: "control", hooks: silentHooks, memories: make(map[string]*Memory), streams: make(chan struct{}, 1), ending: make(chan struct{})}
+	s := &Socket{Path: "control", watching: watching{hooks: silentHooks}, memories: make(map[string]*Memory), streams: make(chan struct{}, 1), ending: make(chan struct{})}
 	close(s.ending) // so that streams end at once
 	s.Join(block(s, "127.0.0.1:53", option.Default()))
 	return s

@@ -33,7 +33,7 @@ func findPlace(dir string) error {
 	return nil
 }
 
-func restrict(uintptr) {}
+func restrict(uintptr, uint32) {}
 
 // looksLikeSocket reports whether a file may be a socket, which this system may show as an
 // irregular one.

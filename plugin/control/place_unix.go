@@ -109,7 +109,7 @@ func checkMode(dir string, info fs.FileInfo, own bool) error {
 
 // restrict gives a socket its mode before it has a file, where that is possible; Linux makes the
 // file with it, less the umask.
-func restrict(fd uintptr) { syscall.Fchmod(int(fd), mode) }
+func restrict(fd uintptr, mode uint32) { syscall.Fchmod(int(fd), mode) }
 
 // looksLikeSocket is for systems that do not tell sockets from files.
 func looksLikeSocket(fs.FileInfo) bool { return false }

@@ -12,17 +12,6 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 )
 
-// Bounds of what a socket serves.
-const (
-	maxHeader   = 16 << 10 // bytes
-	maxBody     = 4 << 10
-	maxConns    = 8
-	maxStreams  = 4
-	maxExplains = 10 // a second
-	requestTime = 5 * time.Second
-	replyTime   = 10 * time.Second
-)
-
 // newServer returns the server of a socket.
 func (s *Socket) newServer() *http.Server {
 	mux := http.NewServeMux()
