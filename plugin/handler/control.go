@@ -118,9 +118,6 @@ func (h *Handler) unusable() []string {
 	return *h.follow.unusable.Load()
 }
 
-// watched reports whether somebody reads events.
-func (h *Handler) watched() bool { return h.control != nil && h.control.Memory.Events.Awake() }
-
 // account is where it is counted what becomes of an upstream's part in races; nil: it is not.
 func (h *Handler) account(s server.Server) *account.Upstream {
 	if h.control == nil {

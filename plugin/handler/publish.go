@@ -18,6 +18,9 @@ import (
 // eventSize is how much memory the event of a race takes, beside its messages, in bytes.
 const eventSize = 4 << 10
 
+// watched reports whether somebody reads events.
+func (h *Handler) watched() bool { return h.control != nil && h.control.Memory.Events.Awake() }
+
 // publish has those who read events read a race, and reports whether one does. What takes long is
 // done when they do.
 //

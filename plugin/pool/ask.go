@@ -97,7 +97,7 @@ func (c *call) end(key string) {
 
 // prepare sets up a race that asks q.
 func (p *Pool) prepare(r *Race, q Query) {
-	if err := p.links.watch(p); err != nil && p.cfg.Late != nil {
+	if err := p.links.watch(); err != nil && p.cfg.Late != nil {
 		p.cfg.Late(err)
 	}
 	r.prepare(q)

@@ -10,6 +10,7 @@ import (
 // links keeps upstreams up to date on their network interfaces, which are watched from the
 // first query on, if they matter to any upstream.
 type links struct {
+	look     func()      // looks at those of all upstreams
 	wanted   atomic.Bool // it matters over which interface some upstream is reached
 	watching atomic.Bool
 
@@ -18,14 +19,14 @@ type links struct {
 	closed bool
 }
 
-// watch has the pool look at its upstreams' links whenever an interface may have changed, unless
+// watch looks at all upstreams' links, and does so whenever an interface may have changed, unless
 // it does so already or they matter to none. It returns why changes are noticed late, if they are.
-func (l *links) watch(p *Pool) error {
+func (l *links) watch() error {
 	if !l.wanted.Load() || l.watching.Load() || l.watching.Swap(true) {
 		return nil
 	}
-	p.lookAtLinks() // much may have changed since the last time
-	stop, err := link.Watch(p.lookAtLinks)
+	l.look() // much may have changed since the last time
+	stop, err := link.Watch(l.look)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stop = stop

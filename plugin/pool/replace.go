@@ -15,6 +15,7 @@ import (
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: cfg.Ports}
+	p.links.look = p.lookAtLinks
 	if p.ports == nil {
 		p.ports = ports.New()
 		p.clock.UseSystem()
