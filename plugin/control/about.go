@@ -82,14 +82,7 @@ func notes(u *api.Upstream, known []*soleZone) (notes []string) {
 		return nil
 	}
 	first := known[0]
-	answers := fmt.Sprintf("%d answers", first.answers)
-	switch first.answers {
-	case 1:
-		answers = "1 answer"
-	case 255:
-		answers = "255 answers or more"
-	}
-	text := fmt.Sprintf("Names of %s cannot be answered while %s is %s: it alone has answered there (%s)", first.name, u.Upstream, u.State, answers)
+	text := fmt.Sprintf("Names of %s cannot be answered while %s is %s: it alone has answered there (%s)", first.name, u.Upstream, u.State, history.Answers(first.answers))
 	if n := len(known) - 1; n > 0 {
 		text += fmt.Sprintf(", and in %d other zones", n)
 	}

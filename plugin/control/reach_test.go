@@ -1,7 +1,6 @@
 package control
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -85,16 +84,7 @@ func TestReachRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Content-Type", "application/json")
-		resp, err := clientOf(s.Path).Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, string(text)
+		return ask(t, s.Path, r)
 	}
 	if status, text := post(`{"name":"corp.example."}`); status != 400 || !strings.Contains(text, "write {}") {
 		t.Errorf("a name of one's own: %d %s", status, text)

@@ -72,7 +72,7 @@ func TestWhy(t *testing.T) {
 			[]string{vpn + " alone has answered in corp2.example. (88 answers), and it is down: silent since 12:03:49 over UDP and TCP", "connect the VPN"}},
 		{api.WhyDown, Race{Change: api.ChangedAway, Verdict: race.ServFail, Legs: []Leg{nx(home), unheard(vpn, race.ErrDown)}},
 			Present{Sole: vpn, Answers: 1, Zone: "corp2.example.", State: states(vpn, "down", "silent")},
-			[]string{"(one answer), and it is down: silent. So clients got SERVFAIL in place of a denial"}},
+			[]string{"(1 answer), and it is down: silent. So clients got SERVFAIL in place of a denial"}},
 		{api.WhyDown, Race{Change: api.ChangedAway, Verdict: race.ServFail, Legs: []Leg{nx(home), unheard(vpn, race.ErrDown)}}, Present{},
 			[]string{"The only upstream that knows the zone was away: " + vpn}},
 		{api.WhyGone, Race{Verdict: race.NXDomainSOA, By: home, Legs: []Leg{nx(home), unheard(vpn, errors.New("network interface is gone"))}},

@@ -81,14 +81,18 @@ func (p *Present) state(upstream string) (state, about string) {
 
 // knows says who alone knows the zone.
 func (p *Present) knows() string {
-	n := fmt.Sprintf("%d answers", p.Answers)
-	switch p.Answers {
+	return fmt.Sprintf("%s alone has answered in %s (%s)", p.Sole, p.Zone, Answers(p.Answers))
+}
+
+// Answers is how many were counted, which ends at 255.
+func Answers(n int) string {
+	switch n {
 	case 1:
-		n = "one answer"
+		return "1 answer"
 	case 255:
-		n = "255 answers or more"
+		return "255 answers or more"
 	}
-	return fmt.Sprintf("%s alone has answered in %s (%s)", p.Sole, p.Zone, n)
+	return fmt.Sprintf("%d answers", n)
 }
 
 // Clock is the time of day at which something was, or will be.

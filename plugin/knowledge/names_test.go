@@ -83,13 +83,14 @@ type asks struct {
 	want  bool
 }
 
+const (
+	s   = time.Second
+	a   = dns.TypeA
+	aa  = dns.TypeAAAA
+	web = dns.TypeHTTPS
+)
+
 func TestR18Proof(t *testing.T) {
-	const (
-		s   = time.Second
-		a   = dns.TypeA
-		aa  = dns.TypeAAAA
-		web = dns.TypeHTTPS
-	)
 	for _, tc := range []struct {
 		what  string
 		steps []any // says and asks
@@ -201,12 +202,6 @@ func TestR18Proof(t *testing.T) {
 // alias of a chain that ends in it prove that the name exists, but are no answers; they never
 // take the place of one that is alive.
 func TestR7Answered(t *testing.T) {
-	const (
-		s   = time.Second
-		a   = dns.TypeA
-		aa  = dns.TypeAAAA
-		web = dns.TypeHTTPS
-	)
 	for _, tc := range []struct {
 		what  string
 		steps []any // says and asks

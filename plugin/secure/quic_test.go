@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,38 +16,14 @@ import (
 // serveStreams is a server that replies to each query, and leaves it to end whether and when
 // its stream ends.
 func serveStreams(t *testing.T, ca *testkit.Authority, end func(*quic.Stream)) string {
-	cfg := serverOf(ca, valid())
-	cfg.NextProtos = []string{"doq"}
-	l, err := quic.ListenAddr("127.0.0.1:0", cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.Background())
-	all.Go(func() {
-		for {
-			conn, err := l.Accept(ctx)
-			if err != nil {
-				return
-			}
-			all.Go(func() {
-				for {
-					s, err := conn.AcceptStream(ctx)
-					if err != nil {
-						return
-					}
-					raw, err := io.ReadAll(s)
-					if err != nil || len(raw) < 2 {
-						continue
-					}
-					s.Write(frame(same(raw[2:])))
-					end(s)
-				}
-			})
+	return serveEachStream(t, serverOf(ca, valid()), func(_ *quic.Conn, s *quic.Stream) {
+		raw, err := io.ReadAll(s)
+		if err != nil || len(raw) < 2 {
+			return
 		}
+		s.Write(frame(same(raw[2:])))
+		end(s)
 	})
-	t.Cleanup(func() { cancel(); l.Close(); all.Wait() })
-	return l.Addr().String()
 }
 
 // A reply is handed on when it is there, and not when its stream ends, which may come apart

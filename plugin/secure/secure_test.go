@@ -133,7 +133,8 @@ func serveHTTPS(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told 
 	return l.Addr().String()
 }
 
-func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) string {
+// serveEachStream is a server over QUIC that does with each stream what it is given.
+func serveEachStream(t *testing.T, cfg *tls.Config, serve func(*quic.Conn, *quic.Stream)) string {
 	cfg.NextProtos = []string{"doq"}
 	l, err := quic.ListenAddr("127.0.0.1:0", cfg, nil)
 	if err != nil {
@@ -153,28 +154,32 @@ func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told f
 					if err != nil {
 						return
 					}
-					all.Go(func() {
-						defer s.Close()
-						raw, err := io.ReadAll(s) // up to the FIN
-						if err != nil || len(raw) < 2 {
-							return
-						}
-						if id := binary.BigEndian.Uint16(raw[2:]); id != 0 {
-							t.Errorf("a message has the id %d", id)
-						}
-						told(conn.ConnectionState().TLS)
-						if reply := answer(raw[2:]); reply != nil {
-							s.Write(frame(reply))
-						} else {
-							conn.CloseWithError(1, "no")
-						}
-					})
+					all.Go(func() { serve(conn, s) })
 				}
 			})
 		}
 	})
 	t.Cleanup(func() { cancel(); l.Close(); all.Wait() })
 	return l.Addr().String()
+}
+
+func serveQUIC(t *testing.T, cfg *tls.Config, answer func([]byte) []byte, told func(tls.ConnectionState)) string {
+	return serveEachStream(t, cfg, func(conn *quic.Conn, s *quic.Stream) {
+		defer s.Close()
+		raw, err := io.ReadAll(s) // up to the FIN
+		if err != nil || len(raw) < 2 {
+			return
+		}
+		if id := binary.BigEndian.Uint16(raw[2:]); id != 0 {
+			t.Errorf("a message has the id %d", id)
+		}
+		told(conn.ConnectionState().TLS)
+		if reply := answer(raw[2:]); reply != nil {
+			s.Write(frame(reply))
+		} else {
+			conn.CloseWithError(1, "no")
+		}
+	})
 }
 
 func forEach(t *testing.T, test func(t *testing.T, tr transport)) {
