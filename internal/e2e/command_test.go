@@ -58,7 +58,7 @@ func TestNothingToServe(t *testing.T) {
 			t.Errorf("%q: exit code %d, and it does not say what to write:\n%s", args, code, out)
 		}
 	}
-	for _, args := range [][]string{{"192.0.2.1"}, {"5553", "-conf", "empty"}, {"5553", "-no-such-flag"}} {
+	for _, args := range [][]string{{"192.0.2.1"}, {"5553", "-conf", "empty"}, {"5553", "-no-such-flag"}, {"-p", "65536"}, {"-log-format", "yaml"}} {
 		if out, code := l.exits(args...); code != 2 || !strings.Contains(out, "-h") && !strings.Contains(out, "Usage") {
 			t.Errorf("%q: exit code %d\n%s", args, code, out)
 		}

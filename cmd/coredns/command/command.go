@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
@@ -52,6 +53,9 @@ func Main() {
 		return
 	}
 	l := &loader{name: name, conf: flag.Lookup("conf").Value.String()}
+	if err == nil {
+		err = valid()
+	}
 	if err == nil {
 		err = l.take(words, given(), *show)
 	}
@@ -118,6 +122,18 @@ func parse(args []string) (words []string, err error) {
 		return nil
 	})
 	return words, err
+}
+
+// valid checks the values of CoreDNS's own flags, which it would take until it starts.
+func valid() error {
+	value := flag.Lookup("p").Value.String() // of -dns.port as well
+	if port, err := strconv.ParseUint(value, 10, 16); err != nil || port == 0 {
+		return fmt.Errorf("-p %q is no port; ports are 1 to 65535", value)
+	}
+	if format := flag.Lookup("log-format").Value.String(); format != "text" && format != "json" {
+		return fmt.Errorf("-log-format %q is neither text nor json", format)
+	}
+	return nil
 }
 
 // given returns the names of the flags on the command line.

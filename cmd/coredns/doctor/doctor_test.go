@@ -210,6 +210,8 @@ func TestMasked(t *testing.T) {
 		`a\032b.corp.example. x`:                               `*.corp.example. x`,
 		"my-laptop asks":                                       "* asks",
 		"_ldap._tcp.corp.example":                              "*._tcp.corp.example",
+		"It is dnsmus 0.1.0-devel; 1.2.3, v0.1.1-0.20261201+x": "It is dnsmus 0.1.0-devel; 1.2.3, v0.1.1-0.20261201+x",
+		"10.1.0-x.corp.example. 7.7.7.7a.lan":                  "*.1.0-x.corp.example. *.7.7.7a.lan",
 	} {
 		if got := masked(text, "/home/me", "my-laptop"); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

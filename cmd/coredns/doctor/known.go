@@ -35,7 +35,11 @@ func unasked(f *found, inventories []source.Inventory, servers []api.Server) {
 	links := make(map[server.ID][]string) // of an address, however it is reached
 	for _, i := range inventories {
 		if i.Err != nil {
-			f.saw(fmt.Sprintf("%s: %v", i.Source, i.Err))
+			text := i.Err.Error()
+			if !strings.HasPrefix(text, i.Source) {
+				text = i.Source + ": " + text
+			}
+			f.saw(text)
 		}
 		for _, n := range i.Named {
 			if !n.Server.IsValid() {

@@ -65,8 +65,9 @@ func masked(text, home, host string) string {
 	return text
 }
 
-// notNames are words that look like names.
-var notNames = regexp.MustCompile(`^(network\.trr\.|org\.freedesktop\.|[\d.]+$)`)
+// notNames are words that look like names. No domain at the top begins with a digit, so addresses
+// and versions are among them.
+var notNames = regexp.MustCompile(`^(network\.trr\.|org\.freedesktop\.)|\.\d[\w-]*$`)
 
 // maskName hides the first label of a match of longName, if it is a name.
 func maskName(match string) string {
