@@ -51,7 +51,7 @@ func TestToBlame(t *testing.T) {
 			t.Errorf("statuses %d, %d", status, short)
 		}
 		status, out = client.says("why", "git.corp.example")
-		client.mustSay(out, "git.corp.example. A: NXDOMAIN", "Why: [10.0.0.53%tun0]:53 alone has answered in corp.example.", "it is down: silent since ", "Until: Clients may keep it for 5 s", "Do: ")
+		client.mustSay(out, "git.corp.example. A: NXDOMAIN", "Why: [10.0.0.53%tun0]:53 alone has answered in corp.example.", "it is down: silent since ", "Until: Clients m", " keep it for 5 s, until ", "Do: ")
 		if status != 2 {
 			t.Errorf("status %d", status)
 		}

@@ -78,7 +78,7 @@ func (b *Block) line(m *history.Remembered, near bool, now time.Time) api.Rememb
 
 // present is what is known now of the name of a remembered race.
 func (b *Block) present(r *history.Race, near bool, now time.Time) history.Present {
-	p := history.Present{InFront: b.InFront, State: b.stateNow, Prefer: preferences[b.Values.Prefer]}
+	p := history.Present{Now: now, InFront: b.InFront, State: b.stateNow, Prefer: preferences[b.Values.Prefer]}
 	if len(r.Name) == 0 {
 		return p
 	}

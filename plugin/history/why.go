@@ -13,6 +13,7 @@ import (
 
 // Present is what is known when it is asked why a race ended as it did.
 type Present struct {
+	Now time.Time
 	// State of an upstream: "up", "failing", "down" or "gone", and what there is to say of that, as
 	// "silent since 12:03:49"; empty: it is in use no longer.
 	State func(upstream string) (state, about string)
@@ -150,10 +151,19 @@ func (r *Race) until(now Present) string {
 	case r.TTL == 0:
 		text = "Caches may not keep it."
 	default:
-		text = fmt.Sprintf("Clients may keep it for %d s, until %s.", r.TTL, Clock(r.At.Add(time.Duration(r.TTL)*time.Second)))
+		may, over := "may", ""
+		end := r.At.Add(time.Duration(r.TTL) * time.Second)
+		if now.Now.After(end) {
+			may, over = "might", ", which is over"
+		}
+		text = fmt.Sprintf("Clients %s keep it for %d s, until %s%s.", may, r.TTL, Clock(end), over)
 	}
 	if !r.Kept.IsZero() {
-		text += fmt.Sprintf(" dnsmus itself keeps it until %s.", Clock(r.Kept))
+		keeps := "keeps"
+		if now.Now.After(r.Kept) {
+			keeps = "kept"
+		}
+		text += fmt.Sprintf(" dnsmus itself %s it until %s.", keeps, Clock(r.Kept))
 	}
 	if now.InFront && r.TTL < 0 {
 		text += " A cache with serve_stale may give an older answer."

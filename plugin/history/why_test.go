@@ -160,15 +160,18 @@ func TestUntil(t *testing.T) {
 		race    Race
 		inFront bool
 		want    string
+		later   time.Duration // so long
 	}{
-		{Race{TTL: 5}, true, "Clients may keep it for 5 s, until 12:04:35."},
-		{Race{TTL: 0}, true, "Caches may not keep it."},
-		{Race{TTL: -1}, false, "Caches were given nothing to keep."},
-		{Race{TTL: -1}, true, "Caches were given nothing to keep. A cache with serve_stale may give an older answer."},
-		{Race{TTL: 5, Kept: at.Add(time.Minute)}, false, "Clients may keep it for 5 s, until 12:04:35. dnsmus itself keeps it until 12:05:30."},
+		{Race{TTL: 5}, true, "Clients may keep it for 5 s, until 12:04:35.", 0},
+		{Race{TTL: 0}, true, "Caches may not keep it.", 0},
+		{Race{TTL: -1}, false, "Caches were given nothing to keep.", 0},
+		{Race{TTL: -1}, true, "Caches were given nothing to keep. A cache with serve_stale may give an older answer.", 0},
+		{Race{TTL: 5, Kept: at.Add(time.Minute)}, false, "Clients may keep it for 5 s, until 12:04:35. dnsmus itself keeps it until 12:05:30.", 0},
+		{Race{TTL: 5, Kept: at.Add(time.Minute)}, false, "Clients might keep it for 5 s, until 12:04:35, which is over. dnsmus itself keeps it until 12:05:30.", 6 * time.Second},
+		{Race{TTL: 5, Kept: at.Add(time.Minute)}, false, "Clients might keep it for 5 s, until 12:04:35, which is over. dnsmus itself kept it until 12:05:30.", 2 * time.Minute},
 	} {
 		tc.race.At = at
-		if got := tc.race.Why(Present{InFront: tc.inFront}).Until; got != tc.want {
+		if got := tc.race.Why(Present{Now: at.Add(tc.later), InFront: tc.inFront}).Until; got != tc.want {
 			t.Errorf("%s, want %s", got, tc.want)
 		}
 	}
