@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -11,6 +13,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/history"
 	"github.com/dnsmus/dnsmus/plugin/outcome"
+	"github.com/dnsmus/dnsmus/plugin/printable"
 )
 
 // look is how often it is looked whether more has come of a race that is shown.
@@ -34,11 +37,14 @@ func (s *Socket) explain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	blocks := s.meant(w, q.Get(api.ParamServer))
+	if i := slices.IndexFunc(blocks, func(b *Block) bool { return strings.EqualFold(b.Name, q.Get(api.ParamServer)) }); i >= 0 {
+		blocks = blocks[i : i+1] // where others listen as well
+	}
 	switch {
 	case blocks == nil:
 		return
 	case len(blocks) > 1:
-		fail(w, http.StatusNotFound, "several server blocks share the socket: %s; say which one is meant", s.names())
+		fail(w, http.StatusNotFound, "several server blocks share the socket: %s; say which one is meant", printable.And(s.names()))
 		return
 	}
 	b, text := blocks[0], history.Presentation(name)

@@ -322,3 +322,21 @@ func TestR25Bounds(t *testing.T) {
 		status, _ = get(t, s.Path, api.Status)
 	}
 }
+
+// Of two server blocks at one address the one of that name is explained; without a name either may be meant.
+func TestExplainBlock(t *testing.T) {
+	s, b := opened(t)
+	other := block(s, b.Name+"/corp.example.", option.Default())
+	other.Listens = b.Listens
+	leave := s.Join(other)
+	t.Cleanup(func() { leave(); other.Pool.Close() })
+	const what = api.Explain + "?name=x.onion"
+	for _, name := range []string{b.Name, other.Name} {
+		if status, text := get(t, s.Path, what+"&server="+name); status != 200 {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+	if status, text := get(t, s.Path, what); status != 404 || !strings.Contains(text, b.Name+" and "+other.Name+"; say which") {
+		t.Errorf("%d %s", status, text)
+	}
+}

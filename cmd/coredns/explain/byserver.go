@@ -23,25 +23,15 @@ func (c *command) byServer(ctx context.Context, cfg *config, s *client.Client) i
 		c.complain("%v", err)
 		return client.Status(err)
 	}
-	r := &theirRaces{client: s, server: cfg.server, questions: cfg.questions, views: make([]view, len(cfg.questions))}
-	if r.server == "" {
-		r.server = client.Block(state.Servers)
-	}
-	if r.server == "" && len(state.Servers) > 1 {
-		var all []string
-		for _, block := range state.Servers {
-			all = append(all, "--server "+block.Server)
-		}
-		c.complain("several server blocks share the socket; write one of %s", strings.Join(all, ", "))
+	on, err := serving(state.Servers, cfg.server, cfg.questions[0].Name, client.Nameservers())
+	if err != nil {
+		c.complain("%v", err)
 		return exitUsage
 	}
+	r := &theirRaces{client: s, server: on, questions: cfg.questions, views: make([]view, len(cfg.questions))}
 	begun := time.Now()
 	for i := range r.views {
 		r.views[i] = view{live: true, begun: begun, Outcome: api.Outcome{Name: cfg.questions[i].Name, Type: dns.Type(cfg.questions[i].Qtype).String()}}
-	}
-	on := r.server
-	if on == "" && len(state.Servers) > 0 {
-		on = state.Servers[0].Server
 	}
 	return c.tell(ctx, cfg, r, fmt.Sprintf("Asked by the server on %s, process %d, with what it has learned.%s", on, state.PID, before(state.Servers, on)))
 }
