@@ -46,18 +46,20 @@ func (e *EDNS) Avoid(now instant.Time) bool { return now.Before(e.plain) }
 // so that it is worth asking without.
 func (e *EDNS) Rejected(rcode int, now instant.Time) bool {
 	switch {
+	case rcode == dns.RcodeBadVers:
+		return true
 	case now.Before(e.pause):
 		return false
 	case rcode == dns.RcodeServerFailure:
 		return !e.Known(now)
 	}
-	return rcode == dns.RcodeFormatError || rcode == dns.RcodeNotImplemented || rcode == dns.RcodeBadVers
+	return rcode == dns.RcodeFormatError || rcode == dns.RcodeNotImplemented
 }
 
 // AskedAgain notes with which code a query without EDNS was answered that had been
 // rejected with it. It reports whether that was in vain.
-func (e *EDNS) AskedAgain(rcode int, now instant.Time) (futile bool) {
-	if Failure(rcode) {
+func (e *EDNS) AskedAgain(rejected, rcode int, now instant.Time) (futile bool) {
+	if InVain(rejected, rcode) {
 		if e.futile++; e.futile >= maxFutile {
 			e.futile, e.pause = 0, now.Add(futilePause)
 		}
@@ -68,6 +70,13 @@ func (e *EDNS) AskedAgain(rcode int, now instant.Time) (futile bool) {
 		e.plain = now.Add(ednsForgot)
 	}
 	return false
+}
+
+// InVain reports whether a query that was rejected with EDNS fared no better without. Another
+// failure says that EDNS was the reason, and the name is another matter: so reply servers without
+// EDNS that refuse all names but their own.
+func InVain(rejected, rcode int) bool {
+	return Failure(rcode) && (rcode == rejected || rejected == dns.RcodeServerFailure)
 }
 
 // Failure reports whether a code says that the query came to nothing.

@@ -116,7 +116,7 @@ func TestR19WorthOfOthers(t *testing.T) {
 			t.Errorf("back again: worth %v", worth)
 		}
 		u.mu.Lock()
-		u.known.EDNS.AskedAgain(dns.RcodeSuccess, instant.Now())
+		u.known.EDNS.AskedAgain(dns.RcodeFormatError, dns.RcodeSuccess, instant.Now())
 		u.known.DNSSEC.Show(instant.Now())
 		u.mu.Unlock()
 		if known, worth := u.Signs(q); known || worth != 0 {

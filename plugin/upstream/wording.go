@@ -62,7 +62,7 @@ func (x *Exchange) rejectsEDNS(reply []byte, now instant.Time) bool {
 	e := &x.u.known.EDNS
 	switch {
 	case x.query.plain == afterRejected:
-		if e.AskedAgain(wire.Rcode(reply), now) && wire.HasOPT(x.spare.msg) {
+		if e.AskedAgain(wire.Rcode(x.spare.msg), wire.Rcode(reply), now) && wire.HasOPT(x.spare.msg) {
 			e.Show(now)
 		}
 		return false
@@ -96,7 +96,7 @@ func (x *Exchange) rejectsEDNS(reply []byte, now instant.Time) bool {
 // wasNotEDNS reports whether a reply to the query without EDNS is as bad as the one that
 // rejected EDNS, which is the one that counts then.
 func (x *Exchange) wasNotEDNS(reply []byte) bool {
-	return x.query.plain == afterRejected && known.Failure(wire.Rcode(reply)) && wire.Check(x.spare.msg) == nil
+	return x.query.plain == afterRejected && known.InVain(wire.Rcode(x.spare.msg), wire.Rcode(reply)) && wire.Check(x.spare.msg) == nil
 }
 
 // learnSigning notes that the upstream signs, if a reply shows it. Signatures that are
