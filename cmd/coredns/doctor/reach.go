@@ -54,7 +54,10 @@ func reach(ctx context.Context, m *machine) (f found, err error) {
 
 // instead says who is asked in place of dnsmus.
 func instead(w *way, ways []way) string {
-	if w.via != "" {
+	switch {
+	case strings.HasSuffix(w.name, " "+w.via): // it is a nameserver itself
+		return ""
+	case w.via != "":
 		return ": it asks " + w.via
 	}
 	var others []string
