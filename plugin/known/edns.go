@@ -15,7 +15,8 @@ const (
 	// be another server by then.
 	ednsForgot = 15 * time.Minute
 	// So many times in a row a query is asked again without EDNS in vain, and then none
-	// for so long: the errors have other reasons.
+	// for so long: the errors have other reasons. But where no query with it was answered within
+	// ednsShown, it may be the reason all the same, and the names have another.
 	maxFutile   = 3
 	futilePause = time.Minute
 	// So many queries in a row have to be answered only when they are asked without EDNS.
@@ -27,8 +28,9 @@ const (
 // and some gateways drop what has it.
 type EDNS struct {
 	shown  instant.Time // when a reply last had it
+	taken  instant.Time // when a query with it was last answered, by a reply without
 	plain  instant.Time // until then the upstream is asked without
-	futile uint8        // queries in a row that were asked again without in vain
+	futile uint8        // queries in a row that were asked again without in vain, up to maxFutile
 	pause  instant.Time // until then no query is asked again without
 	silent uint8        // queries in a row that were answered only without
 }
@@ -60,7 +62,7 @@ func (e *EDNS) Rejected(rcode int, now instant.Time) bool {
 // rejected with it. It reports whether that was in vain.
 func (e *EDNS) AskedAgain(rejected, rcode int, now instant.Time) (futile bool) {
 	if InVain(rejected, rcode) {
-		if e.futile++; e.futile >= maxFutile {
+		if e.futile = min(e.futile+1, maxFutile); e.futile == maxFutile && (e.Known(now) || !e.taken.IsZero() && now.Sub(e.taken) < ednsShown) {
 			e.futile, e.pause = 0, now.Add(futilePause)
 		}
 		return true
@@ -94,6 +96,9 @@ func (e *EDNS) AnsweredPlain(now instant.Time) {
 		e.silent, e.plain = 0, now.Add(ednsForgot)
 	}
 }
+
+// Take notes an answer without EDNS to a query with it.
+func (e *EDNS) Take(now instant.Time) { e.taken = now }
 
 // Show notes a reply with EDNS.
 func (e *EDNS) Show(now instant.Time) { e.shown, e.silent = now, 0 }

@@ -74,7 +74,11 @@ func (x *Exchange) rejectsEDNS(reply []byte, now instant.Time) bool {
 	}
 	rcode := wire.Header(reply).Rcode()
 	if rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError {
-		if e.KnownWell(now) || !wire.HasOPT(reply) {
+		if e.KnownWell(now) {
+			return false
+		}
+		if !wire.HasOPT(reply) {
+			e.Take(now)
 			return false
 		}
 		if rcode = wire.Rcode(reply); rcode != dns.RcodeBadVers {
