@@ -85,8 +85,10 @@ func TestDefault(t *testing.T) {
 	if out := m.run("dnsmus-default", "on"); !strings.Contains(out, "install openresolv") {
 		t.Errorf("beside a DHCP client it says %s", out)
 	}
-	if out, err := m.output("dnsmus-default", "maybe"); err == nil || !strings.Contains(out, "usage") {
-		t.Errorf("%v\n%s", err, out)
+	for _, wrong := range [][]string{{"maybe"}, {"off", "on"}, {"", ""}} {
+		if out, err := m.output(append([]string{"dnsmus-default"}, wrong...)...); err == nil || !strings.Contains(out, "usage") {
+			t.Errorf("%q: %v\n%s", wrong, err, out)
+		}
 	}
 }
 

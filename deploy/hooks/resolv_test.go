@@ -76,6 +76,14 @@ func TestResolv(t *testing.T) {
 	}
 }
 
+// The file is its input, and no argument.
+func TestResolvArgument(t *testing.T) {
+	out, err := exec.Command("./dnsmus-resolv", "/etc/resolv.conf").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "usage: ./dnsmus-resolv <FILE") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // Addresses of this machine are left out, however they are written: there is dnsmus itself. What
 // only looks like one is not.
 func TestResolvOwnAddresses(t *testing.T) {
