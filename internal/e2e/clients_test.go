@@ -104,12 +104,12 @@ func TestOneTypeIsKnownAtOnce(t *testing.T) {
 						}
 					}
 				}
-				for _, qtype := range []string{"AAAA", "TYPE65", "MX"} {
-					if qtype == "MX" && refusal == "NXDOMAIN" {
-						continue // who asks for it alone, and first, is told what all say
-					}
+				for _, qtype := range []string{"AAAA", "TYPE65", "MX", "TXT", "SRV", "TYPE65535"} {
 					name := "first-" + strings.ToLower(qtype) + ".corp.example"
-					l.expect("@"+front+" "+name+" "+qtype, "NOERROR")
+					if got := l.dig("@" + front + " " + name + " " + qtype); got.String() != "NOERROR" {
+						t.Errorf("%s %s: %s", name, qtype, got.text)
+					}
+					l.expect("@"+front+" +dnssec with-do-"+name+" "+qtype, "NOERROR")
 					l.expect("@"+front+" "+name, "NOERROR 10.1.0.10")
 				}
 			})

@@ -120,6 +120,9 @@ func (e *Entry[U]) Len() int { return len(e.body.msg) }
 // Rcode is that of the reply.
 func (e *Entry[U]) Rcode() int { return wire.Header(e.body.msg).Rcode() }
 
+// Signed reports whether the reply has signatures.
+func (e *Entry[U]) Signed() bool { return wire.Signed(e.body.msg) }
+
 // Options are the options of the reply, for clients with EDNS (RFC 6891, section 6.1.2).
 func (e *Entry[U]) Options() []byte { return e.body.options }
 

@@ -285,4 +285,13 @@ func referral(m *dns.Msg) {
 
 func nxdomain(m *dns.Msg) { m.Rcode = dns.RcodeNameError; soa(m) }
 
+// hijack is an IPv4 address of a name that nobody has.
+func hijack(m *dns.Msg) {
+	if m.Question[0].Qtype == dns.TypeA {
+		good(m)
+	} else {
+		nxdomain(m)
+	}
+}
+
 func code(rcode int) func(*dns.Msg) { return func(m *dns.Msg) { m.Rcode = rcode } }

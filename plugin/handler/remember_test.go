@@ -68,7 +68,7 @@ func TestR25Remembered(t *testing.T) {
 			nxdomain(m)
 		})}, want: "servfail SERVFAIL - false", legs: "servfail NXDOMAIN", why: api.WhyAlias, changed: "alias"},
 		{what: "special", name: "x.onion.", behave: []func(asked){denies(good)}, want: "nxdomain NXDOMAIN - true", why: api.WhySpecial, changed: "special"},
-		{what: "bogus beside a denial", change: bogus, behave: []func(asked){denies(nxdomain), denies(good)}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, bogus NOERROR", why: api.WhyBogus},
+		{what: "bogus beside a denial", change: bogus, behave: []func(asked){denies(nxdomain), denies(hijack)}, want: "nxdomain NXDOMAIN 0 true", legs: "nxdomain NXDOMAIN, bogus NOERROR", why: api.WhyBogus},
 		{what: "bogus", change: bogus, behave: []func(asked){denies(good)}, want: "bogus NOERROR 0 true", legs: "bogus NOERROR", why: api.WhyBogus},
 	} {
 		t.Run(tc.what, func(t *testing.T) {

@@ -153,7 +153,7 @@ func TestR3BestOfTheRest(t *testing.T) {
 		{"NXDOMAIN, bare NXDOMAIN", nxdomain, code(dns.RcodeNameError), dns.RcodeNameError, 0, 1, nil},
 		{"SERVFAIL, REFUSED", code(dns.RcodeServerFailure), code(dns.RcodeRefused), dns.RcodeServerFailure, 0, 0, nil},
 		{"NOTIMP, REFUSED", code(dns.RcodeNotImplemented), code(dns.RcodeRefused), dns.RcodeNotImplemented, 0, 0, nil},
-		{"NXDOMAIN, bogus", nxdomain, good, dns.RcodeNameError, 0, 1, bogus},
+		{"NXDOMAIN, bogus", nxdomain, hijack, dns.RcodeNameError, 0, 1, bogus},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
 			t.Parallel()

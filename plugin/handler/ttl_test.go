@@ -62,7 +62,7 @@ func TestR7NoDenialForLong(t *testing.T) {
 		what, network string
 		ask           func(*dns.Msg)
 		more          func(*dns.Msg) // that the reply has
-		do            bool
+		proof         bool           // and the client wants that
 		truncated     bool
 	}{
 		{what: "bytes", network: "udp"},
@@ -72,9 +72,9 @@ func TestR7NoDenialForLong(t *testing.T) {
 			m.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: "0011223344556677"}}
 		}},
 		{what: "TCP", network: "tcp"},
-		{what: "DO, not signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, do: true},
-		{what: "DO, signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, do: true},
-		{what: "DO, signed, TCP", network: "tcp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, do: true},
+		{what: "DO, not signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }},
+		{what: "DO, signed", network: "udp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, proof: true},
+		{what: "DO, signed, TCP", network: "tcp", ask: func(m *dns.Msg) { m.SetEdns0(1232, true) }, more: signed, proof: true},
 		{what: "cut to fit the client", network: "udp", more: long, truncated: true},
 	}
 	for _, denial := range denials {
@@ -123,7 +123,7 @@ func TestR7NoDenialForLong(t *testing.T) {
 						if conclusive {
 							answer = max(answer, denial.answer)
 						}
-						noData := proven && strings.HasPrefix(denial.what, "NXDOMAIN") && !path.do // R18
+						noData := proven && strings.HasPrefix(denial.what, "NXDOMAIN") && !path.proof // R18
 						if r.Truncated != (path.truncated && !noData) {
 							t.Errorf("%s: TC is %v", path.what, r.Truncated)
 						}

@@ -73,7 +73,7 @@ func (c *call) await(ctx context.Context, until time.Duration) (over bool) {
 	c.Members = c.race.Members
 	c.Took = time.Since(c.race.Begun())
 	c.race.AddEnds(&c.Result)
-	c.learn(c.race.plain.Msg)
+	c.learn(ctx, c.race.plain.Msg)
 	now := time.Now()
 	c.keep(now)
 	if c.late != nil || c.pool.cfg.Over != nil {

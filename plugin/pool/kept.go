@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/cache"
+	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // newCache returns a cache for the pool's replies; nil: nothing is kept.
@@ -38,10 +39,25 @@ func (p *Pool) mayKnow(m *Member, question []byte) bool {
 // Kept returns what is kept for a question, how old it is, and what may be done with it.
 func (p *Pool) Kept(question []byte, f cache.Flags, now time.Time) (*Kept, time.Duration, cache.State) {
 	e, age, state := p.cache.Get(question, f, now)
+	if state == cache.Alive && p.disproved(e, question, f, now) {
+		return nil, 0, cache.None
+	}
 	if state == cache.Alive || state == cache.Held { // so nobody is asked
 		p.wanted(now)
 	}
 	return e, age, state
+}
+
+// disproved reports whether a denial of a name is kept that was found to exist since (R18).
+func (p *Pool) disproved(e *Kept, question []byte, f cache.Flags, now time.Time) bool {
+	if e.Verdict < race.NXDomain || e.Verdict > race.NXDomainChain || f&cache.DO != 0 && e.Signed() {
+		return false
+	}
+	names := &p.set.Load().route(question).names
+	if e.Verdict == race.NXDomainChain {
+		return names.Answered(question, now)
+	}
+	return names.Exists(question, now)
 }
 
 // wanted tells all upstreams, once a second at most, that there are clients.

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ import (
 // learn learns from the replies. A denial of a name that is known to exist, or was when the
 // race began, or is found to, becomes NODATA (R18). One at the end of aliases stays as it is,
 // unless the name has a living answer of another type: it says itself that the name exists.
-func (c *call) learn(query []byte) {
+func (c *call) learn(ctx context.Context, query []byte) {
 	if c.pool != nil {
 		c.pool.besides.leave(c)
 	}
@@ -46,7 +47,7 @@ func (c *call) learn(query []byte) {
 		}
 	}
 	denied := race.NXDomain <= c.Verdict && c.Verdict <= race.NXDomainChain
-	if denied && !c.race.setup().Final && !checksSignatures(query) && (c.hasOther(now) || c.exists(question)) {
+	if denied && !c.race.setup().Final && !keepsDenial(query, c.Msg) && (c.hasOther(now) || c.exists(ctx, question)) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven, c.Parts = true, nil
 	} else if c.question != nil {

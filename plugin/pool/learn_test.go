@@ -127,7 +127,7 @@ func (s *set) hold(t *testing.T, msg []byte, do []doing) (c *call, took time.Dur
 	start := time.Now()
 	c.Result.Result = c.race.race.Wait(t.Context())
 	took = time.Since(start)
-	c.learn(msg)
+	c.learn(t.Context(), msg)
 	c.race.End()
 	return c, took, a.asked
 }

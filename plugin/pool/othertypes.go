@@ -8,67 +8,54 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
 )
 
 // exists reports whether the name of a question, which was denied, is proven to exist by a
-// reply for another type (R18). Clients ask for A and AAAA at once, and some take the denial
-// of one for that of both. So races for other types that are under way are waited for; and
-// without one, upstreams that failed this type are asked for another. If all deny the name, as
-// resolvers do that have no other type than A (RFC 4074, section 4.2), A is asked of all, where
-// clients ask for it besides. It takes no longer than the race may.
-func (c *call) exists(question []byte) bool {
+// reply for another type (R18). There are resolvers that deny a name for all types but that of
+// its address (RFC 4074, section 4.2), and clients that take the denial of one type for that of
+// all. So calls for an address that are under way are waited for; and without one, an address is
+// asked for. It takes no longer than the race may.
+func (c *call) exists(ctx context.Context, question []byte) bool {
 	chain := c.Verdict == race.NXDomainChain // which says itself that the name exists; an answer says more
-	proven := func() bool {
-		if chain {
-			return c.set.names.Answered(question, c.race.Begun())
-		}
-		return c.set.names.Exists(question, c.race.Begun())
-	}
-	if proven() {
+	if c.proven(question, chain) {
 		return true
 	}
 	if c.pool == nil {
 		return false
 	}
-	c.pool.calls.learned(c) // before it waits for a race that may wait for this one
-	other := otherType(wire.QuestionType(question))
-	waited := false
-	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		if qtype == wire.QuestionType(question) {
+	qtype := wire.QuestionType(question)
+	c.pool.calls.learned(c) // before it waits for a call that may wait for this one
+	for _, other := range addressTypes {
+		if other == qtype {
 			continue
 		}
-		if c.awaitType(qtype) {
-			waited = waited || qtype == other
-		}
-		if proven() {
+		begins := other == otherType(qtype) && !chain && !c.Filtered && mayHaveAddress(question) && !c.pool.lately.has(question, other, time.Now())
+		if c.shownBy(ctx, other, begins) || c.proven(question, chain) {
 			return true
 		}
 	}
-	now := time.Now()
-	if wire.QuestionType(question) == dns.TypeA {
-		c.pool.lately.denied(question, now)
+	if isAddress(qtype) && c.Conclusive() {
+		c.pool.lately.denied(question, c.race.Begun())
 	}
-	switch {
-	case waited, chain:
-		return false
-	case besideA(question) && !c.pool.lately.has(question, now):
-		c.askAll(question)
-	case c.Conclusive():
-		return false
-	default:
-		c.askType(other)
-	}
-	return proven()
+	return false
 }
 
-// besideA reports whether clients that ask a question use to ask for A as well.
-func besideA(question []byte) bool {
-	qtype := wire.QuestionType(question)
-	return qtype == dns.TypeAAAA || qtype == dns.TypeHTTPS
+// proven reports whether a reply for another type shows that the name of a question exists, or has
+// an answer: to the upstreams of the race, or to those that have taken their place.
+func (c *call) proven(question []byte, answer bool) bool {
+	is, now := (*knowledge.Names).Exists, c.race.Begun()
+	if answer {
+		is = (*knowledge.Names).Answered
+	}
+	return is(&c.set.names, question, now) || c.pool != nil && is(&c.pool.set.Load().route(question).names, question, now)
 }
+
+// addressTypes are the types by which a name is shown to exist, if anything shows that.
+var addressTypes = [...]uint16{dns.TypeA, dns.TypeAAAA}
 
 // otherType is the type that a name is asked for to learn whether it exists.
 func otherType(qtype uint16) uint16 {
@@ -78,83 +65,92 @@ func otherType(qtype uint16) uint16 {
 	return dns.TypeA
 }
 
+// isAddress reports whether a type is that of an address.
+func isAddress(qtype uint16) bool { return qtype == dns.TypeA || qtype == dns.TypeAAAA }
+
+// reverse are the zones whose names stand for addresses, and have none, in wire format (RFC 1035,
+// section 3.5; RFC 3596, section 2.5).
+var reverse = [...]string{"\x07in-addr\x04arpa\x00", "\x03ip6\x04arpa\x00"}
+
+// mayHaveAddress reports whether the name of a question may be that of a host. Who asks for an
+// address thinks so. Names that begin with an underscore are no hosts (RFC 8552, section 1.1).
+func mayHaveAddress(question []byte) bool {
+	if isAddress(wire.QuestionType(question)) {
+		return true
+	}
+	var buf [255]byte
+	name := wire.AppendName(buf[:0], question)
+	if len(name) > 1 && name[1] == '_' {
+		return false
+	}
+	return !slices.ContainsFunc(reverse[:], func(zone string) bool { return wire.Below(name, []byte(zone)) })
+}
+
 // left is how long the call may still take.
 func (c *call) left() time.Duration {
 	return c.set.cfg.Rules.Timeout - time.Since(c.race.Begun())
 }
 
-// awaitType waits for the race for another type of the same name, and reports whether there
-// was one.
-func (c *call) awaitType(qtype uint16) bool {
-	learned := c.pool.calls.during(keyOf(ofType(c.race.plain, qtype)), c.set)
-	if learned == nil {
+// shownBy reports whether the call for another type of the name shows that it exists. If none is
+// under way it begins one, if it is to do that, as for a client, so that clients share it.
+func (c *call) shownBy(ctx context.Context, qtype uint16, begins bool) bool {
+	left := c.left()
+	if left <= 0 || ctx.Err() != nil {
 		return false
 	}
-	timer := time.NewTimer(c.left())
-	defer timer.Stop()
-	select {
-	case <-learned:
-	case <-timer.C:
+	var q Query
+	if begins {
+		var err error
+		q, err = c.race.query.Named(nameOf(wire.Question(c.race.plain.Msg)), qtype)
+		begins = err == nil
 	}
-	return true
-}
-
-// askAll asks for A of the same name, as a client would, so that clients share the race.
-func (c *call) askAll(question []byte) {
-	q, err := c.race.query.Named(nameOf(question), dns.TypeA)
-	left := c.left()
-	if err != nil || left <= 0 {
-		return
+	key := keyOf(ofType(c.race.plain, qtype))
+	other, first := c.pool.calls.joinOther(c, key, begins)
+	if other == nil {
+		return false
 	}
-	over := make(chan struct{})
-	key := keyOf(q.Plain())
-	other, first := c.pool.calls.join(key, c.pool, wire.Question(q.Plain().Msg))
+	over := make(chan *Result, 1)
 	go func() {
 		defer close(over)
+		defer func() { _ = recover() }() // of a library that reads what an upstream says
 		if first {
-			c.pool.run(other, key, q, nil)
+			over <- c.pool.run(other, key, q, nil)
 		} else {
-			other.outcome()
+			over <- other.outcome()
 		}
 	}()
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
-	case <-over:
+	case res := <-over: // the upstreams may be others by now, so it counts by itself
+		return res != nil && res.showsName(c.Verdict == race.NXDomainChain)
 	case <-timer.C:
+	case <-ctx.Done():
 	}
+	return false
 }
 
-// askType asks the upstreams that failed this type for another one, and learns from what they
-// say.
-func (c *call) askType(qtype uint16) {
-	var legs []int
-	r := &Race{set: c.race.set}
-	for i, err := range c.Errs {
-		if failedType(err) {
-			legs = append(legs, i)
-			r.Members = append(r.Members, c.Members[i])
-		}
+// showsName reports whether it was shown that the name exists, or if that is meant, has an answer.
+func (r *Result) showsName(answer bool) bool {
+	return r.Verdict == race.Good || r.Stale != nil || !answer && (r.Verdict == race.Alias || r.Verdict == race.NoDataSOA)
+}
+
+// joinOther returns the call with that key, for another type of the name of a call that is denied,
+// and whether it is new; nil: there is none, or it waits for this one. A name that was asked of a
+// link's upstreams alone is shown to no others, should these be gone (R7).
+func (cs *calls) joinOther(c *call, key string, begins bool) (other *call, first bool) {
+	question := wire.Question(c.race.plain.Msg)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	other = cs.underway[key]
+	if begins && (!c.set.part || c.pool.set.Load().route(question) == c.set) {
+		other, first = cs.joinLocked(key, c.pool, question)
 	}
-	timeout := c.left()
-	if len(legs) == 0 || timeout <= 0 {
-		return
+	if other == nil || other.race.waitsFor(&c.race, nil) {
+		return nil, false
 	}
-	q := &otherQuery{plain: ofType(c.race.plain, qtype)}
-	if c.race.encrypted != nil {
-		q.encrypted = ofType(c.race.encrypted, qtype)
-	}
-	r.prepare(q)
-	setup := r.setup()
-	setup.Rules = c.race.setup().Rules
-	setup.Timeout, setup.Watched = timeout, true
-	r.begin(&c.pool.clock)
-	defer r.End()
-	r.Wait(context.Background())
-	for at, i := range legs {
-		verdict, reply := r.race.Reply(at)
-		c.set.names.Replied(wire.Question(q.plain.Msg), i, verdict, reply, time.Now())
-	}
+	c.race.waits = append(c.race.waits, other)
+	return other, first
 }
 
 // confirm asks an upstream once more, in the background, for a type of the name that it has
@@ -200,13 +196,6 @@ func (c *call) confirm(leg int, qtype uint16) {
 type confirmation struct {
 	of  *Member
 	key string
-}
-
-// failedType reports whether an upstream that gave no opinion may give one for another type.
-func failedType(err error) bool {
-	return err != nil && slices.ContainsFunc([]error{
-		race.ErrServFail, race.ErrRefused, race.ErrUnable, race.ErrReferral, race.ErrUnreadable, race.ErrUnresponsive,
-	}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // otherQuery is a [Query] of our own for another type than the client's.

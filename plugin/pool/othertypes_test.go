@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,6 +77,45 @@ func (l *lame) count(qtype uint16) int {
 	return l.types[qtype]
 }
 
+// mustHaveSeen fails the test if the resolver was not asked for those types, so many times each, and
+// no others. All queries of races that are over were sent; they may come later.
+func (l *lame) mustHaveSeen(t *testing.T, what string, want map[uint16]int) {
+	t.Helper()
+	testkit.Eventually(t, func() error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !maps.Equal(l.types, want) {
+			return fmt.Errorf("%s: it was asked for types %v, want %v", what, l.types, want)
+		}
+		return nil
+	})
+}
+
+// counting counts what a resolver of a town is asked, by type.
+type counting struct {
+	mu    sync.Mutex
+	types map[uint16]int
+	says  func(name string, qtype uint16) string
+}
+
+func (c *counting) count(name string, qtype uint16) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.types == nil {
+		c.types = make(map[uint16]int)
+	}
+	if name != "ipv4only.arpa." {
+		c.types[qtype]++
+	}
+	return c.says(name, qtype)
+}
+
+func (c *counting) of(qtype uint16) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.types[qtype]
+}
+
 // askFor asks for a type of a name.
 func askFor(t *testing.T, name string, qtype uint16, dnssec bool) *query {
 	t.Helper()
@@ -113,25 +153,15 @@ func TestR18OtherTypeIsAsked(t *testing.T) {
 					t.Errorf("%s, %s, query %d: it was asked %d times", what, dns.Type(tc.asked), i, n)
 				}
 			}
-			want := 0 // for it denies the name
-			if tc.asked == dns.TypeAAAA || tc.asked == dns.TypeHTTPS {
-				want = 1 // clients ask all for A, too
-			}
-			testkit.Eventually(t, func() error {
-				if n := other.count(tc.knows); n != want {
-					return fmt.Errorf("%s, %s: one that denies the name was asked for %s %d times", what, dns.Type(tc.asked), dns.Type(tc.knows), n)
-				}
-				return nil
-			})
-			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", tc.asked, true), nil); res.Proven || res.Verdict != race.NXDomain {
+			other.mustHaveSeen(t, what, map[uint16]int{tc.asked: 2, tc.knows: 1}) // as by a client
+			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", tc.asked, true), nil); !res.Proven {
 				t.Errorf("%s, with DO: %v", what, res.Verdict)
 			}
 		}
 	}
 }
 
-// R18: where nobody knows the name, it is denied; and where all have denied it, nobody is
-// asked for another type.
+// R18: where nobody knows the name, it is denied, though some gave no opinion.
 func TestR18StillDenied(t *testing.T) {
 	for what, rcode := range lameRcodes {
 		broken, denier := newLame(t, dns.TypeNone, rcode), newLame(t, dns.TypeNone, dns.RcodeNameError)
@@ -139,61 +169,149 @@ func TestR18StillDenied(t *testing.T) {
 		if res.Proven || res.Verdict != race.NXDomain || res.Conclusive() {
 			t.Errorf("%s: %v, %v", what, res.Verdict, res.Errs)
 		}
-		if n := denier.count(dns.TypeAAAA); n != 0 {
-			t.Errorf("%s: who denied it was asked for another type %d times", what, n)
-		}
-	}
-	denier := newLame(t, dns.TypeNone, dns.RcodeNameError)
-	res, _ := newPool(t, denier.Server).Ask(ask(t, "none.example."), nil)
-	if !res.Conclusive() || denier.count(dns.TypeAAAA) != 0 {
-		t.Errorf("%v, asked for another type %d times", res.Errs, denier.count(dns.TypeAAAA))
 	}
 }
 
-// R18: a resolver that has A denies the name for other types, and so do all others. Those that
-// clients ask for beside A are not denied, whichever comes first, nor with whom else; A is asked
-// for once. If that is denied as well it is so for a moment, and not asked for again.
-func TestR18AllDeny(t *testing.T) {
-	for _, first := range []uint16{dns.TypeAAAA, dns.TypeHTTPS} {
-		knower, denier := newLame(t, dns.TypeA, dns.RcodeNameError), newLame(t, dns.TypeNone, dns.RcodeNameError)
-		p := newPool(t, denier.Server, knower.Server)
-		results := make(chan *Result, 6)
-		for range cap(results) {
-			go func() {
-				res, _ := p.Ask(askFor(t, "wiki.corp.example.", first, false), nil)
-				results <- res
-			}()
-		}
-		for range cap(results) {
-			if res := <-results; !res.Proven || res.Verdict != race.NoData {
-				t.Errorf("%s: %v", dns.Type(first), res.Verdict)
-			}
-		}
-		if res, _ := p.Ask(ask(t, "wiki.corp.example."), nil); res.Verdict != race.Good {
-			t.Errorf("A: %v", res.Verdict)
-		}
-		if res, _ := p.Ask(askFor(t, "wiki.corp.example.", first, true), nil); res.Proven || res.Verdict != race.NXDomain {
-			t.Errorf("%s, with DO: %v", dns.Type(first), res.Verdict)
-		}
-		testkit.Eventually(t, func() error {
-			if n := denier.count(dns.TypeA); n != 2 { // one is the client's
-				return fmt.Errorf("%s: asked for A %d times", dns.Type(first), n)
-			}
-			return nil
-		})
+// otherThanAddress are types besides those of addresses.
+var otherThanAddress = []uint16{
+	dns.TypeMX, dns.TypeTXT, dns.TypeSRV, dns.TypeNS, dns.TypeSOA, dns.TypeCAA, dns.TypeHTTPS, dns.TypePTR, dns.TypeDS, dns.TypeANY, 65535,
+}
 
-		nobody := newLame(t, dns.TypeNone, dns.RcodeNameError)
-		p = newPool(t, nobody.Server)
-		for _, q := range []*query{
-			askFor(t, "none.example.", dns.TypeMX, false), askFor(t, "none.example.", first, false),
-			askFor(t, "NONE.example.", first, false), ask(t, "nought.example."), askFor(t, "nought.example.", first, false),
-		} {
-			if res, _ := p.Ask(q, nil); res.Proven || res.Verdict != race.NXDomain || !res.Conclusive() {
-				t.Errorf("%s: %v", nameOf(wire.Question(q.msg)), res.Verdict)
+// R18: a resolver has one type of address, and denies the name for all other types, and so do all
+// others. Whatever type is asked for alone is not denied, with DO or without, nor with whom else; the
+// address is asked for once.
+func TestR18AllDeny(t *testing.T) {
+	for _, knows := range addressTypes {
+		others := append([]uint16{otherType(knows)}, otherThanAddress...)
+		for _, first := range others {
+			for _, do := range []bool{false, true} {
+				what := fmt.Sprintf("%s of a name with %s, DO %v", dns.Type(first), dns.Type(knows), do)
+				synctest.Test(t, func(t *testing.T) {
+					denier := &counting{says: always("NXDOMAIN")}
+					knower := &counting{says: func(_ string, qtype uint16) string {
+						if qtype != knows {
+							return "NXDOMAIN"
+						}
+						return map[uint16]string{dns.TypeA: "10.1.2.3", dns.TypeAAAA: "fd00::1"}[knows]
+					}}
+					n := newTown(t, []*simple{{delay: 4 * ms, says: denier.count}, {delay: 30 * ms, says: knower.count}})
+					look := func(qtype uint16) *Result {
+						res, _ := n.pool.Ask(askFor(t, "wiki.corp.example.", qtype, do), nil)
+						return res
+					}
+					var all sync.WaitGroup
+					for range 6 {
+						all.Go(func() {
+							if res := look(first); !res.Proven || res.Verdict != race.NoData {
+								t.Errorf("%s: %v", what, res.Verdict)
+							}
+						})
+					}
+					all.Wait()
+					if n := denier.of(knows); n != 1 {
+						t.Errorf("%s: %s was asked for %d times", what, dns.Type(knows), n)
+					}
+					if res := look(knows); res.Verdict != race.Good {
+						t.Errorf("%s, then %s: %v", what, dns.Type(knows), res.Verdict)
+					}
+					for _, qtype := range others {
+						if res := look(qtype); !res.Proven {
+							t.Errorf("%s, then %s: %v", what, dns.Type(qtype), res.Verdict)
+						}
+					}
+					n.end()
+				})
 			}
 		}
-		if n := nobody.count(dns.TypeA); n != 2 {
-			t.Errorf("%s: nobody was asked for A %d times", dns.Type(first), n)
+	}
+}
+
+// R18: what it costs to deny a name, in queries to an upstream: types of addresses are asked for
+// once, by whatever a client asks, and for five seconds not again. Names that are no hosts cost
+// nothing.
+func TestR18Cost(t *testing.T) {
+	const a, aaaa, https, mx, txt = dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS, dns.TypeMX, dns.TypeTXT
+	type count map[uint16]int
+	for _, tc := range []struct {
+		name string
+		asks [][]uint16 // one after the other, and each at once
+		want count
+	}{
+		{"none.example.", [][]uint16{{a}}, count{a: 1, aaaa: 1}},
+		{"none.example.", [][]uint16{{a, aaaa}}, count{a: 1, aaaa: 1}},
+		{"none.example.", [][]uint16{{a, aaaa, https}, {a, aaaa, https}}, count{a: 2, aaaa: 2, https: 2}},
+		{"none.example.", [][]uint16{{aaaa}}, count{aaaa: 1, a: 1}},
+		{"none.example.", [][]uint16{{a}, {a}, {a}}, count{a: 3, aaaa: 1}},
+		{"none.example.", [][]uint16{{a}, {aaaa}}, count{a: 1, aaaa: 2}},
+		{"none.example.", [][]uint16{{mx}}, count{mx: 1, a: 1, aaaa: 1}},
+		{"none.example.", [][]uint16{{mx}, {txt}, {https}, {mx}}, count{mx: 2, txt: 1, https: 1, a: 1, aaaa: 1}},
+		{"none.example.", [][]uint16{{mx}, {a}, {aaaa}, {txt}}, count{mx: 1, txt: 1, a: 2, aaaa: 2}},
+		{"_dmarc.example.", [][]uint16{{txt}}, count{txt: 1}},
+		{"_sip._tcp.example.", [][]uint16{{dns.TypeSRV}}, count{dns.TypeSRV: 1}},
+		{"_8443._https.example.", [][]uint16{{https}}, count{https: 1}},
+		{"_odd.example.", [][]uint16{{aaaa}}, count{aaaa: 1, a: 1}}, // who asks thinks that it is a host
+		{"gc._msdcs.example.", [][]uint16{{txt}}, count{txt: 1, a: 1, aaaa: 1}},
+		{"1.0.0.10.IN-ADDR.arpa.", [][]uint16{{dns.TypePTR}}, count{dns.TypePTR: 1}},
+		{"1.0.0.d.f.ip6.arpa.", [][]uint16{{dns.TypePTR}, {dns.TypeSOA}}, count{dns.TypePTR: 1, dns.TypeSOA: 1}},
+		{"ip6.arpa.", [][]uint16{{dns.TypeNS}}, count{dns.TypeNS: 1}},
+		{"arpa.", [][]uint16{{dns.TypeNS}}, count{dns.TypeNS: 1, a: 1, aaaa: 1}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			nobody := &counting{says: always("NXDOMAIN")}
+			n := newTown(t, []*simple{{delay: 4 * ms, says: nobody.count}})
+			for _, qtypes := range tc.asks {
+				for _, r := range n.look(tc.name, qtypes...) {
+					if r.Proven || r.Verdict != race.NXDomainSOA || !r.Conclusive() {
+						t.Errorf("%s %v: %v, %v", tc.name, qtypes, r.Verdict, r.Errs)
+					}
+				}
+			}
+			if !maps.Equal(nobody.types, tc.want) {
+				t.Errorf("%s %v: it was asked for types %v, want %v", tc.name, tc.asks, nobody.types, tc.want)
+			}
+			n.end()
+		})
+	}
+}
+
+// R18: what was denied a moment ago is asked for again when the upstreams are others.
+func TestR18OthersKnow(t *testing.T) {
+	denier, knower := newLame(t, dns.TypeNone, dns.RcodeNameError), newLame(t, dns.TypeA, dns.RcodeNameError)
+	p := newPool(t, denier.Server)
+	for _, all := range [][]server.Server{{denier.Server, knower.Server}, {denier.Server}, {knower.Server, denier.Server}} {
+		for _, qtype := range otherThanAddress {
+			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", qtype, false), nil); res.Proven != (len(p.Members()) > 1) {
+				t.Errorf("%d upstreams, %s: %v", len(p.Members()), dns.Type(qtype), res.Verdict)
+			}
+		}
+		p.Replace(all)
+	}
+}
+
+// R18: a denial that the zone has signed stays for a client that checks signatures: nothing that is
+// signed could take its place.
+func TestR18Signed(t *testing.T) {
+	knower := newLame(t, dns.TypeA, dns.RcodeNameError)
+	signs := server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg).SetRcode(q, dns.RcodeNameError)
+		if q.IsEdns0() != nil && q.IsEdns0().Do() {
+			sig, err := dns.NewRR(". 60 IN RRSIG SOA 8 0 60 20300101000000 20200101000000 1 . AAAA")
+			if err != nil {
+				panic(err)
+			}
+			m.Ns = []dns.RR{sig}
+		}
+		w.WriteMsg(m)
+	}))
+	p := newPool(t, signs, knower.Server)
+	for range 2 { // the second time it has the proof
+		for _, qtype := range append([]uint16{dns.TypeAAAA}, otherThanAddress...) {
+			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", qtype, true), nil); res.Proven || res.Verdict != race.NXDomain || !wire.Signed(res.Msg) {
+				t.Errorf("%s with DO: %v", dns.Type(qtype), res.Verdict)
+			}
+			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", qtype, false), nil); !res.Proven {
+				t.Errorf("%s without: %v", dns.Type(qtype), res.Verdict)
+			}
 		}
 	}
 }
@@ -203,17 +321,31 @@ func TestLately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		question := func(name string) []byte { return wire.Question(ask(t, name).msg) }
 		var l lately
+		has := func(name string, qtype uint16) bool { return l.has(question(name), qtype, time.Now()) }
 		l.denied(question("a.example."), time.Now())
-		if !l.has(question("A.Example."), time.Now()) || l.has(question("b.example."), time.Now()) {
-			t.Error("it knows another name, or not its own")
+		if !has("A.Example.", dns.TypeA) || has("b.example.", dns.TypeA) || has("a.example.", dns.TypeAAAA) {
+			t.Error("it knows another name or type, or not its own")
 		}
 		time.Sleep(momentDenied - tick)
-		if !l.has(question("a.example."), time.Now()) {
+		if !has("a.example.", dns.TypeA) {
 			t.Error("it is forgotten too soon")
 		}
 		time.Sleep(2 * tick)
-		if l.has(question("a.example."), time.Now()) {
+		if has("a.example.", dns.TypeA) {
 			t.Error("it is not forgotten")
+		}
+		begun := time.Now()
+		l.denied(question("a.example."), begun)
+		time.Sleep(time.Millisecond)
+		l.forget(time.Now())
+		if has("a.example.", dns.TypeA) {
+			t.Error("it outlives a change of the upstreams")
+		}
+		if l.denied(question("a.example."), begun); has("a.example.", dns.TypeA) {
+			t.Error("what began before a change counts after it")
+		}
+		if l.denied(question("a.example."), time.Now()); !has("a.example.", dns.TypeA) {
+			t.Error("what began after a change does not count")
 		}
 	})
 }
@@ -242,7 +374,7 @@ func TestR18RaceUnderWay(t *testing.T) {
 			for waits := false; !waits; time.Sleep(time.Millisecond) {
 				p.calls.mu.Lock()
 				for _, c := range p.calls.underway {
-					waits = waits || c.learned != nil
+					waits = waits || len(c.race.waits) > 0
 				}
 				p.calls.mu.Unlock()
 			}

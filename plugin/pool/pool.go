@@ -19,7 +19,7 @@ type Pool struct {
 	set     atomic.Pointer[set] // stored by Replace alone
 	calls   calls
 	besides besides
-	lately  lately // denied for the type A
+	lately  lately
 	links   links
 
 	cache     *cache.Cache[*Member] // nil: nothing is kept

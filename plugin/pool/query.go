@@ -48,14 +48,23 @@ func ofType(q *upstream.Query, qtype uint16) *upstream.Query {
 	return &other
 }
 
+// keepsDenial reports whether a denial goes to the client as it is, though the name may exist: it
+// is signed, and the client checks that. Nothing could be given in its place that is signed, too.
+// A denial without signatures is worth no more to a validator than NODATA without.
+func keepsDenial(query, reply []byte) bool {
+	return hasTSIG(query) || wire.DO(query) && wire.Signed(reply)
+}
+
 // checksSignatures reports whether the client checks signatures: of records (DO; RFC 3225,
 // section 3) or of the message (TSIG; RFC 8945, section 5.3).
-func checksSignatures(query []byte) (signed bool) {
+func checksSignatures(query []byte) bool { return hasTSIG(query) || wire.DO(query) }
+
+func hasTSIG(query []byte) (has bool) {
 	wire.Records(query, func(r wire.Record) bool {
-		signed = r.Type == dns.TypeTSIG
-		return !signed
+		has = r.Type == dns.TypeTSIG
+		return !has
 	})
-	return signed || wire.DO(query)
+	return has
 }
 
 // nameOf is a name that a question begins with, as people write it.

@@ -76,6 +76,7 @@ func (p *Pool) fell(m *Member) {
 // returned notes that an upstream is back, so that all are asked again in each zone.
 func (p *Pool) returned(m *Member) {
 	now := time.Now()
+	p.lately.forget(now)
 	for _, z := range p.set.Load().allZones() {
 		z.Returned(now)
 	}
@@ -98,6 +99,7 @@ func (p *Pool) changed(old, by []*Member) {
 // ended notes that upstreams may be others, or are reached in another way: what was kept of
 // them ends.
 func (p *Pool) ended(now time.Time) {
+	p.lately.forget(now)
 	if p.cache != nil {
 		p.cache.Changed(now)
 	}
