@@ -179,7 +179,7 @@ func TestPrometheus(t *testing.T) {
 	prom.becomes(to("wins_total", known), "10") // denials too: it comes first
 	prom.becomes(to("wins_total", db), "2")
 	prom.becomes("coredns_dnsmus_inconclusive_total", "0")
-	prom.becomes(fmt.Sprintf(`coredns_dnsmus_upstream_request_duration_seconds_count{to=%q, rcode="NXDOMAIN"}`, known), "5")
+	prom.becomes(fmt.Sprintf(`coredns_dnsmus_upstream_request_duration_seconds_count{to=%q, rcode="NXDOMAIN"}`, known), "11") // and A and AAAA of what nobody knows
 
 	p.Signal(syscall.SIGSTOP)
 	asks(1, "NXDOMAIN")

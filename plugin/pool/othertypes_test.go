@@ -174,7 +174,7 @@ func TestR18StillDenied(t *testing.T) {
 
 // otherThanAddress are types besides those of addresses.
 var otherThanAddress = []uint16{
-	dns.TypeMX, dns.TypeTXT, dns.TypeSRV, dns.TypeNS, dns.TypeSOA, dns.TypeCAA, dns.TypeHTTPS, dns.TypePTR, dns.TypeDS, dns.TypeANY, 65535,
+	dns.TypeMX, dns.TypeTXT, dns.TypeSRV, dns.TypeNS, dns.TypeSOA, dns.TypeCAA, dns.TypeHTTPS, dns.TypePTR, dns.TypeANY, 65535,
 }
 
 // R18: a resolver has one type of address, and denies the name for all other types, and so do all
@@ -289,7 +289,7 @@ func TestR18OthersKnow(t *testing.T) {
 }
 
 // R18: a denial that the zone has signed stays for a client that checks signatures: nothing that is
-// signed could take its place.
+// signed could take its place. So does that of DS, which is about the parent.
 func TestR18Signed(t *testing.T) {
 	knower := newLame(t, dns.TypeA, dns.RcodeNameError)
 	signs := server.Plain(testkit.Handle(t, func(w dns.ResponseWriter, q *dns.Msg) {
@@ -303,7 +303,11 @@ func TestR18Signed(t *testing.T) {
 		}
 		w.WriteMsg(m)
 	}))
-	p := newPool(t, signs, knower.Server)
+	p := newPool(t, newLame(t, dns.TypeNone, dns.RcodeNameError).Server, knower.Server)
+	if res, _ := p.Ask(askFor(t, "wiki.corp.example.", dns.TypeDS, true), nil); res.Proven || res.Verdict != race.NXDomain {
+		t.Errorf("DS, not signed: %v", res.Verdict)
+	}
+	p = newPool(t, signs, knower.Server)
 	for range 2 { // the second time it has the proof
 		for _, qtype := range append([]uint16{dns.TypeAAAA}, otherThanAddress...) {
 			if res, _ := p.Ask(askFor(t, "wiki.corp.example.", qtype, true), nil); res.Proven || res.Verdict != race.NXDomain || !wire.Signed(res.Msg) {

@@ -50,9 +50,11 @@ func ofType(q *upstream.Query, qtype uint16) *upstream.Query {
 
 // keepsDenial reports whether a denial goes to the client as it is, though the name may exist: it
 // is signed, and the client checks that. Nothing could be given in its place that is signed, too.
-// A denial without signatures is worth no more to a validator than NODATA without.
+// A denial without signatures is worth no more to a validator than NODATA without. DS is about the
+// parent of the name (RFC 4035, section 3.1.4.1).
 func keepsDenial(query, reply []byte) bool {
-	return hasTSIG(query) || wire.DO(query) && wire.Signed(reply)
+	isDS := wire.QuestionType(wire.Question(query)) == dns.TypeDS
+	return hasTSIG(query) || wire.DO(query) && (isDS || wire.Signed(reply))
 }
 
 // checksSignatures reports whether the client checks signatures: of records (DO; RFC 3225,
