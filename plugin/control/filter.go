@@ -68,6 +68,8 @@ func parseWord(word string, upstreams []string) (filter, error) {
 		return nil, fmt.Errorf("%q lacks what is to follow", word)
 	case strings.Contains(word, ","):
 		return nil, fmt.Errorf("%q: a filter has blanks between its words, no commas, and all of them must be true", word)
+	case strings.HasPrefix(word, "<"):
+		return nil, fmt.Errorf("%q: what took less than a time is '!>' and that time, such as !>500ms", word)
 	}
 	if rest, not := strings.CutPrefix(word, "!"); not {
 		wants, err := parseWord(rest, upstreams)

@@ -50,7 +50,7 @@ func TestFilter(t *testing.T) {
 	for text, want := range map[string]string{
 		"asked:": "asked is one of", "asked:nobody": "asked is one of", ">": "not a duration", ">500": "not a duration", ">-1s": "not a duration", "a..b": `"a..b"`,
 		"@": `"@" lacks`, "only:": `"only:" lacks`, "!": `"!" lacks`, "!!": `"!" lacks`, "!@": `"@" lacks`, strings.Repeat("a", 64) + ".example": "nor another word",
-		"A,AAAA": "no commas", "deneid": "perhaps denied", "!fialed": "perhaps failed", "slwo": "perhaps slow",
+		"A,AAAA": "no commas", "<5ms": "is '!>'", "deneid": "perhaps denied", "!fialed": "perhaps failed", "slwo": "perhaps slow",
 		"@192.0.2.9": `"192.0.2.9" is no upstream; they are 192.0.2.1 and 192.0.2.2`, "only:nobody": "is no upstream", "!@nobody": "is no upstream",
 	} {
 		if _, err := parseFilter(text, []string{"192.0.2.1", "192.0.2.2"}); err == nil || !strings.Contains(err.Error(), want) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
@@ -59,9 +60,12 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	if err != nil {
 		return c.Failed(err)
 	}
-	c.Complain("%s", client.Asked(state))
 	w := writer{out: c.Out, json: c.JSON, several: len(state.Servers) > 1}
-	err = s.Lines(ctx, api.Events, params, w.take)
+	asked := sync.OnceFunc(func() { c.Complain("%s", client.Asked(state)) }) // once the server has taken the filter
+	err = s.Lines(ctx, api.Events, params, func(line []byte) error {
+		asked()
+		return w.take(line)
+	})
 	switch {
 	case err == nil:
 		c.Complain("the server has ended")
