@@ -16,12 +16,15 @@ type Health struct {
 	Last      instant.Time // when it last replied
 	Down      bool
 	DownSince instant.Time
+	UpSince   instant.Time // when a reply last ended that it was down
 }
 
 // heard notes a reply, to whatever query.
 func (h *Health) heard(now instant.Time) {
 	h.Last = now
-	h.Down = false
+	if h.Down {
+		h.Down, h.UpSince = false, now
+	}
 }
 
 // Deadline is when an exchange begun at begun proves the upstream down if it does not
@@ -31,6 +34,12 @@ func (h *Health) Deadline(begun instant.Time, patience time.Duration) instant.Ti
 		return instant.Never
 	}
 	return begun.Add(patience)
+}
+
+// AnsweredOthers reports whether it replied since begun, and was not down in that time: else what
+// was asked then says nothing of its own.
+func (h *Health) AnsweredOthers(begun instant.Time) bool {
+	return !h.Down && h.Last.After(begun) && !begun.Before(h.UpSince)
 }
 
 // silent notes that an exchange begun at begun is unanswered at now, and reports whether

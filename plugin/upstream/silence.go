@@ -154,7 +154,7 @@ func (x *Exchange) noteTypeSilence(now instant.Time, out *outbox) {
 	if x.isZoneProbe() {
 		return
 	}
-	if u.known.Down || !u.known.Last.After(x.wait.silenceFrom) {
+	if !u.known.AnsweredOthers(x.wait.silenceFrom) {
 		return
 	}
 	qtype := x.qtype()

@@ -36,7 +36,7 @@ func (x *Exchange) noteZoneSilence(now instant.Time, out *outbox) {
 		return
 	}
 	x.wait.zoneReported = true
-	if u.known.Down || !u.known.Last.After(x.wait.silenceFrom) {
+	if !u.known.AnsweredOthers(x.wait.silenceFrom) {
 		return
 	}
 	var buf [255]byte
