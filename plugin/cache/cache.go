@@ -6,7 +6,6 @@ package cache
 
 import (
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,11 +138,6 @@ func (c *Cache[U]) Denied(question []byte, by U) {
 	})
 }
 
-// gave reports whether a reply, or a part of it, is that of an upstream.
-func (c *Cache[U]) gave(e *Entry[U], u U) bool {
-	return slices.ContainsFunc(e.Givers, func(giver U) bool { return c.cfg.Same(giver, u) })
-}
-
 // Heard says that an upstream that was silent has given its opinion of a question. A denial
 // without it goes.
 func (c *Cache[U]) Heard(question []byte) {
@@ -187,9 +181,3 @@ func (c *Cache[U]) forget(goes func(*Entry[U]) bool) (n int) {
 var seed = maphash.MakeSeed()
 
 func hash(key []byte) uint64 { return maphash.Bytes(seed, key) }
-
-// Since is how long after a time another one is. The monotonic clock cannot be set, and the
-// wall clock goes on while the machine sleeps: what is over on either is over.
-func Since(t, now time.Time) time.Duration {
-	return max(now.Sub(t), time.Duration(now.UnixNano()-t.UnixNano()))
-}

@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxChanges is how many changes are told apart. What is from before the first of them ends
 // with that.
@@ -64,4 +67,9 @@ func (c *Cache[U]) ends(is change[U], e *Entry[U], question []byte) bool {
 		return true
 	}
 	return c.gave(e, is.who) || is.up && c.cfg.MayKnow(is.who, question)
+}
+
+// gave reports whether a reply, or a part of it, is that of an upstream.
+func (c *Cache[U]) gave(e *Entry[U], u U) bool {
+	return slices.ContainsFunc(e.Givers, func(giver U) bool { return c.cfg.Same(giver, u) })
 }

@@ -160,3 +160,9 @@ func kindOf(r race.Result) (k Kind, keep bool) {
 	}
 	return Failure, true
 }
+
+// Since is how long after a time another one is. The monotonic clock cannot be set, and the
+// wall clock goes on while the machine sleeps: what is over on either is over.
+func Since(t, now time.Time) time.Duration {
+	return max(now.Sub(t), time.Duration(now.UnixNano()-t.UnixNano()))
+}

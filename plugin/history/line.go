@@ -1,7 +1,6 @@
 package history
 
 import (
-	"errors"
 	"strconv"
 	"time"
 
@@ -79,30 +78,6 @@ func (l *Leg) line(qtype uint16) api.Leg {
 	return leg
 }
 
-// Words say what an upstream said, or why it did not.
-func (l *Leg) Words(qtype uint16) string {
-	text := printable.Text(string(l.text))
-	switch {
-	case l.Unasked:
-		return "not asked, because another one knows the zone"
-	case l.Missing && text != "":
-		return text
-	case errors.Is(l.err, race.ErrDown) || l.Down && l.Verdict == race.None:
-		return "no reply: the upstream is down"
-	case l.err != nil:
-		return l.err.Error()
-	case l.Missing:
-		return "the query to it failed"
-	case l.Verdict == race.None:
-		return "no reply until the race was over"
-	}
-	words := l.Verdict.Words(dns.Type(qtype).String(), printable.Rcode(int(l.rcode)))
-	if text != "" {
-		words += ", " + text
-	}
-	return words
-}
-
 // name is the name in presentation form; that of a zone, if the first label is not kept, has a star
 // before it.
 func (r *Race) name() string {
@@ -114,14 +89,4 @@ func (r *Race) name() string {
 		return "*."
 	}
 	return "*." + name
-}
-
-// Presentation is a name in presentation form (RFC 1035, section 5.1): all of it is printable
-// ASCII.
-func Presentation(wire []byte) string {
-	name, _, err := dns.UnpackDomainName(wire, 0)
-	if err != nil {
-		return "."
-	}
-	return name
 }

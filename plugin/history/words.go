@@ -1,11 +1,13 @@
 package history
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/miekg/dns"
 )
 
 // those are the legs of which something is true.
@@ -97,3 +99,37 @@ func Answers(n int) string {
 
 // Clock is the time of day at which something was, or will be.
 func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+// Words say what an upstream said, or why it did not.
+func (l *Leg) Words(qtype uint16) string {
+	text := printable.Text(string(l.text))
+	switch {
+	case l.Unasked:
+		return "not asked, because another one knows the zone"
+	case l.Missing && text != "":
+		return text
+	case errors.Is(l.err, race.ErrDown) || l.Down && l.Verdict == race.None:
+		return "no reply: the upstream is down"
+	case l.err != nil:
+		return l.err.Error()
+	case l.Missing:
+		return "the query to it failed"
+	case l.Verdict == race.None:
+		return "no reply until the race was over"
+	}
+	words := l.Verdict.Words(dns.Type(qtype).String(), printable.Rcode(int(l.rcode)))
+	if text != "" {
+		words += ", " + text
+	}
+	return words
+}
+
+// Presentation is a name in presentation form (RFC 1035, section 5.1): all of it is printable
+// ASCII.
+func Presentation(wire []byte) string {
+	name, _, err := dns.UnpackDomainName(wire, 0)
+	if err != nil {
+		return "."
+	}
+	return name
+}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -156,8 +155,4 @@ func (c *Client) refused(reply *http.Response) error {
 		return c.failed("the server at %s does not know %s: it is older than this command; restart it", c.Path, reply.Request.URL.Path)
 	}
 	return c.failed("the server at %s says %s", c.Path, printable.ASCII(reply.Status))
-}
-
-func (c *Client) failed(format string, args ...any) error {
-	return &Error{Text: printable.ASCII(fmt.Sprintf(format, args...)), Status: ExitUnavailable}
 }

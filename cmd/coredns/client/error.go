@@ -53,3 +53,7 @@ func remedy(path string) string {
 	}
 	return "run it with sudo"
 }
+
+func (c *Client) failed(format string, args ...any) error {
+	return &Error{Text: printable.ASCII(fmt.Sprintf(format, args...)), Status: ExitUnavailable}
+}

@@ -146,3 +146,21 @@ func tally(t api.Tally) string {
 	}
 	return text
 }
+
+// upstream is one, and the server block that has it.
+type upstream struct {
+	Server string `json:"server"`
+	api.Upstream
+}
+
+// find returns the upstreams that are meant by a word.
+func find(servers []api.Server, word string) (found []upstream) {
+	for _, s := range servers {
+		for _, u := range s.Upstreams {
+			if api.Means(u.Upstream, word) {
+				found = append(found, upstream{s.Server, u})
+			}
+		}
+	}
+	return found
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/cmd/coredns/client"
-	"github.com/dnsmus/dnsmus/cmd/coredns/show"
 	"github.com/dnsmus/dnsmus/plugin/control/api"
 	"github.com/dnsmus/dnsmus/plugin/printable"
 )
@@ -74,24 +73,6 @@ func Run(ctx context.Context, c *client.Command, args []string) int {
 	}
 }
 
-// upstream is one, and the server block that has it.
-type upstream struct {
-	Server string `json:"server"`
-	api.Upstream
-}
-
-// find returns the upstreams that are meant by a word.
-func find(servers []api.Server, word string) (found []upstream) {
-	for _, s := range servers {
-		for _, u := range s.Upstreams {
-			if api.Means(u.Upstream, word) {
-				found = append(found, upstream{s.Server, u})
-			}
-		}
-	}
-	return found
-}
-
 func names(servers []api.Server) (all []string) {
 	for _, s := range servers {
 		for _, u := range s.Upstreams {
@@ -101,19 +82,6 @@ func names(servers []api.Server) (all []string) {
 		}
 	}
 	return all
-}
-
-// count returns how many upstreams there are, and how many are up.
-func count(servers []api.Server) (all, up int) {
-	for _, s := range servers {
-		all += len(s.Upstreams)
-		for _, u := range s.Upstreams {
-			if u.State == isUp {
-				up++
-			}
-		}
-	}
-	return all, up
 }
 
 // isUp is the state of an upstream that is.
@@ -141,9 +109,4 @@ func brief(servers []api.Server, now time.Time) string {
 		}
 	}
 	return strings.Join(words, ", ")
-}
-
-// state is that of an upstream, and for how long it has been so.
-func state(u *api.Upstream, now time.Time) string {
-	return u.State + " " + show.Age(now.Sub(u.Since))
 }

@@ -131,3 +131,21 @@ func orNone(s *string) string {
 	}
 	return *s
 }
+
+// count returns how many upstreams there are, and how many are up.
+func count(servers []api.Server) (all, up int) {
+	for _, s := range servers {
+		all += len(s.Upstreams)
+		for _, u := range s.Upstreams {
+			if u.State == isUp {
+				up++
+			}
+		}
+	}
+	return all, up
+}
+
+// state is that of an upstream, and for how long it has been so.
+func state(u *api.Upstream, now time.Time) string {
+	return u.State + " " + show.Age(now.Sub(u.Since))
+}

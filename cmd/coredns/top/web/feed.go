@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -110,4 +111,18 @@ func (f *feed) send(text []byte) error {
 		return err
 	}
 	return f.out.Flush()
+}
+
+// params are the request's, with the server block of the command line if it names none.
+func (s *site) params(r *http.Request) url.Values {
+	params := r.URL.Query()
+	if block := s.c.Server(); block != "" && !params.Has(api.ParamServer) {
+		params.Set(api.ParamServer, block)
+	}
+	return params
+}
+
+func isWrong(err error) bool {
+	var said *client.Error
+	return errors.As(err, &said) && said.Status == client.ExitUsage
 }

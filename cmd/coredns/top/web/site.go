@@ -2,11 +2,9 @@ package web
 
 import (
 	"crypto/subtle"
-	"errors"
 	"io"
 	"log"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -96,24 +94,10 @@ func (s *site) forward(w http.ResponseWriter, r *http.Request) {
 	io.Copy(w, io.LimitReader(body, maxReply))
 }
 
-// params are the request's, with the server block of the command line if it names none.
-func (s *site) params(r *http.Request) url.Values {
-	params := r.URL.Query()
-	if block := s.c.Server(); block != "" && !params.Has(api.ParamServer) {
-		params.Set(api.ParamServer, block)
-	}
-	return params
-}
-
 // statusOf is 400 if the page's request is wrong, and 503 if the server cannot be asked.
 func statusOf(err error) int {
 	if isWrong(err) {
 		return http.StatusBadRequest
 	}
 	return http.StatusServiceUnavailable
-}
-
-func isWrong(err error) bool {
-	var said *client.Error
-	return errors.As(err, &said) && said.Status == client.ExitUsage
 }
