@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/dnsmus/dnsmus/plugin/printable"
 	"github.com/dnsmus/dnsmus/plugin/race"
-	"github.com/miekg/dns"
 )
 
 // those are the legs of which something is true.
