@@ -32,9 +32,12 @@ func TestR5Down(t *testing.T) {
 		equal(t, "calls of Reply and Fail", first.calls, 0)
 
 		f.script(func(packet) {})
-		if second := ask(u, query("host.example.")); !second.toldDown || second.down > maxGrace {
-			t.Errorf("a down upstream said so: %v, after %v", second.toldDown, second.down)
+		second := newOutcome()
+		x, next := u.Ask(query("host.example."), second)
+		if !second.toldDown {
+			t.Error("a down upstream did not say so at once")
 		}
+		drive(x, next, second)
 		sent, _ = f.sent()
 		equal(t, "packets to a down upstream", sent, 1)
 

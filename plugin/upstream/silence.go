@@ -39,63 +39,42 @@ func (u *Upstream) silentLocked(x *Exchange, now instant.Time, out *outbox) {
 	if !u.known.Silent(x.wait.silenceFrom, now, x.patience()) {
 		return
 	}
-	if u.conns.opened.Before(x.wait.silenceFrom) {
-		u.conns.opened = instant.Never // before it fell silent
-	}
 	n := 0
 	for range u.waitingLocked() {
 		n++
 	}
 	out.add(job{kind: downJob, turn: u.known.Turn, took: now.Sub(x.wait.silenceFrom), n: n})
 	for x := range u.waitingLocked() {
-		if x.graceAfter(now) {
-			out.add(job{kind: againJob, to: x.to})
-		} else {
-			out.tellHealth(x)
-		}
+		out.tellHealth(x)
 	}
 	u.renewAllLocked(now) // the ports or connections may be what is silent, not the upstream
 }
 
-// A down upstream may be up again after a pause in which nothing was asked, as when the machine
-// was suspended. One that takes connections lives, and may be silent to all names but its own, as
-// a company's resolver is whose own way to the Internet is cut. Both are waited for as long as
-// they usually take, up to maxGrace (R5).
+// After a pause in which nothing was asked, as when the machine was suspended, a down upstream
+// may be up again. It is then waited for as long as it usually takes, up to maxWelcome (R5).
 const (
 	leastPause = 5 * time.Second
-	maxGrace   = 300 * time.Millisecond
+	maxWelcome = 300 * time.Millisecond
 )
 
 // notePause notes that a query is asked, and has its receiver told later that the upstream is
-// down, if it may reply all the same.
+// down, if it is asked after a pause.
 func (x *Exchange) notePause(now instant.Time) {
 	u := x.u
 	if now.Sub(u.asked) >= leastPause {
 		u.pauseEnded = now
 	}
 	u.asked = now
-	if u.known.Down && !u.linkGone() {
-		x.graceAfter(now)
+	if !u.known.Down || u.linkGone() {
+		return
 	}
-}
-
-// graceAfter reports whether a reply of a down upstream is still waited for, and has the
-// receiver told when it is not any more.
-func (x *Exchange) graceAfter(now instant.Time) bool {
-	from := x.u.pauseEnded
-	if !x.u.conns.opened.IsZero() {
-		from = later(from, x.begun)
+	usual := u.known.RTT.Timeout()
+	if u.cfg.ForceTCP {
+		usual = u.known.StreamRTT.Timeout()
 	}
-	usual := x.u.known.RTT.Timeout()
-	if x.phase.onStream() {
-		usual = x.u.known.StreamRTT.Timeout()
+	if until := u.pauseEnded.Add(min(usual, maxWelcome)); now.Before(until) {
+		x.wait.downAt = until
 	}
-	until := from.Add(min(usual, maxGrace))
-	if !now.Before(until) {
-		return false
-	}
-	x.wait.downAt = until
-	return true
 }
 
 // patience is how long a silence to the exchange makes the upstream down. It is somewhat
