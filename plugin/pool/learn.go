@@ -50,6 +50,7 @@ func (c *call) learn(ctx context.Context, query []byte) {
 	if denied && !c.race.setup().Final && !keepsDenial(query, c.Msg) && (c.hasOther(now) || c.exists(ctx, question)) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven, c.Parts = true, nil
+		c.set.deniesTypes.Store(true)
 	} else if c.question != nil {
 		c.Away = c.away(now, silent)
 	}

@@ -33,7 +33,7 @@ func (c *call) exists(ctx context.Context, question []byte) bool {
 		if other == qtype {
 			continue
 		}
-		begins := other == otherType(qtype) && !chain && !c.Filtered && mayHaveAddress(question) && !c.pool.lately.has(question, other, time.Now())
+		begins := c.asksFor(qtype, other) && !chain && !c.Filtered && mayHaveAddress(question) && !c.pool.lately.has(question, other, time.Now())
 		if c.shownBy(ctx, other, begins) || c.proven(question, chain) {
 			return true
 		}
@@ -57,12 +57,11 @@ func (c *call) proven(question []byte, answer bool) bool {
 // addressTypes are the types by which a name is shown to exist, if anything shows that.
 var addressTypes = [...]uint16{dns.TypeA, dns.TypeAAAA}
 
-// otherType is the type that a name is asked for to learn whether it exists.
-func otherType(qtype uint16) uint16 {
-	if qtype == dns.TypeA {
-		return dns.TypeAAAA
-	}
-	return dns.TypeA
+// asksFor reports whether a name that is denied for its own type is asked for another, to learn
+// whether it exists. Nearly all that do have an address of IPv4: who is denied that is denied at
+// once, unless an upstream gave no opinion, or one was seen to deny a name for a type that it lacks.
+func (c *call) asksFor(own, other uint16) bool {
+	return own != other && (own != dns.TypeA || !c.Conclusive() || c.set.deniesTypes.Load())
 }
 
 // isAddress reports whether a type is that of an address.

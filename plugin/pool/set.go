@@ -21,7 +21,8 @@ type set struct {
 	parts   []*set        // the values of private
 	part    bool          // it is one of these
 
-	used atomic.Bool // it was asked something
+	used        atomic.Bool // it was asked something
+	deniesTypes atomic.Bool // one of the members denies names for types that they lack
 }
 
 // newSet returns a set that has learned nothing yet. It knows the domains of the upstreams'
