@@ -1,7 +1,6 @@
 package race
 
 import (
-	"os"
 	"time"
 	"unsafe"
 
@@ -12,16 +11,14 @@ import (
 // sleeps with a time limit because of it; both are so of timers of package time.
 type timerfd int
 
-// systemAlarm returns nil if there is no descriptor for one.
+// systemAlarm returns nil if there is no descriptor for one, or it cannot be waited for.
 func systemAlarm(ring func()) (alarm, func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, nil
 	}
-	file := os.NewFile(uintptr(fd), "timerfd")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
+	file, raw := polled(fd, "timerfd")
+	if file == nil {
 		return nil, nil
 	}
 	done := make(chan struct{})

@@ -4,7 +4,6 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,12 +25,8 @@ func newPollEvent() pollEvent {
 	if err != nil {
 		return nil
 	}
-	e := &eventfd{file: os.NewFile(uintptr(fd), "eventfd")}
-	if e.raw, err = e.file.SyscallConn(); err == nil {
-		err = e.file.SetReadDeadline(time.Time{}) // which only what the poller knows can have
-	}
-	if err != nil {
-		e.file.Close()
+	e := new(eventfd)
+	if e.file, e.raw = polled(fd, "eventfd"); e.file == nil {
 		return nil
 	}
 	e.seen, e.write = e.wasSet, e.writeOne
