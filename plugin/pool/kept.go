@@ -7,7 +7,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/cache"
-	"github.com/dnsmus/dnsmus/plugin/race"
 )
 
 // newCache returns a cache for the pool's replies; nil: nothing is kept.
@@ -50,14 +49,10 @@ func (p *Pool) Kept(question []byte, f cache.Flags, now time.Time) (*Kept, time.
 
 // disproved reports whether a denial of a name is kept that was found to exist since (R18).
 func (p *Pool) disproved(e *Kept, question []byte, f cache.Flags, now time.Time) bool {
-	if e.Verdict < race.NXDomain || e.Verdict > race.NXDomainChain || f&cache.DO != 0 && e.Signed() {
+	if !e.Verdict.DeniesName() || f&cache.DO != 0 && e.Signed() {
 		return false
 	}
-	names := &p.set.Load().route(question).names
-	if e.Verdict == race.NXDomainChain {
-		return names.Answered(question, now)
-	}
-	return names.Exists(question, now)
+	return p.set.Load().route(question).disproves(e.Verdict, question, now)
 }
 
 // wanted tells all upstreams, once a second at most, that there are clients.

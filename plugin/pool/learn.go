@@ -46,8 +46,7 @@ func (c *call) learn(ctx context.Context, query []byte) {
 			return
 		}
 	}
-	denied := race.NXDomain <= c.Verdict && c.Verdict <= race.NXDomainChain
-	if denied && !c.race.setup().Final && !keepsDenial(query, c.Msg) && (c.hasOther(now) || c.exists(ctx, question)) {
+	if c.Verdict.DeniesName() && !c.race.setup().Final && !keepsDenial(query, c.Msg) && (c.hasOther(now) || c.exists(ctx, question)) {
 		c.Result.Result = race.Result{Leg: -1, Verdict: race.NoData, Errs: c.Errs}
 		c.Proven, c.Parts = true, nil
 		c.set.deniesTypes.Store(true)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/miekg/dns"
 
-	"github.com/dnsmus/dnsmus/plugin/knowledge"
 	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
 	"github.com/dnsmus/dnsmus/plugin/wire"
@@ -20,8 +19,7 @@ import (
 // all. So calls for an address that are under way are waited for; and without one, an address is
 // asked for. It takes no longer than the race may.
 func (c *call) exists(ctx context.Context, question []byte) bool {
-	chain := c.Verdict == race.NXDomainChain // which says itself that the name exists; an answer says more
-	if c.proven(question, chain) {
+	if c.proven(question) {
 		return true
 	}
 	if c.pool == nil {
@@ -33,8 +31,8 @@ func (c *call) exists(ctx context.Context, question []byte) bool {
 		if other == qtype {
 			continue
 		}
-		begins := c.asksFor(qtype, other) && !chain && !c.Filtered && mayHaveAddress(question) && !c.pool.lately.has(question, other, time.Now())
-		if c.shownBy(ctx, other, begins) || c.proven(question, chain) {
+		begins := c.asksAddress(question) && !c.pool.lately.has(question, other, time.Now())
+		if c.shownBy(ctx, other, begins) || c.proven(question) {
 			return true
 		}
 	}
@@ -44,28 +42,35 @@ func (c *call) exists(ctx context.Context, question []byte) bool {
 	return false
 }
 
-// proven reports whether a reply for another type shows that the name of a question exists, or has
-// an answer: to the upstreams of the race, or to those that have taken their place.
-func (c *call) proven(question []byte, answer bool) bool {
-	is, now := (*knowledge.Names).Exists, c.race.Begun()
-	if answer {
-		is = (*knowledge.Names).Answered
+// proven reports whether a reply for another type disproves the denial: one to the upstreams of the
+// race, or to those that have taken their place.
+func (c *call) proven(question []byte) bool {
+	now := c.race.Begun()
+	return c.set.disproves(c.Verdict, question, now) || c.pool != nil && c.pool.set.Load().route(question).disproves(c.Verdict, question, now)
+}
+
+// disproves reports whether a reply for another type disproves a denial of the name of a question. One
+// at the end of aliases says itself that the name exists, so only an answer says more.
+func (s *set) disproves(denial race.Verdict, question []byte, now time.Time) bool {
+	if denial == race.NXDomainChain {
+		return s.names.Answered(question, now)
 	}
-	return is(&c.set.names, question, now) || c.pool != nil && is(&c.pool.set.Load().route(question).names, question, now)
+	return s.names.Exists(question, now)
 }
 
 // addressTypes are the types by which a name is shown to exist, if anything shows that.
 var addressTypes = [...]uint16{dns.TypeA, dns.TypeAAAA}
 
-// asksFor reports whether a name that is denied for its own type is asked for another, to learn
-// whether it exists. Nearly all that do have an address of IPv4: who is denied that is denied at
-// once, unless an upstream gave no opinion, or one was seen to deny a name for a type that it lacks.
-func (c *call) asksFor(own, other uint16) bool {
-	return own != other && (own != dns.TypeA || !c.Conclusive() || c.set.deniesTypes.Load())
+// asksAddress reports whether an address of a name that is denied is asked for, to learn whether it
+// exists. Nearly all that do have an address of IPv4: who is denied that is denied at once, unless an
+// upstream gave no opinion, or a name that exists was denied for a type before.
+func (c *call) asksAddress(question []byte) bool {
+	atOnce := wire.QuestionType(question) == dns.TypeA && c.Conclusive() && !c.set.deniesTypes.Load()
+	return !atOnce && c.Verdict != race.NXDomainChain && !c.Filtered && mayHaveAddress(question)
 }
 
 // isAddress reports whether a type is that of an address.
-func isAddress(qtype uint16) bool { return qtype == dns.TypeA || qtype == dns.TypeAAAA }
+func isAddress(qtype uint16) bool { return slices.Contains(addressTypes[:], qtype) }
 
 // reverse are the zones whose names stand for addresses, and have none, in wire format (RFC 1035,
 // section 3.5; RFC 3596, section 2.5).

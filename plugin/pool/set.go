@@ -22,7 +22,7 @@ type set struct {
 	part    bool          // it is one of these
 
 	used        atomic.Bool // it was asked something
-	deniesTypes atomic.Bool // one of the members denies names for types that they lack
+	deniesTypes atomic.Bool // a name that exists was denied for a type
 }
 
 // newSet returns a set that has learned nothing yet. It knows the domains of the upstreams'

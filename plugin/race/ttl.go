@@ -35,7 +35,7 @@ func (r Result) MaxTTL(negative time.Duration, exists, differ bool) MaxTTL {
 		answer = differTTL
 	}
 	switch {
-	case r.Inconclusive(), r.Verdict == NXDomain, r.Verdict == NXDomainSOA, r.Verdict == NXDomainChain, r.Verdict == Truncated:
+	case r.Inconclusive(), r.Verdict.DeniesName(), r.Verdict == Truncated:
 		return MaxTTL{short, short}
 	case (r.Verdict == NoDataSOA || r.Verdict == Alias) && wire.AuthorityHasSOA(r.Msg) && wire.Header(r.Msg).Answers() > 0:
 		return MaxTTL{answer, noData}

@@ -65,6 +65,10 @@ func (v Verdict) IsBogus() bool { return v == Bogus || v == Untrusted }
 // Negative reports whether the reply denies the name or the type asked for.
 func (v Verdict) Negative() bool { return v > Referral && v < Broken }
 
+// DeniesName reports whether the reply says that the name asked for, or the one that it is an alias
+// of, does not exist.
+func (v Verdict) DeniesName() bool { return NXDomain <= v && v <= NXDomainChain }
+
 // Wins reports whether a reply wins a race: a good one, or an alias that the client follows
 // itself.
 func (v Verdict) Wins() bool { return v >= Alias }
