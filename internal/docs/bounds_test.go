@@ -68,7 +68,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/secure/quic.go":                                {numbers: []string{count("plugin/secure", "maxEnds"), span("plugin/secure", "endWait")}},
 		"plugin/handler/follow.go":                             {numbers: []string{span("plugin/handler", "firstWait")}},
 		"plugin/handler/log.go, plugin/handler/overload.go":    {numbers: []string{span("plugin/handler", "calm")}, shown: []string{"TestFewLines", "TestNoErrors", "TestMaxConcurrent"}},
-		"plugin/handler/observer.go":                           {numbers: []string{count("plugin/handler", "logBurst"), span("plugin/handler", "logEvery")}},
+		"plugin/handler/log.go":                                {numbers: []string{count("plugin/handler", "logBurst"), span("plugin/handler", "logEvery")}},
 		"plugin/pool/reasons.go":                               {numbers: []string{count("plugin/pool", "maxExtraText") + " bytes"}},
 		"plugin/printable/printable.go":                        {numbers: []string{count("plugin/printable", "maxShort") + " bytes"}},
 		"plugin/handler/series.go":                             {shown: []string{"TestSeriesGo"}},

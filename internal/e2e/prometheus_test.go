@@ -46,7 +46,7 @@ scrape_configs:
     static_configs: [{targets: ["127.0.0.1:%s"]}]
 `, metrics))
 	port := l.freePort()
-	p := l.start("prometheus", "--config.file="+config, "--storage.tsdb.path="+filepath.Join(l.dir, "data"),
+	p := l.start("prometheus", "--config.file="+config, "--storage.tsdb.path="+l.TempDir(),
 		"--web.listen-address=127.0.0.1:"+port, "--log.level=warn")
 	api := "http://127.0.0.1:" + port
 	l.eventually(func() error {

@@ -213,7 +213,7 @@ func textsOf(servers []server.Server) []string {
 func replace(p *pool.Pool, servers []server.Server) (added, removed []server.Server) {
 	came, gone := p.Replace(servers)
 	for _, m := range gone {
-		observerOf(m).series.release()
+		observerOf(m).release()
 	}
 	return serversOf(came), serversOf(gone)
 }

@@ -133,7 +133,7 @@ func (h *Handler) Stop() error {
 	h.control.close()
 	learning.remove(h)
 	for _, m := range h.pool.Members() {
-		observerOf(m).series.release()
+		observerOf(m).release()
 	}
 	return nil
 }

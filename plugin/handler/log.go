@@ -1,7 +1,7 @@
 package handler
 
 import (
-	"sync/atomic"
+	"sync"
 	"time"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
@@ -23,27 +23,49 @@ const (
 	logEvery = 30 * time.Second
 )
 
-// limitedLog writes the lines about one thing, such as an upstream, and drops what is too
-// much.
+// limitedLog writes the lines about one thing, such as whether an upstream is down. Of those
+// that are too many it holds back the newest until it may be written, so that the last line in
+// the log tells how things are.
 type limitedLog struct {
-	limit   *rate.Limiter
-	dropped atomic.Int64 // lines since the last that was written
-}
-
-func newLimitedLog() limitedLog {
-	return limitedLog{limit: rate.NewLimiter(rate.Every(logEvery), logBurst)}
+	mu      sync.Mutex
+	limit   *rate.Limiter // made when needed
+	held    func()        // writes the line that is held back; nil: none is
+	due     *time.Timer   // writes it in its time
+	dropped int           // lines in whose place that came
 }
 
 func (l *limitedLog) log(printf func(string, ...any), format string, args ...any) {
-	if !l.limit.Allow() {
-		l.dropped.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held != nil {
+		l.dropped++
+	} else {
+		if l.limit == nil {
+			l.limit = rate.NewLimiter(rate.Every(logEvery), logBurst)
+		}
+		wait := l.limit.Reserve().Delay()
+		if wait == 0 {
+			printf(format, args...)
+			return
+		}
+		l.due = time.AfterFunc(wait, l.flush)
+	}
+	at := time.Now()
+	l.held = func() {
+		printf(format+" (%v ago; lines dropped before: %d)", append(args, time.Since(at).Round(time.Second), l.dropped)...)
+	}
+}
+
+// flush writes the line that is held back.
+func (l *limitedLog) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held == nil {
 		return
 	}
-	if n := l.dropped.Swap(0); n > 0 {
-		format += " (lines dropped before: %d)"
-		args = append(args, n)
-	}
-	printf(format, args...)
+	l.due.Stop()
+	l.held()
+	l.held, l.dropped = nil, 0
 }
 
 // failed tells who has the plugin debug in use why a query failed. Else it is not logged: there

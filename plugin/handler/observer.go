@@ -16,7 +16,7 @@ import (
 
 // observer counts and logs what happens to an upstream.
 type observer struct {
-	limitedLog
+	logs    [matters]limitedLog
 	name    string
 	link    string // the network interface over which it is asked; empty: any
 	series  *seriesUser
@@ -27,20 +27,40 @@ type observer struct {
 	slowReplies atomic.Int32 // how many more replies were slow than quick, from 0 to manySlow
 }
 
+// What the log tells of an upstream: each has its own limit, so that none takes the place of
+// another.
+const (
+	presence = iota // whether it is up
+	failing         // whether its queries end with errors
+	refusing        // whether it refuses everything
+	slowness
+	forgeries
+	silence // which questions it never answers
+	matters // how many there are
+)
+
 func observe(s server.Server) upstream.Observer {
 	name := s.String()
-	return &observer{limitedLog: newLimitedLog(), name: name, link: s.Link, series: useSeries(name)}
+	return &observer{name: name, link: s.Link, series: useSeries(name)}
 }
 
 // observerOf is the observer of a member of the handler's pool.
 func observerOf(m *pool.Member) *observer { return m.Observer.(*observer) }
+
+// release ends the use of the metrics, and writes what the log does not have yet.
+func (o *observer) release() {
+	o.series.release()
+	for i := range o.logs {
+		o.logs[i].flush()
+	}
+}
 
 // Replied implements upstream.Observer.
 func (o *observer) Replied(rcode int, took time.Duration) {
 	o.series.duration(rcode).Observe(took.Seconds())
 	if o.series.failing.Load() != 0 && o.series.failing.Swap(0) != 0 {
 		o.series.showFailing()
-		o.log(log.Infof, "Upstream %s replies again", o.name)
+		o.logs[failing].log(log.Infof, "Upstream %s replies again", o.name)
 	}
 	o.noteRefusal(rcode == dns.RcodeRefused)
 	o.noteSlowness(took)
@@ -59,11 +79,11 @@ func (o *observer) noteSlowness(took time.Duration) {
 	switch n := o.slowReplies.Load(); {
 	case took >= slow:
 		if n < manySlow && o.slowReplies.Add(1) == manySlow && !o.slow.Swap(true) {
-			o.log(log.Warningf, "Upstream %s is slow: others wait for it; its replies take %v and more, and so does the denial of any name", o.name, slow)
+			o.logs[slowness].log(log.Warningf, "Upstream %s is slow: others wait for it; its replies take %v and more, and so does the denial of any name", o.name, slow)
 		}
 	case n > 0:
 		if o.slowReplies.Add(-1) == 0 && o.slow.Swap(false) {
-			o.log(log.Infof, "Upstream %s is no longer slow", o.name)
+			o.logs[slowness].log(log.Infof, "Upstream %s is no longer slow", o.name)
 		}
 	}
 }
@@ -78,10 +98,10 @@ func (o *observer) noteRefusal(refused bool) {
 	switch {
 	case refused:
 		if o.refused.Add(1) == manyRefusals {
-			o.log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, no denial is certain", o.name, manyRefusals)
+			o.logs[refusing].log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, no denial is certain", o.name, manyRefusals)
 		}
 	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
-		o.log(log.Infof, "Upstream %s no longer refuses everything", o.name)
+		o.logs[refusing].log(log.Infof, "Upstream %s no longer refuses everything", o.name)
 	}
 }
 
@@ -90,7 +110,7 @@ func (o *observer) Failed(err error) {
 	o.series.failures.Inc()
 	if o.series.failing.CompareAndSwap(0, time.Now().UnixNano()) {
 		o.series.showFailing()
-		o.log(log.Warningf, "Upstream %s fails: %v", o.name, err)
+		o.logs[failing].log(log.Warningf, "Upstream %s fails: %v", o.name, err)
 	}
 }
 
@@ -100,21 +120,25 @@ func (o *observer) Retransmitted() { o.series.retransmits.Inc() }
 // NearMiss implements upstream.Observer.
 func (o *observer) NearMiss() {
 	o.series.nearMisses.Inc()
-	o.log(log.Warningf, "Upstream %s: ignored a reply with a wrong id, which may be forged; asking again over TCP", o.name)
+	o.logs[forgeries].log(log.Warningf, "Upstream %s: ignored a reply with a wrong id, which may be forged; asking again over TCP", o.name)
 }
 
 // Down implements upstream.Observer.
-func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
-	o.series.setDown(turn, true)
-	o.show("down", fmt.Sprintf("silent for %v", silence.Round(time.Millisecond)), unanswered)
-	o.log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silence.Round(time.Millisecond), unanswered)
+func (o *observer) Down(turn uint64, silent time.Duration, unanswered int) {
+	if !o.series.setDown(turn, true) {
+		return
+	}
+	o.show("down", fmt.Sprintf("silent for %v", silent.Round(time.Millisecond)), unanswered)
+	o.logs[presence].log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silent.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
 func (o *observer) Up(turn uint64, after time.Duration) {
-	o.series.setDown(turn, false)
+	if !o.series.setDown(turn, false) {
+		return
+	}
 	o.show("up", fmt.Sprintf("it replies again after %v", after.Round(time.Millisecond)), 0)
-	o.log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
+	o.logs[presence].log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
 }
 
 // Link implements upstream.Observer.
@@ -130,13 +154,13 @@ func (o *observer) Link(state link.State, turn uint64) {
 	}
 	switch {
 	case state == link.Gone:
-		o.log(log.Warningf, "Upstream %s is down: interface %s is down or missing", o.name, o.link)
+		o.logs[presence].log(log.Warningf, "Upstream %s is down: interface %s is down or missing", o.name, o.link)
 	case state == link.Bound:
-		o.log(log.Infof, "Upstream %s is asked over interface %s again", o.name, o.link)
+		o.logs[presence].log(log.Infof, "Upstream %s is asked over interface %s again", o.name, o.link)
 	case link.CanBind:
-		o.log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
+		o.logs[presence].log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
 	default:
-		o.log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
+		o.logs[presence].log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
 	}
 }
 
@@ -152,9 +176,9 @@ func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 	name := dns.Type(qtype).String()
 	o.series.setUnresponsive(qtype, unresponsive)
 	if unresponsive {
-		o.log(log.Warningf, "Upstream %s never answers questions of type %s; queries of that type no longer wait for it", o.name, name)
+		o.logs[silence].log(log.Warningf, "Upstream %s never answers questions of type %s; queries of that type no longer wait for it", o.name, name)
 	} else {
-		o.log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
+		o.logs[silence].log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
 	}
 }
 
@@ -162,14 +186,14 @@ func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 func (o *observer) UnresponsiveIn(zone string, unresponsive bool) {
 	o.series.setUnresponsiveIn(zone, unresponsive)
 	if unresponsive {
-		o.log(log.Warningf, "Upstream %s never answers questions for %s or names below it, though it answers others; such queries no longer wait for it", o.name, zone)
+		o.logs[silence].log(log.Warningf, "Upstream %s never answers questions for %s or names below it, though it answers others; such queries no longer wait for it", o.name, zone)
 	} else {
-		o.log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
+		o.logs[silence].log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
 	}
 }
 
 // conflictLog has the lines about zones in which answers differ.
-var conflictLog = newLimitedLog()
+var conflictLog limitedLog
 
 // noteConflict counts and logs, once for each zone, that two upstreams give different answers.
 func noteConflict(zone string, a, b *pool.Member) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
@@ -130,20 +131,54 @@ func TestSeriesGo(t *testing.T) {
 	h.Stop()
 }
 
-// An upstream that comes and goes does not fill the log.
+// An upstream that comes and goes does not fill the log; what it says of it last is true all the
+// same, and is said when the upstream is dropped, at the latest.
 func TestLogIsBounded(t *testing.T) {
-	f := follow(t, Listeners{}, netip.MustParseAddrPort("192.0.2.1:53"))
-	c := observerOf(f.h.pool.Members()[0])
-	for range 100 {
-		c.Down(1, 2*time.Second, 1)
-		c.Up(2, time.Minute)
-	}
-	if n := f.log.Count("Upstream 192.0.2.1:53 is"); n != logBurst {
-		t.Errorf("%d lines", n)
-	}
-	if n := c.dropped.Load(); n != 200-logBurst {
-		t.Errorf("%d lines are said to be left out", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		lines := testkit.Logged(t)
+		o := observe(plain(netip.MustParseAddrPort("192.0.2.1:53"))[0]).(*observer)
+		o.Unresponsive(dns.TypeAAAA, true)
+		turn := uint64(0)
+		flap := func(n int) {
+			for range n {
+				o.Down(turn+1, 2*time.Second, 1)
+				o.Up(turn+2, time.Minute)
+				turn += 2
+			}
+		}
+		const up = "Upstream 192.0.2.1:53 is"
+		flap(100)
+		if n := lines.Count(up); n != logBurst {
+			t.Errorf("%d lines at once, want %d", n, logBurst)
+		}
+		time.Sleep(logEvery - time.Second)
+		o.Down(turn+1, time.Second, 1)
+		o.Up(turn+2, time.Minute)
+		turn += 2
+		time.Sleep(2 * time.Second)
+		if last := "[INFO] plugin/dnsmus: Upstream 192.0.2.1:53 is up again after 1m0s (1s ago; lines dropped before: 191)\n"; lines.Count(up) != logBurst+1 || !strings.HasSuffix(lines.String(), last) {
+			t.Errorf("the log does not end with one more line, %s", last)
+		}
+		time.Sleep(10 * logEvery)
+		if n := lines.Count(up); n != logBurst+1 {
+			t.Errorf("%d lines after a quiet time, want %d", n, logBurst+1)
+		}
+		o.Unresponsive(dns.TypeAAAA, false)
+		if lines.Count("answers questions of type AAAA again") != 1 {
+			t.Errorf("its flapping hides that it answers AAAA")
+		}
+		flap(logBurst)
+		o.Down(turn+1, time.Second, 1)
+		o.release()
+		if last := "is down: no reply for 1s, queries waiting: 1 (0s ago; lines dropped before: 10)\n"; !strings.HasSuffix(lines.String(), last) {
+			t.Errorf("the log does not end with %s", last)
+		}
+		n := len(lines.String())
+		time.Sleep(10 * logEvery)
+		if len(lines.String()) != n {
+			t.Errorf("there are lines about it after it was dropped: %s", lines.String()[n:])
+		}
+	})
 }
 
 // The log has that an upstream fails, why, and when that is over; the metric

@@ -74,15 +74,19 @@ func (u *seriesUser) usesLocked() bool {
 	return ok
 }
 
-// setDown notes whether the upstream is down. Changes may be reported in any order; the one
-// with the highest turn is the last.
-func (u *seriesUser) setDown(turn uint64, down bool) {
+// setDown notes whether the upstream is down, and reports whether that is news. Changes may be
+// reported in any order; the one with the highest turn is the last.
+func (u *seriesUser) setDown(turn uint64, down bool) bool {
 	allSeries.Lock()
 	defer allSeries.Unlock()
-	if u.usesLocked() && turn > u.turn {
-		u.turn, u.down = turn, down
+	if turn <= u.turn {
+		return false
+	}
+	u.turn, u.down = turn, down
+	if u.usesLocked() {
 		u.showLocked()
 	}
+	return true
 }
 
 // failingSince is since when queries end with errors; zero: the last did not.
