@@ -23,12 +23,12 @@ func (p *Pool) Ask(q Query, look func(*Race)) (res *Result, first bool) {
 		if res = c.outcome(); !c.cut(res, nil) {
 			return res, !c.asked.Swap(true)
 		}
-		if c, first = p.calls.join(key, p, wire.Question(query.Msg)); !first {
-			c.clients.Add(1)
+		c, first = p.calls.join(key, p, wire.Question(query.Msg))
+		c.clients.Add(1)
+		if !first {
 			return c.outcome(), !c.asked.Swap(true)
 		}
 	}
-	c.clients.Store(max(1, c.clients.Load()))
 	c.asked.Store(true)
 	return p.run(c, key, q, look), true
 }

@@ -28,6 +28,7 @@ type call struct {
 	keeping *keeping
 	clients atomic.Int32 // that wait for it, or did
 	asked   atomic.Bool  // for a client, not only as the end of an alias
+	shows   bool         // it was begun to learn whether the name of another exists
 
 	late  *lateReplies // nil: nobody wants to know of them
 	early *Result      // what clients get while the race goes on; nil: they wait for its end

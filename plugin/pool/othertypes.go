@@ -17,7 +17,7 @@ import (
 // reply for another type (R18). There are resolvers that deny a name for all types but that of
 // its address (RFC 4074, section 4.2), and clients that take the denial of one type for that of
 // all. So calls for an address that are under way are waited for; and without one, an address is
-// asked for. It takes no longer than the race may.
+// asked for. It takes no longer than the race may, or [leastLeft] for each.
 func (c *call) exists(ctx context.Context, question []byte) bool {
 	if c.proven(question) {
 		return true
@@ -90,9 +90,18 @@ func mayHaveAddress(question []byte) bool {
 	return !slices.ContainsFunc(reverse[:], func(zone string) bool { return wire.Below(name, []byte(zone)) })
 }
 
-// left is how long the call may still take.
+// leastLeft is how long a race for another type is waited for at least, also where the first has
+// had all its time, because an upstream is silent to its type.
+const leastLeft = 300 * time.Millisecond
+
+// left is how long the call may still take. What it began has no more time than itself, lest two
+// types begin each other for as long as an upstream is silent.
 func (c *call) left() time.Duration {
-	return c.set.cfg.Rules.Timeout - time.Since(c.race.Begun())
+	left := c.set.cfg.Rules.Timeout - time.Since(c.race.Begun())
+	if !c.shows {
+		left = max(left, leastLeft)
+	}
+	return left
 }
 
 // shownBy reports whether the call for another type of the name shows that it exists. If none is
@@ -148,7 +157,9 @@ func (cs *calls) joinOther(c *call, key string, begins bool) (other *call, first
 	defer cs.mu.Unlock()
 	other = cs.underway[key]
 	if begins && (!c.set.part || c.pool.set.Load().route(question) == c.set) {
-		other, first = cs.joinLocked(key, c.pool, question)
+		if other, first = cs.joinLocked(key, c.pool, question); first {
+			other.shows = true
+		}
 	}
 	if other == nil || other.race.waitsFor(&c.race, nil) {
 		return nil, false
