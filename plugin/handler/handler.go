@@ -37,6 +37,7 @@ type Handler struct {
 	metrics servers
 	clients atomic.Int64 // that wait for a race
 	refuses overload     // there are more than max_concurrent
+	differs limitedLog   // of zones in which answers differ
 	stopped atomic.Bool
 }
 
@@ -51,6 +52,7 @@ func New(cfg Config) *Handler {
 
 // hook has the pool tell the handler what is counted, remembered and shown.
 func (h *Handler) hook(c *pool.Config) {
+	c.Differ = h.noteConflict
 	if h.cfg.Keeps() {
 		c.LateReply, c.Watched = h.lateReply, h.watched
 	}
@@ -63,14 +65,10 @@ func (h *Handler) hook(c *pool.Config) {
 		o.publish = h.publishState
 		return o
 	}
-	c.Differ = func(zone string, a, b *pool.Member) {
-		noteConflict(zone, a, b)
-		h.publishConflict(zone, a, b)
-	}
 }
 
 func poolConfig(v option.Values) pool.Config {
-	return pool.Config{Values: v, Observe: observe, Differ: noteConflict, Ended: ended.Inc, Evicted: evicted.Inc, Late: func(err error) { log.Warning(err) }}
+	return pool.Config{Values: v, Observe: observe, Ended: ended.Inc, Evicted: evicted.Inc, Late: func(err error) { log.Warning(err) }}
 }
 
 // SetTap has each leg shown to a dnstap plugin. It must not be called once there
@@ -135,6 +133,7 @@ func (h *Handler) Stop() error {
 	for _, m := range h.pool.Members() {
 		observerOf(m).release()
 	}
+	h.differs.flush()
 	return nil
 }
 

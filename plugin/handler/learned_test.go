@@ -88,10 +88,6 @@ func TestR16Learn(t *testing.T) {
 // R15: replies that come when the race is over teach too. R17: that answers differ is
 // reported once, and counted.
 func TestR17Conflict(t *testing.T) {
-	conflictLog.flush()
-	conflictLog.mu.Lock()
-	conflictLog.limit = nil // of the lines of other tests
-	conflictLog.mu.Unlock()
 	lines := testkit.Logged(t)
 	address := func(text string) func(*dns.Msg) {
 		return func(m *dns.Msg) { m.Answer = []dns.RR{rr(m.Question[0].Name + " 60 IN A " + text)} }

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -190,13 +189,4 @@ func (o *observer) UnresponsiveIn(zone string, unresponsive bool) {
 	} else {
 		o.logs[silence].log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
 	}
-}
-
-// conflictLog has the lines about zones in which answers differ.
-var conflictLog limitedLog
-
-// noteConflict counts and logs, once for each zone, that two upstreams give different answers.
-func noteConflict(zone string, a, b *pool.Member) {
-	conflicts.Inc()
-	conflictLog.log(log.Infof, "Upstreams %s and %s give different answers in zone %s; the option prefer can choose", a, b, strings.ToLower(zone))
 }

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -109,8 +110,11 @@ func (h *Handler) publishState(upstream, state, why string, waiting int) {
 	}
 }
 
-// publishConflict has those who read events read that answers in a zone differ.
-func (h *Handler) publishConflict(zone string, a, b *pool.Member) {
+// noteConflict counts, logs and publishes, once for each zone, that two upstreams give different
+// answers.
+func (h *Handler) noteConflict(zone string, a, b *pool.Member) {
+	conflicts.Inc()
+	h.differs.log(log.Infof, "Upstreams %s and %s give different answers in zone %s; the option prefer can choose", a, b, strings.ToLower(zone))
 	if c := h.control; c != nil && c.Memory.Events.Awake() {
 		c.Memory.Events.Publish(api.ZoneEvent{
 			Event: api.Event{Event: api.EventZone, At: time.Now().UTC(), Server: c.Name},
