@@ -55,6 +55,7 @@ func bounds(code *code) map[string]bound {
 		"plugin/pool/stale.go":                                 {shown: []string{"TestR24GoesOn"}},
 		"plugin/cache/change.go":                               {numbers: []string{count("plugin/cache", "maxChanges")}},
 		"plugin/ports/ports.go":                                {numbers: []string{count("plugin/ports", "InUse"), count("plugin/ports", "BusyInUse"), count("plugin/ports", "BusyRate"), span("plugin/ports", "MaxAge")}},
+		"plugin/udp/reader_linux.go":                           {numbers: []string{span("plugin/udp", "maxReading")}, shown: []string{"TestSocketsComeAndGo", "TestReceiverThatWaits"}},
 		"plugin/udp/udp.go":                                    {numbers: []string{size("plugin/udp", "buffer")}},
 		"plugin/upstream/streams.go":                           {numbers: []string{count(up, "maxStreams"), count(up, "maxOpen"), word(code.int(up, "maxAttempts"))}, shown: []string{"TestStreamDialsOnce"}},
 		"plugin/upstream/stream.go":                            {numbers: []string{count(up, "maxUseless"), span(up, "uselessPause")}, shown: []string{"TestStreamUseless", "TestRoundTripperUseless"}},

@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"plugin/upstream":      {"plugin/instant", "plugin/known", "plugin/link", "plugin/ports", "plugin/printable", "plugin/udp", "plugin/wire"},
 	"plugin/known":         {"plugin/instant"},
 	"plugin/ports":         {"plugin/instant", "plugin/link", "plugin/udp", "plugin/wire"},
-	"plugin/udp":           {"plugin/link"},
+	"plugin/udp":           {"plugin/instant", "plugin/link"},
 	"plugin/link":          {},
 	"plugin/version":       {},
 	"plugin/instant":       {},

@@ -22,7 +22,10 @@ func newProcess() *Budget {
 func New() *Ports { return process.Ports() }
 
 // Reserve opens the descriptors that are held open for the time when others have taken all.
-func Reserve() { process.spares.fill() }
+func Reserve() {
+	udp.Reserve()
+	process.spares.fill()
+}
 
 // OnShort is [Budget.OnShort] of the whole process.
 func OnShort(f func()) { process.OnShort(f) }

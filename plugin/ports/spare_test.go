@@ -51,6 +51,7 @@ func takeAll(t *testing.T) (giveBack func()) {
 
 // spent has a budget whose spares are there.
 func spent(t *testing.T) *Budget {
+	udp.Reserve()
 	b := NewBudget(100, 100)
 	b.spares.most = maxSpares
 	b.spares.fillNow()

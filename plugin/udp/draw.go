@@ -76,15 +76,15 @@ func draw(reserved *portSet) uint16 {
 
 // onDrawnPort calls open with a port that was drawn; again while others have the port, and
 // with 0, for one of the system's choice, when that was so too often.
-func onDrawnPort[C any](open func(port string) (C, error)) (conn C, err error) {
+func onDrawnPort[C any](open func(port int) (C, error)) (conn C, err error) {
 	reserved := new(portSet)
 	reserved.add(reservedPorts())
 	for range maxDraws {
-		if conn, err = open(strconv.Itoa(int(draw(reserved)))); err == nil || !inUse(err) {
+		if conn, err = open(int(draw(reserved))); err == nil || !inUse(err) {
 			return conn, err
 		}
 	}
-	return open("0")
+	return open(0)
 }
 
 // inUse reports whether an error says that a port cannot be had, but another may.

@@ -74,14 +74,14 @@ func TestNoNeighbours(t *testing.T) {
 // A port that another has, or that is kept, is passed over; when all are, the system finds one.
 func TestDrawnPortInUse(t *testing.T) {
 	for number, want := range map[syscall.Errno]int{addressInUse: maxDraws + 1, forbidden: maxDraws + 1, syscall.Errno(0x3fff): 1} {
-		tries, last := 0, ""
-		_, err := onDrawnPort(func(port string) (net.PacketConn, error) {
+		tries, last := 0, -1
+		_, err := onDrawnPort(func(port int) (net.PacketConn, error) {
 			tries++
 			last = port
 			return nil, &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", number)}
 		})
-		if tries != want || (last == "0") != (want > 1) || !errors.Is(err, number) {
-			t.Errorf("%v: %d tries, the last with port %s: %v", number, tries, last, err)
+		if tries != want || (last == 0) != (want > 1) || !errors.Is(err, number) {
+			t.Errorf("%v: %d tries, the last with port %d: %v", number, tries, last, err)
 		}
 	}
 }

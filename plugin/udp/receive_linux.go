@@ -13,6 +13,9 @@ import (
 // inbox is where packets are read into.
 type inbox struct {
 	batch
+	conn    *conn
+	more    bool             // there may be, on conn
+	take    func(fd uintptr) // takeFrom, bound once
 	packets [maxBatch]Packet
 	buffers [maxBatch][1 << 16]byte
 }
@@ -20,6 +23,7 @@ type inbox struct {
 func newInbox() *inbox {
 	in := new(inbox)
 	in.init()
+	in.take = in.takeFrom
 	for i := range in.data {
 		in.data[i].Base = &in.buffers[i][0]
 		in.data[i].SetLen(len(in.buffers[i]))
@@ -57,36 +61,29 @@ func (in *inbox) release() {
 	}
 }
 
-// read takes packets until the socket is closed. It is all one call of Read: so the
-// poller, which wakes for a packet once, wakes for each that came since the last look, and
-// a batch that is not full need not be followed by a call that finds nothing.
-func (c *conn) read() {
-	vain := 0
-	_ = c.raw.Read(func(fd uintptr) bool {
-		in := takeInbox() // a socket that waits has none
-		defer in.release()
-		for !c.closed.Load() {
-			n, errno := in.read(fd, c.linked.Load())
-			switch errno {
-			case 0:
-				vain = 0
-				c.received(in.packets[:n])
-				if n < maxBatch {
-					return false
-				}
-			case unix.EAGAIN:
-				return false
-			case unix.EINTR:
-			default: // it is in the queue of errors too, unless a sender has been there
-				if c.takeErrors(fd) > 0 {
-					vain = 0
-				} else if vain++; vain > maxBatch {
-					return false
-				}
-			}
-		}
-		return true
-	})
+// read takes a batch of packets, and reports whether there may be more.
+func (c *conn) read(in *inbox) (more bool) {
+	in.conn, in.more = c, false
+	_ = c.raw.Control(in.take)
+	in.conn = nil
+	return in.more
+}
+
+// takeFrom takes it from conn, whose descriptor it is given.
+func (in *inbox) takeFrom(fd uintptr) {
+	c := in.conn
+	n, errno := in.read(fd, c.linked.Load())
+	switch errno {
+	case 0:
+		c.vain.Store(0)
+		c.received(in.packets[:n])
+		in.more = n == maxBatch
+	case unix.EAGAIN:
+	case unix.EINTR:
+		in.more = true
+	default: // it is in the queue of errors too, unless a sender has been there
+		in.more = c.takeErrors(fd) > 0 || c.vain.Add(1) <= maxBatch
+	}
 }
 
 // read reads a batch, if need be with the links that the packets came by.

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"net"
 	"sync"
 	"unsafe"
 
@@ -29,9 +30,9 @@ func (c *conn) Send(packets []Packet) {
 	for len(packets) > 0 {
 		n := min(len(packets), maxBatch)
 		out.packets, packets = packets[:n], packets[n:]
-		if err := c.raw.Control(out.write); err != nil {
+		if c.raw.Control(out.write) != nil {
 			for i := range out.packets {
-				out.packets[i].Err = err
+				out.packets[i].Err = net.ErrClosed
 			}
 		}
 	}

@@ -86,21 +86,13 @@ type Conn interface {
 	Close()
 }
 
-// Receiver takes packets that came, from any goroutine. They are valid until it returns.
+// Receiver takes packets that came, from any goroutine. They are valid until it returns. It should
+// not wait: the goroutine that calls it reads other sockets, too.
 type Receiver func([]Packet)
 
 // Open opens a socket for IPv6 or for IPv4, from which nothing is read before it is in use; see
 // [Use].
 func Open(v6 bool) (*net.UDPConn, error) { return listen(context.Background(), v6, 0) }
-
-// Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
-func Listen(v6 bool, received Receiver) (Conn, error) {
-	udp, err := Open(v6)
-	if err != nil {
-		return nil, err
-	}
-	return Use(udp, v6, received)
-}
 
 // buffer is how much the system is asked to keep of what was not read yet, in bytes. Less
 // holds a few hundred packets: the replies of some milliseconds.
@@ -117,8 +109,8 @@ func listen(ctx context.Context, v6 bool, index uint32) (*net.UDPConn, error) {
 	if index != 0 {
 		config.Control = link.Control(index)
 	}
-	conn, err := onDrawnPort(func(port string) (net.PacketConn, error) {
-		return config.ListenPacket(ctx, network, ":"+port)
+	conn, err := onDrawnPort(func(port int) (net.PacketConn, error) {
+		return config.ListenPacket(ctx, network, ":"+strconv.Itoa(port))
 	})
 	if err != nil {
 		return nil, err
