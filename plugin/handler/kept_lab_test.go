@@ -23,8 +23,9 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/udp"
 )
 
-// virtual is a network in virtual time. Streams cannot be opened there.
+// virtual is a network in virtual time. Streams can be opened there if it takes them.
 type virtual struct {
+	takesTCP  bool
 	dropsTCP  bool // a stream that is dialled is not refused at once
 	mu        sync.Mutex
 	resolvers map[netip.AddrPort]*knows
@@ -126,7 +127,10 @@ func (v *virtual) listen(_ bool, received udp.Receiver) (udp.Conn, error) {
 	return &virtualConn{v, received}, nil
 }
 
-func (v *virtual) dial(ctx context.Context, _ udp.Peer) (net.Conn, error) {
+func (v *virtual) dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
+	if v.takesTCP {
+		return v.stream(to.Addr), nil
+	}
 	if v.dropsTCP {
 		<-ctx.Done()
 		return nil, ctx.Err()

@@ -90,9 +90,9 @@ func (f *Facts) Patience(least, most time.Duration) time.Duration {
 
 // Usual is how long its replies usually take, over the path that was timed; 0: there were none.
 func (f *Facts) Usual() time.Duration {
-	usual := f.RTT.usual()
+	usual := f.RTT.Usual()
 	if usual == 0 {
-		usual = f.StreamRTT.usual()
+		usual = f.StreamRTT.Usual()
 	}
 	return max(time.Duration(f.Fastest), usual)
 }

@@ -36,8 +36,8 @@ func (r *RTT) Sample(d time.Duration) {
 // reply is timed again, which else would never be. Single losses change nothing.
 func (r *RTT) Expired() { r.late++ }
 
-// usual is how long replies usually take; 0: none was timed.
-func (r *RTT) usual() time.Duration { return r.smoothed + 4*r.deviation }
+// Usual is how long replies usually take; 0: none was timed.
+func (r *RTT) Usual() time.Duration { return r.smoothed + 4*r.deviation }
 
 // Timeout is how long to wait for the reply to a first packet.
 func (r *RTT) Timeout() time.Duration {

@@ -235,7 +235,7 @@ func (s *state) signedUntil(t *tally) (until time.Duration) {
 		return 0
 	}
 	for i := range s.legs {
-		if l := &s.legs[i]; l.status == waiting && l.signWait > 0 {
+		if l := &s.legs[i]; l.status == waiting && !l.doubtful && l.signWait > 0 {
 			until = max(until, good.at+l.signWait)
 		}
 	}

@@ -131,11 +131,16 @@ func (l *Leg) Health(isDown bool, turn uint64) {
 			return
 		}
 		l.turn = turn
-		s.status = waiting
+		s.status, s.doubtful = waiting, false
 		if isDown {
 			s.status = down
 		}
 	})
+}
+
+// Doubtful says that the upstream is down, but may reply: only denials wait for it (R5).
+func (l *Leg) Doubtful() {
+	l.settle(func(s *legState, _ time.Duration) { s.doubtful = true })
 }
 
 // Unresponsive says that the upstream never answers questions of this type, or for this name

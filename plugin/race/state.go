@@ -21,6 +21,7 @@ type state struct {
 type legState struct {
 	status   status
 	signs    bool          // its upstream is known to do DNSSEC
+	doubtful bool          // its upstream is down, and it is waited for only by denials
 	late     bool          // the race was decided before the reply or the failure came
 	other    *OtherType    // what is known of other types of the name; nil: nobody has looked
 	asked    time.Duration // when it was asked, if it was
@@ -69,6 +70,9 @@ func (l *legState) unresponsive() bool { return l.status == down && l.err != nil
 func (l *legState) pending() bool {
 	return l.status == waiting || l.status == aliased || l.status == following
 }
+
+// expected reports whether a leg is waited for where there is a good answer.
+func (l *legState) expected() bool { return l.pending() && !l.doubtful }
 
 // own is what the leg's upstream itself has replied; verdict None: nothing.
 func (l *legState) own() said {

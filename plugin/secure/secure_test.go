@@ -251,6 +251,7 @@ func (r receiver) Reply(msg []byte, _ instant.Time, _ bool) { r.reply <- msg }
 func (r receiver) Fail(err error)                           { r.fail <- err }
 func (receiver) Health(bool, uint64)                        {}
 func (receiver) Again()                                     {}
+func (receiver) Doubtful()                                  {}
 func (receiver) Unresponsive(bool)                          {}
 func (receiver) Waiting() bool                              { return true }
 

@@ -65,5 +65,6 @@ func (f failure) Fail(err error)                   { f <- err }
 func (f failure) Reply([]byte, instant.Time, bool) {}
 func (f failure) Health(bool, uint64)              {}
 func (f failure) Again()                           {}
+func (f failure) Doubtful()                        {}
 func (f failure) Unresponsive(bool)                {}
 func (f failure) Waiting() bool                    { return true }

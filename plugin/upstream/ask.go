@@ -56,8 +56,12 @@ func (u *Upstream) ask(q *Query, to Receiver, batch *Batch) (x *Exchange, wake i
 //
 //go:noinline
 func (x *Exchange) tellNotWaitedFor(out *outbox) {
-	if x.down() && x.wait.downAt.IsZero() {
-		out.tellHealth(x)
+	if x.down() {
+		if x.wait.downAt.IsZero() {
+			out.tellHealth(x)
+		} else if x.wait.downAt.After(x.u.welcomeUntil()) {
+			out.add(job{kind: doubtfulJob, to: x.to})
+		}
 	}
 	if forType, forName := x.u.unresponsive(wire.Question(x.query.msg)); forType || forName {
 		out.add(job{kind: unresponsiveJob, to: x.to, is: !forType})
@@ -129,6 +133,8 @@ func (u *Upstream) doJob(j *job) {
 		j.to.Fail(j.err)
 	case healthJob:
 		j.to.Health(j.is, j.turn)
+	case doubtfulJob:
+		j.to.Doubtful()
 	case againJob:
 		j.to.Again()
 	case unresponsiveJob:

@@ -15,6 +15,7 @@ func (s signal) Reply([]byte, instant.Time, bool) { s <- struct{}{} }
 func (s signal) Fail(error)                       { s <- struct{}{} }
 func (s signal) Health(bool, uint64)              {}
 func (s signal) Again()                           {}
+func (s signal) Doubtful()                        {}
 func (s signal) Unresponsive(bool)                {}
 func (s signal) Waiting() bool                    { return true }
 

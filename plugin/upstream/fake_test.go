@@ -313,6 +313,7 @@ type outcome struct {
 	reply            []byte
 	err              error
 	toldDown         bool
+	doubtful         bool
 	down             time.Duration // after it was told so
 	after            time.Duration // of the reply or the failure
 	calls            int           // of Reply and Fail
@@ -355,6 +356,12 @@ func (o *outcome) Health(down bool, turn uint64) {
 
 // isDown reports the last word on the upstream.
 func (o *outcome) isDown() bool { o.mu.Lock(); defer o.mu.Unlock(); return o.lastDown }
+
+func (o *outcome) Doubtful() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.doubtful = true
+}
 
 func (o *outcome) Unresponsive(forName bool) {
 	o.mu.Lock()

@@ -210,6 +210,9 @@ func (s *stream) ended(err error) {
 	if s.ctx.Err() != nil {
 		err = errGivenUp
 	} else if !s.used {
+		if !s.everOpen() {
+			s.u.conns.opened = instant.Never
+		}
 		s.u.conns.notBefore = later(s.u.conns.notBefore, now.Add(min(pauseFactor*now.Sub(s.dialled), maxDialPause)))
 		if s.u.streamWorksLocked() && !s.causeLocked() {
 			s.u.conns.limitedUntil = now.Add(maxLimited)

@@ -52,6 +52,7 @@ const (
 	replyJob
 	failJob
 	healthJob
+	doubtfulJob
 	againJob
 	unresponsiveJob
 	// To the Observer.

@@ -50,6 +50,7 @@ func TestR5AfterPause(t *testing.T) {
 func TestR5AfterPauseStillDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(20*ms, nil))
+		f.dial = noTCP
 		u := f.upstream(t)
 		for range 20 {
 			ask(u, query("host.example."))

@@ -19,6 +19,9 @@ type Receiver interface {
 	// greater than that of another before it is old, and to be ignored. From a down
 	// upstream a reply may come all the same.
 	Health(down bool, turn uint64)
+	// Doubtful says that the upstream is down, but may reply: denials are to wait for it until
+	// Health says that it is down.
+	Doubtful()
 	// Again says that Retry has something to do now.
 	Again()
 	// Unresponsive says that the upstream never answers questions of this type, or for this
@@ -50,6 +53,7 @@ type nobody struct{}
 func (nobody) Reply([]byte, instant.Time, bool) {}
 func (nobody) Fail(error)                       {}
 func (nobody) Health(bool, uint64)              {}
+func (nobody) Doubtful()                        {}
 func (nobody) Again()                           {}
 func (nobody) Unresponsive(bool)                {}
 func (nobody) Waiting() bool                    { return false }

@@ -22,7 +22,7 @@ func (x *Exchange) retry(now instant.Time, out *outbox) {
 	if !x.wake.IsZero() && now.Sub(x.wake) > maxPause {
 		x.wait.silenceFrom, x.wait.probed = now, false
 	}
-	if isDue(x.wait.downAt, now) {
+	if isDue(x.wait.downAt, now) && !x.hopes(now) {
 		x.wait.downAt = instant.Never
 		out.tellHealth(x)
 	}

@@ -39,13 +39,21 @@ func (u *Upstream) silentLocked(x *Exchange, now instant.Time, out *outbox) {
 	if !u.known.Silent(x.wait.silenceFrom, now, x.patience()) {
 		return
 	}
+	if u.conns.opened.Before(x.wait.silenceFrom) {
+		u.conns.opened = instant.Never // before it fell silent
+	}
 	n := 0
 	for range u.waitingLocked() {
 		n++
 	}
 	out.add(job{kind: downJob, turn: u.known.Turn, took: now.Sub(x.wait.silenceFrom), n: n})
 	for x := range u.waitingLocked() {
-		out.tellHealth(x)
+		if u.lives() && x.hopes(now) {
+			out.add(job{kind: doubtfulJob, to: x.to})
+			out.add(job{kind: againJob, to: x.to})
+		} else {
+			out.tellHealth(x)
+		}
 	}
 	u.renewAllLocked(now) // the ports or connections may be what is silent, not the upstream
 }
@@ -58,23 +66,69 @@ const (
 )
 
 // notePause notes that a query is asked, and has its receiver told later that the upstream is
-// down, if it is asked after a pause.
+// down, if it may reply all the same.
 func (x *Exchange) notePause(now instant.Time) {
 	u := x.u
 	if now.Sub(u.asked) >= leastPause {
 		u.pauseEnded = now
 	}
 	u.asked = now
-	if !u.known.Down || u.linkGone() {
-		return
+	x.hopes(now)
+}
+
+// hopes reports whether a reply of a down upstream is waited for, and sets until when.
+func (x *Exchange) hopes(now instant.Time) bool {
+	u := x.u
+	if !u.known.Down || x.cutOff() {
+		return false
 	}
+	until := u.welcomeUntil()
+	if u.lives() {
+		until = later(until, x.livingUntil(now))
+	}
+	if !now.Before(until) {
+		return false
+	}
+	x.wait.downAt = until
+	return true
+}
+
+// welcomeUntil is until when the upstream is waited for after a pause.
+func (u *Upstream) welcomeUntil() instant.Time {
 	usual := u.known.RTT.Timeout()
 	if u.cfg.ForceTCP {
 		usual = u.known.StreamRTT.Timeout()
 	}
-	if until := u.pauseEnded.Add(min(usual, maxWelcome)); now.Before(until) {
-		x.wait.downAt = until
+	return u.pauseEnded.Add(min(usual, maxWelcome))
+}
+
+// A down upstream that takes connections lives, and may be silent to all names but its own, as a
+// company's resolver is whose own way to the Internet is cut. Each query waits for it as long as
+// it usually takes, as when it was up (R5); in these bounds, or maxWelcome if no reply was timed.
+const (
+	leastUsual = 100 * time.Millisecond
+	mostUsual  = time.Second
+)
+
+// lives reports whether the upstream, which is down, has taken a connection since it fell silent,
+// and the last one that was tried.
+func (u *Upstream) lives() bool { return !u.conns.opened.IsZero() }
+
+// livingUntil is until when a reply of such an upstream is waited for. What had to wait for a
+// connection is asked when that is there.
+func (x *Exchange) livingUntil(now instant.Time) instant.Time {
+	usual := x.u.known.Usual()
+	if x.phase.onStream() {
+		usual = max(usual, x.u.known.StreamRTT.Usual())
 	}
+	if usual == 0 {
+		usual = maxWelcome
+	}
+	until := x.wait.silenceFrom.Add(min(max(usual, leastUsual), mostUsual))
+	if !now.Before(until) && x.dials() {
+		until = until.Add(known.LeastStall)
+	}
+	return until
 }
 
 // patience is how long a silence to the exchange makes the upstream down. It is somewhat
@@ -82,10 +136,16 @@ func (x *Exchange) notePause(now instant.Time) {
 // been nothing yet to reply to.
 func (x *Exchange) patience() time.Duration {
 	patience := x.u.patienceLocked()
-	if s := x.conn.stream; s != nil && s.state == dialling && x.conn.owed > 0 && x.udp.packets == 0 {
+	if x.dials() {
 		patience += known.LeastStall
 	}
 	return patience
+}
+
+// dials reports whether the exchange waits for a connection, and has sent nothing over UDP.
+func (x *Exchange) dials() bool {
+	s := x.conn.stream
+	return s != nil && s.state == dialling && x.conn.owed > 0 && x.udp.packets == 0
 }
 
 // silenceAt is when the upstream is to be probed or, after that, found to be down, if it does

@@ -55,6 +55,7 @@ type Upstream struct {
 type connections struct {
 	open         []*stream    // and those that are being dialled, in the order in which that began
 	lastAsked    instant.Time // when a query last went over one
+	opened       instant.Time // when one last was; zero: the last attempt failed, or that was before the upstream fell silent
 	notBefore    instant.Time // no connection is dialled before
 	rewarmAt     instant.Time // when another is opened to be held open; zero: none is
 	limitedUntil instant.Time // so long the resolver is taken to allow no more connections

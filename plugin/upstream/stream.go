@@ -49,6 +49,7 @@ func (s *stream) openedLocked() {
 	}
 	s.state = s.state.next(e)
 	s.heard = instant.Now()
+	s.u.conns.opened = s.heard
 	least := s.heard.Add(known.LeastStall - s.u.patienceLocked())
 	for _, x := range s.pending.All() {
 		switch {
