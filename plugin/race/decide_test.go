@@ -25,6 +25,9 @@ func (l legState) withAddress(private bool) legState {
 
 func (l legState) askedAt(after time.Duration) legState { l.asked = after; return l }
 
+// doubted is a leg whose upstream is down, but may reply.
+func (l legState) doubted() legState { l.doubtful = true; return l }
+
 // worth is a leg whose upstream is known, and whose NODATA, if it is that, was looked at.
 func (l legState) worth(answered, sole bool, most time.Duration) legState {
 	l.other = &OtherType{answered, sole, most}
@@ -188,6 +191,9 @@ func TestDecide(t *testing.T) {
 
 		// Those that are down.
 		{"R5: who is down is not waited for", stateOf(all, got(1*ms, NXDomainSOA), is(down)), 1 * ms, inconclusive(0)},
+		{"R5: but if it may reply", stateOf(all, got(1*ms, NXDomainSOA), is(waiting).doubted()), 1 * ms, waits(timeout)},
+		{"R5: then no good answer waits for a better one", stateOf(inOrder(true), is(waiting).doubted(), got(1*ms, Good)), 1 * ms, won(1)},
+		{"R5: nor for a signature", stateOf(do, is(waiting).doubted().signing(sign), got(1*ms, Good)), 1 * ms, won(1)},
 		{"R5: its answer wins all the same", stateOf(all, got(1*ms, NXDomainSOA), got(2*ms, Good)), 2 * ms, won(1)},
 		{"R5: all are", stateOf(all, is(down), is(down)), 1 * ms, waits(timeout)},
 		{"R5: all that have not failed are", stateOf(all, is(failed), is(down)), 1 * ms, waits(timeout)},
