@@ -29,6 +29,7 @@ type Facts struct {
 	Types     Types
 	Zones     Zones
 	Probed    instant.Time // when it was last probed
+	Easy      instant.Time // when it last answered a probe, which is easy
 	Resumed   instant.Time // when a reply over UDP last ended a silence, even a short one
 }
 
@@ -65,6 +66,16 @@ func (f *Facts) Silent(begun, now instant.Time, patience time.Duration) (wentDow
 	f.Turn++
 	return true
 }
+
+// Chooses reports whether the upstream answers some names, but no probes: since a reply last ended
+// that it was down, none was answered, and that was not long ago. It is asked of one that is down
+// again.
+func (f *Facts) Chooses(now instant.Time) bool {
+	return !f.UpSince.IsZero() && f.Easy.Before(f.UpSince) && now.Sub(f.Last) < choosesFor
+}
+
+// choosesFor is how long that is known of it.
+const choosesFor = time.Hour
 
 // SetDown notes that the upstream is down, or up, for a reason other than its replies or its
 // silence. It reports whether that is a change, and how long it has been since the last one.

@@ -102,3 +102,47 @@ func TestR5LivesInVain(t *testing.T) {
 		})
 	}
 }
+
+// R5: what takes no connections is waited for as well, once it has shown that it answers its own
+// names and no probes. What had answered them when it was back is not.
+func TestR5Chooses(t *testing.T) {
+	host := answerAfter(20*ms, func(p packet) bool { return asks(p.msg, "host.example.") })
+	for name, c := range map[string]struct {
+		back, then func(packet)
+		after      time.Duration
+		down       bool          // it is told so
+		want       time.Duration // when that is told, or the reply comes
+	}{
+		"its own names only":          {back: host, then: host, after: time.Second, want: 20 * ms},
+		"long after":                  {back: host, then: host, after: 50 * time.Minute, want: 20 * ms},
+		"its own, and then nothing":   {back: host, then: func(packet) {}, after: time.Second, down: true, want: leastUsual},
+		"not for long":                {back: host, then: func(packet) {}, after: 61 * time.Minute, down: true},
+		"all names, and then nothing": {back: answerAfter(20*ms, nil), then: func(packet) {}, after: time.Second, down: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake(func(packet) {})
+				f.dial = noTCP
+				u := f.upstream(t)
+				ask(u, query("other.example."))
+				f.script(c.back)
+				ask(u, query("host.example."))
+				time.Sleep(time.Second)
+				f.script(c.then)
+				ask(u, query("other.example."))
+				for range c.after / time.Second { // without a pause
+					pendingAsk(u, query("other.example."))
+					time.Sleep(time.Second)
+				}
+				o := ask(u, query("host.example."))
+				after := o.after
+				if c.down {
+					after = o.down
+				}
+				if o.good() == c.down || o.toldDown != c.down || after != c.want {
+					t.Errorf("good %v after %v, told down %v after %v", o.good(), o.after, o.toldDown, o.down)
+				}
+			})
+		})
+	}
+}

@@ -19,6 +19,11 @@ func (x *Exchange) replied(msg []byte, socket *socket, stream *stream, now insta
 	x.noteTypeAnswered(out)
 	x.noteZoneAnswered(msg, now, out)
 	x.learnSigning(msg, now)
+	if x.probe {
+		k.Easy = now
+	} else if k.Down {
+		out.add(job{kind: probeJob}) // does it answer that, too?
+	}
 	if stream != nil && x.phase.onUDP() && x.udp.packets >= maxPackets {
 		// Three losses, or ports that no longer lead anywhere.
 		x.u.renewSocketsLocked(now)

@@ -48,7 +48,7 @@ func (u *Upstream) silentLocked(x *Exchange, now instant.Time, out *outbox) {
 	}
 	out.add(job{kind: downJob, turn: u.known.Turn, took: now.Sub(x.wait.silenceFrom), n: n})
 	for x := range u.waitingLocked() {
-		if u.lives() && x.hopes(now) {
+		if u.lives(now) && x.hopes(now) {
 			out.add(job{kind: doubtfulJob, to: x.to})
 			out.add(job{kind: againJob, to: x.to})
 		} else {
@@ -83,7 +83,7 @@ func (x *Exchange) hopes(now instant.Time) bool {
 		return false
 	}
 	until := u.welcomeUntil()
-	if u.lives() {
+	if u.lives(now) {
 		until = later(until, x.livingUntil(now))
 	}
 	if !now.Before(until) {
@@ -102,17 +102,19 @@ func (u *Upstream) welcomeUntil() instant.Time {
 	return u.pauseEnded.Add(min(usual, maxWelcome))
 }
 
-// A down upstream that takes connections lives, and may be silent to all names but its own, as a
-// company's resolver is whose own way to the Internet is cut. Each query waits for it as long as
-// it usually takes, as when it was up (R5); in these bounds, or maxWelcome if no reply was timed.
+// A down upstream may live, and be silent to all names but its own, as a company's resolver is
+// whose own way to the Internet is cut. Each query waits for it as long as it usually takes, as
+// when it was up (R5); in these bounds, or maxWelcome if no reply was timed.
 const (
 	leastUsual = 100 * time.Millisecond
 	mostUsual  = time.Second
 )
 
-// lives reports whether the upstream, which is down, has taken a connection since it fell silent,
-// and the last one that was tried.
-func (u *Upstream) lives() bool { return !u.conns.opened.IsZero() }
+// lives reports whether the upstream, which is down, does so: since it fell silent, it has taken a
+// connection, and the last one that was tried; or it is known to answer some names and no probes.
+func (u *Upstream) lives(now instant.Time) bool {
+	return !u.conns.opened.IsZero() || u.known.Chooses(now)
+}
 
 // livingUntil is until when a reply of such an upstream is waited for. What had to wait for a
 // connection is asked when that is there.
