@@ -27,7 +27,7 @@ const (
 // that are too many it holds back the newest until it may be written, so that the last line in
 // the log tells how things are.
 type limitedLog struct {
-	mu      sync.Mutex
+	mu      sync.Mutex    // not held while a line is written, which may take long
 	limit   *rate.Limiter // made when needed
 	held    func()        // writes the line that is held back; nil: none is
 	due     *time.Timer   // writes it in its time
@@ -35,6 +35,13 @@ type limitedLog struct {
 }
 
 func (l *limitedLog) log(printf func(string, ...any), format string, args ...any) {
+	if l.now(printf, format, args) {
+		printf(format, args...)
+	}
+}
+
+// now reports whether a line may be written now. Else it is held back.
+func (l *limitedLog) now(printf func(string, ...any), format string, args []any) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held != nil {
@@ -45,27 +52,32 @@ func (l *limitedLog) log(printf func(string, ...any), format string, args ...any
 		}
 		wait := l.limit.Reserve().Delay()
 		if wait == 0 {
-			printf(format, args...)
-			return
+			return true
 		}
-		l.due = time.AfterFunc(wait, l.flush)
+		l.due, l.dropped = time.AfterFunc(wait, l.flush), 0
 	}
-	at := time.Now()
+	at, dropped := time.Now(), l.dropped
 	l.held = func() {
-		printf(format+" (%v ago; lines dropped before: %d)", append(args, time.Since(at).Round(time.Second), l.dropped)...)
+		printf(format+" (%v ago; lines dropped before: %d)", append(args, time.Since(at).Round(time.Second), dropped)...)
 	}
+	return false
 }
 
 // flush writes the line that is held back.
 func (l *limitedLog) flush() {
+	if write := l.take(); write != nil {
+		write()
+	}
+}
+
+func (l *limitedLog) take() (write func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held == nil {
-		return
+	if l.held != nil {
+		l.due.Stop()
 	}
-	l.due.Stop()
-	l.held()
-	l.held, l.dropped = nil, 0
+	write, l.held = l.held, nil
+	return write
 }
 
 // failed tells who has the plugin debug in use why a query failed. Else it is not logged: there
