@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 )
@@ -118,25 +119,33 @@ func (l *lab) write(name, text string) string {
 // process is a server that runs until the end of the test.
 type process struct {
 	*testkit.Process
-	lab *lab
+	lab   *lab
+	begin func() *testkit.Process
 }
 
 // start runs a server. What it prints is shown if the test fails.
 func (l *lab) start(args ...string) *process {
 	l.Helper()
-	p := &process{lab: l}
-	l.inside(func() { p.Process = testkit.Start(l.T, l.command(context.Background(), args...)) })
+	p := &process{lab: l, begin: func() (p *testkit.Process) {
+		l.inside(func() { p = testkit.Start(l.T, l.command(context.Background(), args...)) })
+		return p
+	}}
+	p.Process = p.begin()
 	return p
 }
 
-// awaits returns p when the question, as given to dig, is answered with
-// NOERROR.
+// awaits returns p when the question, as given to dig, is answered with NOERROR. A server whose
+// port was taken meanwhile, as by another that asks upstreams from it, is started again.
 func (p *process) awaits(question string) *process {
 	p.lab.Helper()
 	p.lab.eventually(func() error {
 		select {
 		case <-p.Done():
-			p.lab.Fatal(p.State())
+			if !strings.Contains(p.Printed(), "address already in use") {
+				p.lab.Fatal(p.State())
+			}
+			time.Sleep(time.Second)
+			p.Process = p.begin()
 		default:
 		}
 		if r := p.lab.ask("+time=1 " + question); r.status != "NOERROR" {
