@@ -9,6 +9,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/cache"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/race"
+	"github.com/dnsmus/dnsmus/plugin/upstream"
 )
 
 // Pool is the upstreams in use. Its methods may be called from any goroutine.
@@ -16,6 +17,7 @@ type Pool struct {
 	cfg     Config
 	ports   *ports.Ports
 	clock   race.Clock
+	tidier  *upstream.Tidier
 	set     atomic.Pointer[set] // stored by Replace alone
 	calls   calls
 	besides besides

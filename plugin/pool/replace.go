@@ -7,6 +7,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
+	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -15,11 +16,14 @@ import (
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, ports: cfg.Ports}
+	var alarm func(ring func()) (upstream.Alarm, func())
 	p.links.look = p.lookAtLinks
 	if p.ports == nil {
 		p.ports = ports.New()
 		p.clock.UseSystem()
+		alarm = func(ring func()) (upstream.Alarm, func()) { return race.NewAlarm(true, ring) }
 	}
+	p.tidier = upstream.NewTidier(alarm)
 	p.set.Store(newSet(&p.cfg, nil, nil))
 	p.cache = p.newCache()
 	return p
@@ -88,6 +92,7 @@ func (p *Pool) newMember(s server.Server) *Member {
 		ForceTCP: p.cfg.ForceTCP,
 		Observer: m.Observer,
 		Ports:    p.ports,
+		Tidier:   p.tidier,
 		Dial:     p.cfg.Dial,
 	}
 	if p.cfg.Ports == nil && (p.cfg.Prefer != option.None || p.cfg.PrivateFrom.IsSet()) { // upstreams are trusted differently: who sees the port of one must not know another's
@@ -118,4 +123,5 @@ func (p *Pool) Close() {
 		m.Close()
 	}
 	p.clock.Close()
+	p.tidier.Close()
 }

@@ -12,7 +12,7 @@ import (
 type timerfd int
 
 // systemAlarm returns nil if there is no descriptor for one, or it cannot be waited for.
-func systemAlarm(ring func()) (alarm, func()) {
+func systemAlarm(ring func()) (Alarm, func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, nil
@@ -35,10 +35,10 @@ func systemAlarm(ring func()) (alarm, func()) {
 	}
 }
 
-// Reset implements alarm.
+// Reset implements Alarm.
 func (t timerfd) Reset(d time.Duration) bool { return t.set(d) }
 
-// Stop implements alarm.
+// Stop implements Alarm.
 func (t timerfd) Stop() bool { return t.set(0) }
 
 func (t timerfd) set(d time.Duration) bool {

@@ -3,4 +3,4 @@
 package race
 
 // systemAlarm returns nil: there is none.
-func systemAlarm(func()) (alarm, func()) { return nil, nil }
+func systemAlarm(func()) (Alarm, func()) { return nil, nil }

@@ -23,7 +23,7 @@ type Clock struct {
 	stopped instant.Time    // when the alarm was last stopped
 
 	system bool   // the alarm is to be the system's
-	alarm  alarm  // nil: it was not needed yet
+	alarm  Alarm  // nil: it was not needed yet
 	end    func() // closes the alarm; nil: there is nothing to close
 }
 
@@ -131,7 +131,7 @@ func (c *Clock) moveLocked(now instant.Time) {
 func (c *Clock) armLocked(n int64) {
 	c.armed = n
 	if c.alarm == nil {
-		c.alarm, c.end = newAlarm(c.system, c.ring)
+		c.alarm, c.end = NewAlarm(c.system, c.ring)
 	}
 	c.alarm.Reset(max(instant.Until(c.epoch.Add(time.Duration(n)*tick)), 1))
 }

@@ -84,17 +84,17 @@ func TestClockFarAndReleased(t *testing.T) {
 
 // counting counts what is done to an alarm.
 type counting struct {
-	alarm
+	Alarm
 	resets, stops int
 	rings         atomic.Int64
 }
 
-func (c *counting) Reset(d time.Duration) bool { c.resets++; return c.alarm.Reset(d) }
-func (c *counting) Stop() bool                 { c.stops++; return c.alarm.Stop() }
+func (c *counting) Reset(d time.Duration) bool { c.resets++; return c.Alarm.Reset(d) }
+func (c *counting) Stop() bool                 { c.stops++; return c.Alarm.Stop() }
 
 func counted(c *Clock) *counting {
 	n := new(counting)
-	n.alarm, _ = newAlarm(false, func() { n.rings.Add(1); c.ring() })
+	n.Alarm, _ = NewAlarm(false, func() { n.rings.Add(1); c.ring() })
 	c.alarm = n
 	return n
 }

@@ -49,6 +49,9 @@ type Config struct {
 	// Ports are what it is asked from over UDP. Nil means ports of its own.
 	Ports *ports.Ports
 
+	// Tidier calls the upstream when something is due at a whole second. Nil means one of its own.
+	Tidier *Tidier
+
 	// Dial opens a connection to a peer, over its link if it has one. When ctx is done the
 	// dialling ends, not the connection. Nil means TCP.
 	Dial func(ctx context.Context, to udp.Peer) (net.Conn, error)

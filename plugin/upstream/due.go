@@ -36,11 +36,8 @@ func (u *Upstream) tidySoonLocked(now instant.Time) {
 // planTidyLocked has tidy called at a whole second after now, from the time on at which
 // something is due; zero: nothing is.
 func (u *Upstream) planTidyLocked(due, now instant.Time) {
-	if due.IsZero() {
-		u.tidyDue = instant.Never
-		u.tidyTimer.Stop()
-		return
+	if u.tidyDue = instant.Never; !due.IsZero() {
+		u.tidyDue = instant.WholeSecond(max(due, now+1))
 	}
-	u.tidyDue = instant.WholeSecond(max(due, now+1))
-	u.tidyTimer.Reset(u.tidyDue.Sub(now))
+	u.cfg.Tidier.set(u, u.tidyDue, now)
 }

@@ -46,8 +46,7 @@ type Upstream struct {
 	asked          instant.Time // when a query, not a probe, last was
 	wanted         instant.Time // when Wanted was last called
 	pauseEnded     instant.Time // when the first query after a pause was asked
-	tidyTimer      *time.Timer  // calls tidy
-	tidyDue        instant.Time // when it does; zero: it does not
+	tidyDue        instant.Time // when tidy is called; zero: it is not
 	closing        bool         // Close was called
 }
 

@@ -7,6 +7,7 @@
 //
 //	upstream.go, link.go, tidy.go, look.go     what others call, and what is due at whole seconds; a look at the link,
 //	                                           before an exchange goes without its upstream
+//	tidier.go                                  the alarm for what is due, of all upstreams
 //	conn.go, workers.go, incoming.go           what comes from the network
 //	ask.go                                     a query begins; work that is done without the lock
 //	retry.go, reply.go, silence.go, zones.go   what is due, what a reply means, up and down
@@ -111,11 +112,11 @@ func New(cfg Config) *Upstream {
 	if cfg.Observer == nil {
 		cfg.Observer = unobserved{}
 	}
+	if cfg.Tidier == nil {
+		cfg.Tidier = NewTidier(nil)
+	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Addr.String())
-	u := &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(ports.Random)}
-	u.tidyTimer = time.AfterFunc(tidyEvery, u.tidy)
-	u.tidyTimer.Stop()
-	return u
+	return &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(ports.Random)}
 }
 
 // String is the upstream's name.
