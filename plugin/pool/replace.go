@@ -7,7 +7,6 @@ import (
 
 	"github.com/dnsmus/dnsmus/plugin/option"
 	"github.com/dnsmus/dnsmus/plugin/ports"
-	"github.com/dnsmus/dnsmus/plugin/race"
 	"github.com/dnsmus/dnsmus/plugin/secure"
 	"github.com/dnsmus/dnsmus/plugin/server"
 	"github.com/dnsmus/dnsmus/plugin/upstream"
@@ -15,15 +14,12 @@ import (
 
 // New returns a pool without upstreams.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, ports: cfg.Ports}
-	var alarm func(ring func()) (upstream.Alarm, func())
+	p := &Pool{cfg: cfg, ports: cfg.Ports, tidier: upstream.NewTidier(cfg.Ports == nil)}
 	p.links.look = p.lookAtLinks
 	if p.ports == nil {
 		p.ports = ports.New()
 		p.clock.UseSystem()
-		alarm = func(ring func()) (upstream.Alarm, func()) { return race.NewAlarm(true, ring) }
 	}
-	p.tidier = upstream.NewTidier(alarm)
 	p.set.Store(newSet(&p.cfg, nil, nil))
 	p.cache = p.newCache()
 	return p

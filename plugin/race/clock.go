@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
 
 // Clock wakes races, up to a tick late. It has one alarm for all of them, which rings when the
@@ -22,9 +23,8 @@ type Clock struct {
 	armed   int64           // the tick at which the alarm rings, which is none after the first with a list; 0: it is off
 	stopped instant.Time    // when the alarm was last stopped
 
-	system bool   // the alarm is to be the system's
-	alarm  Alarm  // nil: it was not needed yet
-	end    func() // closes the alarm; nil: there is nothing to close
+	system bool       // the alarm is to be the system's
+	alarm  poll.Alarm // nil: it was not needed yet
 }
 
 const (
@@ -48,17 +48,10 @@ func (c *Clock) UseSystem() {
 func (c *Clock) Close() {
 	c.free.closeEvents()
 	c.mu.Lock()
-	end := c.end
-	c.system, c.end = false, nil
-	if end != nil {
-		c.alarm = nil
-		if c.armed != 0 {
-			c.armLocked(c.armed)
-		}
-	}
-	c.mu.Unlock()
-	if end != nil {
-		end()
+	defer c.mu.Unlock()
+	c.system = false
+	if c.alarm != nil {
+		c.alarm.Close()
 	}
 }
 
@@ -131,9 +124,9 @@ func (c *Clock) moveLocked(now instant.Time) {
 func (c *Clock) armLocked(n int64) {
 	c.armed = n
 	if c.alarm == nil {
-		c.alarm, c.end = NewAlarm(c.system, c.ring)
+		c.alarm = poll.NewAlarm(c.system, c.ring)
 	}
-	c.alarm.Reset(max(instant.Until(c.epoch.Add(time.Duration(n)*tick)), 1))
+	c.alarm.Set(c.epoch.Add(time.Duration(n) * tick))
 }
 
 func (c *Clock) stopLocked(now instant.Time) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dnsmus/dnsmus/internal/testkit"
 	"github.com/dnsmus/dnsmus/plugin/instant"
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
 
 // A clock wakes each at its time, at most a tick later, however many and far they are.
@@ -84,17 +85,17 @@ func TestClockFarAndReleased(t *testing.T) {
 
 // counting counts what is done to an alarm.
 type counting struct {
-	Alarm
+	poll.Alarm
 	resets, stops int
 	rings         atomic.Int64
 }
 
-func (c *counting) Reset(d time.Duration) bool { c.resets++; return c.Alarm.Reset(d) }
-func (c *counting) Stop() bool                 { c.stops++; return c.Alarm.Stop() }
+func (c *counting) Set(at instant.Time) { c.resets++; c.Alarm.Set(at) }
+func (c *counting) Stop()               { c.stops++; c.Alarm.Stop() }
 
 func counted(c *Clock) *counting {
 	n := new(counting)
-	n.Alarm, _ = NewAlarm(false, func() { n.rings.Add(1); c.ring() })
+	n.Alarm = poll.NewAlarm(false, func() { n.rings.Add(1); c.ring() })
 	c.alarm = n
 	return n
 }

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
 
 // eventfd is an event of the system (eventfd(2)). It is only written to: each time wakes the
@@ -26,7 +28,7 @@ func newPollEvent() pollEvent {
 		return nil
 	}
 	e := new(eventfd)
-	if e.file, e.raw = polled(fd, "eventfd"); e.file == nil {
+	if e.file, e.raw = poll.File(fd, "eventfd"); e.file == nil {
 		return nil
 	}
 	e.seen, e.write = e.wasSet, e.writeOne

@@ -39,5 +39,5 @@ func (u *Upstream) planTidyLocked(due, now instant.Time) {
 	if u.tidyDue = instant.Never; !due.IsZero() {
 		u.tidyDue = instant.WholeSecond(max(due, now+1))
 	}
-	u.cfg.Tidier.set(u, u.tidyDue, now)
+	u.cfg.Tidier.set(u, u.tidyDue)
 }

@@ -2,61 +2,39 @@ package upstream
 
 import (
 	"sync"
-	"time"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
-
-// Alarm calls a function when it is due, or for no reason. Its methods are those of a
-// [time.Timer].
-type Alarm interface {
-	Reset(time.Duration) bool
-	Stop() bool
-}
 
 // Tidier has upstreams do what is due at whole seconds, all with one alarm and in one goroutine: so
 // few threads wake for that.
 type Tidier struct {
-	mu    sync.Mutex
-	due   map[*Upstream]instant.Time
-	next  instant.Time // when the alarm rings; zero: it is off
-	make  func(ring func()) (a Alarm, end func())
-	alarm Alarm  // nil: it was not needed yet
-	end   func() // closes the alarm; nil: there is nothing to close
+	mu     sync.Mutex
+	due    map[*Upstream]instant.Time
+	next   instant.Time // when the alarm rings; zero: it is off
+	system bool         // the alarm is to be the system's
+	alarm  poll.Alarm   // nil: it was not needed yet
 }
 
-// NewTidier returns one with an alarm that is made when it is needed, or a timer if that is nil. It
-// also takes what closes the alarm, which may be nil.
-func NewTidier(alarm func(ring func()) (a Alarm, end func())) *Tidier {
-	if alarm == nil {
-		alarm = timer
-	}
-	return &Tidier{due: make(map[*Upstream]instant.Time), make: alarm}
+// NewTidier returns one with an alarm that is made when it is needed: the system's if that is wanted,
+// which is not for virtual time.
+func NewTidier(system bool) *Tidier {
+	return &Tidier{due: make(map[*Upstream]instant.Time), system: system}
 }
 
-func timer(ring func()) (a Alarm, end func()) {
-	t := time.AfterFunc(time.Hour, ring)
-	t.Stop()
-	return t, nil
-}
-
-// Close closes the alarm. The tidier goes on with a timer.
+// Close closes the system's alarm. The tidier goes on with a timer.
 func (t *Tidier) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.make = timer
-	if t.end == nil {
-		return
-	}
-	go t.end() // it waits for who is being called, who may have called Close
-	t.alarm, t.end = nil, nil
-	if !t.next.IsZero() {
-		t.armLocked(t.next, instant.Now())
+	t.system = false
+	if t.alarm != nil {
+		t.alarm.Close()
 	}
 }
 
 // set has the upstream tidied at a time; zero is never.
-func (t *Tidier) set(u *Upstream, at, now instant.Time) {
+func (t *Tidier) set(u *Upstream, at instant.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at.IsZero() {
@@ -65,16 +43,16 @@ func (t *Tidier) set(u *Upstream, at, now instant.Time) {
 	}
 	t.due[u] = at
 	if t.next.IsZero() || at.Before(t.next) {
-		t.armLocked(at, now)
+		t.armLocked(at)
 	}
 }
 
-func (t *Tidier) armLocked(at, now instant.Time) {
+func (t *Tidier) armLocked(at instant.Time) {
 	if t.alarm == nil {
-		t.alarm, t.end = t.make(t.ring)
+		t.alarm = poll.NewAlarm(t.system, t.ring)
 	}
 	t.next = at
-	t.alarm.Reset(max(at.Sub(now), 1))
+	t.alarm.Set(at)
 }
 
 // ring tidies those whose time has come.
@@ -97,7 +75,7 @@ func (t *Tidier) take() (ready []*Upstream) {
 		}
 	}
 	if t.next = instant.Never; !next.IsZero() {
-		t.armLocked(next, now)
+		t.armLocked(next)
 	}
 	return ready
 }

@@ -5,17 +5,23 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
 
-// ringing is an alarm that counts how often it rings.
+// ringing counts how often an alarm rings, and is closed.
 type ringing struct {
-	Alarm
+	poll.Alarm
 	rings, ended atomic.Int32
 }
 
-func (r *ringing) alarm(ring func()) (Alarm, func()) {
-	r.Alarm, _ = timer(func() { r.rings.Add(1); ring() })
-	return r, func() { r.Alarm.Stop(); r.ended.Add(1) }
+func (r *ringing) Close() { r.ended.Add(1); r.Alarm.Close() }
+
+func counted(t *Tidier) *ringing {
+	r := new(ringing)
+	r.Alarm = poll.NewAlarm(false, func() { r.rings.Add(1); t.ring() })
+	t.alarm = r
+	return r
 }
 
 // One alarm serves all upstreams, once a second at most, and not at all when nothing is due. When
@@ -23,8 +29,8 @@ func (r *ringing) alarm(ring func()) (Alarm, func()) {
 func TestTidierOneAlarm(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			f, r := newFake(answerAfter(20*ms, nil)), new(ringing)
-			tidier := NewTidier(r.alarm)
+			f, tidier := newFake(answerAfter(20*ms, nil)), NewTidier(false)
+			r := counted(tidier)
 			var all []*Upstream
 			for range 5 {
 				all = append(all, f.upstream(t, func(c *Config) { c.Tidier = tidier }))
@@ -66,12 +72,11 @@ func TestTidierOneAlarm(t *testing.T) {
 func TestTidierRingsEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(answerAfter(20*ms, nil))
-		var ring func()
-		tidier := NewTidier(func(r func()) (Alarm, func()) { ring = r; return timer(r) })
+		tidier := NewTidier(false)
 		u := f.upstream(t, func(c *Config) { c.Tidier = tidier })
 		ask(u, query("host.example."))
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(70 * ms) {
-			ring()
+			tidier.ring()
 		}
 		if n := f.stillOpen(); n > 0 {
 			t.Errorf("%d sockets are open", n)

@@ -113,7 +113,7 @@ func New(cfg Config) *Upstream {
 		cfg.Observer = unobserved{}
 	}
 	if cfg.Tidier == nil {
-		cfg.Tidier = NewTidier(nil)
+		cfg.Tidier = NewTidier(false)
 	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Addr.String())
 	return &Upstream{cfg: cfg, peer: udp.Peer{Addr: cfg.Addr}, link: link.Bound, random: new(ports.Random)}

@@ -1,4 +1,4 @@
-package race
+package poll
 
 import (
 	"os"
@@ -18,7 +18,7 @@ func TestNotPolled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file, raw := polled(fd, "file"); file != nil || raw != nil {
+	if file, raw := File(fd, "file"); file != nil || raw != nil {
 		t.Error("the poller waits for a file on a disk")
 	}
 }

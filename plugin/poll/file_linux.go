@@ -1,4 +1,4 @@
-package race
+package poll
 
 import (
 	"os"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// polled has the system's poller wait for a descriptor, which does not block. If it cannot, as where
+// File has the system's poller wait for a descriptor, which does not block. If it cannot, as where
 // the system allows no more, the descriptor is closed, and the file is nil.
-func polled(fd int, name string) (*os.File, syscall.RawConn) {
+func File(fd int, name string) (*os.File, syscall.RawConn) {
 	file := os.NewFile(uintptr(fd), name)
 	raw, err := file.SyscallConn()
 	if err == nil {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package poll
+
+// systemTimer returns nil: there is none.
+func systemTimer(func()) timer { return nil }
