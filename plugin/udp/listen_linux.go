@@ -1,28 +1,12 @@
 package udp
 
 import (
-	"io"
 	"net"
 	"os"
-	"sync/atomic"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// conn is a socket that many packets leave and come by in one system call, and to
-// which each error of ICMP is reported, with the peer that it is about (ip(7), IP_RECVERR).
-type conn struct {
-	socket   socket
-	raw      syscall.RawConn
-	fd       int32 // while it is open
-	reader   *reader
-	received Receiver
-	vain     atomic.Int32 // errors that were read in a row, and are of nothing
-	v6       bool
-	linked   atomic.Bool // it reports by which link packets come (ip(7), IP_PKTINFO)
-}
 
 // Listen opens a socket for IPv6 or for IPv4, and has received take what comes.
 func Listen(v6 bool, received Receiver) (Conn, error) {
@@ -120,44 +104,4 @@ func (c *conn) Drops() (n uint64) {
 		}
 	})
 	return n
-}
-
-// socket is an [os.File] or a [net.UDPConn].
-type socket interface {
-	syscall.Conn
-	io.Closer
-}
-
-// maxBatch is how many packets are sent or read in one system call.
-const maxBatch = 16
-
-// batch is what the system is given of packets. Of its memory only what packets have
-// filled is ever used.
-type batch struct {
-	headers [maxBatch]unix.Mmsghdr
-	data    [maxBatch]unix.Iovec
-	names   [maxBatch]unix.RawSockaddrInet6 // or the shorter ones of IPv4
-	links   [maxBatch]control               // that packets leave or came by, if it matters
-}
-
-func (b *batch) init() {
-	for i := range b.headers {
-		h := &b.headers[i].Hdr
-		h.Iov = &b.data[i]
-		h.SetIovlen(1)
-		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
-		h.Control = (*byte)(unsafe.Pointer(&b.links[i]))
-	}
-}
-
-// reportLinks has the socket report by which link packets come, from now on.
-func (c *conn) reportLinks(fd uintptr) {
-	if c.linked.Swap(true) {
-		return
-	}
-	if c.v6 {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
-	} else {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
-	}
 }

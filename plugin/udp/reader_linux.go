@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/dnsmus/dnsmus/plugin/instant"
+	"github.com/dnsmus/dnsmus/plugin/poll"
 )
 
 // readers are the goroutines that read all sockets, at most as many as can run at a time; they
@@ -20,8 +22,8 @@ import (
 // Go's poller for that. So no goroutine is started for a socket and none is woken to end, and no
 // thread wakes because a packet has left, as Go's poller has it.
 var readers struct {
-	sync.Mutex // also guards the reader of each socket
-	all        []*reader
+	sync.Mutex
+	all []*reader
 }
 
 type reader struct {
@@ -83,19 +85,17 @@ func leastBusyLocked() (least *reader, err error) {
 	return fresh, err
 }
 
+var errNotPolled = errors.New("the system's poller cannot wait for an epoll instance")
+
 func newReader() (*reader, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	_ = unix.SetNonblock(fd, true) // Go's poller takes no others
-	r := &reader{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, conns: make(map[int32]*conn)}
-	if r.raw, err = r.epoll.SyscallConn(); err == nil {
-		err = r.epoll.SetReadDeadline(time.Time{}) // which only what the poller knows can have
-	}
-	if err != nil {
-		r.epoll.Close()
-		return nil, err
+	r := &reader{fd: fd, conns: make(map[int32]*conn)}
+	if r.epoll, r.raw = poll.File(fd, "epoll"); r.epoll == nil {
+		return nil, errNotPolled
 	}
 	go r.run()
 	return r, nil
@@ -154,7 +154,7 @@ func (r *reader) addLocked(c *conn) error {
 	if err := r.control(unix.EPOLL_CTL_ADD, c); err != nil {
 		return os.NewSyscallError("epoll_ctl", err)
 	}
-	r.conns[c.fd], c.reader = c, r
+	r.conns[c.fd] = c
 	return nil
 }
 
@@ -167,11 +167,15 @@ func (r *reader) control(how int, c *conn) error {
 func unread(c *conn) {
 	readers.Lock()
 	defer readers.Unlock()
-	c.reader.removeLocked(c)
+	for _, r := range readers.all {
+		r.removeLocked(c)
+	}
 }
 
 func (r *reader) removeLocked(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.conns, c.fd)
+	if r.conns[c.fd] == c {
+		delete(r.conns, c.fd)
+	}
 }
