@@ -15,7 +15,7 @@ import (
 
 // observer counts and logs what happens to an upstream.
 type observer struct {
-	logs    [matters]limitedLog
+	logs    [abouts]limitedLog
 	name    string
 	link    string // the network interface over which it is asked; empty: any
 	series  *seriesUser
@@ -29,13 +29,13 @@ type observer struct {
 // What the log tells of an upstream: each has its own limit, so that none takes the place of
 // another.
 const (
-	presence = iota // whether it is up
-	failing         // whether its queries end with errors
-	refusing        // whether it refuses everything
-	slowness
-	forgeries
-	silence // which questions it never answers
-	matters // how many there are
+	aboutPresence = iota // whether it is up
+	aboutErrors          // whether its queries end with errors
+	aboutRefusals        // whether it refuses everything
+	aboutSlowness
+	aboutForgeries
+	aboutSilence // which questions it never answers
+	abouts       // how many there are
 )
 
 func observe(s server.Server) upstream.Observer {
@@ -59,7 +59,7 @@ func (o *observer) Replied(rcode int, took time.Duration) {
 	o.series.duration(rcode).Observe(took.Seconds())
 	if o.series.failing.Load() != 0 && o.series.failing.Swap(0) != 0 {
 		o.series.showFailing()
-		o.logs[failing].log(log.Infof, "Upstream %s replies again", o.name)
+		o.logs[aboutErrors].log(log.Infof, "Upstream %s replies again", o.name)
 	}
 	o.noteRefusal(rcode == dns.RcodeRefused)
 	o.noteSlowness(took)
@@ -78,11 +78,11 @@ func (o *observer) noteSlowness(took time.Duration) {
 	switch n := o.slowReplies.Load(); {
 	case took >= slow:
 		if n < manySlow && o.slowReplies.Add(1) == manySlow && !o.slow.Swap(true) {
-			o.logs[slowness].log(log.Warningf, "Upstream %s is slow: others wait for it; its replies take %v and more, and so does the denial of any name", o.name, slow)
+			o.logs[aboutSlowness].log(log.Warningf, "Upstream %s is slow: others wait for it; its replies take %v and more, and so does the denial of any name", o.name, slow)
 		}
 	case n > 0:
 		if o.slowReplies.Add(-1) == 0 && o.slow.Swap(false) {
-			o.logs[slowness].log(log.Infof, "Upstream %s is no longer slow", o.name)
+			o.logs[aboutSlowness].log(log.Infof, "Upstream %s is no longer slow", o.name)
 		}
 	}
 }
@@ -97,10 +97,10 @@ func (o *observer) noteRefusal(refused bool) {
 	switch {
 	case refused:
 		if o.refused.Add(1) == manyRefusals {
-			o.logs[refusing].log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, no denial is certain", o.name, manyRefusals)
+			o.logs[aboutRefusals].log(log.Warningf, "Upstream %s has refused %d queries in a row; if it is not meant for this machine, remove it from the list: while it refuses, no denial is certain", o.name, manyRefusals)
 		}
 	case o.refused.Load() != 0 && o.refused.Swap(0) >= manyRefusals:
-		o.logs[refusing].log(log.Infof, "Upstream %s no longer refuses everything", o.name)
+		o.logs[aboutRefusals].log(log.Infof, "Upstream %s no longer refuses everything", o.name)
 	}
 }
 
@@ -109,7 +109,7 @@ func (o *observer) Failed(err error) {
 	o.series.failures.Inc()
 	if o.series.failing.CompareAndSwap(0, time.Now().UnixNano()) {
 		o.series.showFailing()
-		o.logs[failing].log(log.Warningf, "Upstream %s fails: %v", o.name, err)
+		o.logs[aboutErrors].log(log.Warningf, "Upstream %s fails: %v", o.name, err)
 	}
 }
 
@@ -119,16 +119,16 @@ func (o *observer) Retransmitted() { o.series.retransmits.Inc() }
 // NearMiss implements upstream.Observer.
 func (o *observer) NearMiss() {
 	o.series.nearMisses.Inc()
-	o.logs[forgeries].log(log.Warningf, "Upstream %s: ignored a reply with a wrong id, which may be forged; asking again over TCP", o.name)
+	o.logs[aboutForgeries].log(log.Warningf, "Upstream %s: ignored a reply with a wrong id, which may be forged; asking again over TCP", o.name)
 }
 
 // Down implements upstream.Observer.
-func (o *observer) Down(turn uint64, silent time.Duration, unanswered int) {
+func (o *observer) Down(turn uint64, silence time.Duration, unanswered int) {
 	if !o.series.setDown(turn, true) {
 		return
 	}
-	o.show("down", fmt.Sprintf("silent for %v", silent.Round(time.Millisecond)), unanswered)
-	o.logs[presence].log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silent.Round(time.Millisecond), unanswered)
+	o.show("down", fmt.Sprintf("silent for %v", silence.Round(time.Millisecond)), unanswered)
+	o.logs[aboutPresence].log(log.Warningf, "Upstream %s is down: no reply for %v, queries waiting: %d", o.name, silence.Round(time.Millisecond), unanswered)
 }
 
 // Up implements upstream.Observer.
@@ -137,7 +137,7 @@ func (o *observer) Up(turn uint64, after time.Duration) {
 		return
 	}
 	o.show("up", fmt.Sprintf("it replies again after %v", after.Round(time.Millisecond)), 0)
-	o.logs[presence].log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
+	o.logs[aboutPresence].log(log.Infof, "Upstream %s is up again after %v", o.name, after.Round(time.Millisecond))
 }
 
 // Link implements upstream.Observer.
@@ -153,13 +153,13 @@ func (o *observer) Link(state link.State, turn uint64) {
 	}
 	switch {
 	case state == link.Gone:
-		o.logs[presence].log(log.Warningf, "Upstream %s is down: interface %s is down or missing", o.name, o.link)
+		o.logs[aboutPresence].log(log.Warningf, "Upstream %s is down: interface %s is down or missing", o.name, o.link)
 	case state == link.Bound:
-		o.logs[presence].log(log.Infof, "Upstream %s is asked over interface %s again", o.name, o.link)
+		o.logs[aboutPresence].log(log.Infof, "Upstream %s is asked over interface %s again", o.name, o.link)
 	case link.CanBind:
-		o.logs[presence].log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
+		o.logs[aboutPresence].log(log.Warningf, "Upstream %s: no route via interface %s; using the routing table", o.name, o.link)
 	default:
-		o.logs[presence].log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
+		o.logs[aboutPresence].log(log.Warningf, "Upstream %s: this system cannot bind sockets to interface %s; using the routing table", o.name, o.link)
 	}
 }
 
@@ -175,9 +175,9 @@ func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 	name := dns.Type(qtype).String()
 	o.series.setUnresponsive(qtype, unresponsive)
 	if unresponsive {
-		o.logs[silence].log(log.Warningf, "Upstream %s never answers questions of type %s; queries of that type no longer wait for it", o.name, name)
+		o.logs[aboutSilence].log(log.Warningf, "Upstream %s never answers questions of type %s; queries of that type no longer wait for it", o.name, name)
 	} else {
-		o.logs[silence].log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
+		o.logs[aboutSilence].log(log.Infof, "Upstream %s answers questions of type %s again", o.name, name)
 	}
 }
 
@@ -185,8 +185,8 @@ func (o *observer) Unresponsive(qtype uint16, unresponsive bool) {
 func (o *observer) UnresponsiveIn(zone string, unresponsive bool) {
 	o.series.setUnresponsiveIn(zone, unresponsive)
 	if unresponsive {
-		o.logs[silence].log(log.Warningf, "Upstream %s never answers questions for %s or names below it, though it answers others; such queries no longer wait for it", o.name, zone)
+		o.logs[aboutSilence].log(log.Warningf, "Upstream %s never answers questions for %s or names below it, though it answers others; such queries no longer wait for it", o.name, zone)
 	} else {
-		o.logs[silence].log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
+		o.logs[aboutSilence].log(log.Infof, "Upstream %s answers questions for %s or names below it again", o.name, zone)
 	}
 }
