@@ -138,6 +138,28 @@ func (v *virtual) dial(ctx context.Context, to udp.Peer) (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
+// stream is a connection to a resolver of the network.
+func (v *virtual) stream(to netip.AddrPort) net.Conn {
+	v.mu.Lock()
+	k := v.resolvers[to]
+	v.mu.Unlock()
+	client, server := net.Pipe()
+	go func() {
+		conn := &dns.Conn{Conn: server}
+		defer conn.Close()
+		for {
+			query, err := conn.ReadMsg()
+			if err != nil {
+				return
+			}
+			if m, after := k.reply(query); m != nil {
+				time.AfterFunc(after, func() { conn.WriteMsg(m) })
+			}
+		}
+	}()
+	return client
+}
+
 type virtualConn struct {
 	network  *virtual
 	received udp.Receiver

@@ -1,16 +1,10 @@
 package handler
 
 import (
-	"context"
-	"encoding/binary"
-	"io"
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/miekg/dns"
 
 	"github.com/dnsmus/dnsmus/plugin/account"
 	"github.com/dnsmus/dnsmus/plugin/instant"
@@ -18,43 +12,7 @@ import (
 	"github.com/dnsmus/dnsmus/plugin/pool"
 	"github.com/dnsmus/dnsmus/plugin/ports"
 	"github.com/dnsmus/dnsmus/plugin/server"
-	"github.com/dnsmus/dnsmus/plugin/udp"
 )
-
-// dialTCP opens a stream to a resolver of the network.
-func (v *virtual) dialTCP(_ context.Context, to udp.Peer) (net.Conn, error) {
-	v.mu.Lock()
-	k := v.resolvers[to.Addr]
-	v.mu.Unlock()
-	client, server := net.Pipe()
-	go func() {
-		defer server.Close()
-		for {
-			var length [2]byte
-			if _, err := io.ReadFull(server, length[:]); err != nil {
-				return
-			}
-			raw := make([]byte, binary.BigEndian.Uint16(length[:]))
-			if _, err := io.ReadFull(server, raw); err != nil {
-				return
-			}
-			query := new(dns.Msg)
-			if err := query.Unpack(raw); err != nil {
-				panic(err)
-			}
-			if m, after := k.reply(query); m != nil {
-				msg, err := m.Pack()
-				if err != nil {
-					panic(err)
-				}
-				time.AfterFunc(after, func() {
-					server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(msg))), msg...))
-				})
-			}
-		}
-	}()
-	return client, nil
-}
 
 // A good answer shows that a denial was wrong for as long as an exchange lives, twice `timeout`:
 // also if its upstream went down meanwhile, or was, and over TCP as well.
@@ -76,13 +34,14 @@ func TestR25WrongDenialsWhenDown(t *testing.T) {
 		for _, network := range []string{"udp", "tcp"} {
 			t.Run(tc.what+", over "+network, func(t *testing.T) {
 				inVirtualTime(t, func(t *testing.T, v *virtual) {
+					v.takesTCP = true
 					denies, late := v.resolver("192.0.2.1", time.Millisecond), v.resolver("192.0.2.2", tc.delay, "wiki.corp.example 10.1.2.3")
 					values := option.Default()
 					values.Cache, values.Control, values.ForceTCP = 100, false, network == "tcp"
 					values.Rules.Timeout, values.Patience = tc.timeout, tc.patience
 					h := New(Config{Upstreams: addresses(denies, late), Values: values})
 					c := poolConfig(values)
-					c.Ports, c.Dial = ports.Over(v.listen), v.dialTCP
+					c.Ports, c.Dial = ports.Over(v.listen), v.dial
 					var wrong atomic.Int32
 					c.Watched = func() bool { return false }
 					c.LateReply = func(r pool.LateReply) {
@@ -118,12 +77,13 @@ func TestR25WrongDenialsWhenDown(t *testing.T) {
 // So does one of an upstream that came while the race was on, which counts as asked.
 func TestR25WrongDenialOfNewUpstream(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T, v *virtual) {
+		v.takesTCP = true
 		denies, late := v.resolver("192.0.2.1", 500*time.Millisecond), v.resolver("192.0.2.2", 3*time.Second, "wiki.corp.example 10.1.2.3")
 		values := option.Default()
 		values.Cache, values.Control, values.Rules.Timeout, values.Patience = 100, false, 2*time.Second, 2*time.Second
 		h := New(Config{Upstreams: addresses(denies), Values: values})
 		c := poolConfig(values)
-		c.Ports, c.Dial = ports.Over(v.listen), v.dialTCP
+		c.Ports, c.Dial = ports.Over(v.listen), v.dial
 		var wrong atomic.Int32
 		c.Watched = func() bool { return false }
 		c.LateReply = func(r pool.LateReply) {
