@@ -27,11 +27,12 @@ func (c *call) exists(ctx context.Context, question []byte) bool {
 	}
 	qtype := wire.QuestionType(question)
 	c.pool.calls.learned(c) // before it waits for a call that may wait for this one
+	asks := c.asksAddress(question)
 	for _, other := range addressTypes {
 		if other == qtype {
 			continue
 		}
-		begins := c.asksAddress(question) && !c.pool.lately.has(question, other, time.Now())
+		begins := asks && !c.pool.lately.has(question, other, time.Now())
 		if c.shownBy(ctx, other, begins) || c.proven(question) {
 			return true
 		}

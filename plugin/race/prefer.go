@@ -50,7 +50,7 @@ func (s *state) betterUntil(first time.Duration) (until time.Duration) {
 	_, rank := s.preferred()
 	for i := range s.legs {
 		l, expected := &s.legs[i], s.expected(i)
-		if l.expected() && expected.Rank < rank {
+		if l.awaited() && expected.Rank < rank {
 			until = max(until, first+s.Prefer.Grace, l.asked+expected.Wait)
 		}
 	}
@@ -70,7 +70,7 @@ func (r *Race) Contested(leg int) bool {
 	_, rank := s.preferred()
 	for i := range s.legs {
 		l := &s.legs[i]
-		if i != leg && s.expected(i).Rank < rank && (l.expected() || l.status == replied && (l.verdict == NoDataSOA || l.verdict == NoData)) {
+		if i != leg && s.expected(i).Rank < rank && (l.awaited() || l.status == replied && (l.verdict == NoDataSOA || l.verdict == NoData)) {
 			return true
 		}
 	}

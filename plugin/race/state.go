@@ -71,8 +71,8 @@ func (l *legState) pending() bool {
 	return l.status == waiting || l.status == aliased || l.status == following
 }
 
-// expected reports whether a leg is waited for where there is a good answer.
-func (l *legState) expected() bool { return l.pending() && !l.doubtful }
+// awaited reports whether a leg is waited for where there is a good answer.
+func (l *legState) awaited() bool { return l.pending() && !l.doubtful }
 
 // own is what the leg's upstream itself has replied; verdict None: nothing.
 func (l *legState) own() said {
